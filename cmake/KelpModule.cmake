@@ -1,0 +1,57 @@
+# The road of rooms, left to right. A room may link only rooms that stand to its left; rooms of one step never link
+# each other. docs/architecture.md draws it.
+set(KELP_STEPS
+  "base" "crypto,os,async" "net" "rpc" "kv,raft" "wire" "client" "master,volume,filer" "s3gw" "server")
+
+set(KELP_ROAD "")
+set(step 0)
+foreach(rooms IN LISTS KELP_STEPS)
+  string(REPLACE "," ";" rooms "${rooms}")
+  foreach(room IN LISTS rooms)
+    list(APPEND KELP_ROAD ${room})
+    set(KELP_STEP_${room} ${step})
+  endforeach()
+  math(EXPR step "${step}+1")
+endforeach()
+
+# kelp_module(NAME room SOURCES a.cc ... ROOMS room ... LIBRARIES target ...)
+#
+# Makes the static library kelp_<room>. ROOMS are other rooms, refused when they stand to the right or on the same
+# step (async may use os: both touch the outside, and os knows nothing of waiting). LIBRARIES are outside targets.
+function(kelp_module)
+  cmake_parse_arguments(M "" "NAME" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
+  if(NOT DEFINED KELP_STEP_${M_NAME})
+    message(FATAL_ERROR "kelp_module: '${M_NAME}' is not on the road (cmake/KelpModule.cmake)")
+  endif()
+  add_library(kelp_${M_NAME} STATIC ${M_SOURCES})
+  target_include_directories(kelp_${M_NAME} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(kelp_${M_NAME} PUBLIC kelp_public PRIVATE kelp_warnings)
+  foreach(room IN LISTS M_ROOMS)
+    if(NOT DEFINED KELP_STEP_${room})
+      message(FATAL_ERROR "kelp_module(${M_NAME}): unknown room '${room}'")
+    endif()
+    if(KELP_STEP_${room} GREATER_EQUAL KELP_STEP_${M_NAME} AND NOT "${M_NAME}>${room}" STREQUAL "async>os")
+      message(FATAL_ERROR "kelp_module(${M_NAME}): '${room}' does not stand to the left of '${M_NAME}'")
+    endif()
+    target_link_libraries(kelp_${M_NAME} PUBLIC kelp_${room})
+  endforeach()
+  target_link_libraries(kelp_${M_NAME} PUBLIC ${M_LIBRARIES})
+endfunction()
+
+# kelp_test(NAME base SOURCES ... ROOMS ... [LABELS unit] [TIMEOUT s]): one gtest binary, a ctest entry per test binary.
+function(kelp_test)
+  cmake_parse_arguments(T "" "NAME;TIMEOUT" "SOURCES;ROOMS;LABELS;LIBRARIES" ${ARGN})
+  add_executable(${T_NAME} ${T_SOURCES})
+  list(TRANSFORM T_ROOMS PREPEND kelp_)
+  target_link_libraries(${T_NAME} PRIVATE kelp_warnings ${T_ROOMS} ${T_LIBRARIES} GTest::gmock GTest::gtest_main)
+  target_include_directories(${T_NAME} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
+  target_compile_definitions(${T_NAME} PRIVATE KELP_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME ${T_NAME} COMMAND ${T_NAME})
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 120)
+  endif()
+  if(NOT T_LABELS)
+    set(T_LABELS unit)
+  endif()
+  set_tests_properties(${T_NAME} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
+endfunction()

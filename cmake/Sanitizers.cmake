@@ -1,0 +1,15 @@
+# -DKELP_SANITIZE=address|thread ; -DKELP_FUZZ=ON adds coverage for libFuzzer.
+if(KELP_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+  # Recycled coroutine frames would hide a use after free.
+  add_compile_definitions(BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING)
+elseif(KELP_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+elseif(NOT KELP_SANITIZE STREQUAL "")
+  message(FATAL_ERROR "KELP_SANITIZE is '${KELP_SANITIZE}'; known: address, thread")
+endif()
+if(KELP_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "async/awaitable.h"
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "wire/fid.h"
+
+namespace kelp {
+
+/// A needle about to be written. Its length is known before its first byte.
+struct OpenNeedle {
+  FileId fid;
+  Generation generation;
+  std::string token;             ///< WriteLease::token.
+  std::uint64_t body_bytes = 0;  ///< Exact; 1 byte to 64 MiB.
+  BucketId bucket;  ///< Back-pointer, with object_key: a lost namespace is rebuilt from these.
+  std::string object_key;
+};
+
+/// A needle being written. Dying before finish() abandons it: its bytes become garbage that vacuum
+/// takes back.
+class NeedleUpload {
+ public:
+  virtual ~NeedleUpload() = default;
+  /// The next bytes of the body; the sum must come to body_bytes. `bytes` must live until this
+  /// returns. Pieces of 256 KiB are the natural size.
+  virtual Task<Result<void>> append(ByteSpan bytes) = 0;
+  /// Durable on every copy when this returns (durability "os": in the page cache).
+  virtual Task<Result<void>> finish() = 0;
+};
+
+/// Volume servers as their users see them: in process in `kelp server`, over rpc in a cluster. Safe
+/// from any io thread.
+class VolumeClient {
+ public:
+  virtual ~VolumeClient() = default;
+  /// kPermissionDenied for a token that does not cover the fid, kConflict for another generation,
+  /// kNoSpace, kUnavailable for a volume that is read-only.
+  virtual Task<Result<std::unique_ptr<NeedleUpload>>> open(OpenNeedle request) = 0;
+  /// Bytes [offset, offset + buffer.size()) of a needle's body into `buffer`, verified against the
+  /// stored checksums before this returns. kNotFound (also for a wrong cookie), kCorruption,
+  /// kInvalidArgument past the end.
+  virtual Task<Result<void>> read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) = 0;
+  /// Writes tombstones, durable when this returns. Needles that are not there count as removed.
+  virtual Task<Result<void>> remove(std::vector<FileId> fids) = 0;
+};
+
+}  // namespace kelp

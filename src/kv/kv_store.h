@@ -1,0 +1,142 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kelp/result.h"
+
+namespace kelp {
+
+/// A condition of a commit, checked against the state that the commit would change.
+struct KvCondition {
+  enum class Kind : std::uint8_t {
+    kAbsent,     ///< No row `key`.
+    kPresent,    ///< A row `key`, whatever its value.
+    kEquals,     ///< A row `key` whose value is `value`.
+    kEmptyRange  ///< No row in [key, value).
+  };
+  Kind kind;
+  std::string key;
+  std::string value;  ///< kEquals: the value; kEmptyRange: the end, exclusive.
+
+  static KvCondition absent(std::string key) { return {Kind::kAbsent, std::move(key), {}}; }
+  static KvCondition present(std::string key) { return {Kind::kPresent, std::move(key), {}}; }
+  static KvCondition equals(std::string key, std::string value) {
+    return {Kind::kEquals, std::move(key), std::move(value)};
+  }
+  static KvCondition empty_range(std::string begin, std::string end) {
+    return {Kind::kEmptyRange, std::move(begin), std::move(end)};
+  }
+};
+
+/// A change of a commit.
+struct KvWrite {
+  enum class Kind : std::uint8_t {
+    kPut,          ///< Row `key` becomes `value`.
+    kDelete,       ///< Row `key` goes; nothing happens when it is not there.
+    kDeleteRange,  ///< Every row in [key, value) goes.
+    kAdd  ///< Row `key` holds a signed 64-bit little-endian counter; `delta` is added (missing
+          ///< counts as 0).
+  };
+  Kind kind;
+  std::string key;
+  std::string value;
+  std::int64_t delta = 0;
+
+  static KvWrite put(std::string key, std::string value) {
+    return {Kind::kPut, std::move(key), std::move(value)};
+  }
+  static KvWrite remove(std::string key) { return {Kind::kDelete, std::move(key), {}}; }
+  static KvWrite remove_range(std::string begin, std::string end) {
+    return {Kind::kDeleteRange, std::move(begin), std::move(end)};
+  }
+  static KvWrite add(std::string key, std::int64_t delta) {
+    return {Kind::kAdd, std::move(key), {}, delta};
+  }
+};
+
+/// All conditions hold and all writes happen, or nothing does. Writes apply in order; conditions
+/// see none of them.
+struct KvBatch {
+  std::vector<KvCondition> conditions;
+  std::vector<KvWrite> writes;
+};
+
+/// Rows of [begin, end) in byte order; `end` empty means no upper bound.
+struct KvRange {
+  std::string begin;
+  std::string end;
+};
+
+enum class KvDirection : std::uint8_t { kForward, kBackward };
+
+using KvRow = std::pair<std::string, std::string>;
+
+/// Walks rows in order from a fixed point in time. Not thread-safe; must die before its store. May
+/// block.
+///
+/// Keys and values are views that the next move makes invalid.
+class KvCursor {
+ public:
+  virtual ~KvCursor() = default;
+  /// To the first row at or after `key` inside the range; `key` may lie before or behind the
+  /// current row.
+  virtual void seek(std::string_view key) = 0;
+  virtual void next() = 0;
+  /// False past the end of the range or after an error; see status().
+  [[nodiscard]] virtual bool valid() const = 0;
+  [[nodiscard]] virtual std::string_view key() const = 0;
+  [[nodiscard]] virtual std::string_view value() const = 0;
+  [[nodiscard]] virtual Result<void> status() const = 0;
+};
+
+/// An ordered key space with a conditional batch: the one contract for metadata
+/// (docs/adr/0002-metadata-contract.md).
+///
+/// Keys: 1 byte to 8 KiB, compared as unsigned bytes, any byte allowed. Values: up to 16 MiB.
+/// Linearizable: a read that starts after a commit was acknowledged sees it. Thread-safe. Errors:
+/// kCorruption, kIo, kNoSpace, kUnavailable.
+class KvStore {
+ public:
+  using CommitDone = std::function<void(Result<void>)>;
+
+  virtual ~KvStore() = default;
+
+  /// The value of `key`, or nothing. May block on the disk or the network.
+  virtual Result<std::optional<std::string>> get(std::string_view key) = 0;
+  /// get() when that needs no wait: outer nothing means "ask get()". Never blocks.
+  virtual std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) = 0;
+  /// At most `limit` rows of `range`, in `direction`. May block.
+  virtual Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
+                                          KvDirection direction = KvDirection::kForward) = 0;
+  /// A forward cursor over `range`, not yet positioned: seek() first. Sees one point in time. May
+  /// block.
+  virtual std::unique_ptr<KvCursor> cursor(const KvRange& range) = 0;
+
+  /// Queues `batch` and returns at once; `done` is called exactly once, on any thread, when the
+  /// outcome is on stable storage (or, with durability "os", in the page cache). kPrecondition,
+  /// naming the first condition that does not hold: nothing was written. kResourceExhausted: the
+  /// queue is full, nothing was written. After any other error the outcome is unknown and the store
+  /// refuses further commits with kUnavailable.
+  virtual void commit(KvBatch batch, CommitDone done) = 0;
+
+  /// Counters for benchmarks and metrics: commits acknowledged, and syncs of the log that they
+  /// took.
+  struct Stats {
+    std::uint64_t commits = 0;
+    std::uint64_t syncs = 0;
+  };
+  [[nodiscard]] virtual Stats stats() const = 0;
+};
+
+/// The counter in a value written by KvWrite::add; 0 for nothing. kCorruption when it is not 8
+/// bytes.
+[[nodiscard]] Result<std::int64_t> decode_counter(const std::optional<std::string>& value);
+
+}  // namespace kelp

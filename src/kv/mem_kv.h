@@ -1,0 +1,11 @@
+#pragma once
+
+#include "kv/kv_store.h"
+
+namespace kelp {
+
+/// The contract in memory, for tests and the simulation. commit() calls `done` before it returns.
+/// Thread-safe.
+[[nodiscard]] std::unique_ptr<KvStore> make_mem_kv();
+
+}  // namespace kelp

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "kv/kv_store.h"
+
+namespace kelp {
+
+struct RocksKvOptions {
+  std::string path;  ///< Made when missing.
+  bool sync = true;  ///< False: durability "os", the log stays in the page cache.
+  std::uint64_t cache_bytes = 32ULL << 20;  ///< Blocks and bulk values together.
+  std::uint64_t write_buffer_bytes =
+      16ULL << 20;                   ///< Per column family; at most two of each are in memory.
+  std::size_t queue_limit = 16'384;  ///< Commits waiting.
+  /// Rows whose key starts with this byte hold bulk values (inline bodies): kept apart in blob
+  /// files, so that neither compaction nor listings carry them. A scan never mixes them with other
+  /// rows. 0 means none.
+  char bulk_prefix = 0;
+};
+
+/// The embedded engine. Conditions and writes of all callers go through one committer thread, which
+/// checks them in order and writes what has gathered with one sync of the log
+/// (docs/adr/0002-metadata-contract.md). kUnavailable when another process has it open, kCorruption
+/// when RocksDB refuses its files.
+[[nodiscard]] Result<std::unique_ptr<KvStore>> open_rocks_kv(RocksKvOptions options);
+
+}  // namespace kelp

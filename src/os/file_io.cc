@@ -1,0 +1,1 @@
+#include "os/file_io.h"

@@ -1,0 +1,1 @@
+#include "os/posix_file_io.h"

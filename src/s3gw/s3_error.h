@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kelp/error.h"
+
+namespace kelp::s3 {
+
+/// Every S3 error code that Kelp can answer. Code text, HTTP status and message stand in one table:
+/// s3_error.cc.
+enum class S3Code : std::uint16_t {
+  kAccessDenied,
+  kAuthorizationHeaderMalformed,
+  kAuthorizationQueryParametersError,
+  kBadDigest,
+  kBucketAlreadyExists,
+  kBucketAlreadyOwnedByYou,
+  kBucketNotEmpty,
+  kConditionalRequestConflict,
+  kEntityTooLarge,
+  kEntityTooSmall,
+  kExpiredToken,
+  kIllegalLocationConstraintException,
+  kIncompleteBody,
+  kInternalError,
+  kInvalidAccessKeyId,
+  kInvalidArgument,
+  kInvalidBucketName,
+  kInvalidChunkSizeError,
+  kInvalidDigest,
+  kInvalidLocationConstraint,
+  kInvalidPart,
+  kInvalidPartNumber,
+  kInvalidPartOrder,
+  kInvalidRange,
+  kInvalidRequest,
+  kInvalidSecurity,
+  kInvalidStorageClass,
+  kInvalidTag,
+  kInvalidURI,
+  kKeyTooLongError,
+  kMalformedACLError,
+  kMalformedPolicy,
+  kMalformedTrailerError,
+  kMalformedXML,
+  kMaxMessageLengthExceeded,
+  kMetadataTooLarge,
+  kMethodNotAllowed,
+  kMissingContentLength,
+  kMissingSecurityHeader,
+  kNoSuchBucket,
+  kNoSuchBucketPolicy,
+  kNoSuchCORSConfiguration,
+  kNoSuchKey,
+  kNoSuchLifecycleConfiguration,
+  kNoSuchTagSet,
+  kNoSuchUpload,
+  kNoSuchVersion,
+  kNoSuchWebsiteConfiguration,
+  kNotImplemented,
+  kNotModified,
+  kObjectLockConfigurationNotFoundError,
+  kOwnershipControlsNotFoundError,
+  kPermanentRedirect,
+  kPreconditionFailed,
+  kReplicationConfigurationNotFoundError,
+  kRequestTimeTooSkewed,
+  kRequestTimeout,
+  kServerSideEncryptionConfigurationNotFoundError,
+  kServiceUnavailable,
+  kSignatureDoesNotMatch,
+  kSlowDown,
+  kTooManyBuckets,
+  kUnsupportedSignature,
+  kUserKeyMustBeSpecified,
+  kXAmzContentChecksumMismatch,
+  kXAmzContentSHA256Mismatch,
+  kNoSuchPublicAccessBlockConfiguration,
+};
+
+/// An answer that is an error.
+struct S3Error {
+  S3Code code;
+  std::string message;  ///< Empty: the table's text.
+  /// Extra XML elements, in order, e.g. {"ArgumentName", "partNumber"}. Resource, BucketName, Key,
+  /// RequestId and HostId are added by the writer.
+  std::vector<std::pair<std::string, std::string>> fields;
+};
+
+template <typename T>
+using S3Result = std::expected<T, S3Error>;
+
+[[nodiscard]] inline std::unexpected<S3Error> s3_error(S3Code code, std::string message = {}) {
+  return std::unexpected(S3Error{code, std::move(message), {}});
+}
+
+/// What stands in the table for `code`.
+struct S3ErrorText {
+  std::string_view code;
+  int status;
+  std::string_view message;
+};
+[[nodiscard]] S3ErrorText text_of(S3Code code);
+
+/// The S3 error that an inner failure becomes: by its Reason, else by its Errc.
+[[nodiscard]] S3Error from_error(const Error& error);
+
+}  // namespace kelp::s3

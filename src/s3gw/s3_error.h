@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <string>
@@ -81,7 +82,9 @@ enum class S3Code : std::uint16_t {
   kXAmzContentChecksumMismatch,
   kXAmzContentSHA256Mismatch,
   kNoSuchPublicAccessBlockConfiguration,
+  kAccessForbidden,
 };
+inline constexpr std::size_t kS3CodeCount = static_cast<std::size_t>(S3Code::kAccessForbidden) + 1;
 
 /// An answer that is an error.
 struct S3Error {

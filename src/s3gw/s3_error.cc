@@ -1,0 +1,265 @@
+#include "s3gw/s3_error.h"
+
+#include <array>
+#include <cstddef>
+
+namespace kelp::s3 {
+namespace {
+
+struct Row {
+  S3Code key;
+  S3ErrorText text;
+};
+
+using enum S3Code;
+
+// In the order of the enumerators; a test checks that. Texts as AWS sends them.
+constexpr std::array kTable = std::to_array<Row>({
+    {kAccessDenied, {"AccessDenied", 403, "Access Denied"}},
+    {kAuthorizationHeaderMalformed,
+     {"AuthorizationHeaderMalformed", 400, "The authorization header you provided is invalid."}},
+    {kAuthorizationQueryParametersError,
+     {"AuthorizationQueryParametersError", 400,
+      "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
+      "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."}},
+    {kBadDigest,
+     {"BadDigest", 400, "The Content-MD5 you specified did not match what we received."}},
+    {kBucketAlreadyExists,
+     {"BucketAlreadyExists", 409,
+      "The requested bucket name is not available. The bucket namespace is shared by all users of "
+      "the system. Please select a different name and try again."}},
+    {kBucketAlreadyOwnedByYou,
+     {"BucketAlreadyOwnedByYou", 409,
+      "Your previous request to create the named bucket succeeded and you already own it."}},
+    {kBucketNotEmpty, {"BucketNotEmpty", 409, "The bucket you tried to delete is not empty"}},
+    {kConditionalRequestConflict,
+     {"ConditionalRequestConflict", 409,
+      "The conditional request cannot succeed due to a conflicting operation against this "
+      "resource."}},
+    {kEntityTooLarge,
+     {"EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size"}},
+    {kEntityTooSmall,
+     {"EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size"}},
+    {kExpiredToken, {"ExpiredToken", 400, "The provided token has expired."}},
+    {kIllegalLocationConstraintException,
+     {"IllegalLocationConstraintException", 400,
+      "The unspecified location constraint is incompatible for the region specific endpoint this "
+      "request was sent to."}},
+    {kIncompleteBody,
+     {"IncompleteBody", 400,
+      "You did not provide the number of bytes specified by the Content-Length HTTP header"}},
+    {kInternalError, {"InternalError", 500, "We encountered an internal error. Please try again."}},
+    {kInvalidAccessKeyId,
+     {"InvalidAccessKeyId", 403,
+      "The AWS Access Key Id you provided does not exist in our records."}},
+    {kInvalidArgument, {"InvalidArgument", 400, "Invalid Argument"}},
+    {kInvalidBucketName, {"InvalidBucketName", 400, "The specified bucket is not valid."}},
+    {kInvalidChunkSizeError,
+     {"InvalidChunkSizeError", 403,
+      "Only the last chunk is allowed to have a size less than 8192 bytes"}},
+    {kInvalidDigest, {"InvalidDigest", 400, "The Content-MD5 you specified was invalid."}},
+    {kInvalidLocationConstraint,
+     {"InvalidLocationConstraint", 400, "The specified location-constraint is not valid"}},
+    {kInvalidPart,
+     {"InvalidPart", 400,
+      "One or more of the specified parts could not be found.  The part may not have been "
+      "uploaded, or the specified entity tag may not match the part's entity tag."}},
+    {kInvalidPartNumber, {"InvalidPartNumber", 416, "The requested partnumber is not satisfiable"}},
+    {kInvalidPartOrder,
+     {"InvalidPartOrder", 400,
+      "The list of parts was not in ascending order. Parts must be ordered by part number."}},
+    {kInvalidRange, {"InvalidRange", 416, "The requested range is not satisfiable"}},
+    {kInvalidRequest, {"InvalidRequest", 400, "Invalid Request"}},
+    {kInvalidSecurity,
+     {"InvalidSecurity", 403, "The provided security credentials are not valid."}},
+    {kInvalidStorageClass,
+     {"InvalidStorageClass", 400, "The storage class you specified is not valid"}},
+    {kInvalidTag, {"InvalidTag", 400, "The TagKey you have provided is invalid"}},
+    {kInvalidURI, {"InvalidURI", 400, "Couldn't parse the specified URI."}},
+    {kKeyTooLongError, {"KeyTooLongError", 400, "Your key is too long"}},
+    {kMalformedACLError,
+     {"MalformedACLError", 400,
+      "The XML you provided was not well-formed or did not validate against our published "
+      "schema"}},
+    {kMalformedPolicy,
+     {"MalformedPolicy", 400, "Policies must be valid JSON and the first byte must be '{'"}},
+    {kMalformedTrailerError,
+     {"MalformedTrailerError", 400,
+      "The request contained trailing data that was not well-formed or did not conform to our "
+      "published schema."}},
+    {kMalformedXML,
+     {"MalformedXML", 400,
+      "The XML you provided was not well-formed or did not validate against our published "
+      "schema"}},
+    {kMaxMessageLengthExceeded, {"MaxMessageLengthExceeded", 400, "Your request was too big."}},
+    {kMetadataTooLarge,
+     {"MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed metadata size"}},
+    {kMethodNotAllowed,
+     {"MethodNotAllowed", 405, "The specified method is not allowed against this resource."}},
+    {kMissingContentLength,
+     {"MissingContentLength", 411, "You must provide the Content-Length HTTP header."}},
+    {kMissingSecurityHeader,
+     {"MissingSecurityHeader", 400, "Your request was missing a required header"}},
+    {kNoSuchBucket, {"NoSuchBucket", 404, "The specified bucket does not exist"}},
+    {kNoSuchBucketPolicy, {"NoSuchBucketPolicy", 404, "The bucket policy does not exist"}},
+    {kNoSuchCORSConfiguration,
+     {"NoSuchCORSConfiguration", 404, "The CORS configuration does not exist"}},
+    {kNoSuchKey, {"NoSuchKey", 404, "The specified key does not exist."}},
+    {kNoSuchLifecycleConfiguration,
+     {"NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist"}},
+    {kNoSuchTagSet, {"NoSuchTagSet", 404, "The TagSet does not exist"}},
+    {kNoSuchUpload,
+     {"NoSuchUpload", 404,
+      "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
+      "been aborted or completed."}},
+    {kNoSuchVersion, {"NoSuchVersion", 404, "The specified version does not exist."}},
+    {kNoSuchWebsiteConfiguration,
+     {"NoSuchWebsiteConfiguration", 404,
+      "The specified bucket does not have a website configuration"}},
+    {kNotImplemented,
+     {"NotImplemented", 501,
+      "A header you provided implies functionality that is not implemented"}},
+    {kNotModified, {"NotModified", 304, "Not Modified"}},
+    {kObjectLockConfigurationNotFoundError,
+     {"ObjectLockConfigurationNotFoundError", 404,
+      "Object Lock configuration does not exist for this bucket"}},
+    {kOwnershipControlsNotFoundError,
+     {"OwnershipControlsNotFoundError", 404, "The bucket ownership controls were not found"}},
+    {kPermanentRedirect,
+     {"PermanentRedirect", 301,
+      "The bucket you are attempting to access must be addressed using the specified endpoint. "
+      "Please send all future requests to this endpoint."}},
+    {kPreconditionFailed,
+     {"PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold"}},
+    {kReplicationConfigurationNotFoundError,
+     {"ReplicationConfigurationNotFoundError", 404, "The replication configuration was not found"}},
+    {kRequestTimeTooSkewed,
+     {"RequestTimeTooSkewed", 403,
+      "The difference between the request time and the current time is too large."}},
+    {kRequestTimeout,
+     {"RequestTimeout", 400,
+      "Your socket connection to the server was not read from or written to within the timeout "
+      "period. Idle connections will be closed."}},
+    {kServerSideEncryptionConfigurationNotFoundError,
+     {"ServerSideEncryptionConfigurationNotFoundError", 404,
+      "The server side encryption configuration was not found"}},
+    {kServiceUnavailable, {"ServiceUnavailable", 503, "Service is unable to handle request."}},
+    {kSignatureDoesNotMatch,
+     {"SignatureDoesNotMatch", 403,
+      "The request signature we calculated does not match the signature you provided. Check your "
+      "key and signing method."}},
+    {kSlowDown, {"SlowDown", 503, "Please reduce your request rate."}},
+    {kTooManyBuckets,
+     {"TooManyBuckets", 400, "You have attempted to create more buckets than allowed"}},
+    {kUnsupportedSignature,
+     {"UnsupportedSignature", 400,
+      "The provided request is signed with an unsupported STS Token version or the signature "
+      "version is not supported."}},
+    {kUserKeyMustBeSpecified,
+     {"UserKeyMustBeSpecified", 400,
+      "The bucket POST must contain the specified field name. If it is specified, please check "
+      "the order of the fields."}},
+    {kXAmzContentChecksumMismatch,
+     {"XAmzContentChecksumMismatch", 400,
+      "The provided 'x-amz-checksum' header does not match what was computed."}},
+    {kXAmzContentSHA256Mismatch,
+     {"XAmzContentSHA256Mismatch", 400,
+      "The provided 'x-amz-content-sha256' header does not match what was computed."}},
+    {kNoSuchPublicAccessBlockConfiguration,
+     {"NoSuchPublicAccessBlockConfiguration", 404,
+      "The public access block configuration was not found"}},
+    {kAccessForbidden,
+     {"AccessForbidden", 403, "CORSResponse: CORS is not enabled for this bucket."}},
+});
+
+constexpr bool in_order() {
+  for (std::size_t i = 0; i < kTable.size(); ++i) {
+    if (static_cast<std::size_t>(kTable[i].key) != i) return false;
+  }
+  return true;
+}
+static_assert(in_order(), "text_of() indexes by the code");
+static_assert(kTable.size() == kS3CodeCount, "every code has its text");
+
+S3Code code_of(Reason reason) {
+  switch (reason) {
+    case Reason::kNone:
+      break;
+    case Reason::kNoSuchBucket:
+      return kNoSuchBucket;
+    case Reason::kNoSuchKey:
+      return kNoSuchKey;
+    case Reason::kNoSuchUpload:
+      return kNoSuchUpload;
+    case Reason::kNoSuchVersion:
+      return kNoSuchVersion;
+    case Reason::kBucketOwnedByYou:
+      return kBucketAlreadyOwnedByYou;
+    case Reason::kBucketExists:
+      return kBucketAlreadyExists;
+    case Reason::kBucketNotEmpty:
+      return kBucketNotEmpty;
+    case Reason::kInvalidPart:
+      return kInvalidPart;
+    case Reason::kInvalidPartOrder:
+      return kInvalidPartOrder;
+    case Reason::kPartTooSmall:
+      return kEntityTooSmall;
+    case Reason::kConditionFailed:
+      return kPreconditionFailed;
+    case Reason::kConditionConflict:
+      return kConditionalRequestConflict;
+    case Reason::kBodyTruncated:
+      return kIncompleteBody;
+    case Reason::kBodyTooLarge:
+      return kEntityTooLarge;
+    case Reason::kBodyTooSlow:
+      return kRequestTimeout;
+    case Reason::kTooManyBuckets:
+      return kTooManyBuckets;
+  }
+  return kInternalError;
+}
+
+S3Code code_of(Errc code) {
+  switch (code) {
+    case Errc::kInvalidArgument:
+      return kInvalidRequest;
+    case Errc::kConflict:
+      return kConditionalRequestConflict;
+    case Errc::kPrecondition:
+      return kPreconditionFailed;
+    case Errc::kResourceExhausted:
+    case Errc::kNoSpace:
+      return kSlowDown;
+    case Errc::kUnavailable:
+    case Errc::kDeadlineExceeded:
+    case Errc::kCancelled:
+      return kServiceUnavailable;
+    case Errc::kUnimplemented:
+      return kNotImplemented;
+    // A missing needle, a refused token or a broken block is our fault, never the client's.
+    case Errc::kNotFound:
+    case Errc::kAlreadyExists:
+    case Errc::kUnauthenticated:
+    case Errc::kPermissionDenied:
+    case Errc::kCorruption:
+    case Errc::kIo:
+    case Errc::kInternal:
+      return kInternalError;
+  }
+  return kInternalError;
+}
+
+}  // namespace
+
+S3ErrorText text_of(S3Code code) {
+  return kTable[static_cast<std::size_t>(code)].text;
+}
+
+S3Error from_error(const Error& error) {
+  if (error.reason() != Reason::kNone) return {code_of(error.reason()), {}, {}};
+  return {code_of(error.code()), {}, {}};
+}
+
+}  // namespace kelp::s3

@@ -1,0 +1,1 @@
+"""What the project's own scripts share: processes under test, figures of a process, waiting for conditions."""

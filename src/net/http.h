@@ -10,14 +10,9 @@
 
 #include "async/awaitable.h"
 #include "base/bytes.h"
+#include "base/http_header.h"
 
 namespace kelp {
-
-/// One header line. Views into the connection's head buffer: valid until the handler returns.
-struct HttpHeader {
-  std::string_view name;   ///< As received; compare with iequals().
-  std::string_view value;  ///< Without white space around it.
-};
 
 /// ASCII, case-insensitive.
 [[nodiscard]] bool iequals(std::string_view a, std::string_view b);

@@ -83,8 +83,9 @@ enum class S3Code : std::uint16_t {
   kXAmzContentSHA256Mismatch,
   kNoSuchPublicAccessBlockConfiguration,
   kAccessForbidden,
+  kInvalidToken,
 };
-inline constexpr std::size_t kS3CodeCount = static_cast<std::size_t>(S3Code::kAccessForbidden) + 1;
+inline constexpr std::size_t kS3CodeCount = static_cast<std::size_t>(S3Code::kInvalidToken) + 1;
 
 /// An answer that is an error.
 struct S3Error {

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""Bad disks: full, failing writes, failing syncs, flipped bytes, a directory in use, a directory of a newer format."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
+from kelpdev.process import KelpProcess, kelp_binary, wait_for  # noqa: E402
+from kelpdev.s3 import Client  # noqa: E402
+
+MIB = 1 << 20
+
+
+class BadDisk(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(prefix="kelp-disk-")
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+
+    def start(self, *options, **more):
+        kelp = KelpProcess(self.folder / "server", *options, **more)
+        kelp.start()
+        self.addCleanup(lambda: kelp.process and kelp.kill())
+        client = Client(kelp.endpoint, *kelp.keys)
+        self.addCleanup(client.close)
+        return kelp, client
+
+    def client_of(self, kelp):
+        client = Client(kelp.endpoint, *kelp.keys)
+        self.addCleanup(client.close)
+        return client
+
+    def test_a_full_disk_refuses_writes_and_still_reads_and_deletes(self):
+        mount = self.folder / "small"
+        mount.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", mount], capture_output=True).returncode:
+            print("SKIPPED: a full disk needs root to mount a tmpfs", file=sys.stderr)
+            self.skipTest("no mount here")
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", mount], check=True))
+        kelp = KelpProcess(self.folder / "server", "--set", "volume.reserve=32MiB", "--set", "collector.interval=200ms",
+                           "--set", "collector.quarantine=200ms")
+        kelp.data = mount / "data"
+        kelp.start()
+        self.addCleanup(lambda: kelp.process and kelp.kill())
+        client = self.client_of(kelp)
+        client.must("PUT", "/b")
+        bodies, refused = {}, None
+        for number in range(200):
+            body = os.urandom(2 * MIB)
+            answer = client.request("PUT", f"/b/{number}", body=body)
+            if answer.status != 200:
+                refused = answer
+                break
+            bodies[number] = body
+        self.assertIsNotNone(refused, "400 MiB went into a disk of 160")
+        self.assertEqual((refused.status, refused.code), (503, "SlowDown"))
+        self.assertGreater(len(bodies), 10)
+        for number, body in bodies.items():
+            self.assertEqual(client.must("GET", f"/b/{number}").body, body)
+        for number in bodies:
+            client.must("DELETE", f"/b/{number}")
+        body = os.urandom(2 * MIB)
+        wait_for(lambda: client.request("PUT", "/b/again", body=body).status == 200, "room after the deletes", 30)
+        self.assertEqual(client.must("GET", "/b/again").body, body)
+        self.assertEqual(kelp.stop(), 0)
+
+    def test_a_failed_sync_is_never_retried_and_never_acknowledged(self):
+        kelp, client = self.start(wrapper=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e",
+                                           "inject=fdatasync:error=EIO:when=30+"])
+        client.must("PUT", "/b")
+        acknowledged, failed = {}, 0
+        for number in range(40):
+            body = os.urandom(100_000)
+            answer = client.request("PUT", f"/b/{number}", body=body)
+            if answer.status == 200:
+                acknowledged[number] = body
+            else:
+                self.assertIn(answer.status, (500, 503))
+                failed += 1
+        self.assertGreater(len(acknowledged), 3)
+        self.assertGreater(failed, 3)
+        last = max(acknowledged)
+        self.assertEqual(sorted(acknowledged), list(range(last + 1)), "a write was acknowledged after a failed sync")
+        os.kill(kelp.pid, 9)
+        kelp.process.wait()
+        kelp.process = None
+        kelp.wrapper = []
+        kelp.start()
+        client = self.client_of(kelp)
+        for number, body in acknowledged.items():
+            self.assertEqual(client.must("GET", f"/b/{number}").body, body)
+        self.assertEqual(kelp.stop(), 0)
+
+    def test_a_flipped_byte_is_never_served(self):
+        kelp, client = self.start()
+        client.must("PUT", "/b")
+        bodies = {}
+        for size in (100, 5000, 100_000, 3 * MIB):
+            bodies[size] = os.urandom(size)
+            client.must("PUT", f"/b/{size}", body=bodies[size])
+        self.assertEqual(kelp.stop(), 0)
+        flipped = 0
+        pristine = self.folder / "pristine"
+        shutil.copytree(kelp.data, pristine)
+        for size, body in bodies.items():
+            marker = body[:64]
+            for path in sorted(pristine.rglob("*")):
+                if not path.is_file() or marker not in path.read_bytes():
+                    continue
+                shutil.rmtree(kelp.data)
+                shutil.copytree(pristine, kelp.data)
+                damaged = kelp.data / path.relative_to(pristine)
+                content = bytearray(damaged.read_bytes())
+                content[content.index(marker) + size // 2] ^= 0x10
+                damaged.write_bytes(bytes(content))
+                flipped += 1
+                try:
+                    kelp.start()
+                except RuntimeError as error:  # it may refuse to start instead
+                    self.assertIn("corrupt", str(error).lower())
+                    continue
+                client = self.client_of(kelp)
+                try:
+                    answer = client.request("GET", f"/b/{size}")
+                    self.assertNotEqual(answer.status, 200, f"{size} bytes, flipped in {path.name}, were served")
+                except OSError:
+                    pass  # cut off in the middle
+                except Exception as error:
+                    self.assertEqual(type(error).__name__, "IncompleteRead")
+                for other, good in bodies.items():
+                    if other != size:
+                        self.assertEqual(client.must("GET", f"/b/{other}").body, good)
+                kelp.stop()
+        self.assertGreaterEqual(flipped, len(bodies))
+
+    def test_a_second_process_on_the_directory_is_refused(self):
+        kelp, _ = self.start()
+        done = subprocess.run([kelp_binary(), "server", "--dir", str(kelp.data), "--listen", "127.0.0.1:0"],
+                              capture_output=True, text=True, timeout=30)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(str(kelp.pid), done.stderr + done.stdout)
+        self.assertEqual(kelp.stop(), 0)
+
+    def test_a_directory_of_a_newer_format_is_refused_with_both_versions(self):
+        kelp, _ = self.start()
+        self.assertEqual(kelp.stop(), 0)
+        cluster = kelp.data / "cluster"
+        text = cluster.read_text()
+        self.assertIn("format = 1", text)
+        cluster.write_text(text.replace("format = 1", "format = 7"))
+        with self.assertRaises(RuntimeError) as caught:
+            kelp.start()
+        self.assertRegex(str(caught.exception), r"7.*1|1.*7")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

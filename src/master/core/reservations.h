@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+
+#include "base/clock.h"
+#include "base/ids.h"
+
+namespace kelp::master {
+
+/// Room promised to leases and not yet given back, per volume. In memory only: a restart ends every
+/// promise. Not thread-safe.
+class Reservations {
+ public:
+  void grant(VolumeId volume, std::uint64_t bytes, WallTime expires);
+  /// Ends `bytes` of promises on `volume`, oldest first; more than there are ends all.
+  void release(VolumeId volume, std::uint64_t bytes);
+  /// Drops promises whose lease has expired.
+  void expire(WallTime now);
+  [[nodiscard]] std::uint64_t of(VolumeId volume) const;
+  [[nodiscard]] std::uint64_t total() const;
+
+ private:
+  struct Grant {
+    std::uint64_t bytes;
+    WallTime expires;
+  };
+  std::map<VolumeId, std::deque<Grant>> grants_;
+};
+
+}  // namespace kelp::master

@@ -170,8 +170,7 @@ constexpr std::array kTable = std::to_array<Row>({
       "The public access block configuration was not found"}},
     {kAccessForbidden,
      {"AccessForbidden", 403, "CORSResponse: CORS is not enabled for this bucket."}},
-    {kInvalidToken,
-     {"InvalidToken", 400, "The provided token is malformed or otherwise invalid."}},
+    {kInvalidToken, {"InvalidToken", 400, "The provided token is malformed or otherwise invalid."}},
 });
 
 constexpr bool in_order() {

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "client/filer_client.h"
+
+namespace kelp::s3 {
+
+/// Who owns what a listing shows: every object belongs to the bucket's account in Kelp 1.
+struct OwnerNames {
+  std::string_view id;
+  std::string_view display_name;
+};
+
+/// The parameters that a listing's answer repeats.
+struct ListingEcho {
+  std::string_view bucket;
+  std::string_view prefix;
+  std::string_view delimiter;
+  std::uint32_t max_keys = 1000;
+  bool url_encoding = false;  ///< encoding-type=url.
+};
+
+/// ListObjects (version 1). `marker` as the client sent it.
+[[nodiscard]] std::string list_objects_xml(const ListedPage& page, const ListingEcho& echo,
+                                           std::string_view marker, const OwnerNames& owner);
+
+/// What only version 2 has.
+struct ListingV2Echo {
+  std::optional<std::string_view> continuation_token;  ///< As sent, also when empty.
+  std::string_view start_after;
+  bool fetch_owner = false;
+};
+/// ListObjectsV2.
+[[nodiscard]] std::string list_objects_v2_xml(const ListedPage& page, const ListingEcho& echo,
+                                              const ListingV2Echo& v2, const OwnerNames& owner);
+
+/// ListObjectVersions of a bucket that never had versioning: the current objects, as "null".
+[[nodiscard]] std::string list_versions_xml(const ListedPage& page, const ListingEcho& echo,
+                                            std::string_view key_marker, const OwnerNames& owner);
+
+/// ListMultipartUploads.
+[[nodiscard]] std::string list_uploads_xml(const ListedUploads& page, const ListingEcho& echo,
+                                           std::string_view key_marker,
+                                           std::string_view upload_id_marker,
+                                           const OwnerNames& owner);
+
+/// What ListParts repeats.
+struct PartsEcho {
+  std::string_view bucket;
+  std::string_view key;
+  std::uint32_t after_part = 0;
+  std::uint32_t max_parts = 1000;
+  bool url_encoding = false;
+};
+/// ListParts.
+[[nodiscard]] std::string list_parts_xml(const ListedParts& page, const PartsEcho& echo,
+                                         const OwnerNames& owner);
+
+/// ListBuckets. `prefix` as sent; `next_token` empty on the last page.
+[[nodiscard]] std::string list_buckets_xml(const ListedBuckets& page, std::string_view prefix,
+                                           std::string_view next_token, const OwnerNames& owner);
+
+/// "CRC32" and its kin, as in ChecksumAlgorithm elements and x-amz-checksum-algorithm.
+[[nodiscard]] std::string_view checksum_name(ChecksumAlgorithm algorithm);
+/// "COMPOSITE" or "FULL_OBJECT".
+[[nodiscard]] std::string_view checksum_type_name(ChecksumType type);
+/// "ChecksumCRC32" and its kin: the XML element of a value.
+[[nodiscard]] std::string_view checksum_element(ChecksumAlgorithm algorithm);
+/// Base64 of the value; "-N" behind it for a composite one.
+[[nodiscard]] std::string checksum_text(const Checksum& checksum);
+
+}  // namespace kelp::s3

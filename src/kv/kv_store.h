@@ -13,13 +13,16 @@
 
 namespace kelp {
 
+inline constexpr std::size_t kMaxKvKeyBytes = 8 << 10;     ///< Of a key; at least 1.
+inline constexpr std::size_t kMaxKvValueBytes = 16 << 20;  ///< Of a value; 0 is allowed.
+
 /// A condition of a commit, checked against the state that the commit would change.
 struct KvCondition {
   enum class Kind : std::uint8_t {
     kAbsent,     ///< No row `key`.
     kPresent,    ///< A row `key`, whatever its value.
     kEquals,     ///< A row `key` whose value is `value`.
-    kEmptyRange  ///< No row in [key, value).
+    kEmptyRange  ///< No row in [key, value). The end must not be empty.
   };
   Kind kind;
   std::string key;
@@ -40,9 +43,9 @@ struct KvWrite {
   enum class Kind : std::uint8_t {
     kPut,          ///< Row `key` becomes `value`.
     kDelete,       ///< Row `key` goes; nothing happens when it is not there.
-    kDeleteRange,  ///< Every row in [key, value) goes.
+    kDeleteRange,  ///< Every row in [key, value) goes. The end must not be empty.
     kAdd  ///< Row `key` holds a signed 64-bit little-endian counter; `delta` is added (missing
-          ///< counts as 0).
+          ///< counts as 0; it wraps). A row that is not 8 bytes long stays as it is.
   };
   Kind kind;
   std::string key;
@@ -120,10 +123,14 @@ class KvStore {
   virtual std::unique_ptr<KvCursor> cursor(const KvRange& range) = 0;
 
   /// Queues `batch` and returns at once; `done` is called exactly once, on any thread, when the
-  /// outcome is on stable storage (or, with durability "os", in the page cache). kPrecondition,
-  /// naming the first condition that does not hold: nothing was written. kResourceExhausted: the
-  /// queue is full, nothing was written. After any other error the outcome is unknown and the store
-  /// refuses further commits with kUnavailable.
+  /// outcome is on stable storage (or, with durability "os", in the page cache).
+  ///
+  /// Nothing was written and the store goes on: kPrecondition (it names the first condition that
+  /// does not hold), kResourceExhausted (the queue is full), kInvalidArgument (a limit of keys or
+  /// values), kNoSpace (the disk's reserve is reached; batches that delete something may still
+  /// pass), kCorruption (a row that a condition needs cannot be read). Nothing was written and the
+  /// store is finished: kUnavailable. kIo: the outcome is unknown, and every later commit gets
+  /// kUnavailable until the store is opened anew.
   virtual void commit(KvBatch batch, CommitDone done) = 0;
 
   /// Counters for benchmarks and metrics: commits acknowledged, and syncs of the log that they
@@ -138,5 +145,16 @@ class KvStore {
 /// The counter in a value written by KvWrite::add; 0 for nothing. kCorruption when it is not 8
 /// bytes.
 [[nodiscard]] Result<std::int64_t> decode_counter(const std::optional<std::string>& value);
+
+/// For engines: kInvalidArgument when a key, value or range end of `batch` breaks the limits above.
+[[nodiscard]] Result<void> check_limits(const KvBatch& batch);
+/// For engines: the kPrecondition of `condition`, the `index`-th (from 0) of its batch. Names no
+/// key.
+[[nodiscard]] Error condition_failed(const KvCondition& condition, std::size_t index);
+/// For engines: the 8 bytes of a counter, and its sum modulo 2^64.
+[[nodiscard]] std::string encode_counter(std::int64_t counter);
+[[nodiscard]] inline std::int64_t add_wrapping(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
 
 }  // namespace kelp

@@ -1,1 +1,87 @@
-// placeholder, being written
+#include "kv/rocks_kv.h"
+
+#include <algorithm>
+
+#include "kv/rocks_committer.h"
+#include "kv/rocks_cursor.h"
+#include "kv/rocks_tables.h"
+
+namespace kelp {
+namespace {
+
+class RocksKv final : public KvStore {
+ public:
+  RocksKv(RocksTables tables, const RocksKvOptions& options)
+      : tables_(std::move(tables)), committer_(std::make_unique<RocksCommitter>(tables_, options)) {
+    memory_only_.read_tier = rocksdb::kBlockCacheTier;
+  }
+  ~RocksKv() override {
+    committer_.reset();
+    tables_.close();
+  }
+  RocksKv(const RocksKv&) = delete;
+  RocksKv& operator=(const RocksKv&) = delete;
+
+  Result<std::optional<std::string>> get(std::string_view key) override {
+    std::string value;
+    const rocksdb::Status status =
+        tables_.db->Get(anywhere_, tables_.of(key), to_slice(key), &value);
+    return answer(status, std::move(value));
+  }
+
+  std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
+    std::string value;
+    const rocksdb::Status status =
+        tables_.db->Get(memory_only_, tables_.of(key), to_slice(key), &value);
+    if (status.IsIncomplete()) return std::nullopt;
+    return answer(status, std::move(value));
+  }
+
+  Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
+                                  KvDirection direction) override {
+    std::vector<KvRow> rows;
+    if (!range.end.empty() && range.begin >= range.end) return rows;
+    rows.reserve(std::min<std::size_t>(limit, 1000));
+    RocksCursor cursor(tables_, range);
+    const bool forward = direction == KvDirection::kForward;
+    forward ? cursor.seek(range.begin) : cursor.seek_last();
+    while (rows.size() < limit && cursor.valid()) {
+      rows.emplace_back(cursor.key(), cursor.value());
+      forward ? cursor.next() : cursor.previous();
+    }
+    KELP_CHECK(cursor.status());
+    return rows;
+  }
+
+  std::unique_ptr<KvCursor> cursor(const KvRange& range) override {
+    return std::make_unique<RocksCursor>(tables_, range);
+  }
+
+  void commit(KvBatch batch, CommitDone done) override {
+    committer_->commit(std::move(batch), std::move(done));
+  }
+
+  [[nodiscard]] Stats stats() const override { return committer_->stats(); }
+
+ private:
+  static Result<std::optional<std::string>> answer(const rocksdb::Status& status,
+                                                   std::string value) {
+    if (status.ok()) return std::optional<std::string>(std::move(value));
+    if (status.IsNotFound()) return std::optional<std::string>();
+    return to_error(status, "get");
+  }
+
+  RocksTables tables_;
+  rocksdb::ReadOptions anywhere_;
+  rocksdb::ReadOptions memory_only_;
+  std::unique_ptr<RocksCommitter> committer_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<KvStore>> open_rocks_kv(RocksKvOptions options) {
+  KELP_TRY(RocksTables tables, open_rocks_tables(options));
+  return std::unique_ptr<KvStore>(std::make_unique<RocksKv>(std::move(tables), options));
+}
+
+}  // namespace kelp

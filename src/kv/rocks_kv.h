@@ -15,6 +15,9 @@ struct RocksKvOptions {
   /// files, so that neither compaction nor listings carry them. A scan never mixes them with other
   /// rows. 0 means none.
   char bulk_prefix = 0;
+  /// Free bytes of the disk below which commits get kNoSpace; those that delete something pass down
+  /// to half of it.
+  std::uint64_t reserve_bytes = 64ULL << 20;
 };
 
 /// The embedded engine. Conditions and writes of all callers go through one committer thread, which

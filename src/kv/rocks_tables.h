@@ -1,0 +1,40 @@
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <memory>
+#include <string_view>
+
+#include "kelp/result.h"
+#include "kv/rocks_kv.h"
+
+namespace kelp {
+
+/// An open RocksDB with its two column families, for the parts of rocks_kv. Thread-safe.
+struct RocksTables {
+  std::unique_ptr<rocksdb::DB> db;
+  rocksdb::ColumnFamilyHandle* rows = nullptr;  ///< Owned; freed by close().
+  rocksdb::ColumnFamilyHandle* bulk = nullptr;  ///< Owned; freed by close().
+  char bulk_prefix = 0;
+
+  /// Where `key`, or a range that begins there, lives.
+  [[nodiscard]] rocksdb::ColumnFamilyHandle* of(std::string_view key) const {
+    const bool is_bulk = bulk_prefix != 0 && !key.empty() && key.front() == bulk_prefix;
+    return is_bulk ? bulk : rows;
+  }
+  void close();
+};
+
+/// Opens, or makes, the database at `options.path`. See open_rocks_kv for the errors.
+[[nodiscard]] Result<RocksTables> open_rocks_tables(const RocksKvOptions& options);
+
+[[nodiscard]] inline rocksdb::Slice to_slice(std::string_view bytes) {
+  return {bytes.data(), bytes.size()};
+}
+[[nodiscard]] inline std::string_view to_view(const rocksdb::Slice& slice) {
+  return {slice.data(), slice.size()};
+}
+/// `status`, which is not OK, as what a caller can do about it; `doing` begins the detail.
+[[nodiscard]] Error to_error(const rocksdb::Status& status, std::string_view doing);
+
+}  // namespace kelp

@@ -2,6 +2,9 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
 #include <exception>
 #include <utility>
 
@@ -9,6 +12,27 @@
 #include "base/assert.h"
 
 namespace kelp {
+namespace {
+
+/// Cancellation reaches our code as kCancelled from what it waits for, never as an exception at the
+/// next co_await.
+Task<void> without_throwing(Task<void> task) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await std::move(task);
+}
+
+/// A task that was cancelled before its first line ends so.
+bool is_cancellation(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const boost::system::system_error& failure) {
+    return failure.code() == asio::error::operation_aborted;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
 
 TaskGroup::TaskGroup(Executor executor) : executor_(std::move(executor)) {}
 
@@ -19,10 +43,10 @@ TaskGroup::~TaskGroup() {
 void TaskGroup::spawn(Task<void> task) {
   const auto at = running_.emplace(running_.end());
   auto done = [this, at](std::exception_ptr error) {
-    if (error) std::rethrow_exception(error);  // out of the io thread: terminates
+    if (error && !is_cancellation(error)) std::rethrow_exception(error);  // terminates
     finished(at);
   };
-  asio::co_spawn(executor_, std::move(task),
+  asio::co_spawn(executor_, without_throwing(std::move(task)),
                  asio::bind_cancellation_slot(at->signal.slot(), std::move(done)));
 }
 

@@ -1,0 +1,426 @@
+// The contract of kv_store.h, run against every engine.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "tests/unit/kv/kv_support.h"
+
+namespace kelp::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::ElementsAreArray;
+using testing::IsEmpty;
+
+class KvContract : public testing::TestWithParam<EngineKind> {
+ protected:
+  KvStore& store() { return engine_->store(); }
+  void put(std::string key, std::string value) {
+    ASSERT_EQ(code_of(put_now(store(), std::move(key), std::move(value))), std::nullopt);
+  }
+  std::optional<Errc> commit(std::vector<KvCondition> conditions, std::vector<KvWrite> writes) {
+    return code_of(
+        commit_now(store(), {.conditions = std::move(conditions), .writes = std::move(writes)}));
+  }
+  std::vector<std::string> keys(const KvRange& range, std::size_t limit = 1000,
+                                KvDirection direction = KvDirection::kForward) {
+    auto rows = store().scan(range, limit, direction);
+    EXPECT_TRUE(rows.has_value());
+    return rows ? keys_of(*rows) : std::vector<std::string>{};
+  }
+  std::int64_t counter(std::string_view key) {
+    return decode_counter(store().get(key).value()).value();
+  }
+
+  std::unique_ptr<Engine> engine_ = GetParam().make();
+};
+
+INSTANTIATE_TEST_SUITE_P(Engines, KvContract, testing::ValuesIn(engine_kinds()),
+                         [](const auto& kind) { return kind.param.name; });
+
+std::string text(std::initializer_list<unsigned char> bytes) {
+  return {bytes.begin(), bytes.end()};
+}
+
+TEST_P(KvContract, GivesBackWhatWasPutAndNothingElse) {
+  put("a", "1");
+  put("b", "");
+  EXPECT_EQ(value_of(store(), "a"), "1");
+  EXPECT_EQ(value_of(store(), "b"), "");
+  EXPECT_EQ(value_of(store(), "c"), "(none)");
+  EXPECT_EQ(value_of(store(), "aa"), "(none)");
+  put("a", "2");
+  EXPECT_EQ(value_of(store(), "a"), "2");
+}
+
+TEST_P(KvContract, AnswersRecentRowsWithoutWaiting) {
+  put("a", "1");
+  const auto hit = store().try_get("a");
+  ASSERT_TRUE(hit.has_value());
+  EXPECT_EQ(hit->value(), "1");
+  const auto miss = store().try_get("b");
+  ASSERT_TRUE(miss.has_value());
+  EXPECT_EQ(miss->value(), std::nullopt);
+}
+
+TEST_P(KvContract, OrdersKeysAsUnsignedBytes) {
+  std::vector<std::string> wild = {text({0}),
+                                   text({0, 0}),
+                                   text({0, 1}),
+                                   text({1}),
+                                   " ",
+                                   "\"",
+                                   "'; DROP TABLE rows; --",
+                                   "%s%n",
+                                   "/",
+                                   "\\",
+                                   "a",
+                                   text({'a', 0}),
+                                   text({'a', 0xff}),
+                                   "a/",
+                                   "a/b",
+                                   "ab",
+                                   text({0x7f}),
+                                   text({0x80}),
+                                   text({0xc3, 0xa9}),
+                                   text({0xff}),
+                                   text({0xff, 0}),
+                                   text({0xff, 0xff})};
+  std::ranges::reverse(wild);
+  for (const std::string& key : wild) put(key, "v" + key);
+  std::vector<std::string> sorted = wild;
+  std::ranges::sort(sorted, [](const std::string& a, const std::string& b) {
+    return std::ranges::lexicographical_compare(
+        a, b, {}, [](char c) { return static_cast<unsigned char>(c); },
+        [](char c) { return static_cast<unsigned char>(c); });
+  });
+  EXPECT_THAT(keys({}), ElementsAreArray(sorted));
+  for (const std::string& key : wild) EXPECT_EQ(value_of(store(), key), "v" + key);
+}
+
+TEST_P(KvContract, ScansBothWaysWithinBoundsAndLimit) {
+  for (const char* key : {"a", "b", "c", "d", "e"}) put(key, key);
+  EXPECT_THAT(keys({"b", "d"}), ElementsAre("b", "c"));
+  EXPECT_THAT(keys({"b", "d"}, 1000, KvDirection::kBackward), ElementsAre("c", "b"));
+  EXPECT_THAT(keys({"b", ""}, 2), ElementsAre("b", "c"));
+  EXPECT_THAT(keys({"b", ""}, 2, KvDirection::kBackward), ElementsAre("e", "d"));
+  EXPECT_THAT(keys({"", "c"}, 1000, KvDirection::kBackward), ElementsAre("b", "a"));
+  EXPECT_THAT(keys({"bb", "dd"}), ElementsAre("c", "d"));
+  EXPECT_THAT(keys({"bb", "dd"}, 1000, KvDirection::kBackward), ElementsAre("d", "c"));
+  EXPECT_THAT(keys({"", ""}, 0), IsEmpty());
+  EXPECT_THAT(keys({"c", "c"}), IsEmpty());
+  EXPECT_THAT(keys({"d", "b"}), IsEmpty());
+  EXPECT_THAT(keys({"d", "b"}, 1000, KvDirection::kBackward), IsEmpty());
+  EXPECT_THAT(keys({"f", ""}), IsEmpty());
+  EXPECT_THAT(keys({"", ""}, 1, KvDirection::kBackward), ElementsAre("e"));
+}
+
+TEST_P(KvContract, ChecksAbsentAndPresent) {
+  put("a", "1");
+  EXPECT_EQ(commit({KvCondition::absent("a")}, {KvWrite::put("x", "1")}), Errc::kPrecondition);
+  EXPECT_EQ(commit({KvCondition::present("b")}, {KvWrite::put("x", "1")}), Errc::kPrecondition);
+  EXPECT_EQ(value_of(store(), "x"), "(none)");
+  EXPECT_EQ(commit({KvCondition::absent("b"), KvCondition::present("a")}, {KvWrite::put("x", "1")}),
+            std::nullopt);
+  EXPECT_EQ(value_of(store(), "x"), "1");
+}
+
+TEST_P(KvContract, ChecksEquals) {
+  put("a", "1");
+  put("empty", "");
+  EXPECT_EQ(commit({KvCondition::equals("a", "2")}, {KvWrite::remove("a")}), Errc::kPrecondition);
+  EXPECT_EQ(commit({KvCondition::equals("a", "")}, {KvWrite::remove("a")}), Errc::kPrecondition);
+  EXPECT_EQ(commit({KvCondition::equals("a", "11")}, {KvWrite::remove("a")}), Errc::kPrecondition);
+  EXPECT_EQ(commit({KvCondition::equals("b", "")}, {KvWrite::remove("a")}), Errc::kPrecondition);
+  EXPECT_EQ(commit({KvCondition::equals("a", "1"), KvCondition::equals("empty", "")},
+                   {KvWrite::remove("a")}),
+            std::nullopt);
+  EXPECT_EQ(value_of(store(), "a"), "(none)");
+}
+
+TEST_P(KvContract, ChecksEmptyRange) {
+  put("b", "1");
+  put("d", "1");
+  EXPECT_EQ(commit({KvCondition::empty_range("a", "c")}, {}), Errc::kPrecondition);
+  EXPECT_EQ(commit({KvCondition::empty_range("b", "b!")}, {}), Errc::kPrecondition);
+  EXPECT_EQ(commit({KvCondition::empty_range("c", "d")}, {}), std::nullopt);
+  EXPECT_EQ(commit({KvCondition::empty_range("bb", "d")}, {}), std::nullopt);
+  EXPECT_EQ(commit({KvCondition::empty_range("e", "z")}, {}), std::nullopt);
+  EXPECT_EQ(commit({KvCondition::empty_range("d", "b")}, {}), std::nullopt);
+  ASSERT_EQ(commit({}, {KvWrite::remove("b")}), std::nullopt);
+  EXPECT_EQ(commit({KvCondition::empty_range("a", "c")}, {}), std::nullopt);
+}
+
+TEST_P(KvContract, NamesTheFirstConditionThatDoesNotHold) {
+  put("a", "1");
+  const auto refused =
+      commit_now(store(), {.conditions = {KvCondition::present("a"), KvCondition::equals("a", "2"),
+                                          KvCondition::absent("a")},
+                           .writes = {}});
+  ASSERT_EQ(code_of(refused), Errc::kPrecondition);
+  EXPECT_THAT(refused.error().detail(), testing::HasSubstr("condition 1 (equals)"));
+}
+
+TEST_P(KvContract, DoesAllOrNothing) {
+  put("keep", "1");
+  put("n", "1");
+  EXPECT_EQ(commit({KvCondition::present("keep"), KvCondition::present("missing")},
+                   {KvWrite::put("a", "1"), KvWrite::remove("keep"), KvWrite::add("count", 5),
+                    KvWrite::remove_range("m", "o")}),
+            Errc::kPrecondition);
+  EXPECT_THAT(keys({}), ElementsAre("keep", "n"));
+}
+
+TEST_P(KvContract, ConditionsDoNotSeeTheWritesOfTheirBatch) {
+  EXPECT_EQ(commit({KvCondition::absent("a")}, {KvWrite::put("a", "1")}), std::nullopt);
+  EXPECT_EQ(commit({KvCondition::present("b")}, {KvWrite::put("b", "1")}), Errc::kPrecondition);
+}
+
+TEST_P(KvContract, AppliesTheWritesOfABatchInOrder) {
+  put("m", "old");
+  ASSERT_EQ(commit({}, {KvWrite::put("a", "1"), KvWrite::put("a", "2"), KvWrite::remove("b"),
+                        KvWrite::put("b", "3"), KvWrite::put("c", "4"), KvWrite::remove("c"),
+                        KvWrite::remove_range("m", "n"), KvWrite::put("m2", "5"),
+                        KvWrite::put("p", "6"), KvWrite::remove_range("o", "q")}),
+            std::nullopt);
+  EXPECT_EQ(value_of(store(), "a"), "2");
+  EXPECT_EQ(value_of(store(), "b"), "3");
+  EXPECT_THAT(keys({}), ElementsAre("a", "b", "m2"));
+}
+
+TEST_P(KvContract, RemovingNothingIsNoError) {
+  EXPECT_EQ(commit({}, {KvWrite::remove("a"), KvWrite::remove_range("a", "z"),
+                        KvWrite::remove_range("z", "a"), KvWrite::remove_range("a", "a")}),
+            std::nullopt);
+  EXPECT_EQ(commit({}, {}), std::nullopt);
+}
+
+TEST_P(KvContract, RemovesRangesUpToTheirEnd) {
+  for (const char* key : {"a", "b", "b/1", "b/2", "c"}) put(key, "1");
+  ASSERT_EQ(commit({}, {KvWrite::remove_range("b", "c")}), std::nullopt);
+  EXPECT_THAT(keys({}), ElementsAre("a", "c"));
+  EXPECT_EQ(value_of(store(), "b/1"), "(none)");
+  put("b/1", "2");
+  EXPECT_THAT(keys({}), ElementsAre("a", "b/1", "c"));
+}
+
+TEST_P(KvContract, AddsToCounters) {
+  ASSERT_EQ(commit({}, {KvWrite::add("n", 5)}), std::nullopt);
+  ASSERT_EQ(commit({}, {KvWrite::add("n", -7), KvWrite::add("n", 1)}), std::nullopt);
+  EXPECT_EQ(counter("n"), -1);
+  EXPECT_EQ(counter("never"), 0);
+  EXPECT_EQ(commit({KvCondition::equals("n", encode_counter(-1))}, {KvWrite::add("n", 11)}),
+            std::nullopt);
+  EXPECT_EQ(counter("n"), 10);
+  EXPECT_EQ(store().get("n").value()->size(), 8U);
+}
+
+TEST_P(KvContract, MixesAddWithTheOtherWritesOfARow) {
+  ASSERT_EQ(commit({}, {KvWrite::add("n", 5), KvWrite::remove("n"), KvWrite::add("n", 2)}),
+            std::nullopt);
+  EXPECT_EQ(counter("n"), 2);
+  ASSERT_EQ(commit({}, {KvWrite::put("n", encode_counter(40)), KvWrite::add("n", 2)}),
+            std::nullopt);
+  EXPECT_EQ(counter("n"), 42);
+  ASSERT_EQ(commit({}, {KvWrite::add("n", 1), KvWrite::remove_range("m", "o")}), std::nullopt);
+  EXPECT_EQ(value_of(store(), "n"), "(none)");
+  ASSERT_EQ(commit({}, {KvWrite::add("n", 3)}), std::nullopt);
+  EXPECT_EQ(counter("n"), 3);
+  ASSERT_EQ(commit({}, {KvWrite::remove("n")}), std::nullopt);
+  ASSERT_EQ(commit({}, {KvWrite::add("n", 4)}), std::nullopt);
+  EXPECT_EQ(counter("n"), 4);
+}
+
+TEST_P(KvContract, CountersWrapAndLeaveOtherRowsAlone) {
+  ASSERT_EQ(commit({}, {KvWrite::add("n", INT64_MAX), KvWrite::add("n", 1)}), std::nullopt);
+  EXPECT_EQ(counter("n"), INT64_MIN);
+  put("text", "hello");
+  ASSERT_EQ(commit({}, {KvWrite::add("text", 1)}), std::nullopt);
+  EXPECT_EQ(value_of(store(), "text"), "hello");
+  EXPECT_EQ(code_of(decode_counter(store().get("text").value())), Errc::kCorruption);
+}
+
+TEST_P(KvContract, RefusesWhatBreaksTheLimits) {
+  const std::string longest(kMaxKvKeyBytes, 'k');
+  EXPECT_EQ(commit({}, {KvWrite::put("", "1")}), Errc::kInvalidArgument);
+  EXPECT_EQ(commit({}, {KvWrite::put(longest + "k", "1")}), Errc::kInvalidArgument);
+  EXPECT_EQ(commit({}, {KvWrite::put("a", std::string(kMaxKvValueBytes + 1, 'v'))}),
+            Errc::kInvalidArgument);
+  EXPECT_EQ(commit({}, {KvWrite::put("a", "1"), KvWrite::remove("")}), Errc::kInvalidArgument);
+  EXPECT_EQ(commit({}, {KvWrite::add("", 1)}), Errc::kInvalidArgument);
+  EXPECT_EQ(commit({}, {KvWrite::remove_range("a", "")}), Errc::kInvalidArgument);
+  EXPECT_EQ(commit({KvCondition::absent("")}, {}), Errc::kInvalidArgument);
+  EXPECT_EQ(commit({KvCondition::empty_range("a", "")}, {}), Errc::kInvalidArgument);
+  EXPECT_THAT(keys({}), IsEmpty());
+  put(longest, "1");
+  EXPECT_EQ(value_of(store(), longest), "1");
+  EXPECT_EQ(commit({}, {KvWrite::remove_range(longest, longest + '\0')}), std::nullopt);
+  EXPECT_THAT(keys({}), IsEmpty());
+}
+
+TEST_P(KvContract, KeepsLargeValuesAndLongKeys) {
+  std::string value(1 << 20, '\0');
+  for (std::size_t i = 0; i < value.size(); ++i) value[i] = static_cast<char>(i * 7 % 251);
+  const std::string key(kMaxKvKeyBytes, '\xff');
+  for (const std::string& place : {std::string("a"), std::string("Bulk"), key}) put(place, value);
+  for (const std::string& place : {std::string("a"), std::string("Bulk"), key}) {
+    EXPECT_TRUE(value_of(store(), place) == value);
+  }
+  put("a", std::string(kMaxKvValueBytes, 'x'));
+  EXPECT_EQ(value_of(store(), "a").size(), kMaxKvValueBytes);
+}
+
+TEST_P(KvContract, CursorWalksItsRangeAndSeeksBothWays) {
+  for (const char* key : {"a", "b", "c", "d", "e"}) put(key, std::string("v") + key);
+  const auto cursor = store().cursor({"b", "e"});
+  cursor->seek("");
+  ASSERT_TRUE(cursor->valid());
+  EXPECT_EQ(cursor->key(), "b");
+  EXPECT_EQ(cursor->value(), "vb");
+  cursor->next();
+  EXPECT_EQ(cursor->key(), "c");
+  cursor->seek("cc");
+  EXPECT_EQ(cursor->key(), "d");
+  cursor->next();
+  EXPECT_FALSE(cursor->valid());
+  cursor->seek("b");
+  ASSERT_TRUE(cursor->valid());
+  EXPECT_EQ(cursor->key(), "b");
+  cursor->seek("e");
+  EXPECT_FALSE(cursor->valid());
+  cursor->seek("z");
+  EXPECT_FALSE(cursor->valid());
+  EXPECT_TRUE(cursor->status().has_value());
+}
+
+TEST_P(KvContract, CursorOverAnEmptyOrReversedRangeFindsNothing) {
+  put("b", "1");
+  for (const KvRange& range : {KvRange{"b", "b"}, KvRange{"c", "a"}, KvRange{"c", ""}}) {
+    const auto cursor = store().cursor(range);
+    cursor->seek("");
+    EXPECT_FALSE(cursor->valid());
+    EXPECT_TRUE(cursor->status().has_value());
+  }
+}
+
+TEST_P(KvContract, CursorSeesOnePointInTime) {
+  for (const char* key : {"a", "b", "c"}) put(key, "old");
+  const auto cursor = store().cursor({"", ""});
+  ASSERT_EQ(commit({}, {KvWrite::put("a", "new"), KvWrite::put("aa", "new"), KvWrite::remove("b"),
+                        KvWrite::remove_range("c", "z")}),
+            std::nullopt);
+  std::vector<KvRow> seen;
+  for (cursor->seek(""); cursor->valid(); cursor->next()) {
+    seen.emplace_back(cursor->key(), cursor->value());
+  }
+  EXPECT_THAT(seen, ElementsAre(KvRow{"a", "old"}, KvRow{"b", "old"}, KvRow{"c", "old"}));
+  EXPECT_THAT(keys({}), ElementsAre("a", "aa"));
+}
+
+TEST_P(KvContract, OneOfManyCreatorsWins) {
+  for (int round = 0; round < 20; ++round) {
+    const std::string key = fmt::format("key{}", round);
+    std::atomic<int> winners = 0;
+    std::string winner;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 16; ++t) {
+      threads.emplace_back([&, t] {
+        const std::string value = fmt::format("{}", t);
+        const auto result =
+            commit_now(store(), {.conditions = {KvCondition::absent(key)},
+                                 .writes = {KvWrite::put(key, value), KvWrite::add("wins", 1)}});
+        if (result) {
+          winner = value;
+          ++winners;
+        } else {
+          EXPECT_EQ(result.error().code(), Errc::kPrecondition);
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(winners, 1);
+    EXPECT_EQ(value_of(store(), key), winner);
+  }
+  EXPECT_EQ(counter("wins"), 20);
+}
+
+TEST_P(KvContract, NoIncrementByCompareAndSwapIsLost) {
+  put("n", "0");
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 16; ++t) {
+    threads.emplace_back([&] {
+      for (int done = 0; done < 25;) {
+        const std::string now = value_of(store(), "n");
+        const auto result = commit_now(
+            store(), {.conditions = {KvCondition::equals("n", now)},
+                      .writes = {KvWrite::put("n", std::to_string(std::stoi(now) + 1))}});
+        if (result) ++done;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(value_of(store(), "n"), "400");
+}
+
+TEST_P(KvContract, AddsOfManyThreadsCommute) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 16; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 50; ++i) {
+        EXPECT_EQ(commit({}, {KvWrite::add("sum", t), KvWrite::add("Bulk", 1),
+                              KvWrite::put(fmt::format("row{}/{}", t, i), "x")}),
+                  std::nullopt);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(counter("sum"), 50 * 120);
+  EXPECT_EQ(counter("Bulk"), 800);
+  EXPECT_EQ(keys({"row", "rox"}, 10'000).size(), 800U);
+}
+
+TEST_P(KvContract, ABucketIsNeverRemovedWhileAnObjectArrives) {
+  // The pattern that needs conditions on ranges: the row stands for the range, or the range is
+  // empty.
+  for (int round = 0; round < 20; ++round) {
+    const std::string bucket = fmt::format("bucket{}", round);
+    put(bucket, "here");
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 8; ++t) {
+      threads.emplace_back([&, t] {
+        (void)commit({KvCondition::present(bucket)},
+                     {KvWrite::put(fmt::format("{}/{}", bucket, t), "object")});
+      });
+    }
+    threads.emplace_back([&] {
+      (void)commit({KvCondition::empty_range(bucket + "/", bucket + "0")},
+                   {KvWrite::remove(bucket)});
+    });
+    for (std::thread& thread : threads) thread.join();
+    const bool removed = value_of(store(), bucket) == "(none)";
+    EXPECT_EQ(removed, keys({bucket + "/", bucket + "0"}).empty());
+  }
+}
+
+TEST_P(KvContract, KeepsEverythingWhenOpenedAgain) {
+  put("a", "1");
+  put("B1", std::string(2000, 'b'));
+  ASSERT_EQ(commit({}, {KvWrite::add("n", 7), KvWrite::remove_range("c", "d")}), std::nullopt);
+  engine_->reopen();
+  EXPECT_EQ(value_of(store(), "a"), "1");
+  EXPECT_EQ(value_of(store(), "B1"), std::string(2000, 'b'));
+  ASSERT_EQ(commit({}, {KvWrite::add("n", 1)}), std::nullopt);
+  EXPECT_EQ(counter("n"), 8);
+}
+
+TEST_P(KvContract, CountsCommits) {
+  put("a", "1");
+  put("b", "1");
+  EXPECT_EQ(commit({KvCondition::absent("a")}, {}), Errc::kPrecondition);
+  EXPECT_EQ(store().stats().commits, 2U);
+}
+
+}  // namespace
+}  // namespace kelp::test

@@ -122,7 +122,9 @@ Task<Result<VolumeId>> MasterService::volume_for(LeaseRequest request, std::uint
   } else if (placement.kind == Placement::Kind::kFinish) {
     record = state_.volumes.at(placement.volume);
   }
-  if (!commands.empty()) KELP_CO_CHECK(co_await commit(std::move(commands)));
+  if (!commands.empty()) {
+    KELP_CO_CHECK(co_await commit(std::move(commands)));
+  }
   if (placement.kind != Placement::Kind::kUse) {
     KELP_CO_CHECK(co_await make_volume(placement.volume, record.generation, record.collection));
   }
@@ -156,7 +158,9 @@ void MasterService::add_reserve(std::uint64_t keys_wanted, std::vector<Command>&
 
 Task<Result<void>> MasterService::commit(std::vector<Command> commands) {
   MasterState next = state_;
-  for (const Command& command : commands) KELP_CO_CHECK(apply_command(next, command));
+  for (const Command& command : commands) {
+    KELP_CO_CHECK(apply_command(next, command));
+  }
   auto write = [&io = seams_.io, path = state_path(options_), bytes = encode_state(next)] {
     return write_file_atomically(io, path, bytes);
   };

@@ -8,6 +8,11 @@
 namespace kelp::master {
 namespace {
 
+template <typename T>
+bool contains(const std::vector<T>& values, const T& value) {
+  return std::ranges::find(values, value) != values.end();
+}
+
 Result<void> check_room(const NodeStatus& node, const Reservations& reservations,
                         std::uint64_t bytes, const PlacementOptions& options) {
   const std::uint64_t reserve = std::min(options.free_reserve_bytes, node.total_bytes / 20);
@@ -27,7 +32,7 @@ const VolumeStatus* trusted_status(const MasterState& state, const NodeStatus& n
                                    VolumeId volume) {
   const auto record = state.volumes.find(volume);
   if (record == state.volumes.end()) return nullptr;
-  if (!std::ranges::contains(record->second.member_node_ids, node.node_id)) return nullptr;
+  if (!contains(record->second.member_node_ids, node.node_id)) return nullptr;
   const auto status = std::ranges::find(node.volumes, volume, &VolumeStatus::volume);
   if (status == node.volumes.end()) return nullptr;
   return status->generation == record->second.generation ? &*status : nullptr;
@@ -47,12 +52,12 @@ Result<Placement> place(const MasterState& state, const NodeStatus& node,
   for (const auto& [id, record] : state.volumes) {
     if (record.collection != request.collection || record.phase == VolumePhase::kSealed) continue;
     ++open;
-    if (std::ranges::contains(request.exclude, id)) {
+    if (contains(request.exclude, id)) {
       ++excluded;
       continue;
     }
     if (record.phase == VolumePhase::kCreating) {
-      if (std::ranges::contains(record.member_node_ids, node.node_id)) unfinished = id;
+      if (contains(record.member_node_ids, node.node_id)) unfinished = id;
       continue;
     }
     const VolumeStatus* status = trusted_status(state, node, id);

@@ -22,10 +22,10 @@ void Reservations::release(VolumeId volume, std::uint64_t bytes) {
 }
 
 void Reservations::expire(WallTime now) {
-  std::erase_if(grants_, [now](auto& volume) {
-    std::erase_if(volume.second, [now](const Grant& grant) { return grant.expires <= now; });
-    return volume.second.empty();
-  });
+  for (auto it = grants_.begin(); it != grants_.end();) {
+    std::erase_if(it->second, [now](const Grant& grant) { return grant.expires <= now; });
+    it = it->second.empty() ? grants_.erase(it) : std::next(it);
+  }
 }
 
 std::uint64_t Reservations::of(VolumeId volume) const {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -9,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "async/completion.h"
 #include "async/runtime.h"
 #include "tests/support/run_coro.h"
 
@@ -274,7 +276,7 @@ TEST(KeyLeases, ManyWaitersShareOneRequestToTheMaster) {
   context.poll();
   EXPECT_EQ(served, 0);
   house.master.gate = false;
-  house.master.held(true);
+  std::exchange(house.master.held, nullptr)(true);
   context.run();
   EXPECT_EQ(served, 4);
   EXPECT_EQ(house.master.leases, 1);

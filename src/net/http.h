@@ -111,9 +111,9 @@ class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
   virtual Task<void> handle(HttpExchange exchange) = 0;
-  /// The answer to a request that never became one (bad head, too large, too slow). `status` is
-  /// 400, 408, 411, 413, 414, 431, 501 or 505; the connection is closed after it. Gives content
-  /// type and body.
+  /// The answer to a request that never became one (bad head, too large, too slow) or that handle()
+  /// left without an answer. `status` is 400, 408, 411, 413, 414, 417, 431, 500, 501 or 505; the
+  /// connection is closed after it. Gives content type and body.
   [[nodiscard]] virtual std::pair<std::string, std::string> refusal(int status,
                                                                     const Error& error) = 0;
 };

@@ -1,1 +1,79 @@
-// Being written.
+#include "s3gw/core/range.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "s3gw/core/header_text.h"
+
+namespace kelp::s3 {
+namespace {
+
+constexpr std::uint64_t kHuge = std::numeric_limits<std::uint64_t>::max();
+
+// Digits only; a number too large for any object stays the largest.
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    value = value > (kHuge - digit) / 10 ? kHuge : value * 10 + digit;
+  }
+  return value;
+}
+
+std::unexpected<S3Error> unsatisfiable(std::string_view header, std::uint64_t object_bytes) {
+  return std::unexpected(S3Error{S3Code::kInvalidRange,
+                                 {},
+                                 {{"RangeRequested", std::string(header.substr(0, 128))},
+                                  {"ActualObjectSize", std::to_string(object_bytes)}}});
+}
+
+}  // namespace
+
+S3Result<std::optional<ByteRange>> resolve_range(std::string_view header,
+                                                 std::uint64_t object_bytes) {
+  std::string_view rest = trimmed(header);
+  if (!starts_with_lower(rest, "bytes=")) return std::nullopt;
+  rest.remove_prefix(6);
+  rest = trimmed(rest);
+  if (rest.find('-') == std::string_view::npos) return std::nullopt;
+  const std::string_view first_text = cut(rest, '-');
+  const auto last = parse_number(rest);
+  if (first_text.empty()) {
+    if (!last) return std::nullopt;
+    if (*last == 0 || object_bytes == 0) return unsatisfiable(header, object_bytes);
+    const std::uint64_t size = std::min(*last, object_bytes);
+    return ByteRange{.offset = object_bytes - size, .size_bytes = size};
+  }
+  const auto first = parse_number(first_text);
+  if (!first || (!last && !rest.empty()) || (last && *last < *first)) return std::nullopt;
+  if (*first >= object_bytes) return unsatisfiable(header, object_bytes);
+  const std::uint64_t end = std::min(last.value_or(kHuge), object_bytes - 1);
+  return ByteRange{.offset = *first, .size_bytes = end - *first + 1};
+}
+
+S3Result<ByteRange> resolve_copy_range(std::string_view header, std::uint64_t source_bytes) {
+  std::string_view rest = header;
+  const bool unit = starts_with_lower(rest, "bytes=");
+  rest.remove_prefix(unit ? 6 : 0);
+  const auto first = parse_number(cut(rest, '-'));
+  const auto last = parse_number(rest);
+  if (!unit || !first || !last || *last < *first) {
+    return std::unexpected(
+        S3Error{S3Code::kInvalidArgument,
+                "The x-amz-copy-source-range value must be of the form bytes=first-last where "
+                "first and last are the zero-based offsets of the first and last bytes to copy",
+                {{"ArgumentName", "x-amz-copy-source-range"},
+                 {"ArgumentValue", std::string(header.substr(0, 128))}}});
+  }
+  if (*last >= source_bytes) {
+    return s3_error(
+        S3Code::kInvalidRange,
+        "Range specified is not valid for source object of size: " + std::to_string(source_bytes));
+  }
+  return ByteRange{.offset = *first, .size_bytes = *last - *first + 1};
+}
+
+}  // namespace kelp::s3

@@ -1,0 +1,192 @@
+#include "volume/core/needle_format.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/assert.h"
+#include "base/crc.h"
+
+namespace kelp {
+namespace {
+
+constexpr std::uint8_t kFlagTombstone = 1;
+
+/// The header as it lies on disk; little-endian, no padding. `crc` covers all in front of it.
+struct RawHeader {
+  std::uint32_t magic;
+  std::uint8_t version;
+  std::uint8_t flags;
+  std::uint16_t back_pointer_bytes;
+  std::uint64_t key;
+  std::uint64_t body_bytes;
+  std::int64_t created_ns;
+  std::uint64_t bucket;
+  std::uint32_t cookie;
+  std::array<std::uint32_t, 4> reserved;
+  std::uint32_t crc;
+};
+static_assert(sizeof(RawHeader) == kNeedleHeaderBytes);
+static_assert(offsetof(RawHeader, crc) == kNeedleHeaderBytes - 4);
+static_assert(kMaxNeedleBytes / kNeedleAlignment < (1U << 24), "the index keeps 24 bits");
+
+Error corrupt(std::string detail) {
+  return {Errc::kCorruption, std::move(detail)};
+}
+
+/// What a header that checks may still say wrong; each would be a bug of its writer or a forgery.
+Result<NeedleHeader> interpret(const RawHeader& raw) {
+  if (raw.version != kNeedleVersion) {
+    return Error(Errc::kUnimplemented,
+                 fmt::format("needle of format version {}, this program knows version {}",
+                             raw.version, kNeedleVersion));
+  }
+  const bool tombstone = raw.flags == kFlagTombstone;
+  const bool sane = raw.flags <= kFlagTombstone && raw.body_bytes <= kMaxNeedleBodyBytes &&
+                    raw.back_pointer_bytes <= kMaxBackPointerBytes &&
+                    tombstone == (raw.body_bytes == 0) &&
+                    std::ranges::all_of(raw.reserved, [](auto word) { return word == 0; });
+  if (!sane) return corrupt("needle header: a field out of range");
+  return NeedleHeader{.key = NeedleKey{raw.key},
+                      .cookie = Cookie{raw.cookie},
+                      .tombstone = tombstone,
+                      .body_bytes = raw.body_bytes,
+                      .created_ns = raw.created_ns,
+                      .bucket = BucketId{raw.bucket},
+                      .back_pointer_bytes = raw.back_pointer_bytes};
+}
+
+}  // namespace
+
+NeedleSeed::NeedleSeed(ByteSpan salt) : salt_crc_(crc32c(salt)) {}
+
+std::uint32_t NeedleSeed::at(std::uint64_t offset) const {
+  return crc32c(std::as_bytes(std::span(&offset, 1)), salt_crc_);
+}
+
+void encode_needle_header(const NeedleHeader& header, std::uint32_t seed, MutableByteSpan out) {
+  KELP_ASSERT(header.body_bytes <= kMaxNeedleBodyBytes, "the caller bounds bodies");
+  KELP_ASSERT(header.back_pointer_bytes <= kMaxBackPointerBytes, "the caller bounds back pointers");
+  KELP_ASSERT(header.tombstone == (header.body_bytes == 0), "only a tombstone has no body");
+  RawHeader raw{.magic = kNeedleMagic,
+                .version = kNeedleVersion,
+                .flags = header.tombstone ? kFlagTombstone : std::uint8_t{0},
+                .back_pointer_bytes = header.back_pointer_bytes,
+                .key = header.key.value,
+                .body_bytes = header.body_bytes,
+                .created_ns = header.created_ns,
+                .bucket = header.bucket.value,
+                .cookie = header.cookie.value,
+                .reserved = {},
+                .crc = 0};
+  const ByteSpan bytes = std::as_bytes(std::span(&raw, 1));
+  raw.crc = crc32c(bytes.first(offsetof(RawHeader, crc)), seed);
+  std::memcpy(out.data(), &raw, sizeof raw);
+}
+
+Result<NeedleHeader> decode_needle_header(ByteSpan bytes, std::uint32_t seed) {
+  if (bytes.size() < kNeedleHeaderBytes) {
+    return corrupt(fmt::format("needle header: {} of {} bytes", bytes.size(), kNeedleHeaderBytes));
+  }
+  RawHeader raw;
+  std::memcpy(&raw, bytes.data(), sizeof raw);
+  if (raw.magic != kNeedleMagic) return corrupt("needle header: wrong magic");
+  if (raw.crc != crc32c(bytes.first(offsetof(RawHeader, crc)), seed)) {
+    return corrupt("needle header: wrong checksum");
+  }
+  return interpret(raw);
+}
+
+void BlockChecksums::update(ByteSpan piece) {
+  while (!piece.empty()) {
+    const std::size_t take = std::min(piece.size(), kNeedleBlockBytes - filled_);
+    current_ = crc32c(piece.first(take), current_);
+    filled_ += take;
+    piece = piece.subspan(take);
+    if (filled_ == kNeedleBlockBytes) {
+      done_.push_back(current_);
+      current_ = 0;
+      filled_ = 0;
+    }
+  }
+}
+
+std::vector<std::uint32_t> BlockChecksums::finish() && {
+  if (filled_ > 0) done_.push_back(current_);
+  filled_ = 0;
+  return std::move(done_);
+}
+
+std::string encode_needle_trailer(ByteSpan head, const std::vector<std::uint32_t>& blocks) {
+  const ByteSpan table = std::as_bytes(std::span(blocks));
+  std::string out;
+  out.reserve(table.size() + 4 + kNeedleAlignment);
+  ByteWriter writer(out);
+  writer.raw(as_text(table));
+  writer.fixed(crc32c(table, crc32c(head)));
+  return out;
+}
+
+bool needle_trailer_matches(const NeedleHeader& header, ByteSpan head, ByteSpan trailer) {
+  const NeedleLayout layout = layout_of(header);
+  if (head.size() != layout.body_offset || trailer.size() < layout.trailer_bytes) return false;
+  const ByteSpan table = trailer.first(layout.trailer_bytes - 4);
+  std::uint32_t stored = 0;
+  std::memcpy(&stored, trailer.data() + table.size(), sizeof stored);
+  return stored == crc32c(table, crc32c(head));
+}
+
+bool blocks_match(ByteSpan bytes, std::size_t first_block, ByteSpan table) {
+  for (std::size_t block = first_block; !bytes.empty(); ++block) {
+    const std::size_t take = std::min(bytes.size(), kNeedleBlockBytes);
+    if ((block + 1) * sizeof(std::uint32_t) > table.size()) return false;
+    std::uint32_t stored = 0;
+    std::memcpy(&stored, table.data() + block * sizeof stored, sizeof stored);
+    if (crc32c(bytes.first(take)) != stored) return false;
+    bytes = bytes.subspan(take);
+  }
+  return true;
+}
+
+std::string encode_needle(NeedleHeader header, std::string_view back_pointer, ByteSpan body,
+                          std::uint32_t seed) {
+  header.back_pointer_bytes = static_cast<std::uint16_t>(back_pointer.size());
+  header.body_bytes = body.size();
+  const NeedleLayout layout = layout_of(header);
+  std::string out(kNeedleHeaderBytes, '\0');
+  out.reserve(layout.total_bytes);
+  encode_needle_header(header, seed, std::as_writable_bytes(std::span(out.data(), out.size())));
+  out += back_pointer;
+  BlockChecksums checksums;
+  checksums.update(body);
+  const std::string trailer = encode_needle_trailer(as_bytes(out), std::move(checksums).finish());
+  out += as_text(body);
+  out += trailer;
+  out.resize(layout.total_bytes, '\0');
+  return out;
+}
+
+Result<WholeNeedle> decode_needle(ByteSpan bytes, std::uint32_t seed) {
+  KELP_TRY(const NeedleHeader header, decode_needle_header(bytes, seed));
+  const NeedleLayout layout = layout_of(header);
+  if (bytes.size() < layout.total_bytes) {
+    return corrupt(fmt::format("needle: {} of {} bytes", bytes.size(), layout.total_bytes));
+  }
+  const ByteSpan head = bytes.first(layout.body_offset);
+  const ByteSpan body = bytes.subspan(layout.body_offset, header.body_bytes);
+  const ByteSpan trailer = bytes.subspan(layout.trailer_offset, layout.trailer_bytes);
+  if (!needle_trailer_matches(header, head, trailer)) {
+    return corrupt("needle trailer: wrong checksum");
+  }
+  if (!blocks_match(body, 0, trailer)) return corrupt("needle body: wrong checksum");
+  const auto padding =
+      bytes.first(layout.total_bytes).subspan(layout.trailer_offset + layout.trailer_bytes);
+  if (std::ranges::any_of(padding, [](std::byte b) { return b != std::byte{0}; })) {
+    return corrupt("needle padding: not zero");
+  }
+  return WholeNeedle{
+      .header = header, .back_pointer = as_text(head.subspan(kNeedleHeaderBytes)), .body = body};
+}
+
+}  // namespace kelp

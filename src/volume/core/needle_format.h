@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+
+namespace kelp {
+
+// A needle on disk: header, back pointer, body, trailer, padding to 8 bytes
+// (docs/formats/needle.md).
+
+inline constexpr std::uint32_t kNeedleMagic = 0x4c444e4b;  ///< "KNDL" in file order.
+inline constexpr std::uint8_t kNeedleVersion = 1;
+inline constexpr std::size_t kNeedleHeaderBytes = 64;
+inline constexpr std::size_t kNeedleAlignment = 8;
+inline constexpr std::size_t kNeedleBlockBytes = 64 * 1024;  ///< Body bytes under one checksum.
+inline constexpr std::uint64_t kMaxNeedleBodyBytes = 64 * 1024 * 1024;
+inline constexpr std::size_t kMaxBackPointerBytes = 1024;
+
+/// Ties a needle's header to its volume and its place there, so that the image of a needle inside a
+/// body, or a needle at a wrong place, is never taken for one. Made from the volume's secret salt.
+class NeedleSeed {
+ public:
+  explicit NeedleSeed(ByteSpan salt);
+  /// The CRC that a header at `offset` of the volume's file starts from.
+  [[nodiscard]] std::uint32_t at(std::uint64_t offset) const;
+
+ private:
+  std::uint32_t salt_crc_;
+};
+
+/// The fixed front of a needle.
+struct NeedleHeader {
+  NeedleKey key;
+  Cookie cookie;
+  bool tombstone = false;        ///< Says that `key` is dead; has no body.
+  std::uint64_t body_bytes = 0;  ///< 1 to kMaxNeedleBodyBytes, 0 for a tombstone.
+  std::int64_t created_ns = 0;   ///< Nanoseconds since 1970, UTC; for people.
+  BucketId bucket;
+  std::uint16_t back_pointer_bytes = 0;  ///< At most kMaxBackPointerBytes.
+  friend bool operator==(const NeedleHeader&, const NeedleHeader&) = default;
+};
+
+/// Number of block checksums of a body.
+[[nodiscard]] constexpr std::uint64_t block_count(std::uint64_t body_bytes) {
+  return (body_bytes + kNeedleBlockBytes - 1) / kNeedleBlockBytes;
+}
+
+/// Where the parts of a needle lie, from its first byte on.
+struct NeedleLayout {
+  std::uint64_t body_offset = 0;
+  std::uint64_t trailer_offset = 0;
+  std::uint64_t trailer_bytes = 0;  ///< Block checksums and the trailer's own, without padding.
+  std::uint64_t total_bytes = 0;    ///< With padding; a multiple of 8.
+};
+[[nodiscard]] constexpr NeedleLayout layout_of(std::uint64_t body_bytes,
+                                               std::uint64_t back_pointer_bytes) {
+  NeedleLayout layout;
+  layout.body_offset = kNeedleHeaderBytes + back_pointer_bytes;
+  layout.trailer_offset = layout.body_offset + body_bytes;
+  layout.trailer_bytes = 4 * block_count(body_bytes) + 4;
+  layout.total_bytes = (layout.trailer_offset + layout.trailer_bytes + kNeedleAlignment - 1) /
+                       kNeedleAlignment * kNeedleAlignment;
+  return layout;
+}
+[[nodiscard]] constexpr NeedleLayout layout_of(const NeedleHeader& header) {
+  return layout_of(header.body_bytes, header.back_pointer_bytes);
+}
+
+/// Largest needle that there can be; its length in units of 8 fits 24 bits.
+inline constexpr std::uint64_t kMaxNeedleBytes =
+    layout_of(kMaxNeedleBodyBytes, kMaxBackPointerBytes).total_bytes;
+
+/// Writes the header of a needle that lies at the place of `seed` into the first kNeedleHeaderBytes
+/// of `out`.
+void encode_needle_header(const NeedleHeader& header, std::uint32_t seed, MutableByteSpan out);
+
+/// Decodes the fixed header in front of a needle.
+///
+/// `bytes`  begins at the needle's first byte; may run past the header. Not kept.
+/// `seed`   NeedleSeed::at() of the place that the bytes come from.
+/// Returns  the header; nothing behind it is checked yet.
+/// Errors   kCorruption for anything that encode_needle_header() would not write there;
+///          kUnimplemented, naming both versions, for a header that checks and is of another
+///          version.
+[[nodiscard]] Result<NeedleHeader> decode_needle_header(ByteSpan bytes, std::uint32_t seed);
+
+/// Computes the block checksums of a body that comes in pieces of any size.
+class BlockChecksums {
+ public:
+  void update(ByteSpan piece);
+  /// Checksums so far, a block begun but not full included.
+  [[nodiscard]] std::vector<std::uint32_t> finish() &&;
+
+ private:
+  std::vector<std::uint32_t> done_;
+  std::uint32_t current_ = 0;
+  std::size_t filled_ = 0;  ///< Bytes in the current block.
+};
+
+/// The trailer with its padding: block checksums, then a CRC32C over header, back pointer and them.
+///
+/// `head`  the encoded header and the back pointer.
+[[nodiscard]] std::string encode_needle_trailer(ByteSpan head,
+                                                const std::vector<std::uint32_t>& blocks);
+
+/// True when `trailer` (which may run past its end) belongs to `head`, the encoded header with the
+/// back pointer, and so its block checksums can be trusted.
+[[nodiscard]] bool needle_trailer_matches(const NeedleHeader& header, ByteSpan head,
+                                          ByteSpan trailer);
+
+/// True when each block of `bytes` has its checksum. `bytes` begins with block `first_block` and
+/// ends with a whole block or the body's end. `table`: the block checksums, as in the trailer; past
+/// its end: false.
+[[nodiscard]] bool blocks_match(ByteSpan bytes, std::size_t first_block, ByteSpan table);
+
+/// A whole needle, as it lies at the place of `seed`. For small bodies and tombstones.
+[[nodiscard]] std::string encode_needle(NeedleHeader header, std::string_view back_pointer,
+                                        ByteSpan body, std::uint32_t seed);
+
+/// A needle that was read as a whole; views into the bytes given.
+struct WholeNeedle {
+  NeedleHeader header;
+  std::string_view back_pointer;
+  ByteSpan body;
+};
+/// Checks every byte of a needle. `bytes` may run past its end. kCorruption, kUnimplemented as
+/// decode_needle_header().
+[[nodiscard]] Result<WholeNeedle> decode_needle(ByteSpan bytes, std::uint32_t seed);
+
+}  // namespace kelp

@@ -1,0 +1,190 @@
+#include "volume/needle_upload.h"
+
+#include <fmt/core.h>
+
+#include <array>
+#include <optional>
+#include <string>
+
+#include "base/assert.h"
+
+namespace kelp {
+namespace {
+
+NeedleHeader header_of(const OpenNeedle& request, const Clock& clock) {
+  return {.key = request.fid.key,
+          .cookie = request.fid.cookie,
+          .tombstone = false,
+          .body_bytes = request.body_bytes,
+          .created_ns = clock.wall().time_since_epoch().count(),
+          .bucket = request.bucket,
+          .back_pointer_bytes = static_cast<std::uint16_t>(request.object_key.size())};
+}
+
+/// Counts the body's bytes in and refuses what does not fit.
+class BodyCount {
+ public:
+  explicit BodyCount(std::uint64_t expected) : expected_(expected) {}
+  Result<void> take(std::size_t bytes) {
+    if (closed_) return Error(Errc::kInvalidArgument, "the upload is over");
+    if (bytes > expected_ - received_) {
+      closed_ = true;
+      return Error(Errc::kInvalidArgument,
+                   fmt::format("more than the {} bytes that were announced", expected_));
+    }
+    received_ += bytes;
+    return {};
+  }
+  /// No more bytes will be taken; an Error unless all are there.
+  Result<void> close() {
+    if (closed_) return Error(Errc::kInvalidArgument, "the upload is over");
+    closed_ = true;
+    if (received_ == expected_) return {};
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("{} of {} announced bytes came", received_, expected_));
+  }
+  void stop() { closed_ = true; }
+
+ private:
+  const std::uint64_t expected_;
+  std::uint64_t received_ = 0;
+  bool closed_ = false;
+};
+
+/// Keeps the needle in memory, laid out as on disk, and takes its place when it is whole: no hole
+/// is left when it is given up, and one write stores it together with its neighbours.
+class SmallUpload final : public NeedleUpload {
+ public:
+  SmallUpload(std::shared_ptr<VolumeFile> volume, const OpenNeedle& request)
+      : volume_(std::move(volume)),
+        header_(header_of(request, volume_->shared().clock)),
+        count_(request.body_bytes) {
+    image_.reserve(layout_of(header_).total_bytes);
+    image_.resize(kNeedleHeaderBytes);
+    image_ += request.object_key;
+  }
+
+  Task<Result<void>> append(ByteSpan bytes) override {
+    KELP_CO_CHECK(count_.take(bytes.size()));
+    image_ += as_text(bytes);
+    co_return Result<void>();
+  }
+
+  Task<Result<void>> finish() override {
+    KELP_CO_CHECK(count_.close());
+    const NeedleLayout layout = layout_of(header_);
+    KELP_CO_TRY(const NeedlePlace place, volume_->reserve(header_.key, layout.total_bytes));
+    seal(layout, place.offset);
+    const LogWrite write{.offset = place.offset, .bytes = as_bytes(image_)};
+    const Result<void> committed = co_await volume_->commit(write);
+    if (!committed.has_value()) {
+      volume_->abandon(header_.key, place, 0, 0);
+      co_return committed;
+    }
+    volume_->publish(header_.key, place);
+    co_return Result<void>();
+  }
+
+ private:
+  void seal(const NeedleLayout& layout, std::uint64_t offset) {
+    encode_needle_header(header_, volume_->seed_at(offset),
+                         std::as_writable_bytes(std::span(image_).first(kNeedleHeaderBytes)));
+    const ByteSpan bytes = as_bytes(image_);
+    BlockChecksums checksums;
+    checksums.update(bytes.subspan(layout.body_offset));
+    image_ += encode_needle_trailer(bytes.first(layout.body_offset), std::move(checksums).finish());
+    image_.resize(layout.total_bytes, '\0');
+  }
+
+  const std::shared_ptr<VolumeFile> volume_;
+  const NeedleHeader header_;
+  BodyCount count_;
+  std::string image_;
+};
+
+/// Writes the body as it comes, at a place taken when the upload began.
+class StreamUpload final : public NeedleUpload {
+ public:
+  StreamUpload(std::shared_ptr<VolumeFile> volume, const OpenNeedle& request, NeedlePlace place)
+      : volume_(std::move(volume)),
+        header_(header_of(request, volume_->shared().clock)),
+        layout_(layout_of(header_)),
+        place_(place),
+        count_(request.body_bytes),
+        next_(place.offset) {
+    head_.resize(kNeedleHeaderBytes);
+    encode_needle_header(header_, volume_->seed_at(place.offset),
+                         std::as_writable_bytes(std::span(head_)));
+    head_ += request.object_key;
+  }
+
+  ~StreamUpload() override {
+    if (published_) return;
+    // Once finish() began, the needle may be whole on disk: then it stays as it is.
+    const std::uint64_t begin = place_.offset + layout_.body_offset;
+    volume_->abandon(header_.key, place_, begin, finishing_ ? begin : next_);
+  }
+
+  Task<Result<void>> append(ByteSpan bytes) override {
+    KELP_CO_CHECK(count_.take(bytes.size()));
+    if (bytes.empty()) co_return Result<void>();
+    auto job = [this, bytes] { return store(bytes); };
+    const Result<void> stored = co_await offload<void>(volume_->shared().pool, std::move(job));
+    if (!stored.has_value()) count_.stop();
+    co_return stored;
+  }
+
+  Task<Result<void>> finish() override {
+    KELP_CO_CHECK(count_.close());
+    finishing_ = true;
+    trailer_ = encode_needle_trailer(as_bytes(head_), std::move(checksums_).finish());
+    trailer_.resize(layout_.total_bytes - layout_.trailer_offset, '\0');
+    KELP_ASSERT(next_ == place_.offset + layout_.trailer_offset, "the trailer follows the body");
+    const LogWrite write{.offset = next_, .bytes = as_bytes(trailer_)};
+    KELP_CO_CHECK(co_await volume_->commit(write));
+    volume_->publish(header_.key, place_);
+    published_ = true;
+    co_return Result<void>();
+  }
+
+ private:
+  /// On a pool thread. The first piece takes the head with it, so that a later scan can step over
+  /// this needle whatever becomes of it.
+  Result<void> store(ByteSpan bytes) {
+    std::array<ByteSpan, 2> pieces{as_bytes(head_), bytes};
+    const bool first = next_ == place_.offset;
+    const auto used =
+        first ? std::span<const ByteSpan>(pieces) : std::span<const ByteSpan>(pieces).subspan(1);
+    KELP_CHECK(volume_->write(next_, used));
+    next_ += (first ? head_.size() : 0) + bytes.size();
+    checksums_.update(bytes);
+    return {};
+  }
+
+  const std::shared_ptr<VolumeFile> volume_;
+  const NeedleHeader header_;
+  const NeedleLayout layout_;
+  const NeedlePlace place_;
+  BodyCount count_;
+  std::string head_;  ///< Header and back pointer.
+  std::string trailer_;
+  BlockChecksums checksums_;
+  std::uint64_t next_;  ///< Where in the file the next bytes go.
+  bool finishing_ = false;
+  bool published_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<NeedleUpload>> begin_upload(std::shared_ptr<VolumeFile> volume,
+                                                   const OpenNeedle& request) {
+  KELP_CHECK(volume->check_writable());
+  if (request.body_bytes <= kSmallBodyBytes) {
+    return std::make_unique<SmallUpload>(std::move(volume), request);
+  }
+  const auto bytes = layout_of(request.body_bytes, request.object_key.size()).total_bytes;
+  KELP_TRY(const NeedlePlace place, volume->reserve(request.fid.key, bytes));
+  return std::make_unique<StreamUpload>(std::move(volume), request, place);
+}
+
+}  // namespace kelp

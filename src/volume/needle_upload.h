@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+
+#include "client/volume_client.h"
+#include "volume/store/volume_file.h"
+
+namespace kelp {
+
+/// Largest body that is kept in memory until finish() and then written with one call.
+inline constexpr std::uint64_t kSmallBodyBytes = 64 * 1024;
+
+/// Begins a needle in `volume`. The request was checked: token, generation, sizes.
+[[nodiscard]] Result<std::unique_ptr<NeedleUpload>> begin_upload(std::shared_ptr<VolumeFile> volume,
+                                                                 const OpenNeedle& request);
+
+}  // namespace kelp

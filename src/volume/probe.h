@@ -1,0 +1,21 @@
+#pragma once
+
+#include "base/metrics.h"
+
+namespace kelp {
+
+/// The volume room's metrics; handles are looked up once. Thread-safe.
+struct VolumeProbe {
+  explicit VolumeProbe(Metrics& metrics);
+
+  prometheus::Counter& read_bytes;
+  prometheus::Counter& written_bytes;
+  prometheus::Counter& needles_written;
+  prometheus::Counter& needles_removed;
+  prometheus::Counter& uploads_abandoned;
+  prometheus::Counter& syncs;
+  prometheus::Counter& corruptions;
+  prometheus::Gauge& read_only_volumes;
+};
+
+}  // namespace kelp

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "os/file_io.h"
+#include "volume/core/needle_format.h"
+#include "volume/core/volume_index.h"
+#include "wire/fid.h"
+
+namespace kelp {
+
+/// Whether a read may wait for the disk.
+enum class ReadMode : std::uint8_t {
+  kCachedOnly,  ///< Give up at once when the page cache does not have it.
+  kMayWait
+};
+
+/// Reads needles of one volume's file and checks every byte that it hands out. Thread-safe.
+///
+/// Each call returns false when `mode` is kCachedOnly and the disk would have to be waited for.
+/// kCorruption means that the bytes at `place` are not the intact needle: it was damaged, or
+/// removed meanwhile (the caller knows).
+class NeedleReader {
+ public:
+  NeedleReader(std::shared_ptr<File> file, NeedleSeed seed);
+
+  struct Range {
+    std::uint64_t offset = 0;  ///< In the body.
+    MutableByteSpan buffer;    ///< Filled; its size is the range's.
+  };
+  /// Bytes of a body, verified. kNotFound for another cookie, kInvalidArgument past the end.
+  Result<bool> read(const NeedlePlace& place, const FileId& fid, Range range, ReadMode mode);
+  /// Reads only the header.
+  Result<bool> read_header(const NeedlePlace& place, ReadMode mode, NeedleHeader& header);
+  /// Reads and checks the whole needle.
+  Result<void> verify(const IndexEntry& entry);
+
+ private:
+  /// What has to be known of a needle to read parts of its body; verified.
+  struct Meta {
+    NeedleHeader header;
+    std::uint64_t body_offset = 0;  ///< In the file.
+    std::string table;              ///< Block checksums.
+  };
+  using MetaPtr = std::shared_ptr<const Meta>;
+  struct Slot {
+    std::uint64_t offset = 0;
+    MetaPtr meta;
+  };
+
+  Result<bool> read_small(const NeedlePlace& place, const FileId& fid, Range range, ReadMode mode);
+  Result<bool> read_blocks(const Meta& meta, Range range, ReadMode mode);
+  Result<bool> read_part_of_block(const Meta& meta, Range range, ReadMode mode);
+  Result<MetaPtr> meta_of(const NeedlePlace& place, ReadMode mode);
+  Result<MetaPtr> load_meta(const NeedlePlace& place, ReadMode mode);
+  Result<bool> fetch(std::uint64_t offset, MutableByteSpan buffer, ReadMode mode);
+
+  const std::shared_ptr<File> file_;
+  const NeedleSeed seed_;
+  std::mutex cache_mutex_;
+  std::array<Slot, 16> cache_;  ///< Of large needles read last: their pieces are asked for in turn.
+  std::size_t next_slot_ = 0;
+};
+
+}  // namespace kelp

@@ -1,0 +1,291 @@
+#include "volume/store/volume_file.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "volume/core/index_snapshot.h"
+#include "volume/store/log_scan.h"
+
+namespace kelp {
+namespace {
+
+constexpr std::uint64_t kMaxLogBytes = 1ULL << 43;  ///< What the index can address.
+constexpr std::uint64_t kMaxSnapshotBytes = 1ULL << 33;
+constexpr std::size_t kMinSnapshotChanges = 16 * 1024;
+
+}  // namespace
+
+std::string VolumeFile::log_path(const std::string& directory, VolumeId volume) {
+  return fmt::format("{}/{:09}.dat", directory, volume.value);
+}
+
+std::string VolumeFile::snapshot_path(const std::string& directory, VolumeId volume) {
+  return fmt::format("{}/{:09}.idx", directory, volume.value);
+}
+
+Result<std::shared_ptr<VolumeFile>> VolumeFile::create(VolumeShared& shared,
+                                                       const Superblock& superblock) {
+  const std::string path = log_path(shared.directory, superblock.volume);
+  KELP_TRY(const bool exists, shared.io.exists(path));
+  if (exists) return Error(Errc::kAlreadyExists, fmt::format("{} exists", path));
+  KELP_CHECK(write_file_atomically(shared.io, path, encode_superblock(superblock)));
+  KELP_TRY(std::unique_ptr<File> file, shared.io.open(path, OpenMode::kReadWrite));
+  return std::make_shared<VolumeFile>(shared, std::shared_ptr<File>(std::move(file)), superblock);
+}
+
+Result<std::shared_ptr<VolumeFile>> VolumeFile::open(VolumeShared& shared, VolumeId volume,
+                                                     const Uuid& cluster_id) {
+  const std::string path = log_path(shared.directory, volume);
+  KELP_TRY(std::shared_ptr<File> file, shared.io.open(path, OpenMode::kReadWrite));
+  std::array<std::byte, kSuperblockBytes> bytes;
+  KELP_TRY(const std::size_t got, file->read_at(0, bytes));
+  const auto superblock = decode_superblock(ByteSpan(bytes).first(got));
+  if (!superblock.has_value()) {
+    return Error(superblock.error().code(),
+                 fmt::format("{}: {}", path, superblock.error().detail()));
+  }
+  if (superblock->cluster_id != cluster_id) {
+    return Error(Errc::kPermissionDenied,
+                 fmt::format("{} belongs to cluster {}, this is cluster {}", path,
+                             to_string(superblock->cluster_id), to_string(cluster_id)));
+  }
+  if (superblock->volume != volume) {
+    return Error(Errc::kCorruption,
+                 fmt::format("{} says it is volume {}", path, superblock->volume.value));
+  }
+  auto opened = std::make_shared<VolumeFile>(shared, std::move(file), *superblock);
+  KELP_CHECK(opened->load_index());
+  return opened;
+}
+
+VolumeFile::VolumeFile(VolumeShared& shared, std::shared_ptr<File> file, Superblock superblock)
+    : shared_(shared),
+      file_(std::move(file)),
+      superblock_(std::move(superblock)),
+      seed_(superblock_.salt),
+      reader_(file_, seed_) {
+  GroupCommit::Options options{.sync = shared.sync, .failed = nullptr};
+  // Held by this volume and by jobs that hold this volume's callers: it outlives the callback.
+  options.failed = [this](const Error& error) { went_read_only(error); };
+  group_commit_ =
+      std::make_shared<GroupCommit>(file_, shared.pool, shared.probe, std::move(options));
+}
+
+/// The snapshot as far as it goes, then the log behind it.
+Result<void> VolumeFile::load_index() {
+  KELP_TRY(const std::uint64_t file_bytes, file_->size());
+  const std::uint64_t covered = load_snapshot(file_bytes);
+  KELP_TRY(const LogScan scan, scan_log(*file_, seed_, covered, file_bytes, index_));
+  // What the scan saw may be in the page cache only (kill -9); nobody may act on it before it
+  // lasts.
+  if (scan.end > covered) {
+    KELP_CHECK(file_->sync());
+  }
+  end_ = std::max(scan.end, covered);
+  changes_ = scan.needles + scan.tombstones;
+  logger("volume").info(
+      "volume_opened volume={} needles={} log_bytes={} from_snapshot={} replayed={} unfinished={} "
+      "skipped_bytes={}",
+      superblock_.volume.value, index_.size(), file_bytes, covered > kSuperblockBytes,
+      scan.needles + scan.tombstones, scan.unfinished, scan.skipped_bytes);
+  return {};
+}
+
+/// Fills the index from the snapshot and returns where the log is to be replayed from. Without a
+/// snapshot that fits, that is its beginning: the log alone gives the same index.
+std::uint64_t VolumeFile::load_snapshot(std::uint64_t file_bytes) {
+  const std::string path = snapshot_path(shared_.directory, superblock_.volume);
+  const auto unusable = [&](std::string_view why) {
+    logger("volume").warn("snapshot_unusable volume={} why={}", superblock_.volume.value,
+                          log_value(why));
+    return std::uint64_t{kSuperblockBytes};
+  };
+  const auto bytes = read_whole_file(shared_.io, path, kMaxSnapshotBytes);
+  if (!bytes.has_value()) {
+    if (bytes.error().code() == Errc::kNotFound) return kSuperblockBytes;
+    return unusable(bytes.error().detail());
+  }
+  auto snapshot = decode_index_snapshot(*bytes);
+  if (!snapshot.has_value()) return unusable(snapshot.error().detail());
+  const IndexSnapshotHeader& header = snapshot->header;
+  if (header.volume != superblock_.volume || header.salt != superblock_.salt) {
+    return unusable("it is of another volume");
+  }
+  const auto past_end = [&](const IndexEntry& entry) {
+    return entry.place.offset + entry.place.bytes > file_bytes;
+  };
+  if (header.covered_bytes < kSuperblockBytes || header.covered_bytes % kNeedleAlignment != 0 ||
+      std::ranges::any_of(snapshot->entries, past_end)) {
+    return unusable("it covers more than the log has");
+  }
+  for (const IndexEntry& entry : snapshot->entries) index_.insert(entry.key, entry.place);
+  return header.covered_bytes;
+}
+
+Result<NeedlePlace> VolumeFile::reserve(NeedleKey key, std::uint64_t bytes) {
+  KELP_CHECK(check_writable());
+  const std::lock_guard lock(mutex_);
+  if (end_ + bytes > std::min(shared_.limit_bytes, kMaxLogBytes)) {
+    return Error(Errc::kNoSpace, fmt::format("volume {} is full: {} of {} bytes",
+                                             superblock_.volume.value, end_, shared_.limit_bytes));
+  }
+  if (index_.find(key).has_value() || !open_keys_.insert(key.value).second) {
+    return Error(Errc::kAlreadyExists, fmt::format("needle {:x} is in volume {} already", key.value,
+                                                   superblock_.volume.value));
+  }
+  const NeedlePlace place{.offset = end_, .bytes = static_cast<std::uint32_t>(bytes)};
+  open_places_.insert(open_places_.end(), end_);
+  end_ += bytes;
+  shared_.reserved_bytes += bytes;
+  return place;
+}
+
+void VolumeFile::publish(NeedleKey key, NeedlePlace place) {
+  {
+    const std::lock_guard lock(mutex_);
+    index_.insert(key, place);
+    open_places_.erase(place.offset);
+    open_keys_.erase(key.value);
+  }
+  shared_.reserved_bytes -= place.bytes;
+  shared_.probe.needles_written.Increment();
+  count_changes(1);
+}
+
+void VolumeFile::abandon(NeedleKey key, NeedlePlace place, std::uint64_t hole_begin,
+                         std::uint64_t hole_end) {
+  {
+    const std::lock_guard lock(mutex_);
+    open_places_.erase(place.offset);
+    open_keys_.erase(key.value);
+  }
+  shared_.reserved_bytes -= place.bytes;
+  shared_.probe.uploads_abandoned.Increment();
+  if (hole_begin >= hole_end) return;
+  // Best effort: what a full pool refuses, vacuum takes back.
+  (void)shared_.pool.try_post([file = file_, hole_begin, hole_end] {
+    (void)file->punch_hole(hole_begin, hole_end - hole_begin);
+  });
+}
+
+Result<void> VolumeFile::write(std::uint64_t offset, std::span<const ByteSpan> pieces) {
+  KELP_CHECK(check_writable());
+  auto written = file_->write_at(offset, pieces);
+  if (!written.has_value()) {
+    if (written.error().code() != Errc::kNoSpace) group_commit_->fail(written.error());
+    return written;
+  }
+  std::size_t bytes = 0;
+  for (const ByteSpan piece : pieces) bytes += piece.size();
+  shared_.probe.written_bytes.Increment(static_cast<double>(bytes));
+  return {};
+}
+
+Task<Result<void>> VolumeFile::commit(LogWrite write) {
+  return group_commit_->commit(write);
+}
+
+Result<void> VolumeFile::check_writable() const {
+  if (!read_only_.load(std::memory_order_relaxed)) return {};
+  return Error(Errc::kUnavailable,
+               fmt::format("volume {} is read-only after an I/O error", superblock_.volume.value));
+}
+
+void VolumeFile::went_read_only(const Error& error) {
+  if (read_only_.exchange(true)) return;
+  shared_.probe.read_only_volumes.Increment();
+  logger("volume").error("volume_read_only volume={} error={}", superblock_.volume.value,
+                         log_value(error.message()));
+}
+
+VolumeStatus VolumeFile::status() const {
+  const std::lock_guard lock(mutex_);
+  return {.volume = superblock_.volume,
+          .generation = superblock_.generation,
+          .collection = superblock_.collection,
+          .file_bytes = end_,
+          .live_bytes = index_.live_bytes(),
+          .needle_count = index_.size(),
+          .read_only = read_only_.load()};
+}
+
+std::size_t VolumeFile::index_memory_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return index_.memory_bytes();
+}
+
+std::optional<NeedlePlace> VolumeFile::find(NeedleKey key) const {
+  const std::lock_guard lock(mutex_);
+  return index_.find(key);
+}
+
+bool VolumeFile::still_at(const IndexEntry& entry) const {
+  return find(entry.key) == entry.place;
+}
+
+/// Notes changes of the index; every so often a snapshot keeps the next start short. Its cost is
+/// spread over at least an eighth of the index.
+void VolumeFile::count_changes(std::size_t changes) {
+  {
+    const std::lock_guard lock(mutex_);
+    changes_ += changes;
+    if (snapshotting_ || changes_ < kMinSnapshotChanges + index_.size() / 8) return;
+    snapshotting_ = true;
+  }
+  const bool posted = shared_.pool.try_post([self = shared_from_this()] {
+    if (auto written = self->write_snapshot(); !written.has_value()) {
+      logger("volume").warn("snapshot_failed volume={} error={}", self->superblock_.volume.value,
+                            log_value(written.error().message()));
+    }
+    const std::lock_guard lock(self->mutex_);
+    self->snapshotting_ = false;
+  });
+  if (posted) return;
+  const std::lock_guard lock(mutex_);
+  snapshotting_ = false;
+}
+
+/// The listing below is not one moment's: writers go on between its pages. That is right all the
+/// same: whatever happens after `covered` was taken lies behind it in the log, and is replayed.
+Result<void> VolumeFile::write_snapshot() {
+  IndexSnapshotHeader header{.volume = superblock_.volume,
+                             .generation = superblock_.generation,
+                             .salt = superblock_.salt,
+                             .covered_bytes = 0};
+  std::size_t changes = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (changes_ == 0) return {};
+    changes = changes_;
+    header.covered_bytes = open_places_.empty() ? end_ : *open_places_.begin();
+  }
+  IndexSnapshotWriter writer(header);
+  std::optional<NeedleKey> after;
+  while (true) {
+    constexpr std::size_t kPage = 4096;
+    std::vector<IndexEntry> page;
+    {
+      const std::lock_guard lock(mutex_);
+      page = index_.list(after, kPage);
+    }
+    for (const IndexEntry& entry : page) writer.add(entry);
+    if (page.size() < kPage) break;
+    after = page.back().key;
+  }
+  if (!shared_.sync) {  // the snapshot must not say more than the log can show after a power cut
+    KELP_CHECK(check_writable());
+    if (auto synced = file_->sync(); !synced.has_value()) {
+      group_commit_->fail(synced.error());
+      return synced;
+    }
+  }
+  KELP_CHECK(write_file_atomically(shared_.io, snapshot_path(shared_.directory, superblock_.volume),
+                                   std::move(writer).finish()));
+  const std::lock_guard lock(mutex_);
+  changes_ -= changes;
+  return {};
+}
+
+}  // namespace kelp

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <atomic>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "async/awaitable.h"
+#include "async/work_pool.h"
+#include "base/clock.h"
+#include "client/volume_admin.h"
+#include "os/file_io.h"
+#include "volume/core/superblock.h"
+#include "volume/core/volume_index.h"
+#include "volume/probe.h"
+#include "volume/store/group_commit.h"
+#include "volume/store/needle_reader.h"
+
+namespace kelp {
+
+/// What the volumes of one server share; outlives them.
+struct VolumeShared {
+  FileIo& io;
+  WorkPool& pool;
+  const Clock& clock;
+  VolumeProbe probe;
+  std::string directory;
+  bool sync = true;               ///< False: durability "os".
+  std::uint64_t limit_bytes = 0;  ///< Length at which a volume takes no more needles.
+  std::atomic<std::uint64_t> reserved_bytes = 0;  ///< Taken by uploads that are still going on.
+};
+
+/// One volume: its log, its index and its writes in flight. Thread-safe. Held by shared_ptr: jobs
+/// and uploads keep it alive.
+class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
+ public:
+  /// Makes the files of an empty volume, durable on return. Blocks.
+  [[nodiscard]] static Result<std::shared_ptr<VolumeFile>> create(VolumeShared& shared,
+                                                                  const Superblock& superblock);
+  /// Opens a volume and brings its index up to date: the snapshot, then the rest of the log.
+  /// Blocks. kCorruption, kUnimplemented (a newer format), kIo; kPermissionDenied for another
+  /// cluster's.
+  [[nodiscard]] static Result<std::shared_ptr<VolumeFile>> open(VolumeShared& shared,
+                                                                VolumeId volume,
+                                                                const Uuid& cluster_id);
+  /// "DIR/000000001.dat".
+  [[nodiscard]] static std::string log_path(const std::string& directory, VolumeId volume);
+  [[nodiscard]] static std::string snapshot_path(const std::string& directory, VolumeId volume);
+
+  // --- for uploads: reserve, then write, then publish or abandon.
+
+  /// Room for a needle at the end of the log. kNoSpace at the volume's limit, kUnavailable when
+  /// read-only, kAlreadyExists for a key that is there or being written.
+  Result<NeedlePlace> reserve(NeedleKey key, std::uint64_t bytes);
+  /// The needle is durable: from now on it is found.
+  void publish(NeedleKey key, NeedlePlace place);
+  /// It will never be: gives its place up. Bytes [hole_begin, hole_end) of the file hold nothing
+  /// of use and are given back when there are some.
+  void abandon(NeedleKey key, NeedlePlace place, std::uint64_t hole_begin, std::uint64_t hole_end);
+  /// Writes into a reserved place; not durable yet. Blocks. An I/O error makes the volume
+  /// read-only.
+  Result<void> write(std::uint64_t offset, std::span<const ByteSpan> pieces);
+  Task<Result<void>> commit(LogWrite write);
+  [[nodiscard]] std::uint32_t seed_at(std::uint64_t offset) const { return seed_.at(offset); }
+  [[nodiscard]] VolumeShared& shared() const { return shared_; }
+
+  // --- for the service; errors as VolumeClient and VolumeAdmin say
+
+  Task<Result<void>> read(FileId fid, std::uint64_t offset, MutableByteSpan buffer);
+  Task<Result<void>> remove(std::vector<FileId> fids);
+  Task<Result<std::vector<NeedleInfo>>> list_needles(NeedleKey after, std::uint32_t limit);
+  Task<Result<std::vector<NeedleInfo>>> verify();
+  [[nodiscard]] VolumeStatus status() const;
+  [[nodiscard]] const Superblock& superblock() const { return superblock_; }
+  /// kUnavailable when writes are refused.
+  [[nodiscard]] Result<void> check_writable() const;
+  /// Writes the index snapshot when something changed since the last one. Blocks.
+  Result<void> write_snapshot();
+  /// Heap used by the index, about.
+  [[nodiscard]] std::size_t index_memory_bytes() const;
+
+  VolumeFile(VolumeShared& shared, std::shared_ptr<File> file, Superblock superblock);
+
+ private:
+  /// A needle that a remove will take away.
+  struct Doomed {
+    IndexEntry entry;
+    std::optional<NeedleHeader> header;  ///< Nothing when it is damaged.
+  };
+
+  Result<void> load_index();
+  std::uint64_t load_snapshot(std::uint64_t file_bytes);
+  void went_read_only(const Error& error);
+  void count_changes(std::size_t changes);
+  [[nodiscard]] std::optional<NeedlePlace> find(NeedleKey key) const;
+  [[nodiscard]] bool still_at(const IndexEntry& entry) const;
+  Result<void> explain(Error error, const FileId& fid, NeedlePlace place);
+  Result<std::optional<std::vector<Doomed>>> pick(const std::vector<FileId>& fids, ReadMode mode);
+  Result<NeedlePlace> reserve_tombstones(std::size_t count, std::size_t each_bytes);
+  std::string encode_tombstones(const std::vector<Doomed>& doomed, std::uint64_t offset) const;
+  std::vector<Doomed> drop(const std::vector<Doomed>& doomed, std::uint64_t tombstones_at);
+  void give_back(const std::vector<Doomed>& dropped);
+  Result<std::vector<NeedleInfo>> describe(const std::vector<IndexEntry>& entries);
+  Result<NeedleKey> verify_some(const std::vector<IndexEntry>& entries,
+                                std::vector<NeedleInfo>& failed);
+
+  VolumeShared& shared_;
+  const std::shared_ptr<File> file_;
+  const Superblock superblock_;
+  const NeedleSeed seed_;
+  NeedleReader reader_;
+  std::shared_ptr<GroupCommit> group_commit_;
+  std::atomic<bool> read_only_ = false;
+
+  mutable std::mutex mutex_;  ///< Guards all below; a leaf, held for moments.
+  VolumeIndex index_;
+  std::uint64_t end_ = kSuperblockBytes;  ///< Where the next needle goes.
+  std::set<std::uint64_t> open_places_;   ///< Offsets taken whose outcome the index does not show.
+  boost::unordered_flat_set<std::uint64_t> open_keys_;
+  std::size_t changes_ = 0;  ///< Needles and tombstones since the last snapshot.
+  bool snapshotting_ = false;
+};
+
+}  // namespace kelp

@@ -1,0 +1,227 @@
+// What VolumeFile does for the service: reading, removing, listing and verifying needles.
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "volume/store/volume_file.h"
+
+namespace kelp {
+namespace {
+
+constexpr std::uint64_t kPageBytes = 4096;           ///< Granularity of holes.
+constexpr std::uint64_t kMinHoleBodyBytes = 8192;    ///< Smaller bodies wait for vacuum.
+constexpr std::size_t kVerifyPage = 256;             ///< Needles listed at a time.
+constexpr std::uint64_t kVerifyBytes = 16ULL << 20;  ///< About as much is read in one job.
+constexpr std::size_t kTombstoneBytes = layout_of(0, 0).total_bytes;
+
+}  // namespace
+
+Task<Result<void>> VolumeFile::read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) {
+  const auto place = find(fid.key);
+  if (!place.has_value()) {
+    co_return Error(Errc::kNotFound, fmt::format("needle {} is not here", to_string(fid)));
+  }
+  const NeedleReader::Range range{.offset = offset, .buffer = buffer};
+  Result<bool> outcome = reader_.read(*place, fid, range, ReadMode::kCachedOnly);
+  if (outcome.has_value() && !*outcome) {
+    auto job = [this, place = *place, fid, range] {
+      return reader_.read(place, fid, range, ReadMode::kMayWait);
+    };
+    outcome = co_await offload<bool>(shared_.pool, std::move(job));
+  }
+  if (!outcome.has_value()) co_return explain(std::move(outcome).error(), fid, *place);
+  shared_.probe.read_bytes.Increment(static_cast<double>(buffer.size()));
+  co_return Result<void>();
+}
+
+/// Tells damage from a needle that was removed while it was read.
+Result<void> VolumeFile::explain(Error error, const FileId& fid, NeedlePlace place) {
+  if (error.code() != Errc::kCorruption) return error;
+  if (!still_at({fid.key, place})) {
+    return Error(Errc::kNotFound, fmt::format("needle {} was removed", to_string(fid)));
+  }
+  shared_.probe.corruptions.Increment();
+  logger("volume").error("needle_corrupt fid={} offset={} error={}", to_string(fid), place.offset,
+                         log_value(error.detail()));
+  return Error(Errc::kCorruption, fmt::format("needle {}: {}", to_string(fid), error.detail()));
+}
+
+Task<Result<void>> VolumeFile::remove(std::vector<FileId> fids) {
+  const auto self = shared_from_this();
+  auto picked = pick(fids, ReadMode::kCachedOnly);
+  if (picked.has_value() && !picked->has_value()) {
+    auto job = [self, &fids] { return self->pick(fids, ReadMode::kMayWait); };
+    picked = co_await offload<std::optional<std::vector<Doomed>>>(shared_.pool, std::move(job));
+  }
+  if (!picked.has_value()) co_return std::move(picked).error();
+  const std::vector<Doomed> doomed = std::move(**picked);
+  if (doomed.empty()) co_return Result<void>();
+
+  KELP_CO_TRY(const NeedlePlace place, reserve_tombstones(doomed.size(), kTombstoneBytes));
+  const std::string tombstones = encode_tombstones(doomed, place.offset);
+  const LogWrite write{.offset = place.offset, .bytes = as_bytes(tombstones)};
+  const Result<void> committed = co_await commit(write);
+  if (!committed.has_value()) {
+    const std::lock_guard lock(mutex_);
+    open_places_.erase(place.offset);
+    co_return committed;
+  }
+  auto give = [self, dropped = drop(doomed, place.offset)]() -> Result<void> {
+    self->give_back(dropped);
+    return {};
+  };
+  (void)co_await offload<void>(shared_.pool, std::move(give));  // best effort; vacuum does the rest
+  co_return Result<void>();
+}
+
+/// The needles of `fids` that are there under that cookie. Nothing when the disk would have to be
+/// waited for.
+Result<std::optional<std::vector<VolumeFile::Doomed>>> VolumeFile::pick(
+    const std::vector<FileId>& fids, ReadMode mode) {
+  std::vector<Doomed> doomed;
+  boost::unordered_flat_set<std::uint64_t> seen;
+  for (const FileId& fid : fids) {
+    const auto place = find(fid.key);
+    if (!place.has_value() || !seen.insert(fid.key.value).second) continue;
+    NeedleHeader header;
+    const auto there = reader_.read_header(*place, mode, header);
+    // A damaged needle cannot show its cookie; it can only be removed.
+    if (!there.has_value() && there.error().code() != Errc::kCorruption) return there.error();
+    if (there.has_value() && !*there) return std::nullopt;
+    if (!there.has_value()) {
+      doomed.push_back({.entry = {fid.key, *place}, .header = std::nullopt});
+    } else if (header.cookie == fid.cookie) {
+      doomed.push_back({.entry = {fid.key, *place}, .header = header});
+    }
+  }
+  return doomed;
+}
+
+/// Room for tombstones: allowed at the volume's limit, because they are what gives room back.
+Result<NeedlePlace> VolumeFile::reserve_tombstones(std::size_t count, std::size_t each_bytes) {
+  KELP_CHECK(check_writable());
+  const std::lock_guard lock(mutex_);
+  const NeedlePlace place{.offset = end_, .bytes = static_cast<std::uint32_t>(count * each_bytes)};
+  open_places_.insert(open_places_.end(), end_);
+  end_ += place.bytes;
+  return place;
+}
+
+std::string VolumeFile::encode_tombstones(const std::vector<Doomed>& doomed,
+                                          std::uint64_t offset) const {
+  const auto now = shared_.clock.wall().time_since_epoch();
+  std::string out;
+  out.reserve(doomed.size() * kTombstoneBytes);
+  for (const Doomed& each : doomed) {
+    NeedleHeader header{.key = each.entry.key, .tombstone = true, .created_ns = now.count()};
+    if (each.header.has_value()) {
+      header.cookie = each.header->cookie;
+      header.bucket = each.header->bucket;
+    }
+    out += encode_needle(header, "", {}, seed_.at(offset + out.size()));
+  }
+  return out;
+}
+
+/// Takes needles whose tombstones are durable out of the index; those that this call took.
+std::vector<VolumeFile::Doomed> VolumeFile::drop(const std::vector<Doomed>& doomed,
+                                                 std::uint64_t tombstones_at) {
+  std::vector<Doomed> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Doomed& each : doomed) {
+      if (index_.erase(each.entry.key).has_value()) dropped.push_back(each);
+    }
+    open_places_.erase(tombstones_at);
+  }
+  shared_.probe.needles_removed.Increment(static_cast<double>(dropped.size()));
+  count_changes(doomed.size());
+  return dropped;
+}
+
+/// Makes holes of the bodies, headers and trailers kept so that a scan steps over them.
+void VolumeFile::give_back(const std::vector<Doomed>& dropped) {
+  for (const Doomed& each : dropped) {
+    if (!each.header.has_value() || each.header->body_bytes < kMinHoleBodyBytes) continue;
+    const NeedleLayout layout = layout_of(*each.header);
+    const std::uint64_t at = each.entry.place.offset;
+    const std::uint64_t begin =
+        (at + layout.body_offset + kPageBytes - 1) / kPageBytes * kPageBytes;
+    const std::uint64_t end = (at + layout.trailer_offset) / kPageBytes * kPageBytes;
+    if (begin < end) (void)file_->punch_hole(begin, end - begin);
+  }
+}
+
+Task<Result<std::vector<NeedleInfo>>> VolumeFile::list_needles(NeedleKey after,
+                                                               std::uint32_t limit) {
+  std::vector<IndexEntry> entries;
+  {
+    const std::lock_guard lock(mutex_);
+    entries = index_.list(after, limit);
+  }
+  auto job = [self = shared_from_this(), entries = std::move(entries)] {
+    return self->describe(entries);
+  };
+  co_return co_await offload<std::vector<NeedleInfo>>(shared_.pool, std::move(job));
+}
+
+/// Reads the headers of `entries`; a damaged one is told with what the index knows.
+Result<std::vector<NeedleInfo>> VolumeFile::describe(const std::vector<IndexEntry>& entries) {
+  std::vector<NeedleInfo> infos;
+  infos.reserve(entries.size());
+  for (const IndexEntry& entry : entries) {
+    NeedleHeader header;
+    const auto there = reader_.read_header(entry.place, ReadMode::kMayWait, header);
+    if (!there.has_value() && there.error().code() != Errc::kCorruption) return there.error();
+    const bool intact = there.has_value() && header.key == entry.key;
+    infos.push_back({.key = entry.key,
+                     .cookie = intact ? header.cookie : Cookie{},
+                     .body_bytes = intact ? header.body_bytes : entry.place.bytes,
+                     .bucket = intact ? header.bucket : BucketId{}});
+  }
+  return infos;
+}
+
+Task<Result<std::vector<NeedleInfo>>> VolumeFile::verify() {
+  const auto self = shared_from_this();
+  std::vector<NeedleInfo> failed;
+  std::optional<NeedleKey> after;
+  while (true) {
+    std::vector<IndexEntry> entries;
+    {
+      const std::lock_guard lock(mutex_);
+      entries = index_.list(after, kVerifyPage);
+    }
+    if (entries.empty()) break;
+    auto job = [self, &entries, &failed] { return self->verify_some(entries, failed); };
+    KELP_CO_TRY(after, co_await offload<NeedleKey>(shared_.pool, std::move(job)));
+  }
+  co_return failed;
+}
+
+/// Verifies entries until about kVerifyBytes were read; the last key that was done.
+Result<NeedleKey> VolumeFile::verify_some(const std::vector<IndexEntry>& entries,
+                                          std::vector<NeedleInfo>& failed) {
+  std::uint64_t bytes = 0;
+  NeedleKey last;
+  for (const IndexEntry& entry : entries) {
+    const auto verified = reader_.verify(entry);
+    if (!verified.has_value() && verified.error().code() != Errc::kCorruption) {
+      return verified.error();
+    }
+    if (!verified.has_value() && still_at(entry)) {
+      KELP_TRY(const auto infos, describe({entry}));
+      failed.push_back(infos.front());
+      const FileId fid{superblock_.volume, entry.key, infos.front().cookie};
+      (void)explain(verified.error(), fid, entry.place);
+    }
+    last = entry.key;
+    bytes += entry.place.bytes;
+    if (bytes > kVerifyBytes) break;
+  }
+  return last;
+}
+
+}  // namespace kelp

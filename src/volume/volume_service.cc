@@ -1,0 +1,273 @@
+#include "volume/volume_service.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/log.h"
+#include "crypto/random.h"
+#include "volume/core/needle_format.h"
+#include "volume/needle_upload.h"
+#include "volume/store/volume_file.h"
+
+namespace kelp {
+namespace {
+
+constexpr std::uint32_t kListLimit = 10'000;
+constexpr auto kSpaceAge = std::chrono::seconds(1);
+
+/// The volume that "000000001.dat" is the log of; nothing for other names.
+std::optional<VolumeId> volume_of(std::string_view name) {
+  constexpr std::string_view kSuffix = ".dat";
+  if (!name.ends_with(kSuffix)) return std::nullopt;
+  name.remove_suffix(kSuffix.size());
+  std::uint32_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error != std::errc{} || end != name.data() + name.size() || name.size() < 9) {
+    return std::nullopt;
+  }
+  return VolumeId{number};
+}
+
+/// Room that new needles leave alone, for tombstones, metadata and snapshots.
+std::uint64_t reserve_of(const VolumeServiceOptions& options, const DiskSpace& space) {
+  return std::min(options.reserve_bytes, space.total_bytes / 20);
+}
+
+Uuid random_uuid() {
+  Uuid uuid{};
+  random_bytes(uuid);
+  uuid[6] = (uuid[6] & std::byte{0x0f}) | std::byte{0x40};  // RFC 9562 section 5.4: version 4
+  uuid[8] = (uuid[8] & std::byte{0x3f}) | std::byte{0x80};
+  return uuid;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<VolumeService>> VolumeService::start(VolumeServiceOptions options,
+                                                            VolumeServiceParts parts) {
+  std::unique_ptr<VolumeService> service(new VolumeService(std::move(options), std::move(parts)));
+  KELP_CHECK(service->load());
+  return service;
+}
+
+VolumeService::VolumeService(VolumeServiceOptions options, VolumeServiceParts parts)
+    : options_(std::move(options)), parts_(std::move(parts)) {
+  shared_.reset(new VolumeShared{.io = parts_.io,
+                                 .pool = parts_.pool,
+                                 .clock = parts_.clock,
+                                 .probe = VolumeProbe(parts_.metrics),
+                                 .directory = options_.directory,
+                                 .sync = options_.sync,
+                                 .limit_bytes = options_.volume_limit_bytes});
+}
+
+VolumeService::~VolumeService() = default;
+
+Result<void> VolumeService::load() {
+  KELP_TRY(cluster_id_, parse_uuid(options_.cluster_id));
+  KELP_CHECK(parts_.io.make_dirs(options_.directory));
+  KELP_TRY(lock_, parts_.io.lock_dir(options_.directory));
+  KELP_CHECK(load_node_id());
+  KELP_TRY(const auto names, parts_.io.list(options_.directory));
+  for (const std::string& name : names) {
+    const auto volume = volume_of(name);
+    if (!volume.has_value()) continue;
+    KELP_CHECK(load_volume(*volume));
+  }
+  return {};
+}
+
+Result<void> VolumeService::load_node_id() {
+  const std::string path = options_.directory + "/node_id";
+  constexpr std::uint64_t kLimit = 64;
+  auto text = read_whole_file(parts_.io, path, kLimit);
+  if (!text.has_value()) {
+    if (text.error().code() != Errc::kNotFound) return std::move(text).error();
+    node_id_ = to_string(random_uuid());
+    return write_file_atomically(parts_.io, path, node_id_ + "\n");
+  }
+  if (text->ends_with('\n')) text->pop_back();
+  if (!parse_uuid(*text).has_value()) {
+    return Error(Errc::kCorruption, fmt::format("{} does not hold a UUID", path));
+  }
+  node_id_ = *std::move(text);
+  return {};
+}
+
+/// Opens one volume. What is wrong with one disk or file must not take the others away; what is
+/// wrong with the whole directory (another cluster, a newer program's) stops the start.
+Result<void> VolumeService::load_volume(VolumeId volume) {
+  auto opened = VolumeFile::open(*shared_, volume, cluster_id_);
+  if (opened.has_value()) {
+    volumes_.emplace(volume, *std::move(opened));
+    return {};
+  }
+  const Errc code = opened.error().code();
+  if (code == Errc::kPermissionDenied || code == Errc::kUnimplemented) return opened.error();
+  logger("volume").error("volume_refused volume={} error={}", volume.value,
+                         log_value(opened.error().message()));
+  shared_->probe.read_only_volumes.Increment();
+  refused_.emplace(volume,
+                   Error(Errc::kUnavailable, fmt::format("volume {} was refused at start: {}",
+                                                         volume.value, opened.error().message())));
+  return {};
+}
+
+Task<Result<std::unique_ptr<NeedleUpload>>> VolumeService::open(OpenNeedle request) {
+  KELP_CO_CHECK(check_request(request));
+  KELP_CO_CHECK(parts_.verify_token(request));
+  KELP_CO_TRY(const VolumePtr volume, find(request.fid.volume));
+  if (volume->superblock().generation != request.generation) {
+    co_return Error(Errc::kConflict,
+                    fmt::format("volume {} is of generation {}, not {}", request.fid.volume.value,
+                                volume->superblock().generation.value, request.generation.value));
+  }
+  KELP_CO_CHECK(check_space(request.body_bytes));
+  co_return begin_upload(volume, request);
+}
+
+Task<Result<void>> VolumeService::read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) {
+  KELP_CO_TRY(const VolumePtr volume, find(fid.volume));
+  co_return co_await volume->read(fid, offset, buffer);
+}
+
+Task<Result<void>> VolumeService::remove(std::vector<FileId> fids) {
+  std::map<VolumeId, std::vector<FileId>> by_volume;
+  for (const FileId& fid : fids) by_volume[fid.volume].push_back(fid);
+  for (auto& [id, group] : by_volume) {
+    KELP_CO_TRY(const VolumePtr volume, find(id));
+    KELP_CO_CHECK(co_await volume->remove(std::move(group)));
+  }
+  co_return Result<void>();
+}
+
+Task<Result<NodeStatus>> VolumeService::status() {
+  KELP_CO_TRY(const DiskSpace disk, space());
+  const std::uint64_t kept = reserve_of(options_, disk) + shared_->reserved_bytes.load();
+  NodeStatus status{.node_id = node_id_,
+                    .total_bytes = disk.total_bytes,
+                    .free_bytes = disk.free_bytes - std::min(disk.free_bytes, kept),
+                    .volumes = {}};
+  for (const VolumePtr& volume : all()) status.volumes.push_back(volume->status());
+  const std::shared_lock lock(volumes_mutex_);
+  for (const auto& [id, error] : refused_) {
+    status.volumes.push_back({.volume = id, .generation = {}, .collection = {}, .read_only = true});
+  }
+  co_return status;
+}
+
+Task<Result<void>> VolumeService::create_volume(VolumeId volume, Generation generation,
+                                                std::string collection) {
+  if (collection.size() > kMaxCollectionBytes) {
+    co_return Error(Errc::kInvalidArgument,
+                    fmt::format("a collection's name has at most {} bytes", kMaxCollectionBytes));
+  }
+  KELP_CO_CHECK(check_space(kSuperblockBytes));
+  auto job = [this, volume, generation, &collection] {
+    return make_volume(volume, generation, collection);
+  };
+  co_return co_await offload<void>(parts_.pool, std::move(job));
+}
+
+Result<void> VolumeService::make_volume(VolumeId volume, Generation generation,
+                                        const std::string& collection) {
+  const std::lock_guard creating(create_mutex_);
+  {
+    const std::shared_lock lock(volumes_mutex_);
+    if (volumes_.contains(volume) || refused_.contains(volume)) {
+      return Error(Errc::kAlreadyExists, fmt::format("volume {} exists", volume.value));
+    }
+  }
+  Superblock superblock{.volume = volume,
+                        .generation = generation,
+                        .cluster_id = cluster_id_,
+                        .salt = {},
+                        .created_ns = parts_.clock.wall().time_since_epoch().count(),
+                        .collection = collection};
+  random_bytes(superblock.salt);
+  KELP_TRY(VolumePtr made, VolumeFile::create(*shared_, superblock));
+  const std::unique_lock lock(volumes_mutex_);
+  volumes_.emplace(volume, std::move(made));
+  return {};
+}
+
+Task<Result<std::vector<NeedleInfo>>> VolumeService::list_needles(VolumeId volume, NeedleKey after,
+                                                                  std::uint32_t limit) {
+  KELP_CO_TRY(const VolumePtr found, find(volume));
+  co_return co_await found->list_needles(after, std::min(limit, kListLimit));
+}
+
+Task<Result<std::vector<NeedleInfo>>> VolumeService::verify_volume(VolumeId volume) {
+  KELP_CO_TRY(const VolumePtr found, find(volume));
+  co_return co_await found->verify();
+}
+
+Result<void> VolumeService::close() {
+  Result<void> outcome;
+  for (const VolumePtr& volume : all()) {
+    auto written = volume->write_snapshot();
+    if (written.has_value()) continue;
+    logger("volume").warn("snapshot_failed volume={} error={}", volume->superblock().volume.value,
+                          log_value(written.error().message()));
+    if (outcome.has_value()) outcome = std::move(written);
+  }
+  return outcome;
+}
+
+std::size_t VolumeService::index_memory_bytes() const {
+  std::size_t bytes = 0;
+  for (const VolumePtr& volume : all()) bytes += volume->index_memory_bytes();
+  return bytes;
+}
+
+Result<VolumeService::VolumePtr> VolumeService::find(VolumeId volume) const {
+  const std::shared_lock lock(volumes_mutex_);
+  if (const auto at = volumes_.find(volume); at != volumes_.end()) return at->second;
+  if (const auto at = refused_.find(volume); at != refused_.end()) return at->second;
+  return Error(Errc::kNotFound, fmt::format("volume {} is not on this server", volume.value));
+}
+
+std::vector<VolumeService::VolumePtr> VolumeService::all() const {
+  const std::shared_lock lock(volumes_mutex_);
+  std::vector<VolumePtr> volumes;
+  volumes.reserve(volumes_.size());
+  for (const auto& [id, volume] : volumes_) volumes.push_back(volume);
+  return volumes;
+}
+
+Result<void> VolumeService::check_request(const OpenNeedle& request) const {
+  if (request.body_bytes == 0 || request.body_bytes > kMaxNeedleBodyBytes) {
+    return Error(Errc::kInvalidArgument, fmt::format("a needle has 1 to {} bytes, not {}",
+                                                     kMaxNeedleBodyBytes, request.body_bytes));
+  }
+  if (request.object_key.size() > kMaxBackPointerBytes) {
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("an object key has at most {} bytes", kMaxBackPointerBytes));
+  }
+  return {};
+}
+
+Result<void> VolumeService::check_space(std::uint64_t bytes) {
+  KELP_TRY(const DiskSpace disk, space());
+  const std::uint64_t kept = reserve_of(options_, disk) + shared_->reserved_bytes.load();
+  if (disk.free_bytes >= kept && disk.free_bytes - kept >= bytes) return {};
+  return Error(Errc::kNoSpace,
+               fmt::format("{}: {} bytes are free, {} of them reserved, {} more are asked for",
+                           options_.directory, disk.free_bytes, kept, bytes));
+}
+
+/// What the disk has, not older than kSpaceAge.
+Result<DiskSpace> VolumeService::space() {
+  const std::lock_guard lock(space_mutex_);
+  const MonoTime now = parts_.clock.mono();
+  if (!space_known_ || now - space_read_ >= kSpaceAge) {
+    KELP_TRY(space_, parts_.io.space(options_.directory));
+    space_read_ = now;
+    space_known_ = true;
+  }
+  return space_;
+}
+
+}  // namespace kelp

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "async/work_pool.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "client/volume_admin.h"
+#include "client/volume_client.h"
+#include "os/file_io.h"
+#include "volume/core/superblock.h"
+
+namespace kelp {
+
+class VolumeFile;
+struct VolumeShared;
+
+struct VolumeServiceOptions {
+  std::string directory;   ///< Made when missing; one process owns it.
+  std::string cluster_id;  ///< UUID text; volumes of another cluster are refused.
+  bool sync = true;        ///< False: durability "os", acknowledge from the page cache.
+  std::uint64_t volume_limit_bytes = 32ULL << 30;  ///< A longer log takes no more needles.
+  /// Free room of the disk that new needles leave alone; at most a twentieth of the disk.
+  std::uint64_t reserve_bytes = 256ULL << 20;
+};
+
+/// What the service works with; all outlive it, and jobs in `pool` outlive it too: end the pool
+/// before `io`.
+struct VolumeServiceParts {
+  FileIo& io;
+  WorkPool& pool;
+  const Clock& clock;
+  Metrics& metrics;
+  /// Says whether the request's token allows it: kPermissionDenied, kConflict.
+  std::function<Result<void>(const OpenNeedle&)> verify_token;
+};
+
+/// A volume server: the volumes of one directory. In process it is itself the client that gateways
+/// use; over rpc a thin layer calls it. Safe from any io thread. No volume leaves while it runs.
+class VolumeService final : public VolumeClient, public VolumeAdmin {
+ public:
+  /// Locks the directory and opens every volume in it; deletes nothing. Blocks. A volume that is
+  /// damaged or cannot be read is logged and refused by itself (kUnavailable), all others work.
+  /// kUnavailable when another process owns the directory, kPermissionDenied for another cluster's
+  /// volumes, kUnimplemented for a newer format.
+  [[nodiscard]] static Result<std::unique_ptr<VolumeService>> start(VolumeServiceOptions options,
+                                                                    VolumeServiceParts parts);
+  ~VolumeService() override;
+
+  Task<Result<std::unique_ptr<NeedleUpload>>> open(OpenNeedle request) override;
+  Task<Result<void>> read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) override;
+  Task<Result<void>> remove(std::vector<FileId> fids) override;
+
+  Task<Result<NodeStatus>> status() override;
+  Task<Result<void>> create_volume(VolumeId volume, Generation generation,
+                                   std::string collection) override;
+  Task<Result<std::vector<NeedleInfo>>> list_needles(VolumeId volume, NeedleKey after,
+                                                     std::uint32_t limit) override;
+  Task<Result<std::vector<NeedleInfo>>> verify_volume(VolumeId volume) override;
+
+  /// UUID of this server, kept in its directory.
+  [[nodiscard]] const std::string& node_id() const { return node_id_; }
+  /// Writes index snapshots so that the next start is quick. Call it once nothing runs any more;
+  /// without it nothing is lost. Blocks. The first error, after trying all.
+  Result<void> close();
+  /// Heap used by the indexes, about.
+  [[nodiscard]] std::size_t index_memory_bytes() const;
+
+ private:
+  using VolumePtr = std::shared_ptr<VolumeFile>;
+  VolumeService(VolumeServiceOptions options, VolumeServiceParts parts);
+
+  Result<void> load();
+  Result<void> load_node_id();
+  Result<void> load_volume(VolumeId volume);
+  Result<void> make_volume(VolumeId volume, Generation generation, const std::string& collection);
+  Result<VolumePtr> find(VolumeId volume) const;
+  [[nodiscard]] std::vector<VolumePtr> all() const;
+  Result<void> check_request(const OpenNeedle& request) const;
+  Result<void> check_space(std::uint64_t bytes);
+  Result<DiskSpace> space();
+
+  const VolumeServiceOptions options_;
+  const VolumeServiceParts parts_;
+  Uuid cluster_id_{};
+  std::unique_ptr<VolumeShared> shared_;
+  std::string node_id_;
+  std::unique_ptr<DirLock> lock_;
+
+  mutable std::shared_mutex volumes_mutex_;
+  std::map<VolumeId, VolumePtr> volumes_;
+  std::map<VolumeId, Error> refused_;  ///< Volumes that could not be opened, and why.
+  std::mutex create_mutex_;            ///< One creation at a time; blocks, pool threads only.
+
+  std::mutex space_mutex_;
+  DiskSpace space_;
+  MonoTime space_read_{};
+  bool space_known_ = false;
+};
+
+}  // namespace kelp

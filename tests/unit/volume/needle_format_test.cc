@@ -1,0 +1,166 @@
+#include "volume/core/needle_format.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "base/crc.h"
+#include "base/encoding.h"
+#include "base/rng.h"
+
+namespace kelp {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr std::uint64_t kOffset = 4096;
+
+NeedleSeed seed() {
+  return NeedleSeed(as_bytes("0123456789abcdef"));
+}
+
+NeedleHeader header(std::uint64_t body_bytes) {
+  return {.key = NeedleKey{0x0123456789abcdefULL},
+          .cookie = Cookie{0xdeadbeef},
+          .body_bytes = body_bytes,
+          .created_ns = 1'700'000'000'000'000'000,
+          .bucket = BucketId{42}};
+}
+
+std::string body_of(std::size_t size) {
+  Rng rng(size);
+  std::string body(size, '\0');
+  for (char& c : body) c = static_cast<char>(rng.next());
+  return body;
+}
+
+std::string small_needle() {
+  return encode_needle(header(5), "photos/cat.jpg", as_bytes("hello"), seed().at(kOffset));
+}
+
+TEST(NeedleFormat, GivesBackWhatItWrote) {
+  for (const std::size_t size : {1U, 7U, 8U, 4096U, 65'535U, 65'536U, 65'537U, 200'000U}) {
+    const std::string body = body_of(size);
+    const std::string image =
+        encode_needle(header(size), "a/key", as_bytes(body), seed().at(kOffset));
+    EXPECT_EQ(image.size() % 8, 0U);
+    EXPECT_EQ(image.size(), layout_of(size, 5).total_bytes);
+    const auto needle = decode_needle(as_bytes(image), seed().at(kOffset));
+    ASSERT_TRUE(needle.has_value()) << needle.error().message();
+    EXPECT_EQ(needle->header.key, header(size).key);
+    EXPECT_EQ(needle->header.cookie, header(size).cookie);
+    EXPECT_EQ(needle->header.bucket, BucketId{42});
+    EXPECT_EQ(needle->header.created_ns, header(size).created_ns);
+    EXPECT_EQ(needle->back_pointer, "a/key");
+    EXPECT_EQ(as_text(needle->body), body);
+  }
+}
+
+TEST(NeedleFormat, ATombstoneHasNoBody) {
+  NeedleHeader tombstone = header(0);
+  tombstone.tombstone = true;
+  const std::string image = encode_needle(tombstone, "", {}, seed().at(kOffset));
+  EXPECT_EQ(image.size(), 72U);
+  const auto needle = decode_needle(as_bytes(image), seed().at(kOffset));
+  ASSERT_TRUE(needle.has_value());
+  EXPECT_TRUE(needle->header.tombstone);
+}
+
+TEST(NeedleFormat, RefusesEveryTruncation) {
+  const std::string image = small_needle();
+  for (std::size_t size = 0; size < image.size(); ++size) {
+    const auto needle = decode_needle(as_bytes(image).first(size), seed().at(kOffset));
+    ASSERT_FALSE(needle.has_value()) << size;
+    EXPECT_EQ(needle.error().code(), Errc::kCorruption);
+  }
+}
+
+TEST(NeedleFormat, RefusesEveryFlippedBit) {
+  const std::string image = small_needle();
+  for (std::size_t bit = 0; bit < image.size() * 8; ++bit) {
+    std::string damaged = image;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
+    EXPECT_FALSE(decode_needle(as_bytes(damaged), seed().at(kOffset)).has_value()) << bit;
+  }
+}
+
+TEST(NeedleFormat, IsNoNeedleAtAnotherPlaceOrInAnotherVolume) {
+  const std::string image = small_needle();
+  EXPECT_TRUE(decode_needle_header(as_bytes(image), seed().at(kOffset)).has_value());
+  EXPECT_FALSE(decode_needle_header(as_bytes(image), seed().at(kOffset + 8)).has_value());
+  const NeedleSeed other(as_bytes("0123456789abcdeF"));
+  EXPECT_FALSE(decode_needle_header(as_bytes(image), other.at(kOffset)).has_value());
+}
+
+TEST(NeedleFormat, NamesBothVersionsOfANewerNeedle) {
+  std::string image = small_needle();
+  image[4] = 9;
+  const std::uint32_t crc = crc32c(as_bytes(image).first(60), seed().at(kOffset));
+  std::memcpy(image.data() + 60, &crc, sizeof crc);
+  const auto newer = decode_needle_header(as_bytes(image), seed().at(kOffset));
+  ASSERT_FALSE(newer.has_value());
+  EXPECT_EQ(newer.error().code(), Errc::kUnimplemented);
+  EXPECT_THAT(newer.error().detail(), AllOf(HasSubstr("9"), HasSubstr("1")));
+}
+
+TEST(NeedleFormat, RefusesFieldsOutOfRangeEvenUnderAGoodChecksum) {
+  struct Change {
+    std::size_t at;
+    unsigned char value;
+  };
+  // unknown flag, tombstone with a body, back pointer over 1,024, body over 64 MiB, reserved byte
+  for (const Change change : {Change{5, 2}, Change{5, 1}, Change{7, 5}, Change{19, 5},
+                              Change{23, 1}, Change{44, 1}, Change{59, 1}}) {
+    std::string image = small_needle();
+    image[change.at] = static_cast<char>(change.value);
+    const std::uint32_t crc = crc32c(as_bytes(image).first(60), seed().at(kOffset));
+    std::memcpy(image.data() + 60, &crc, sizeof crc);
+    const auto decoded = decode_needle_header(as_bytes(image), seed().at(kOffset));
+    ASSERT_FALSE(decoded.has_value()) << change.at;
+    EXPECT_EQ(decoded.error().code(), Errc::kCorruption) << change.at;
+  }
+}
+
+TEST(NeedleFormat, ChecksumsAreTheSameForPiecesOfAnySize) {
+  const std::string body = body_of(300'000);
+  BlockChecksums whole;
+  whole.update(as_bytes(body));
+  const auto expected = std::move(whole).finish();
+  EXPECT_EQ(expected.size(), block_count(body.size()));
+  Rng rng(3);
+  for (int round = 0; round < 20; ++round) {
+    BlockChecksums pieces;
+    std::string_view rest = body;
+    while (!rest.empty()) {
+      const auto piece = rest.substr(0, 1 + rng.below(100'000));
+      pieces.update(as_bytes(piece));
+      rest.remove_prefix(piece.size());
+    }
+    EXPECT_EQ(std::move(pieces).finish(), expected);
+  }
+  const ByteSpan table = std::as_bytes(std::span(expected));
+  EXPECT_TRUE(blocks_match(as_bytes(body), 0, table));
+  EXPECT_TRUE(blocks_match(as_bytes(body).subspan(65'536), 1, table));
+  EXPECT_TRUE(blocks_match(as_bytes(body).subspan(65'536, 65'536), 1, table));
+  EXPECT_FALSE(blocks_match(as_bytes(body).subspan(65'536, 65'535), 1, table));
+  EXPECT_FALSE(blocks_match(as_bytes(body), 1, table));
+  EXPECT_FALSE(blocks_match(as_bytes(body), 0, table.first(8)));
+}
+
+// docs/formats/needle.md, version 1: these bytes never change.
+TEST(NeedleFormat, MatchesTheGoldenBytes) {
+  std::ifstream file(KELP_SOURCE_DIR "/tests/golden/needle_v1.hex");
+  std::stringstream text;
+  text << file.rdbuf();
+  std::string digits;
+  for (const char c : text.str()) {
+    if (std::isxdigit(static_cast<unsigned char>(c)) != 0) digits += c;
+  }
+  EXPECT_EQ(hex_encode(small_needle()), digits);
+}
+
+}  // namespace
+}  // namespace kelp

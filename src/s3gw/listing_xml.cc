@@ -1,6 +1,7 @@
 #include "s3gw/listing_xml.h"
 
 #include "base/encoding.h"
+#include "s3gw/core/checksum.h"
 #include "s3gw/core/listing_token.h"
 #include "s3gw/core/xml_writer.h"
 
@@ -43,10 +44,10 @@ void write_object(XmlWriter& xml, NameWriter& names, const ListedObject& object,
   xml.element("LastModified", object.modified);
   xml.etag(object.etag);
   for (const ChecksumAlgorithm algorithm : object.checksum_algorithms) {
-    xml.element("ChecksumAlgorithm", checksum_name(algorithm));
+    xml.element("ChecksumAlgorithm", name_of(algorithm));
   }
   if (!object.checksum_algorithms.empty()) {
-    xml.element("ChecksumType", checksum_type_name(object.checksum_type));
+    xml.element("ChecksumType", name_of(object.checksum_type));
   }
   xml.element("Size", object.size_bytes);
   if (owner != nullptr) write_owner(xml, "Owner", *owner);
@@ -191,8 +192,8 @@ std::string list_uploads_xml(const ListedUploads& page, const ListingEcho& echo,
     xml.element("StorageClass", storage_class_of(upload.headers.storage_class));
     xml.element("Initiated", upload.created);
     if (upload.checksum_algorithm) {
-      xml.element("ChecksumAlgorithm", checksum_name(*upload.checksum_algorithm));
-      xml.element("ChecksumType", checksum_type_name(upload.checksum_type));
+      xml.element("ChecksumAlgorithm", name_of(*upload.checksum_algorithm));
+      xml.element("ChecksumType", name_of(upload.checksum_type));
     }
     xml.close("Upload");
   }
@@ -221,8 +222,8 @@ std::string list_parts_xml(const ListedParts& page, const PartsEcho& echo,
   if (echo.url_encoding) xml.element("EncodingType", "url");
   xml.element("IsTruncated", page.truncated);
   if (page.upload.checksum_algorithm) {
-    xml.element("ChecksumAlgorithm", checksum_name(*page.upload.checksum_algorithm));
-    xml.element("ChecksumType", checksum_type_name(page.upload.checksum_type));
+    xml.element("ChecksumAlgorithm", name_of(*page.upload.checksum_algorithm));
+    xml.element("ChecksumType", name_of(page.upload.checksum_type));
   }
   for (const ListedPart& part : page.parts) write_part(xml, part);
   xml.close("ListPartsResult");
@@ -252,14 +253,6 @@ std::string list_buckets_xml(const ListedBuckets& page, std::string_view prefix,
   return body;
 }
 
-std::string_view checksum_name(ChecksumAlgorithm algorithm) {
-  return checksum_element(algorithm).substr(std::string_view("Checksum").size());
-}
-
-std::string_view checksum_type_name(ChecksumType type) {
-  return type == ChecksumType::kComposite ? "COMPOSITE" : "FULL_OBJECT";
-}
-
 std::string_view checksum_element(ChecksumAlgorithm algorithm) {
   switch (algorithm) {
     case ChecksumAlgorithm::kCrc32:
@@ -274,14 +267,6 @@ std::string_view checksum_element(ChecksumAlgorithm algorithm) {
       return "ChecksumSHA256";
   }
   return "Checksum";
-}
-
-std::string checksum_text(const Checksum& checksum) {
-  std::string text = base64_encode(checksum.value);
-  if (checksum.type == ChecksumType::kComposite && checksum.part_count > 0) {
-    text += '-' + std::to_string(checksum.part_count);
-  }
-  return text;
 }
 
 }  // namespace kelp::s3

@@ -63,13 +63,7 @@ struct PartsEcho {
 [[nodiscard]] std::string list_buckets_xml(const ListedBuckets& page, std::string_view prefix,
                                            std::string_view next_token, const OwnerNames& owner);
 
-/// "CRC32" and its kin, as in ChecksumAlgorithm elements and x-amz-checksum-algorithm.
-[[nodiscard]] std::string_view checksum_name(ChecksumAlgorithm algorithm);
-/// "COMPOSITE" or "FULL_OBJECT".
-[[nodiscard]] std::string_view checksum_type_name(ChecksumType type);
 /// "ChecksumCRC32" and its kin: the XML element of a value.
 [[nodiscard]] std::string_view checksum_element(ChecksumAlgorithm algorithm);
-/// Base64 of the value; "-N" behind it for a composite one.
-[[nodiscard]] std::string checksum_text(const Checksum& checksum);
 
 }  // namespace kelp::s3

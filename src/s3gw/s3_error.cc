@@ -170,6 +170,8 @@ constexpr std::array kTable = std::to_array<Row>({
       "The public access block configuration was not found"}},
     {kAccessForbidden,
      {"AccessForbidden", 403, "CORSResponse: CORS is not enabled for this bucket."}},
+    {kAccessControlListNotSupported,
+     {"AccessControlListNotSupported", 400, "The bucket does not allow ACLs"}},
     {kInvalidToken, {"InvalidToken", 400, "The provided token is malformed or otherwise invalid."}},
 });
 

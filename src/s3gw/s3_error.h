@@ -83,6 +83,7 @@ enum class S3Code : std::uint16_t {
   kXAmzContentSHA256Mismatch,
   kNoSuchPublicAccessBlockConfiguration,
   kAccessForbidden,
+  kAccessControlListNotSupported,
   kInvalidToken,
 };
 inline constexpr std::size_t kS3CodeCount = static_cast<std::size_t>(S3Code::kInvalidToken) + 1;

@@ -22,8 +22,8 @@ namespace kelp::s3 {
   if (!tmp.has_value()) ret std::unexpected(::kelp::s3::as_s3_error(std::move(tmp).error())); \
   lhs = *std::move(tmp)
 #define KELP_S3_CHECK_INNER(ret, tmp, expr) \
-  auto tmp = (expr);                        \
-  if (!tmp.has_value()) ret std::unexpected(::kelp::s3::as_s3_error(std::move(tmp).error()))
+  if (auto tmp = (expr); !tmp.has_value())  \
+  ret std::unexpected(::kelp::s3::as_s3_error(std::move(tmp).error()))
 
 /// As KELP_TRY and its kin, in functions that return an S3Result; `expr` gives an S3Result or a
 /// Result.

@@ -28,6 +28,8 @@ class XmlWriter {
   void begin_plain(std::string_view root);
   void open(std::string_view tag);
   void close(std::string_view tag);
+  /// What is XML already.
+  void raw(std::string_view xml) { out_ += xml; }
   /// `<tag>text</tag>`, escaped.
   void element(std::string_view tag, std::string_view text);
   void element(std::string_view tag, std::uint64_t number);

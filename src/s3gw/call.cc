@@ -1,0 +1,122 @@
+#include "s3gw/call.h"
+
+#include <charconv>
+
+#include "s3gw/core/error_xml.h"
+#include "s3gw/core/header_text.h"
+#include "s3gw/s3_try.h"
+
+namespace kelp::s3 {
+
+std::optional<std::string_view> Call::header(std::string_view lower) const {
+  return find_header(headers, lower);
+}
+
+HttpResponse begin_response(Call& call, int status) {
+  call.status = status;
+  HttpResponse head(status);
+  head.add("Server", "Kelp");
+  head.add("x-amz-request-id", call.request_id());
+  head.add("x-amz-id-2", call.services.host_id);
+  return head;
+}
+
+Task<void> reply(Call& call, HttpResponse head, std::string body) {
+  call.bytes_out = body.size();
+  // The peer may be gone: nothing is left to tell it.
+  (void)co_await call.response.send(std::move(head), std::move(body));
+}
+
+Task<void> reply_xml(Call& call, std::string body) {
+  HttpResponse head = begin_response(call, 200);
+  head.add("Content-Type", "application/xml");
+  co_await reply(call, std::move(head), std::move(body));
+}
+
+Task<void> reply_empty(Call& call, int status) {
+  HttpResponse head = begin_response(call, status);
+  if (call.http.method == "HEAD") {
+    (void)co_await call.response.send_head(std::move(head), std::nullopt);
+  } else {
+    co_await reply(call, std::move(head), {});
+  }
+}
+
+Task<void> reply_error(Call& call, S3Error error) {
+  const S3ErrorText text = text_of(error.code);
+  HttpResponse head = begin_response(call, text.status);
+  // The body of such a request may still be on its way, and what it holds is anybody's guess.
+  if (error.code == S3Code::kRequestTimeout) head.close_after();
+  if (text.status == 503) head.add("Retry-After", std::uint64_t{1});
+  if (call.http.method == "HEAD" || text.status == 304) {
+    (void)co_await call.response.send_head(std::move(head), std::nullopt);
+    co_return;
+  }
+  head.add("Content-Type", "application/xml");
+  const ErrorContext context{.bucket = call.request.bucket,
+                             .key = call.request.key,
+                             .resource = call.request.raw_path,
+                             .request_id = call.request_id(),
+                             .host_id = call.services.host_id};
+  co_await reply(call, std::move(head), error_xml(error, context));
+}
+
+S3Result<void> check_owner(const Call& call, const BucketEntry& bucket) {
+  if (bucket.owner_id != call.account().id) return s3_error(S3Code::kAccessDenied);
+  const auto expected = call.header("x-amz-expected-bucket-owner");
+  if (expected && *expected != bucket.owner_id) return s3_error(S3Code::kAccessDenied);
+  return {};
+}
+
+Task<S3Result<BucketEntry>> own_bucket(Call& call) {
+  auto found = co_await call.services.deps.filer.get_bucket(call.request.bucket);
+  KELP_S3_CO_TRY(BucketEntry bucket, std::move(found));
+  KELP_S3_CO_CHECK(check_owner(call, bucket));
+  co_return bucket;
+}
+
+OwnerNames owner_names(const Call& call) {
+  return {.id = call.account().id, .display_name = call.account().display_name};
+}
+
+S3Result<std::uint32_t> number_parameter(const Call& call, std::string_view name,
+                                         NumberRange range) {
+  const auto text = call.parameter(name);
+  if (!text || text->empty()) return range.fallback;
+  std::int64_t number = 0;
+  const char* end = text->data() + text->size();
+  const auto parsed = std::from_chars(text->data(), end, number);
+  if (parsed.ec != std::errc() || parsed.ptr != end || number < 0 || number > 2'147'483'647) {
+    return std::unexpected(
+        S3Error{S3Code::kInvalidArgument,
+                "Argument " + std::string(name) + " must be an integer between 0 and 2147483647",
+                {{"ArgumentName", std::string(name)}, {"ArgumentValue", std::string(*text)}}});
+  }
+  return static_cast<std::uint32_t>(std::min<std::int64_t>(number, range.limit));
+}
+
+S3Result<bool> wants_url_encoding(const Call& call) {
+  const auto type = call.parameter("encoding-type");
+  if (!type || type->empty()) return false;
+  if (*type == "url") return true;
+  return std::unexpected(
+      S3Error{S3Code::kInvalidArgument,
+              "Invalid Encoding Method specified in Request",
+              {{"ArgumentName", "encoding-type"}, {"ArgumentValue", std::string(*type)}}});
+}
+
+S3Result<void> check_version_parameter(const Call& call) {
+  const auto version = call.parameter("versionId");
+  if (!version || *version == "null") return {};
+  if (version->empty()) {
+    return std::unexpected(S3Error{S3Code::kInvalidArgument,
+                                   "Version id cannot be the empty string",
+                                   {{"ArgumentName", "versionId"}, {"ArgumentValue", ""}}});
+  }
+  return std::unexpected(
+      S3Error{S3Code::kNoSuchVersion,
+              {},
+              {{"Key", call.request.key}, {"VersionId", std::string(*version)}}});
+}
+
+}  // namespace kelp::s3

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/awaitable.h"
+#include "net/http.h"
+#include "s3gw/auth.h"
+#include "s3gw/buffer_pool.h"
+#include "s3gw/core/operations.h"
+#include "s3gw/core/s3_request.h"
+#include "s3gw/gateway.h"
+#include "s3gw/listing_xml.h"
+#include "s3gw/s3_error.h"
+
+namespace kelp::s3 {
+
+/// What the operations share: one for the gateway's life.
+struct Services {
+  GatewayDeps deps;
+  GatewayOptions options;
+  BufferPool buffers;
+  std::string host_id;  ///< x-amz-id-2.
+};
+
+/// One request on its way through an operation. Lives until the answer is sent.
+struct Call {
+  Services& services;
+  const HttpRequest& http;
+  BodyReader& body;
+  ResponseWriter& response;
+  std::array<char, 16> id;  ///< x-amz-request-id.
+
+  S3Request request;
+  std::optional<Operation> operation;  ///< Nothing when it could not be routed.
+  Authenticated auth;
+  /// The headers that count: those of the request, then what a presigned query hoisted.
+  std::span<const HttpHeader> headers;
+  std::vector<HttpHeader> with_hoisted;  ///< Storage of `headers` when something was hoisted.
+
+  int status = 0;  ///< Of the answer; 0 before it.
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+
+  [[nodiscard]] const Account& account() const { return auth.credential->account; }
+  [[nodiscard]] std::string_view request_id() const { return {id.data(), id.size()}; }
+  /// The value of the first header `lower` (its name in lower case), or nothing.
+  [[nodiscard]] std::optional<std::string_view> header(std::string_view lower) const;
+  /// A query parameter, or nothing.
+  [[nodiscard]] std::optional<std::string_view> parameter(std::string_view name) const {
+    return request.query.get(name);
+  }
+};
+
+/// A head with the lines that every answer has: Server, x-amz-request-id, x-amz-id-2.
+[[nodiscard]] HttpResponse begin_response(Call& call, int status);
+
+/// Sends a whole answer. That the peer is gone is not an error of the operation.
+Task<void> reply(Call& call, HttpResponse head, std::string body);
+/// 200 with an XML body.
+Task<void> reply_xml(Call& call, std::string body);
+/// A status alone.
+Task<void> reply_empty(Call& call, int status);
+/// The error as XML; a head alone for HEAD.
+Task<void> reply_error(Call& call, S3Error error);
+
+/// AccessDenied unless `bucket` belongs to the caller, as x-amz-expected-bucket-owner must say too.
+[[nodiscard]] S3Result<void> check_owner(const Call& call, const BucketEntry& bucket);
+/// The bucket that the request names, when the caller owns it. One metadata read.
+[[nodiscard]] Task<S3Result<BucketEntry>> own_bucket(Call& call);
+
+/// The caller as listings show it.
+[[nodiscard]] OwnerNames owner_names(const Call& call);
+
+/// A query parameter that is a number: `fallback` when absent or empty; InvalidArgument when it is
+/// no number in [0, 2147483647]; values over `limit` count as `limit`.
+struct NumberRange {
+  std::uint32_t fallback = 0;
+  std::uint32_t limit = 0;
+};
+[[nodiscard]] S3Result<std::uint32_t> number_parameter(const Call& call, std::string_view name,
+                                                       NumberRange range);
+
+/// True for encoding-type=url; InvalidArgument for another value.
+[[nodiscard]] S3Result<bool> wants_url_encoding(const Call& call);
+
+/// Nothing in Kelp has versions yet: versionId must be absent or "null". InvalidArgument when
+/// empty, NoSuchVersion otherwise.
+[[nodiscard]] S3Result<void> check_version_parameter(const Call& call);
+
+}  // namespace kelp::s3

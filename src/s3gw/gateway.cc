@@ -1,0 +1,225 @@
+#include "s3gw/gateway.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "base/encoding.h"
+#include "base/log.h"
+#include "crypto/random.h"
+#include "s3gw/call.h"
+#include "s3gw/core/error_xml.h"
+#include "s3gw/core/header_text.h"
+#include "s3gw/core/router.h"
+#include "s3gw/ops/handlers.h"
+#include "s3gw/s3_try.h"
+
+namespace kelp::s3 {
+namespace {
+
+constexpr std::size_t kIdleBuffers = 32;
+
+spdlog::logger& log() {
+  static spdlog::logger& room = logger("s3gw");
+  return room;
+}
+
+/// Some answers come before anybody is asked who they are: they tell nothing.
+bool is_open(Operation operation) {
+  return operation == Operation::kPreflight || operation == Operation::kPostObject;
+}
+
+S3Result<void> admit(Call& call, const AuthOptions& options) {
+  const AuthRequest request{.method = call.http.method,
+                            .target = call.http.target,
+                            .headers = call.http.headers,
+                            .virtual_bucket = call.request.virtual_hosted
+                                                  ? std::string_view(call.request.bucket)
+                                                  : std::string_view()};
+  const GatewayDeps& deps = call.services.deps;
+  KELP_S3_TRY(call.auth, authenticate(request, deps.credentials, deps.clock.wall(), options));
+  if (call.auth.credential == nullptr) return s3_error(S3Code::kAccessDenied);
+  if (!call.auth.hoisted.empty()) {
+    call.with_hoisted.assign(call.http.headers.begin(), call.http.headers.end());
+    for (const auto& [name, value] : call.auth.hoisted) call.with_hoisted.push_back({name, value});
+    call.headers = call.with_hoisted;
+  }
+  return {};
+}
+
+/// From the request's head to its answer, or to the error that is to be sent.
+Task<S3Result<void>> run(Call& call) {
+  const std::string_view host = find_header(call.http.headers, "host").value_or("");
+  KELP_S3_CO_TRY(call.request,
+                 parse_request(call.http.target, host, call.services.options.domains));
+  const bool has_copy_source =
+      call.http.method == "PUT" && call.header("x-amz-copy-source").has_value();
+  KELP_S3_CO_TRY(const Operation operation, route(call.http.method, call.request, has_copy_source));
+  call.operation = operation;
+  if (!is_open(operation)) {
+    const AuthOptions options{.region = call.services.options.region};
+    KELP_S3_CO_CHECK(admit(call, options));
+  }
+  co_return co_await handler_of(operation)(call);
+}
+
+}  // namespace
+
+/// The gateway's metrics; handles are looked up once, at an operation's first request.
+class Gateway::Probe {
+ public:
+  explicit Probe(Metrics& metrics)
+      : metrics_(metrics),
+        seconds_(metrics.histogram(
+            "kelp_s3_request_duration_seconds", "From a request's head to the end of its answer.",
+            {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10})),
+        bytes_in_(metrics.counter("kelp_s3_received_bytes_total", "Bytes of request bodies.")),
+        bytes_out_(metrics.counter("kelp_s3_sent_bytes_total", "Bytes of answer bodies.")) {}
+
+  void count(const Call& call, double seconds) {
+    const std::size_t row =
+        call.operation ? static_cast<std::size_t>(*call.operation) : kOperationCount;
+    const std::size_t column = static_cast<std::size_t>(std::clamp(call.status / 100, 2, 5)) - 2;
+    std::atomic<prometheus::Counter*>& slot = requests_[row][column];
+    prometheus::Counter* counter = slot.load(std::memory_order_acquire);
+    if (counter == nullptr) {
+      const std::string_view name = call.operation ? name_of(*call.operation) : "Unknown";
+      counter = &metrics_.counter(
+          "kelp_s3_requests_total", "Requests answered.",
+          {{"operation", std::string(name)}, {"status", std::to_string(column + 2) + "xx"}});
+      slot.store(counter, std::memory_order_release);
+    }
+    counter->Increment();
+    seconds_.Observe(seconds);
+    if (call.bytes_in > 0) bytes_in_.Increment(static_cast<double>(call.bytes_in));
+    if (call.bytes_out > 0) bytes_out_.Increment(static_cast<double>(call.bytes_out));
+  }
+
+ private:
+  Metrics& metrics_;
+  prometheus::Histogram& seconds_;
+  prometheus::Counter& bytes_in_;
+  prometheus::Counter& bytes_out_;
+  std::array<std::array<std::atomic<prometheus::Counter*>, 4>, kOperationCount + 1> requests_{};
+};
+
+Gateway::Gateway(GatewayDeps deps, GatewayOptions options)
+    : probe_(std::make_unique<Probe>(deps.metrics)), sequence_(random_u64()) {
+  const std::size_t buffers =
+      std::max<std::size_t>(options.body_memory_bytes / BufferPool::kBufferBytes, 4);
+  std::string host(24, '\0');
+  random_bytes(std::as_writable_bytes(std::span(host)));
+  services_ = std::unique_ptr<Services>(new Services{.deps = deps,
+                                                     .options = std::move(options),
+                                                     .buffers = BufferPool(buffers, kIdleBuffers),
+                                                     .host_id = base64_encode(host)});
+}
+
+Gateway::~Gateway() = default;
+
+std::array<char, 16> Gateway::next_request_id() {
+  // A counter from a random start, mixed by a bijection (splitmix64): unique without a lock.
+  std::uint64_t id = sequence_.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed);
+  id = (id ^ id >> 30) * 0xbf58476d1ce4e5b9;
+  id = (id ^ id >> 27) * 0x94d049bb133111eb;
+  id ^= id >> 31;
+  std::array<char, 16> text{};
+  for (char& digit : text) {
+    digit = "0123456789ABCDEF"[id >> 60];
+    id <<= 4;
+  }
+  return text;
+}
+
+namespace {
+
+/// /healthz and /readyz: the status of the answer, nothing for another target.
+std::optional<int> health_status(const HttpRequest& request, const GatewayOptions& options) {
+  const std::string_view path = request.target.substr(0, request.target.find('?'));
+  if (path != "/healthz" && path != "/readyz") return std::nullopt;
+  if (request.method != "GET" && request.method != "HEAD" && request.method != "OPTIONS") {
+    return std::nullopt;
+  }
+  return path == "/healthz" || options.ready() ? 200 : 503;
+}
+
+Task<void> answer_health(HttpExchange exchange, int status) {
+  HttpResponse head(status);
+  head.add("Server", "Kelp");
+  head.add("Content-Type", "text/plain");
+  head.add("Cache-Control", "no-store");
+  std::string body = status == 200 ? "ok\n" : "not ready\n";
+  if (exchange.request.method == "HEAD") {
+    (void)co_await exchange.response.send_head(std::move(head), body.size());
+  } else {
+    (void)co_await exchange.response.send(std::move(head), std::move(body));
+  }
+}
+
+}  // namespace
+
+Task<void> Gateway::handle(HttpExchange exchange) {
+  if (const auto health = health_status(exchange.request, services_->options)) {
+    co_await answer_health(exchange, *health);
+    co_return;
+  }
+  const MonoTime started = services_->deps.clock.mono();
+  Call call{.services = *services_,
+            .http = exchange.request,
+            .body = exchange.body,
+            .response = exchange.response,
+            .id = next_request_id(),
+            .headers = exchange.request.headers};
+  S3Result<void> outcome = co_await run(call);
+  if (!outcome) {
+    if (text_of(outcome.error().code).status >= 500) {
+      log().warn("request_failed request_id={} op={} code={} message={}", call.request_id(),
+                 call.operation ? name_of(*call.operation) : "Unknown",
+                 text_of(outcome.error().code).code, log_value(message_of(outcome.error())));
+    }
+    // An answer that has begun is cut short: the peer sees the loss by its length.
+    if (!exchange.response.started()) co_await reply_error(call, std::move(outcome).error());
+  }
+  account(call, started);
+}
+
+void Gateway::account(const Call& call, MonoTime started) {
+  const auto took = services_->deps.clock.mono() - started;
+  probe_->count(call, std::chrono::duration<double>(took).count());
+  if (!log().should_log(spdlog::level::debug)) return;
+  log().debug(
+      "request method={} op={} path={} status={} bytes_in={} bytes_out={} us={} "
+      "request_id={}",
+      log_value(call.http.method), call.operation ? name_of(*call.operation) : "Unknown",
+      log_value(call.request.raw_path), call.status, call.bytes_in, call.bytes_out,
+      std::chrono::duration_cast<std::chrono::microseconds>(took).count(), call.request_id());
+}
+
+std::pair<std::string, std::string> Gateway::refusal(int status, const Error& error) {
+  S3Error answer{S3Code::kInvalidRequest, {}, {}};
+  switch (status) {
+    case 408:
+      answer.code = S3Code::kRequestTimeout;
+      break;
+    case 411:
+      answer.code = S3Code::kMissingContentLength;
+      break;
+    case 413:
+      answer.code = S3Code::kMaxMessageLengthExceeded;
+      break;
+    case 414:
+      answer.code = S3Code::kInvalidURI;
+      break;
+    case 501:
+      answer.code = S3Code::kNotImplemented;
+      break;
+    default:
+      answer.message = "An error occurred when parsing the HTTP request.";
+  }
+  log().debug("refused status={} reason={}", status, log_value(error.message()));
+  const std::array<char, 16> id = next_request_id();
+  const ErrorContext context{.request_id = {id.data(), id.size()}, .host_id = services_->host_id};
+  return {"application/xml", error_xml(answer, context)};
+}
+
+}  // namespace kelp::s3

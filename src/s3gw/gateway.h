@@ -1,0 +1,70 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "async/work_pool.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "client/filer_client.h"
+#include "client/key_leases.h"
+#include "client/volume_client.h"
+#include "net/http.h"
+#include "s3gw/core/credentials.h"
+
+namespace kelp::s3 {
+
+struct GatewayOptions {
+  /// The region that signatures must name; empty: any is accepted and "us-east-1" is answered.
+  std::string region;
+  /// Names under which `<bucket>.<domain>` is a bucket; lower-case.
+  std::vector<std::string> domains;
+  /// Memory for bodies on their way, in bytes; past it requests get 503 SlowDown.
+  std::size_t body_memory_bytes = 64 << 20;
+  /// Whether /readyz answers 200. Called on io threads.
+  std::function<bool()> ready = [] { return true; };
+};
+
+/// What the gateway works with; all must outlive it.
+struct GatewayDeps {
+  FilerClient& filer;
+  VolumeClient& volumes;
+  KeyLeases& leases;
+  const CredentialStore& credentials;
+  Clock& clock;
+  Metrics& metrics;
+  WorkPool& pool;  ///< For hashing bodies.
+};
+
+struct Call;
+struct Services;
+
+/// Speaks S3: parses, authenticates, routes, runs the operation and answers, errors included. Also
+/// GET, HEAD and OPTIONS of /healthz and /readyz, without authentication. Stateless between
+/// requests. Thread-safe; each call runs on its connection's io thread.
+class Gateway final : public HttpHandler {
+ public:
+  Gateway(GatewayDeps deps, GatewayOptions options);
+  ~Gateway() override;
+
+  Task<void> handle(HttpExchange exchange) override;
+  [[nodiscard]] std::pair<std::string, std::string> refusal(int status,
+                                                            const Error& error) override;
+
+ private:
+  class Probe;
+
+  [[nodiscard]] std::array<char, 16> next_request_id();
+  void account(const Call& call, MonoTime started);
+
+  std::unique_ptr<Services> services_;
+  std::unique_ptr<Probe> probe_;
+  std::atomic<std::uint64_t> sequence_;
+};
+
+}  // namespace kelp::s3

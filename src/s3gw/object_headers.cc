@@ -1,0 +1,193 @@
+#include "s3gw/object_headers.h"
+
+#include <algorithm>
+#include <array>
+
+#include "s3gw/core/header_text.h"
+#include "s3gw/core/http_date.h"
+#include "s3gw/core/names.h"
+#include "s3gw/core/s3_request.h"
+#include "s3gw/s3_try.h"
+
+namespace kelp::s3 {
+namespace {
+
+constexpr std::string_view kMetaPrefix = "x-amz-meta-";
+constexpr std::size_t kMaxTags = 10;
+constexpr std::size_t kMaxTagKeyBytes = 128 * 4;
+constexpr std::size_t kMaxTagValueBytes = 256 * 4;
+
+constexpr std::array<std::string_view, 6> kStandard{
+    "cache-control",    "content-disposition",
+    "content-encoding", "content-language",
+    "expires",          "x-amz-website-redirect-location"};
+
+constexpr std::array<std::string_view, 8> kStorageClasses{
+    "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING",
+    "GLACIER",  "DEEP_ARCHIVE",       "GLACIER_IR"};
+
+std::string lowered(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = ascii_lower(c);
+  return lower;
+}
+
+/// The list without its `aws-chunked` members, which belong to the transfer.
+std::string without_aws_chunked(std::string_view value) {
+  if (!value.contains("aws-chunked")) return std::string(value);
+  std::string kept;
+  while (!value.empty()) {
+    const std::string_view coding = trimmed(cut(value, ','));
+    if (coding.empty() || equals_lower(coding, "aws-chunked")) continue;
+    if (!kept.empty()) kept += ',';
+    kept += coding;
+  }
+  return kept;
+}
+
+/// Repeated user metadata is joined with commas, as AWS does.
+void add_user_metadata(ObjectHeaders& headers, std::string name, std::string_view value) {
+  for (auto& [known, values] : headers.user) {
+    if (known == name) {
+      values += ',';
+      values += value;
+      return;
+    }
+  }
+  headers.user.emplace_back(std::move(name), value);
+}
+
+S3Result<void> check_user_metadata(const ObjectHeaders& headers) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : headers.user) bytes += name.size() + value.size();
+  if (bytes <= kMaxUserMetadataBytes) return {};
+  return std::unexpected(S3Error{S3Code::kMetadataTooLarge,
+                                 {},
+                                 {{"Size", std::to_string(bytes)},
+                                  {"MaxSizeAllowed", std::to_string(kMaxUserMetadataBytes)}}});
+}
+
+S3Result<void> read_amz_header(const HttpHeader& header, ObjectHeaders& headers) {
+  if (starts_with_lower(header.name, kMetaPrefix)) {
+    add_user_metadata(headers, lowered(header.name.substr(kMetaPrefix.size())), header.value);
+  } else if (equals_lower(header.name, "x-amz-storage-class")) {
+    if (std::ranges::find(kStorageClasses, header.value) == kStorageClasses.end()) {
+      return s3_error(S3Code::kInvalidStorageClass);
+    }
+    if (header.value != "STANDARD") headers.storage_class.assign(header.value);
+  } else if (equals_lower(header.name, "x-amz-tagging")) {
+    KELP_S3_TRY(headers.tags, parse_tags(header.value));
+  }
+  return {};
+}
+
+/// Characters of UTF-8 text.
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
+S3Result<ObjectHeaders> read_object_headers(std::span<const HttpHeader> headers) {
+  ObjectHeaders result;
+  for (const HttpHeader& header : headers) {
+    if (header.name.empty()) continue;
+    const char first = ascii_lower(header.name.front());
+    if (first != 'c' && first != 'e' && first != 'x') continue;
+    if (equals_lower(header.name, "content-type")) {
+      result.content_type.assign(header.value);
+      continue;
+    }
+    for (const std::string_view name : kStandard) {
+      if (!equals_lower(header.name, name)) continue;
+      std::string value = name == "content-encoding" ? without_aws_chunked(header.value)
+                                                     : std::string(header.value);
+      if (!value.empty()) result.standard.emplace_back(name, std::move(value));
+      break;
+    }
+    if (first == 'x') KELP_S3_CHECK(read_amz_header(header, result));
+  }
+  KELP_S3_CHECK(check_user_metadata(result));
+  return result;
+}
+
+S3Result<void> refuse_unsupported(std::span<const HttpHeader> headers) {
+  for (const HttpHeader& header : headers) {
+    if (!starts_with_lower(header.name, "x-amz-")) continue;
+    if (starts_with_lower(header.name, "x-amz-server-side-encryption") ||
+        starts_with_lower(header.name, "x-amz-copy-source-server-side-encryption")) {
+      return std::unexpected(
+          S3Error{S3Code::kNotImplemented, {}, {{"Header", lowered(header.name)}}});
+    }
+    if (starts_with_lower(header.name, "x-amz-object-lock-")) {
+      return s3_error(S3Code::kInvalidRequest, "Bucket is missing Object Lock Configuration");
+    }
+    if (starts_with_lower(header.name, "x-amz-grant-")) {
+      return s3_error(S3Code::kAccessControlListNotSupported);
+    }
+    if (equals_lower(header.name, "x-amz-acl") && header.value != "private" &&
+        header.value != "bucket-owner-full-control") {
+      return s3_error(S3Code::kAccessControlListNotSupported);
+    }
+  }
+  return {};
+}
+
+S3Result<std::vector<std::pair<std::string, std::string>>> parse_tags(std::string_view query) {
+  std::vector<std::pair<std::string, std::string>> tags;
+  const auto parsed = Query::parse(query);
+  if (!parsed) {
+    return std::unexpected(
+        S3Error{S3Code::kInvalidArgument,
+                "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query "
+                "parameters without tag name duplicates.",
+                {{"ArgumentName", "x-amz-tagging"}, {"ArgumentValue", std::string(query)}}});
+  }
+  for (const auto& [name, value] : parsed->parameters()) {
+    if (name.empty() || name.size() > kMaxTagKeyBytes || characters(name) > 128) {
+      return s3_error(S3Code::kInvalidTag, "The TagKey you have provided is invalid");
+    }
+    if (value.size() > kMaxTagValueBytes || characters(value) > 256) {
+      return s3_error(S3Code::kInvalidTag, "The TagValue you have provided is invalid");
+    }
+    for (const auto& [known, unused] : tags) {
+      if (known == name) {
+        return s3_error(S3Code::kInvalidTag, "Cannot provide multiple Tags with the same key");
+      }
+    }
+    tags.emplace_back(name, value);
+  }
+  if (tags.size() > kMaxTags) {
+    return s3_error(S3Code::kInvalidTag, "Object tags cannot be greater than 10");
+  }
+  return tags;
+}
+
+void add_etag(const ObjectEntry& entry, HttpResponse& response) {
+  std::string etag = "\"";
+  etag += etag_text(entry);
+  etag += '"';
+  response.add("ETag", etag);
+}
+
+void add_object_headers(const ObjectEntry& entry, HttpResponse& response) {
+  const ObjectHeaders& headers = entry.headers;
+  response.add("Last-Modified", http_date(entry.modified));
+  add_etag(entry, response);
+  response.add("Content-Type", headers.content_type.empty()
+                                   ? std::string_view("binary/octet-stream")
+                                   : std::string_view(headers.content_type));
+  for (const auto& [name, value] : headers.standard) response.add(name, value);
+  for (const auto& [name, value] : headers.user) {
+    std::string full(kMetaPrefix);
+    full += name;
+    response.add(full, value);
+  }
+  if (!headers.storage_class.empty()) response.add("x-amz-storage-class", headers.storage_class);
+  if (!headers.tags.empty()) {
+    response.add("x-amz-tagging-count", std::uint64_t{headers.tags.size()});
+  }
+}
+
+}  // namespace kelp::s3

@@ -1,0 +1,132 @@
+#include <algorithm>
+
+#include "s3gw/core/listing_token.h"
+#include "s3gw/core/names.h"
+#include "s3gw/core/request_xml.h"
+#include "s3gw/core/xml_writer.h"
+#include "s3gw/object_headers.h"
+#include "s3gw/ops/handlers.h"
+#include "s3gw/ops/request_body.h"
+#include "s3gw/s3_try.h"
+
+namespace kelp::s3 {
+namespace {
+
+constexpr std::string_view kDefaultRegion = "us-east-1";
+constexpr std::uint32_t kMaxBuckets = 10'000;
+constexpr std::size_t kMaxRegionBytes = 64;
+
+std::string_view region_of(const BucketEntry& bucket) {
+  return bucket.region.empty() ? kDefaultRegion : std::string_view(bucket.region);
+}
+
+/// Checks a LocationConstraint against the gateway's region and returns what is stored: empty for
+/// us-east-1.
+S3Result<std::string> stored_region(const Call& call, std::string location) {
+  const std::string& ours = call.services.options.region;
+  const std::string_view asked = location.empty() ? kDefaultRegion : std::string_view(location);
+  const bool wellformed =
+      location.size() <= kMaxRegionBytes && std::ranges::all_of(location, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '_';
+      });
+  if (!wellformed) {
+    return std::unexpected(S3Error{S3Code::kInvalidLocationConstraint,
+                                   {},
+                                   {{"LocationConstraint", location.substr(0, kMaxRegionBytes)}}});
+  }
+  if (!ours.empty() && !location.empty() && asked != ours) {
+    return s3_error(S3Code::kIllegalLocationConstraintException,
+                    "The " + location +
+                        " location constraint is incompatible for the region specific endpoint "
+                        "this request was sent to.");
+  }
+  // A bucket made without a word lives where the gateway is.
+  if (location.empty() && !ours.empty()) location = ours;
+  if (location == kDefaultRegion) location.clear();
+  return location;
+}
+
+}  // namespace
+
+Task<S3Result<void>> list_buckets(Call& call) {
+  KELP_S3_CO_TRY(const std::uint32_t limit,
+                 number_parameter(call, "max-buckets", {kMaxBuckets, kMaxBuckets}));
+  if (limit == 0) {
+    co_return s3_error(S3Code::kInvalidArgument,
+                       "Argument max-buckets must be an integer between 1 and 10000");
+  }
+  ListBuckets request{.owner_id = call.account().id,
+                      .prefix = std::string(call.parameter("prefix").value_or("")),
+                      .start_after = {},
+                      .limit = limit};
+  if (const auto token = call.parameter("continuation-token"); token && !token->empty()) {
+    KELP_S3_CO_TRY(request.start_after, read_listing_token(*token));
+  }
+  const std::string prefix = request.prefix;
+  auto listed = co_await call.services.deps.filer.list_buckets(std::move(request));
+  KELP_S3_CO_TRY(const ListedBuckets page, std::move(listed));
+  std::string next;
+  if (page.truncated && !page.buckets.empty()) next = make_listing_token(page.buckets.back().name);
+  co_await reply_xml(call, list_buckets_xml(page, prefix, next, owner_names(call)));
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<void>> create_bucket(Call& call) {
+  KELP_S3_CO_CHECK(check_new_bucket_name(call.request.bucket));
+  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
+  if (const auto lock = call.header("x-amz-bucket-object-lock-enabled");
+      lock && *lock != "false" && *lock != "False") {
+    co_return std::unexpected(
+        S3Error{S3Code::kNotImplemented, {}, {{"Header", "x-amz-bucket-object-lock-enabled"}}});
+  }
+  if (const auto ownership = call.header("x-amz-object-ownership");
+      ownership && *ownership != "BucketOwnerEnforced") {
+    co_return std::unexpected(
+        S3Error{S3Code::kNotImplemented, {}, {{"Header", "x-amz-object-ownership"}}});
+  }
+  KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
+  KELP_S3_CO_TRY(std::string location, parse_create_bucket(std::move(body)));
+  KELP_S3_CO_TRY(std::string region, stored_region(call, std::move(location)));
+  BucketEntry entry{
+      .name = call.request.bucket, .owner_id = call.account().id, .region = std::move(region)};
+  const bool default_region = entry.region.empty();
+  auto made = co_await call.services.deps.filer.create_bucket(std::move(entry));
+  // us-east-1 answers its owner's second call as the first; other regions refuse it.
+  const bool again = !made && made.error().reason() == Reason::kBucketOwnedByYou && default_region;
+  if (!made && !again) co_return std::unexpected(from_error(made.error()));
+  HttpResponse head = begin_response(call, 200);
+  head.add("Location", "/" + call.request.bucket);
+  co_await reply(call, std::move(head), {});
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<void>> head_bucket(Call& call) {
+  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  HttpResponse head = begin_response(call, 200);
+  head.add("x-amz-bucket-region", region_of(bucket));
+  head.add("x-amz-access-point-alias", "false");
+  head.add("Content-Type", "application/xml");
+  (void)co_await call.response.send_head(std::move(head), std::nullopt);
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<void>> delete_bucket(Call& call) {
+  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  KELP_S3_CO_CHECK(co_await call.services.deps.filer.delete_bucket(call.request.bucket));
+  co_await reply_empty(call, 204);
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<void>> get_bucket_location(Call& call) {
+  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  std::string body;
+  XmlWriter xml(body);
+  xml.begin("LocationConstraint");
+  append_escaped(body, bucket.region);
+  xml.close("LocationConstraint");
+  co_await reply_xml(call, std::move(body));
+  co_return S3Result<void>{};
+}
+
+}  // namespace kelp::s3

@@ -1,0 +1,124 @@
+#include "s3gw/ops/copy_source.h"
+
+#include "async/work_pool.h"
+#include "s3gw/core/checksum.h"
+#include "s3gw/core/conditions.h"
+#include "s3gw/core/pieces.h"
+#include "s3gw/s3_try.h"
+#include "s3gw/write_headers.h"
+
+namespace kelp::s3 {
+namespace {
+
+constexpr std::size_t kHashInPlaceBytes = 16 * 1024;
+
+/// The hashes of a copy; nothing to do when none was asked for.
+class CopyHasher {
+ public:
+  explicit CopyHasher(const CopyHashes& hashes) {
+    if (hashes.md5) md5_.emplace(DigestAlgorithm::kMd5);
+    if (hashes.checksum) checksum_.emplace(*hashes.checksum);
+  }
+  [[nodiscard]] bool idle() const { return !md5_ && !checksum_; }
+  void update(ByteSpan bytes) {
+    if (md5_) md5_->update(bytes);
+    if (checksum_) checksum_->update(bytes);
+  }
+  CopiedBytes finish() {
+    CopiedBytes copied;
+    if (md5_) copied.md5 = md5_->finish();
+    if (checksum_) {
+      copied.checksums.push_back(
+          {.algorithm = checksum_->algorithm(), .value = checksum_->finish(), .part_count = 0});
+    }
+    return copied;
+  }
+
+ private:
+  std::optional<Digest> md5_;
+  std::optional<ChecksumHasher> checksum_;
+};
+
+Task<S3Result<void>> hash(WorkPool& pool, CopyHasher& hasher, ByteSpan bytes) {
+  if (hasher.idle()) co_return S3Result<void>{};
+  if (bytes.size() <= kHashInPlaceBytes) {
+    hasher.update(bytes);
+    co_return S3Result<void>{};
+  }
+  std::move_only_function<Result<void>()> work = [&]() -> Result<void> {
+    hasher.update(bytes);
+    return {};
+  };
+  KELP_S3_CO_CHECK(co_await offload<void>(pool, std::move(work)));
+  co_return S3Result<void>{};
+}
+
+}  // namespace
+
+Task<S3Result<FoundSource>> find_copy_source(Call& call) {
+  FoundSource source;
+  KELP_S3_CO_TRY(source.name, parse_copy_source(call.header("x-amz-copy-source").value_or("")));
+  if (!source.name.version_id.empty() && source.name.version_id != "null") {
+    co_return std::unexpected(
+        S3Error{S3Code::kNoSuchVersion,
+                {},
+                {{"Key", source.name.key}, {"VersionId", source.name.version_id}}});
+  }
+  FilerClient& filer = call.services.deps.filer;
+  ObjectKey name{.bucket = source.name.bucket, .key = source.name.key};
+  auto found = co_await filer.get_object(std::move(name), true);
+  if (!found) {
+    S3Error error = from_error(found.error());
+    if (error.code == S3Code::kNoSuchKey) {
+      KELP_S3_CO_TRY(const BucketEntry bucket, co_await filer.get_bucket(source.name.bucket));
+      if (bucket.owner_id != call.account().id) co_return s3_error(S3Code::kAccessDenied);
+      error.fields.emplace_back("Key", source.name.key);
+    } else if (error.code == S3Code::kNoSuchBucket) {
+      error.fields.emplace_back("BucketName", source.name.bucket);
+    }
+    co_return std::unexpected(std::move(error));
+  }
+  source.object = *std::move(found);
+  if (source.object.bucket.owner_id != call.account().id) {
+    co_return s3_error(S3Code::kAccessDenied);
+  }
+  const auto expected = call.header("x-amz-source-expected-bucket-owner");
+  if (expected && *expected != source.object.bucket.owner_id) {
+    co_return s3_error(S3Code::kAccessDenied);
+  }
+  const std::string etag = etag_text(source.object.entry);
+  const ConditionOutcome outcome =
+      evaluate(copy_source_conditions(call.headers),
+               {.etag = etag, .modified = source.object.entry.modified});
+  if (outcome.result != ConditionResult::kProceed) {
+    co_return std::unexpected(precondition_failed(outcome.condition));
+  }
+  co_return source;
+}
+
+Task<S3Result<CopiedBytes>> copy_bytes(Call& call, const FoundObject& source, ByteRange range,
+                                       CopyHashes hashes, ByteSink& sink) {
+  const GatewayDeps& deps = call.services.deps;
+  CopyHasher hasher(hashes);
+  if (source.entry.layout.chunks.empty()) {
+    const std::string_view body = source.inline_body ? *source.inline_body : std::string_view();
+    if (body.size() != source.entry.size_bytes) co_return s3_error(S3Code::kInternalError);
+    const ByteSpan bytes = as_bytes(body.substr(range.offset, range.size_bytes));
+    KELP_S3_CO_CHECK(co_await hash(deps.pool, hasher, bytes));
+    KELP_S3_CO_CHECK(co_await sink.append(bytes));
+    co_return hasher.finish();
+  }
+  auto buffer = call.services.buffers.take();
+  if (!buffer) co_return s3_error(S3Code::kSlowDown);
+  PieceCursor cursor(source.entry.layout.chunks, range.offset, range.size_bytes,
+                     BufferPool::kBufferBytes);
+  while (const auto piece = cursor.next()) {
+    const MutableByteSpan bytes = buffer->span().first(piece->bytes);
+    KELP_S3_CO_CHECK(co_await deps.volumes.read(piece->fid, piece->offset, bytes));
+    KELP_S3_CO_CHECK(co_await hash(deps.pool, hasher, bytes));
+    KELP_S3_CO_CHECK(co_await sink.append(bytes));
+  }
+  co_return hasher.finish();
+}
+
+}  // namespace kelp::s3

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "s3gw/call.h"
+#include "s3gw/core/range.h"
+#include "s3gw/core/s3_request.h"
+#include "s3gw/ops/byte_sink.h"
+
+namespace kelp::s3 {
+
+/// The object that a copy reads: looked up, owned by the caller, and with its conditions met. One
+/// metadata read. Errors: those of the header, NoSuchKey, AccessDenied, PreconditionFailed.
+struct FoundSource {
+  CopySource name;
+  FoundObject object;
+};
+[[nodiscard]] Task<S3Result<FoundSource>> find_copy_source(Call& call);
+
+/// What is to be computed of the bytes on their way.
+struct CopyHashes {
+  bool md5 = false;
+  std::optional<ChecksumAlgorithm> checksum;
+};
+/// The values.
+struct CopiedBytes {
+  std::string md5;  ///< Raw; empty when not asked for.
+  std::vector<Checksum> checksums;
+};
+
+/// Reads a stretch of `source`, verified by its volumes, hashes it and appends it to `sink`.
+[[nodiscard]] Task<S3Result<CopiedBytes>> copy_bytes(Call& call, const FoundObject& source,
+                                                     ByteRange range, CopyHashes hashes,
+                                                     ByteSink& sink);
+
+}  // namespace kelp::s3

@@ -1,0 +1,196 @@
+#include "base/log.h"
+#include "s3gw/core/checksum.h"
+#include "s3gw/core/conditions.h"
+#include "s3gw/core/header_text.h"
+#include "s3gw/core/http_date.h"
+#include "s3gw/core/pieces.h"
+#include "s3gw/core/range.h"
+#include "s3gw/object_headers.h"
+#include "s3gw/ops/handlers.h"
+#include "s3gw/s3_try.h"
+#include "s3gw/write_headers.h"
+
+namespace kelp::s3 {
+namespace {
+
+/// What of the object the answer carries.
+struct Selection {
+  ByteRange range;                     ///< Empty objects: size 0.
+  bool partial = false;                ///< 206 with Content-Range.
+  const PartInfo* part = nullptr;      ///< The part that partNumber named.
+  std::optional<std::uint64_t> parts;  ///< x-amz-mp-parts-count.
+};
+
+S3Result<Selection> select_part(const ObjectEntry& entry, std::string_view text) {
+  std::uint32_t number = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9' || number > 10'000) number = 20'000;
+    if (number <= 10'000) number = number * 10 + static_cast<std::uint32_t>(c - '0');
+  }
+  if (number < 1 || number > 10'000) {
+    return std::unexpected(
+        S3Error{S3Code::kInvalidArgument,
+                "Part number must be an integer between 1 and 10000, inclusive",
+                {{"ArgumentName", "partNumber"}, {"ArgumentValue", std::string(text)}}});
+  }
+  Selection selection{.range = {.offset = 0, .size_bytes = entry.size_bytes}};
+  selection.partial = entry.size_bytes > 0;
+  if (entry.parts.empty()) {
+    if (number == 1) return selection;
+  } else {
+    selection.parts = entry.parts.size();
+  }
+  // The client's part numbers may have gaps; partNumber counts the parts that are there.
+  if (number > entry.parts.size()) {
+    return std::unexpected(S3Error{
+        S3Code::kInvalidPartNumber,
+        {},
+        {{"PartNumberRequested", std::to_string(number)},
+         {"ActualPartCount", std::to_string(std::max<std::size_t>(entry.parts.size(), 1))}}});
+  }
+  selection.part = &entry.parts[number - 1];
+  for (std::uint32_t i = 0; i + 1 < number; ++i) {
+    selection.range.offset += entry.parts[i].size_bytes;
+  }
+  selection.range.size_bytes = selection.part->size_bytes;
+  return selection;
+}
+
+S3Result<Selection> select(const Call& call, const ObjectEntry& entry) {
+  const auto range = call.header("range");
+  if (const auto part = call.parameter("partNumber")) {
+    if (range) {
+      return s3_error(S3Code::kInvalidRequest,
+                      "Cannot specify both Range header and partNumber query parameter");
+    }
+    return select_part(entry, *part);
+  }
+  Selection whole{.range = {.offset = 0, .size_bytes = entry.size_bytes}};
+  if (!range) return whole;
+  KELP_S3_TRY(const std::optional<ByteRange> resolved, resolve_range(*range, entry.size_bytes));
+  if (!resolved) return whole;
+  return Selection{.range = *resolved, .partial = true};
+}
+
+/// The answer when a condition of the request does not hold: 304 without a body.
+Task<void> reply_not_modified(Call& call, const ObjectEntry& entry) {
+  HttpResponse head = begin_response(call, 304);
+  head.add("Last-Modified", http_date(entry.modified));
+  add_etag(entry, head);
+  for (const auto& [name, value] : entry.headers.standard) {
+    if (name == "cache-control" || name == "expires") head.add(name, value);
+  }
+  (void)co_await call.response.send_head(std::move(head), std::nullopt);
+}
+
+/// `response-…` parameters replace stored headers; the entry is a copy of ours.
+void override_headers(const Call& call, ObjectHeaders& headers) {
+  if (call.request.query.empty()) return;
+  constexpr std::string_view kPrefix = "response-";
+  for (const auto& [name, value] : call.request.query.parameters()) {
+    if (!name.starts_with(kPrefix) || value.empty()) continue;
+    const std::string_view target = name.substr(kPrefix.size());
+    if (target == "content-type") {
+      headers.content_type.assign(value);
+    } else if (target == "cache-control" || target == "content-disposition" ||
+               target == "content-encoding" || target == "content-language" ||
+               target == "expires") {
+      std::erase_if(headers.standard, [&](const auto& line) { return line.first == target; });
+      headers.standard.emplace_back(target, value);
+    }
+  }
+}
+
+HttpResponse object_head(Call& call, const ObjectEntry& entry, const Selection& selection) {
+  HttpResponse head = begin_response(call, selection.partial ? 206 : 200);
+  head.add("Accept-Ranges", "bytes");
+  add_object_headers(entry, head);
+  if (selection.partial) {
+    const std::uint64_t first = selection.range.offset;
+    head.add("Content-Range", "bytes " + std::to_string(first) + '-' +
+                                  std::to_string(first + selection.range.size_bytes - 1) + '/' +
+                                  std::to_string(entry.size_bytes));
+  }
+  if (selection.parts) head.add("x-amz-mp-parts-count", *selection.parts);
+  const auto mode = call.header("x-amz-checksum-mode");
+  if (mode && equals_lower(*mode, "enabled")) {
+    const bool whole = selection.range.size_bytes == entry.size_bytes && selection.part == nullptr;
+    if (whole) add_checksums(entry.checksums, head);
+    if (selection.part != nullptr) add_checksums(selection.part->checksums, head);
+  }
+  return head;
+}
+
+/// Streams a stretch of an object's needles. Before the first byte an error is an error; after it
+/// the answer stays short of its length and the connection closes.
+Task<S3Result<void>> send_chunks(Call& call, HttpResponse head, const ObjectEntry& entry,
+                                 ByteRange range) {
+  auto buffer = call.services.buffers.take();
+  if (!buffer) co_return s3_error(S3Code::kSlowDown);
+  VolumeClient& volumes = call.services.deps.volumes;
+  PieceCursor cursor(entry.layout.chunks, range.offset, range.size_bytes, BufferPool::kBufferBytes);
+  bool started = false;
+  while (const auto piece = cursor.next()) {
+    const MutableByteSpan bytes = buffer->span().first(piece->bytes);
+    const Result<void> read = co_await volumes.read(piece->fid, piece->offset, bytes);
+    if (!read) {
+      logger("s3gw").error("read_failed fid={} offset={} bytes={} request_id={} detail={}",
+                           to_string(piece->fid), piece->offset, piece->bytes, call.request_id(),
+                           log_value(read.error().message()));
+      if (!started) co_return std::unexpected(from_error(read.error()));
+      break;
+    }
+    if (!started) call.response.start(std::move(head), range.size_bytes);
+    started = true;
+    if (!co_await call.response.write(bytes)) break;
+    call.bytes_out += piece->bytes;
+  }
+  (void)co_await call.response.finish();
+  co_return S3Result<void>{};
+}
+
+}  // namespace
+
+Task<S3Result<void>> get_object(Call& call) {
+  const bool head_only = call.http.method == "HEAD";
+  KELP_S3_CO_CHECK(check_version_parameter(call));
+  ObjectKey name{.bucket = call.request.bucket, .key = call.request.key};
+  auto found = co_await call.services.deps.filer.get_object(std::move(name), !head_only);
+  if (!found) {
+    // Whether a key exists is told to the bucket's owner only.
+    if (found.error().reason() == Reason::kNoSuchKey) KELP_S3_CO_CHECK(co_await own_bucket(call));
+    co_return std::unexpected(from_error(found.error()));
+  }
+  KELP_S3_CO_CHECK(check_owner(call, found->bucket));
+  ObjectEntry& entry = found->entry;
+
+  if (const ReadConditions conditions = read_conditions(call.headers); conditions.any()) {
+    const std::string etag = etag_text(entry);
+    const ConditionOutcome outcome =
+        evaluate(conditions, {.etag = etag, .modified = entry.modified});
+    if (outcome.result == ConditionResult::kPreconditionFailed) {
+      co_return std::unexpected(precondition_failed(outcome.condition));
+    }
+    if (outcome.result == ConditionResult::kNotModified) {
+      co_await reply_not_modified(call, entry);
+      co_return S3Result<void>{};
+    }
+  }
+  KELP_S3_CO_TRY(const Selection selection, select(call, entry));
+  override_headers(call, entry.headers);
+  HttpResponse head = object_head(call, entry, selection);
+  const ByteRange range = selection.range;
+  if (head_only) {
+    (void)co_await call.response.send_head(std::move(head), range.size_bytes);
+  } else if (!entry.layout.chunks.empty()) {
+    co_return co_await send_chunks(call, std::move(head), entry, range);
+  } else {
+    std::string body = std::move(found->inline_body).value_or(std::string());
+    if (body.size() != entry.size_bytes) co_return s3_error(S3Code::kInternalError);
+    if (selection.partial) body = body.substr(range.offset, range.size_bytes);
+    co_await reply(call, std::move(head), std::move(body));
+  }
+  co_return S3Result<void>{};
+}
+
+}  // namespace kelp::s3

@@ -1,0 +1,70 @@
+#include "s3gw/ops/handlers.h"
+
+namespace kelp::s3 {
+
+Handler handler_of(Operation operation) {
+  using enum Operation;
+  switch (operation) {
+    case kListBuckets:
+      return list_buckets;
+    case kCreateBucket:
+      return create_bucket;
+    case kHeadBucket:
+      return head_bucket;
+    case kDeleteBucket:
+      return delete_bucket;
+    case kGetBucketLocation:
+      return get_bucket_location;
+    case kListObjects:
+      return list_objects;
+    case kListObjectsV2:
+      return list_objects_v2;
+    case kListObjectVersions:
+      return list_object_versions;
+    case kPutObject:
+      return put_object;
+    case kGetObject:
+    case kHeadObject:
+      return get_object;
+    case kDeleteObject:
+      return delete_object;
+    case kDeleteObjects:
+      return delete_objects;
+    case kCopyObject:
+      return copy_object;
+    case kCreateMultipartUpload:
+      return create_multipart_upload;
+    case kUploadPart:
+      return upload_part;
+    case kUploadPartCopy:
+      return upload_part_copy;
+    case kCompleteMultipartUpload:
+      return complete_multipart_upload;
+    case kAbortMultipartUpload:
+      return abort_multipart_upload;
+    case kListParts:
+      return list_parts;
+    case kListMultipartUploads:
+      return list_multipart_uploads;
+    case kGetObjectAttributes:
+      return get_object_attributes;
+    case kGetObjectTagging:
+      return get_object_tagging;
+    case kGetObjectRetention:
+    case kGetObjectLegalHold:
+      return get_object_lock_state;
+    case kGetBucketAcl:
+      return get_bucket_acl;
+    case kGetObjectAcl:
+      return get_object_acl;
+    case kPutBucketAcl:
+    case kPutObjectAcl:
+      return put_acl;
+    case kPreflight:
+      return preflight;
+    default:
+      return has_default_answer(operation) ? answer_default : not_implemented;
+  }
+}
+
+}  // namespace kelp::s3

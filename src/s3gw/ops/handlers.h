@@ -1,0 +1,73 @@
+#pragma once
+
+#include "async/awaitable.h"
+#include "s3gw/call.h"
+#include "s3gw/s3_error.h"
+
+namespace kelp::s3 {
+
+/// Runs an operation and sends its answer, or returns the error that the gateway is to send. The
+/// call outlives it.
+using Handler = Task<S3Result<void>> (*)(Call& call);
+
+/// The function of `operation`; what has none answers NotImplemented.
+[[nodiscard]] Handler handler_of(Operation operation);
+
+// ops/buckets.cc
+Task<S3Result<void>> list_buckets(Call& call);
+Task<S3Result<void>> create_bucket(Call& call);
+Task<S3Result<void>> head_bucket(Call& call);
+Task<S3Result<void>> delete_bucket(Call& call);
+Task<S3Result<void>> get_bucket_location(Call& call);
+
+// ops/list_objects.cc
+Task<S3Result<void>> list_objects(Call& call);
+Task<S3Result<void>> list_objects_v2(Call& call);
+Task<S3Result<void>> list_object_versions(Call& call);
+
+// ops/put_object.cc
+Task<S3Result<void>> put_object(Call& call);
+
+// ops/get_object.cc
+Task<S3Result<void>> get_object(Call& call);  ///< Also HeadObject.
+
+// ops/delete_object.cc
+Task<S3Result<void>> delete_object(Call& call);
+Task<S3Result<void>> delete_objects(Call& call);
+
+// ops/copy_object.cc
+Task<S3Result<void>> copy_object(Call& call);
+
+// ops/multipart.cc
+Task<S3Result<void>> create_multipart_upload(Call& call);
+Task<S3Result<void>> complete_multipart_upload(Call& call);
+Task<S3Result<void>> abort_multipart_upload(Call& call);
+Task<S3Result<void>> list_parts(Call& call);
+Task<S3Result<void>> list_multipart_uploads(Call& call);
+
+// ops/upload_part.cc
+Task<S3Result<void>> upload_part(Call& call);
+Task<S3Result<void>> upload_part_copy(Call& call);
+
+// ops/object_attributes.cc
+Task<S3Result<void>> get_object_attributes(Call& call);
+
+// ops/stubs.cc
+Task<S3Result<void>> answer_default(Call& call);   ///< What Kelp can answer without the feature.
+Task<S3Result<void>> not_implemented(Call& call);  ///< Everything else.
+Task<S3Result<void>> preflight(Call& call);
+Task<S3Result<void>> get_bucket_acl(Call& call);
+Task<S3Result<void>> get_object_acl(Call& call);
+Task<S3Result<void>> put_acl(Call& call);
+Task<S3Result<void>> get_object_tagging(Call& call);
+Task<S3Result<void>> get_object_lock_state(Call& call);  ///< Retention and legal hold.
+
+/// Whether answer_default() knows `operation`.
+[[nodiscard]] bool has_default_answer(Operation operation);
+
+/// The upload that `?uploadId` names. ops/multipart.cc
+[[nodiscard]] UploadName upload_name(const Call& call);
+/// The error of a call about an upload: NoSuchUpload names its id. ops/multipart.cc
+[[nodiscard]] S3Error upload_error(const Call& call, const Error& error);
+
+}  // namespace kelp::s3

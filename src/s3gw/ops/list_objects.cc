@@ -1,0 +1,79 @@
+#include "s3gw/core/listing_token.h"
+#include "s3gw/ops/handlers.h"
+#include "s3gw/s3_try.h"
+
+namespace kelp::s3 {
+namespace {
+
+constexpr std::uint32_t kMaxKeys = 1000;
+
+/// What the three listings have in common.
+struct ListingRequest {
+  ListObjects query;
+  ListingEcho echo;  ///< Views into the call.
+};
+
+S3Result<ListingRequest> read_listing(const Call& call) {
+  ListingRequest listing;
+  KELP_S3_TRY(listing.echo.max_keys, number_parameter(call, "max-keys", {kMaxKeys, kMaxKeys}));
+  KELP_S3_TRY(listing.echo.url_encoding, wants_url_encoding(call));
+  listing.echo.bucket = call.request.bucket;
+  listing.echo.prefix = call.parameter("prefix").value_or("");
+  listing.echo.delimiter = call.parameter("delimiter").value_or("");
+  listing.query = ListObjects{.bucket = call.request.bucket,
+                              .prefix = std::string(listing.echo.prefix),
+                              .delimiter = std::string(listing.echo.delimiter),
+                              .start_after = {},
+                              .limit = listing.echo.max_keys};
+  return listing;
+}
+
+/// One page, shown to the bucket's owner only.
+Task<S3Result<ListedPage>> fetch(Call& call, ListObjects query) {
+  auto listed = co_await call.services.deps.filer.list_objects(std::move(query));
+  KELP_S3_CO_TRY(ListedPage page, std::move(listed));
+  KELP_S3_CO_CHECK(check_owner(call, page.bucket));
+  co_return page;
+}
+
+}  // namespace
+
+Task<S3Result<void>> list_objects(Call& call) {
+  KELP_S3_CO_TRY(ListingRequest listing, read_listing(call));
+  const std::string_view marker = call.parameter("marker").value_or("");
+  listing.query.start_after.assign(marker);
+  KELP_S3_CO_TRY(const ListedPage page, co_await fetch(call, std::move(listing.query)));
+  co_await reply_xml(call, list_objects_xml(page, listing.echo, marker, owner_names(call)));
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<void>> list_objects_v2(Call& call) {
+  if (call.parameter("list-type") != "2") co_return co_await list_objects(call);
+  KELP_S3_CO_TRY(ListingRequest listing, read_listing(call));
+  ListingV2Echo v2{.continuation_token = call.parameter("continuation-token"),
+                   .start_after = call.parameter("start-after").value_or(""),
+                   .fetch_owner = call.parameter("fetch-owner") == "true"};
+  listing.query.start_after.assign(v2.start_after);
+  if (v2.continuation_token && !v2.continuation_token->empty()) {
+    KELP_S3_CO_TRY(listing.query.start_after, read_listing_token(*v2.continuation_token));
+  }
+  KELP_S3_CO_TRY(const ListedPage page, co_await fetch(call, std::move(listing.query)));
+  co_await reply_xml(call, list_objects_v2_xml(page, listing.echo, v2, owner_names(call)));
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<void>> list_object_versions(Call& call) {
+  KELP_S3_CO_TRY(ListingRequest listing, read_listing(call));
+  const std::string_view marker = call.parameter("key-marker").value_or("");
+  const auto version_marker = call.parameter("version-id-marker");
+  if (version_marker && !version_marker->empty() && marker.empty()) {
+    co_return s3_error(S3Code::kInvalidArgument,
+                       "A version-id marker cannot be specified without a key marker.");
+  }
+  listing.query.start_after.assign(marker);
+  KELP_S3_CO_TRY(const ListedPage page, co_await fetch(call, std::move(listing.query)));
+  co_await reply_xml(call, list_versions_xml(page, listing.echo, marker, owner_names(call)));
+  co_return S3Result<void>{};
+}
+
+}  // namespace kelp::s3

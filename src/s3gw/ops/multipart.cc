@@ -1,0 +1,243 @@
+#include <charconv>
+
+#include "s3gw/core/checksum.h"
+#include "s3gw/core/header_text.h"
+#include "s3gw/core/names.h"
+#include "s3gw/core/request_xml.h"
+#include "s3gw/core/xml_writer.h"
+#include "s3gw/object_headers.h"
+#include "s3gw/ops/handlers.h"
+#include "s3gw/ops/request_body.h"
+#include "s3gw/s3_try.h"
+#include "s3gw/write_headers.h"
+
+namespace kelp::s3 {
+namespace {
+
+constexpr std::uint32_t kMaxUploads = 1000;
+constexpr std::uint32_t kMaxParts = 1000;
+
+struct UploadChecksum {
+  std::optional<ChecksumAlgorithm> algorithm;
+  ChecksumType type = ChecksumType::kComposite;
+};
+
+/// Which types an algorithm can have (S3 user guide, "Checksums for multipart uploads"): SHA only
+/// composite, CRC64NVME only of the whole object, the other CRCs both.
+bool possible(ChecksumAlgorithm algorithm, ChecksumType type) {
+  switch (algorithm) {
+    case ChecksumAlgorithm::kCrc64Nvme:
+      return type == ChecksumType::kFullObject;
+    case ChecksumAlgorithm::kSha1:
+    case ChecksumAlgorithm::kSha256:
+      return type == ChecksumType::kComposite;
+    default:
+      return true;
+  }
+}
+
+S3Result<UploadChecksum> upload_checksum(const Call& call) {
+  UploadChecksum result;
+  const auto name = call.header("x-amz-checksum-algorithm");
+  const auto type = call.header("x-amz-checksum-type");
+  if (!name) {
+    if (!type) return result;
+    return s3_error(S3Code::kInvalidRequest,
+                    "The x-amz-checksum-type header can only be used with the "
+                    "x-amz-checksum-algorithm header.");
+  }
+  result.algorithm = checksum_by_name(*name);
+  if (!result.algorithm) {
+    return s3_error(S3Code::kInvalidRequest,
+                    "Checksum algorithm provided is unsupported. Please try again with any of the "
+                    "valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
+  }
+  if (*result.algorithm == ChecksumAlgorithm::kCrc64Nvme) result.type = ChecksumType::kFullObject;
+  if (type) {
+    if (*type != name_of(ChecksumType::kComposite) && *type != name_of(ChecksumType::kFullObject)) {
+      return s3_error(S3Code::kInvalidRequest, "Value for x-amz-checksum-type header is invalid.");
+    }
+    result.type = *type == name_of(ChecksumType::kComposite) ? ChecksumType::kComposite
+                                                             : ChecksumType::kFullObject;
+  }
+  if (!possible(*result.algorithm, result.type)) {
+    std::string algorithm(name_of(*result.algorithm));
+    for (char& c : algorithm) c = ascii_lower(c);
+    return s3_error(S3Code::kInvalidRequest, "The " + std::string(name_of(result.type)) +
+                                                 " checksum type cannot be used with the " +
+                                                 algorithm + " checksum algorithm.");
+  }
+  return result;
+}
+
+/// The checksum of the whole object that a Complete may bring.
+S3Result<std::optional<Checksum>> full_checksum(const Call& call) {
+  for (const HttpHeader& header : call.headers) {
+    const auto algorithm = checksum_by_header(header.name);
+    if (!algorithm) continue;
+    // A composite value, "…-N", is a function of the parts' values, which the filer compares.
+    if (header.value.contains('-')) return std::nullopt;
+    auto checksum = parse_checksum(*algorithm, header.value);
+    if (!checksum) {
+      return s3_error(S3Code::kInvalidRequest,
+                      "Value for " + std::string(header_of(*algorithm)) + " header is invalid.");
+    }
+    return checksum;
+  }
+  return std::nullopt;
+}
+
+S3Result<std::optional<std::uint64_t>> object_size_header(const Call& call) {
+  const auto text = call.header("x-amz-mp-object-size");
+  if (!text) return std::nullopt;
+  std::uint64_t size = 0;
+  const char* end = text->data() + text->size();
+  const auto parsed = std::from_chars(text->data(), end, size);
+  if (parsed.ec != std::errc() || parsed.ptr != end) {
+    return s3_error(S3Code::kInvalidRequest, "Value for x-amz-mp-object-size header is invalid.");
+  }
+  return size;
+}
+
+S3Result<CompleteUpload> read_complete(const Call& call, std::string body) {
+  CompleteUpload request{.upload = upload_name(call)};
+  KELP_S3_TRY(std::vector<RequestedPart> parts, parse_complete_upload(std::move(body)));
+  request.parts.reserve(parts.size());
+  for (RequestedPart& part : parts) {
+    request.parts.push_back({.part_number = part.part_number,
+                             .etag = std::move(part.etag),
+                             .checksums = std::move(part.checksums)});
+  }
+  KELP_S3_TRY(request.conditions, write_conditions(call));
+  KELP_S3_TRY(request.object_bytes, object_size_header(call));
+  KELP_S3_TRY(request.full_checksum, full_checksum(call));
+  return request;
+}
+
+std::string complete_xml(const Call& call, const CompletedUpload& done) {
+  std::string body;
+  XmlWriter xml(body);
+  xml.begin("CompleteMultipartUploadResult");
+  std::string location = call.http.secure ? "https://" : "http://";
+  location += call.header("host").value_or("");
+  location += call.request.raw_path;
+  xml.element("Location", location);
+  xml.element("Bucket", call.request.bucket);
+  xml.element("Key", call.request.key);
+  xml.etag(done.etag);
+  for (const Checksum& checksum : done.checksums) {
+    xml.element(checksum_element(checksum.algorithm), checksum_text(checksum));
+    xml.element("ChecksumType", name_of(checksum.type));
+  }
+  xml.close("CompleteMultipartUploadResult");
+  return body;
+}
+
+}  // namespace
+
+UploadName upload_name(const Call& call) {
+  return {.bucket = call.request.bucket,
+          .key = call.request.key,
+          .upload_id = std::string(call.parameter("uploadId").value_or(""))};
+}
+
+S3Error upload_error(const Call& call, const Error& error) {
+  S3Error answer = from_error(error);
+  if (answer.code == S3Code::kNoSuchUpload) {
+    answer.fields.emplace_back("UploadId", call.parameter("uploadId").value_or(""));
+  }
+  return answer;
+}
+
+Task<S3Result<void>> create_multipart_upload(Call& call) {
+  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
+  CreateUpload request{
+      .bucket = call.request.bucket, .key = call.request.key, .owner_id = call.account().id};
+  KELP_S3_CO_TRY(request.headers, read_object_headers(call.headers));
+  KELP_S3_CO_TRY(const UploadChecksum checksum, upload_checksum(call));
+  request.checksum_algorithm = checksum.algorithm;
+  request.checksum_type = checksum.type;
+  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  auto created = co_await call.services.deps.filer.create_upload(std::move(request));
+  KELP_S3_CO_TRY(const UploadInfo upload, std::move(created));
+
+  std::string body;
+  XmlWriter xml(body);
+  xml.begin("InitiateMultipartUploadResult");
+  xml.element("Bucket", call.request.bucket);
+  xml.element("Key", call.request.key);
+  xml.element("UploadId", upload.upload_id);
+  xml.close("InitiateMultipartUploadResult");
+  HttpResponse head = begin_response(call, 200);
+  head.add("Content-Type", "application/xml");
+  if (checksum.algorithm) {
+    head.add("x-amz-checksum-algorithm", name_of(*checksum.algorithm));
+    head.add("x-amz-checksum-type", name_of(checksum.type));
+  }
+  co_await reply(call, std::move(head), std::move(body));
+  co_return S3Result<void>{};
+}
+
+// The commit is one metadata write, so no keep-alive is needed while it runs.
+Task<S3Result<void>> complete_multipart_upload(Call& call) {
+  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
+  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxListXmlBytes, false));
+  KELP_S3_CO_TRY(CompleteUpload request, read_complete(call, std::move(body)));
+  const WriteConditions conditions = request.conditions;
+  const auto done = co_await call.services.deps.filer.complete_upload(std::move(request));
+  if (!done) {
+    if (done.error().reason() == Reason::kConditionFailed) {
+      co_return std::unexpected(write_error(done.error(), conditions));
+    }
+    co_return std::unexpected(upload_error(call, done.error()));
+  }
+  co_await reply_xml(call, complete_xml(call, *done));
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<void>> abort_multipart_upload(Call& call) {
+  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  const auto aborted = co_await call.services.deps.filer.abort_upload(upload_name(call));
+  if (!aborted) co_return std::unexpected(upload_error(call, aborted.error()));
+  co_await reply_empty(call, 204);
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<void>> list_parts(Call& call) {
+  PartsEcho echo{.bucket = call.request.bucket, .key = call.request.key};
+  KELP_S3_CO_TRY(echo.after_part, number_parameter(call, "part-number-marker", {0, 2'147'483'647}));
+  KELP_S3_CO_TRY(echo.max_parts, number_parameter(call, "max-parts", {kMaxParts, kMaxParts}));
+  KELP_S3_CO_TRY(echo.url_encoding, wants_url_encoding(call));
+  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  auto listed = co_await call.services.deps.filer.list_parts(upload_name(call), echo.after_part,
+                                                             echo.max_parts);
+  if (!listed) co_return std::unexpected(upload_error(call, listed.error()));
+  co_await reply_xml(call, list_parts_xml(*listed, echo, owner_names(call)));
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<void>> list_multipart_uploads(Call& call) {
+  ListingEcho echo{.bucket = call.request.bucket,
+                   .prefix = call.parameter("prefix").value_or(""),
+                   .delimiter = call.parameter("delimiter").value_or("")};
+  KELP_S3_CO_TRY(echo.max_keys, number_parameter(call, "max-uploads", {kMaxUploads, kMaxUploads}));
+  KELP_S3_CO_TRY(echo.url_encoding, wants_url_encoding(call));
+  const std::string_view key_marker = call.parameter("key-marker").value_or("");
+  // Without a key marker the upload id says nothing (S3 API reference, ListMultipartUploads).
+  const std::string_view id_marker =
+      key_marker.empty() ? std::string_view() : call.parameter("upload-id-marker").value_or("");
+  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  ListUploads request{.bucket = call.request.bucket,
+                      .prefix = std::string(echo.prefix),
+                      .delimiter = std::string(echo.delimiter),
+                      .key_marker = std::string(key_marker),
+                      .upload_id_marker = std::string(id_marker),
+                      .limit = echo.max_keys};
+  auto listed = co_await call.services.deps.filer.list_uploads(std::move(request));
+  KELP_S3_CO_TRY(const ListedUploads page, std::move(listed));
+  co_await reply_xml(call, list_uploads_xml(page, echo, key_marker, id_marker, owner_names(call)));
+  co_return S3Result<void>{};
+}
+
+}  // namespace kelp::s3

@@ -1,0 +1,100 @@
+#include "s3gw/ops/needle_sink.h"
+
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+
+#include "async/task_group.h"
+#include "s3gw/s3_try.h"
+
+namespace kelp::s3 {
+namespace {
+
+constexpr std::uint64_t kNeedleBytes = 8 << 20;
+constexpr std::size_t kMaxUnsettled = 8;
+constexpr int kMaxAttempts = 3;
+
+/// Another volume may take what this one does not.
+bool worth_another_volume(const Error& error) {
+  switch (error.code()) {
+    case Errc::kUnavailable:
+    case Errc::kConflict:
+    case Errc::kNoSpace:
+    case Errc::kPermissionDenied:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Task<void> finish_one(NeedleUpload& upload, Result<void>& outcome) {
+  outcome = co_await upload.finish();
+}
+
+}  // namespace
+
+NeedleSink::NeedleSink(const GatewayDeps& deps, Target target)
+    : deps_(deps), target_(std::move(target)), left_bytes_(target_.total_bytes) {}
+
+Task<S3Result<void>> NeedleSink::append(ByteSpan bytes) {
+  while (!bytes.empty()) {
+    if (left_in_needle_ == 0) KELP_S3_CO_CHECK(co_await open_next());
+    const auto now =
+        static_cast<std::size_t>(std::min<std::uint64_t>(left_in_needle_, bytes.size()));
+    KELP_S3_CO_CHECK(co_await open_.back()->append(bytes.first(now)));
+    left_in_needle_ -= now;
+    bytes = bytes.subspan(now);
+  }
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<void>> NeedleSink::open_next() {
+  if (left_bytes_ == 0) co_return s3_error(S3Code::kInternalError);
+  if (open_.size() == kMaxUnsettled) KELP_S3_CO_CHECK(co_await settle());
+  const std::uint64_t bytes = std::min(left_bytes_, kNeedleBytes);
+  for (int attempt = 1;; ++attempt) {
+    KELP_S3_CO_TRY(LeasedFid place, co_await deps_.leases.next(bytes));
+    OpenNeedle request{.fid = place.fid,
+                       .generation = place.generation,
+                       .token = std::move(place.token),
+                       .body_bytes = bytes,
+                       .bucket = target_.bucket,
+                       .object_key = target_.object_key};
+    auto opened = co_await deps_.volumes.open(std::move(request));
+    if (opened) {
+      chunks_.push_back({.fid = place.fid, .size_bytes = bytes});
+      holds_.push_back(std::move(place.hold));
+      open_.push_back(*std::move(opened));
+      left_bytes_ -= bytes;
+      left_in_needle_ = bytes;
+      co_return S3Result<void>{};
+    }
+    if (attempt == kMaxAttempts || !worth_another_volume(opened.error())) {
+      co_return std::unexpected(from_error(opened.error()));
+    }
+    deps_.leases.report_failed(place.fid.volume);
+  }
+}
+
+Task<S3Result<void>> NeedleSink::settle() {
+  if (open_.size() == 1) {
+    KELP_S3_CO_CHECK(co_await open_.front()->finish());
+  } else if (!open_.empty()) {
+    // At once, so that one sync of a volume serves all of them.
+    co_await asio::this_coro::throw_if_cancelled(false);
+    std::vector<Result<void>> outcomes(open_.size());
+    TaskGroup group(co_await asio::this_coro::executor);
+    for (std::size_t i = 0; i < open_.size(); ++i) group.spawn(finish_one(*open_[i], outcomes[i]));
+    co_await group.join();
+    for (const Result<void>& outcome : outcomes) KELP_S3_CO_CHECK(outcome);
+  }
+  open_.clear();
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<std::vector<Chunk>>> NeedleSink::finish() {
+  if (left_bytes_ > 0 || left_in_needle_ > 0) co_return s3_error(S3Code::kIncompleteBody);
+  KELP_S3_CO_CHECK(co_await settle());
+  co_return std::move(chunks_);
+}
+
+}  // namespace kelp::s3

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "s3gw/gateway.h"
+#include "s3gw/ops/byte_sink.h"
+#include "wire/entry.h"
+
+namespace kelp::s3 {
+
+/// Writes a body of known length into needles of at most 8 MiB. Until the metadata names them they
+/// are provisional: keep the sink until the commit has returned. Dying unfinished abandons them.
+/// One caller at a time; io thread.
+class NeedleSink final : public ByteSink {
+ public:
+  /// Of whom the needles will say that they are theirs.
+  struct Target {
+    BucketId bucket;
+    std::string object_key;
+    std::uint64_t total_bytes = 0;
+  };
+  NeedleSink(const GatewayDeps& deps, Target target);
+
+  /// Past total_bytes: InternalError. Else the errors of leases and volumes.
+  Task<S3Result<void>> append(ByteSpan bytes) override;
+  /// All needles are durable when this returns. Call once, after the last byte.
+  [[nodiscard]] Task<S3Result<std::vector<Chunk>>> finish();
+
+ private:
+  Task<S3Result<void>> open_next();
+  Task<S3Result<void>> settle();
+
+  const GatewayDeps& deps_;
+  const Target target_;
+  std::uint64_t left_bytes_;          ///< Not yet in a needle.
+  std::uint64_t left_in_needle_ = 0;  ///< Of the last one of open_.
+  std::vector<Chunk> chunks_;
+  std::vector<ProvisionalKey> holds_;
+  std::vector<std::unique_ptr<NeedleUpload>> open_;  ///< Not yet durable.
+};
+
+}  // namespace kelp::s3

@@ -1,0 +1,149 @@
+#include "s3gw/ops/request_body.h"
+
+#include <array>
+#include <boost/asio/this_coro.hpp>
+
+#include "async/task_group.h"
+#include "async/work_pool.h"
+#include "s3gw/s3_try.h"
+
+namespace kelp::s3 {
+namespace {
+
+constexpr std::uint64_t kMaxUploadBytes = 5ULL << 30;
+/// Framing of aws-chunked around a small body: chunk signatures and trailers.
+constexpr std::uint64_t kChunkOverheadBytes = 8 * 1024;
+/// Up to here hashing takes less than a change of threads.
+constexpr std::size_t kHashInPlaceBytes = 16 * 1024;
+
+/// A decoder's verdict on a piece. Runs on a worker when the piece is large.
+Task<S3Result<MutableByteSpan>> decode(WorkPool& pool, PayloadDecoder& decoder,
+                                       MutableByteSpan raw) {
+  if (raw.size() <= kHashInPlaceBytes) co_return decoder.feed(raw);
+  S3Result<MutableByteSpan> data;
+  std::move_only_function<Result<void>()> work = [&]() -> Result<void> {
+    data = decoder.feed(raw);
+    return {};
+  };
+  KELP_S3_CO_CHECK(co_await offload<void>(pool, std::move(work)));
+  co_return data;
+}
+
+/// What the pieces of one body share. Lives in receive_stream(), which joins every task.
+struct Stream {
+  WorkPool& pool;
+  PayloadDecoder decoder;
+  ByteSink& sink;
+  S3Result<void> outcome;
+};
+
+Task<void> process(Stream& stream, MutableByteSpan raw) {
+  const auto data = co_await decode(stream.pool, stream.decoder, raw);
+  if (!data) {
+    stream.outcome = std::unexpected(data.error());
+  } else if (!data->empty()) {
+    stream.outcome = co_await stream.sink.append(*data);
+  }
+}
+
+std::string uninitialised(std::size_t bytes) {
+  std::string text;
+  text.resize_and_overwrite(bytes, [](char*, std::size_t size) { return size; });
+  return text;
+}
+
+}  // namespace
+
+S3Result<PayloadSpec> payload_spec(const Call& call, BodyNeeds needs) {
+  PayloadHead head{.headers = call.headers,
+                   .content_length = call.http.content_length,
+                   .claim = call.auth.payload,
+                   .chunk_signing = call.auth.chunk_signing,
+                   .checksum_of_body = needs.checksum_of_body,
+                   .compute_md5 = needs.compute_md5,
+                   .default_checksum = needs.default_checksum};
+  return parse_payload_spec(head);
+}
+
+S3Result<void> check_upload_size(const PayloadSpec& spec) {
+  if (spec.decoded_bytes <= kMaxUploadBytes) return {};
+  return std::unexpected(S3Error{S3Code::kEntityTooLarge,
+                                 {},
+                                 {{"ProposedSize", std::to_string(spec.decoded_bytes)},
+                                  {"MaxSizeAllowed", std::to_string(kMaxUploadBytes)}}});
+}
+
+bool fits_in_memory(const Call& call, const PayloadSpec& spec, std::uint64_t data_limit_bytes) {
+  return call.http.content_length && spec.decoded_bytes <= data_limit_bytes &&
+         *call.http.content_length <= spec.decoded_bytes + kChunkOverheadBytes;
+}
+
+Task<S3Result<ReceivedBody>> receive_whole(Call& call, PayloadSpec spec) {
+  ReceivedBody received;
+  received.data = uninitialised(static_cast<std::size_t>(call.http.content_length.value_or(0)));
+  PayloadDecoder decoder(std::move(spec));
+  const MutableByteSpan buffer = std::as_writable_bytes(std::span(received.data));
+  if (!buffer.empty()) {
+    KELP_S3_CO_TRY(const std::size_t bytes, co_await read_full(call.body, buffer));
+    call.bytes_in = bytes;
+    auto decoded = co_await decode(call.services.deps.pool, decoder, buffer.first(bytes));
+    KELP_S3_CO_TRY(const MutableByteSpan data, std::move(decoded));
+    if (data.data() == buffer.data() || data.empty()) {
+      received.data.resize(data.size());
+    } else {
+      received.data.assign(as_text(data));
+    }
+  }
+  KELP_S3_CO_TRY(received.result, decoder.finish());
+  co_return received;
+}
+
+Task<S3Result<PayloadResult>> receive_stream(Call& call, PayloadSpec spec, ByteSink& sink) {
+  // Cancellation arrives as an error of the read, so that what was spawned is always joined.
+  co_await asio::this_coro::throw_if_cancelled(false);
+  std::array<BufferPool::Buffer, 2> buffers;
+  for (BufferPool::Buffer& buffer : buffers) {
+    auto taken = call.services.buffers.take();
+    if (!taken) co_return s3_error(S3Code::kSlowDown);
+    buffer = *std::move(taken);
+  }
+  Stream stream{.pool = call.services.deps.pool,
+                .decoder = PayloadDecoder(std::move(spec)),
+                .sink = sink,
+                .outcome = {}};
+  TaskGroup running(co_await asio::this_coro::executor);
+  for (std::size_t turn = 0;; turn ^= 1) {
+    const MutableByteSpan buffer = buffers[turn].span();
+    const Result<std::size_t> bytes = co_await read_full(call.body, buffer);
+    co_await running.join();
+    KELP_S3_CO_CHECK(stream.outcome);
+    KELP_S3_CO_CHECK(bytes);
+    call.bytes_in += *bytes;
+    const bool last = *bytes < buffer.size();
+    if (last) {
+      if (*bytes > 0) co_await process(stream, buffer.first(*bytes));
+      KELP_S3_CO_CHECK(stream.outcome);
+      break;
+    }
+    running.spawn(process(stream, buffer));
+  }
+  co_return stream.decoder.finish();
+}
+
+Task<S3Result<std::string>> read_request_xml(Call& call, std::size_t limit_bytes,
+                                             bool checksum_of_body) {
+  const std::uint64_t announced = call.http.content_length.value_or(0);
+  if (announced == 0 && !call.http.chunked) co_return std::string();
+  const BodyNeeds needs{.checksum_of_body = checksum_of_body, .compute_md5 = false};
+  KELP_S3_CO_TRY(PayloadSpec spec, payload_spec(call, needs));
+  if (spec.decoded_bytes > limit_bytes) co_return s3_error(S3Code::kMaxMessageLengthExceeded);
+  if (fits_in_memory(call, spec, limit_bytes)) {
+    KELP_S3_CO_TRY(ReceivedBody received, co_await receive_whole(call, std::move(spec)));
+    co_return std::move(received.data);
+  }
+  StringSink sink;
+  KELP_S3_CO_CHECK(co_await receive_stream(call, std::move(spec), sink));
+  co_return std::move(sink.data);
+}
+
+}  // namespace kelp::s3

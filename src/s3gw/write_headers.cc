@@ -1,0 +1,42 @@
+#include "s3gw/write_headers.h"
+
+#include "s3gw/core/checksum.h"
+#include "s3gw/core/request_xml.h"
+
+namespace kelp::s3 {
+
+S3Result<WriteConditions> write_conditions(const Call& call) {
+  WriteConditions conditions;
+  if (const auto none = call.header("if-none-match")) {
+    if (unquote_etag(*none) != "*") {
+      return std::unexpected(S3Error{S3Code::kNotImplemented, {}, {{"Header", "If-None-Match"}}});
+    }
+    conditions.if_none_match_any = true;
+  }
+  if (const auto match = call.header("if-match")) {
+    if (conditions.if_none_match_any) {
+      return std::unexpected(
+          S3Error{S3Code::kNotImplemented, {}, {{"Header", "If-Match, If-None-Match"}}});
+    }
+    conditions.if_match = unquote_etag(*match);
+  }
+  return conditions;
+}
+
+S3Error write_error(const Error& error, const WriteConditions& conditions) {
+  if (error.reason() != Reason::kConditionFailed) return from_error(error);
+  return precondition_failed(conditions.if_match ? "If-Match" : "If-None-Match");
+}
+
+void add_checksums(const std::vector<Checksum>& checksums, HttpResponse& response) {
+  for (const Checksum& checksum : checksums) {
+    response.add(header_of(checksum.algorithm), checksum_text(checksum));
+  }
+  if (!checksums.empty()) response.add("x-amz-checksum-type", name_of(checksums.front().type));
+}
+
+S3Error precondition_failed(std::string_view condition) {
+  return {S3Code::kPreconditionFailed, {}, {{"Condition", std::string(condition)}}};
+}
+
+}  // namespace kelp::s3

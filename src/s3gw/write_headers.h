@@ -1,0 +1,23 @@
+#pragma once
+
+#include <vector>
+
+#include "client/filer_client.h"
+#include "s3gw/call.h"
+
+namespace kelp::s3 {
+
+/// If-Match and If-None-Match of a write. NotImplemented for what AWS does not take either: an
+/// If-None-Match other than "*".
+[[nodiscard]] S3Result<WriteConditions> write_conditions(const Call& call);
+
+/// The error of a conditional write, with the Condition that failed.
+[[nodiscard]] S3Error write_error(const Error& error, const WriteConditions& conditions);
+
+/// Adds x-amz-checksum-… and x-amz-checksum-type.
+void add_checksums(const std::vector<Checksum>& checksums, HttpResponse& response);
+
+/// A 412 that names the header that failed.
+[[nodiscard]] S3Error precondition_failed(std::string_view condition);
+
+}  // namespace kelp::s3

@@ -1,0 +1,59 @@
+#include "server/accounts.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <unordered_map>
+
+#include "base/encoding.h"
+#include "crypto/digest.h"
+
+namespace kelp::server {
+namespace {
+
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>{}(text);
+  }
+};
+
+class Accounts final : public s3::CredentialStore {
+ public:
+  /// False when the access key is taken.
+  [[nodiscard]] bool add(s3::Credential credential) {
+    std::string key = credential.access_key;
+    return credentials_.emplace(std::move(key), std::move(credential)).second;
+  }
+  [[nodiscard]] const s3::Credential* find(std::string_view access_key) const override {
+    const auto found = credentials_.find(access_key);
+    return found == credentials_.end() ? nullptr : &found->second;
+  }
+
+ private:
+  std::unordered_map<std::string, s3::Credential, TextHash, std::equal_to<>> credentials_;
+};
+
+s3::Account account_of(const ClusterIdentity& cluster, std::string_view name) {
+  const Sha256 id = sha256(fmt::format("kelp-account\n{}\n{}", cluster.cluster_id, name));
+  return {hex_encode(view(id)), std::string(name)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<s3::CredentialStore>> make_accounts(
+    const ClusterIdentity& cluster, const std::vector<IdentityConfig>& identities) {
+  auto accounts = std::make_unique<Accounts>();
+  [[maybe_unused]] const bool first = accounts->add(
+      {cluster.admin.access_key, cluster.admin.secret_key, account_of(cluster, "admin")});
+  for (const IdentityConfig& identity : identities) {
+    if (!accounts->add(
+            {identity.access_key, identity.secret_key, account_of(cluster, identity.name)})) {
+      return Error(Errc::kInvalidArgument,
+                   fmt::format("s3.identity '{}': the access_key is taken", identity.name));
+    }
+  }
+  return std::unique_ptr<s3::CredentialStore>(std::move(accounts));
+}
+
+}  // namespace kelp::server

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+
+#include "s3gw/core/credentials.h"
+#include "server/config.h"
+#include "server/data_dir.h"
+
+namespace kelp::server {
+
+/// The administrator's key pair and those of `identities`. An account's canonical id follows from
+/// the cluster and the account's name, so that changing a key keeps the owner. kInvalidArgument
+/// when an identity uses the administrator's access key.
+[[nodiscard]] Result<std::unique_ptr<s3::CredentialStore>> make_accounts(
+    const ClusterIdentity& cluster, const std::vector<IdentityConfig>& identities);
+
+}  // namespace kelp::server

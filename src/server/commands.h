@@ -1,0 +1,36 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/config_load.h"
+
+namespace kelp::server {
+
+/// The flags of every command that reads the configuration.
+struct ConfigFlags {
+  std::string config_file;
+  std::vector<std::string> set;  ///< "key=value".
+  /// Flags that stand for a key, by key; in the order of the command line they come after --set.
+  std::vector<std::pair<std::string, std::string>> named;
+
+  /// Adds --config, --set and --dir. This must outlive `command`.
+  void add_to(CLI::App& command);
+  /// Adds `flag` as another way to write `--set key=…`.
+  void add_named(CLI::App& command, const std::string& flag, std::string key);
+  /// Reads file, environment and flags.
+  [[nodiscard]] Result<LoadedConfig> load() const;
+};
+
+/// Prints `error` for a person and gives the exit code 1.
+int fail(const Error& error);
+
+// Each adds its subcommand. `exit_code` is set when it ran, and must outlive `app`.
+void add_server_command(CLI::App& app, int& exit_code);
+void add_health_command(CLI::App& app, int& exit_code);
+void add_config_command(CLI::App& app, int& exit_code);
+void add_fsck_command(CLI::App& app, int& exit_code);
+
+}  // namespace kelp::server

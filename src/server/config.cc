@@ -1,0 +1,287 @@
+#include "server/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <set>
+
+#include "base/config_value.h"
+#include "net/network.h"
+#include "server/toml_text.h"
+
+namespace kelp::server {
+namespace {
+
+using std::chrono::nanoseconds;
+
+Result<void> read(std::string& value, std::string_view text) {
+  value = text;
+  return {};
+}
+
+Result<void> read(nanoseconds& value, std::string_view text) {
+  KELP_TRY(value, parse_duration(text));
+  return {};
+}
+
+Result<void> read(std::uint64_t& value, std::string_view text) {
+  KELP_TRY(value, parse_bytes(text));
+  return {};
+}
+
+Result<void> read_count(std::uint64_t& value, std::string_view text) {
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code == std::errc{} && end == text.data() + text.size()) return {};
+  return Error(Errc::kInvalidArgument, fmt::format("'{}' is not a whole number", text));
+}
+
+Result<void> read(std::vector<std::string>& value, std::string_view text) {
+  value.clear();
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    if (comma > 0) value.emplace_back(text.substr(0, comma));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return {};
+}
+
+std::string print(const std::string& value) {
+  return toml_quoted(value);
+}
+
+std::string print(std::uint64_t value) {
+  constexpr std::array<std::pair<std::string_view, unsigned>, 3> kUnits = {
+      {{"GiB", 30}, {"MiB", 20}, {"KiB", 10}}};
+  for (const auto& [unit, shift] : kUnits) {
+    if (value >= 1ULL << shift && value % (1ULL << shift) == 0) {
+      return fmt::format("\"{}{}\"", value >> shift, unit);
+    }
+  }
+  return fmt::format("{}", value);
+}
+
+std::string print(nanoseconds value) {
+  constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> kUnits = {
+      {{"h", 3'600'000'000'000}, {"m", 60'000'000'000}, {"s", 1'000'000'000}, {"ms", 1'000'000}}};
+  for (const auto& [unit, factor] : kUnits) {
+    if (value.count() != 0 && value.count() % factor == 0) {
+      return fmt::format("\"{}{}\"", value.count() / factor, unit);
+    }
+  }
+  return fmt::format("\"{}ns\"", value.count());
+}
+
+std::string print(const std::vector<std::string>& values) {
+  std::string out = "[";
+  for (const auto& value : values) out += (out.size() > 1 ? ", " : "") + toml_quoted(value);
+  return out + "]";
+}
+
+#define KELP_COUNT(name, field, text)                                                 \
+  Setting {                                                                          \
+    name, text, [](Config& c, std::string_view v) { return read_count(c.field, v); }, \
+        [](const Config& c) { return fmt::format("{}", c.field); }                     \
+  }
+#define KELP_SETTING(name, field, text)                                         \
+  Setting {                                                                     \
+    name, text, [](Config& c, std::string_view v) { return read(c.field, v); }, \
+        [](const Config& c) { return print(c.field); }                          \
+  }
+
+constexpr std::array kSettings = {
+    KELP_SETTING("dir", dir, "where everything is kept"),
+    KELP_SETTING("durability", durability,
+                 "\"synced\": acknowledged when on stable storage; \"os\": when in the page cache"),
+    KELP_SETTING("log.level", log_level, "trace, debug, info, warn or error"),
+    KELP_SETTING("admin.listen", admin_listen,
+                 "address:port of /metrics, /healthz and /readyz; empty: none"),
+    KELP_SETTING("s3.listen", s3.listen, "address:port; port 0 takes a free one"),
+    KELP_SETTING("s3.tls_listen", s3.tls_listen, "address:port of a second listener, with TLS"),
+    KELP_SETTING("s3.tls_cert", s3.tls_cert, "PEM file with the certificate chain"),
+    KELP_SETTING("s3.tls_key", s3.tls_key, "PEM file with the key"),
+    KELP_SETTING("s3.domain", s3.domains, "<bucket>.<domain> names a bucket; several with commas"),
+    KELP_SETTING("s3.region", s3.region, "the region that signatures must name; empty: any"),
+    KELP_COUNT("server.io_threads", threads.io_threads, "1 to 64; 0: one a core, at most 4"),
+    KELP_COUNT("server.disk_threads", threads.disk_threads, "1 to 256"),
+    KELP_SETTING("server.drain_grace", threads.drain_grace,
+                 "time that requests have to end after SIGTERM, 0 to 1h"),
+    KELP_COUNT("limits.connections", limits.connections, "a listener, 1 to 1000000"),
+    KELP_SETTING("limits.body_memory", limits.body_memory,
+                 "memory for bodies on their way, 4MiB to 64GiB"),
+    KELP_SETTING("limits.head_timeout", limits.head_timeout, "for a request's head, 100ms to 1h"),
+    KELP_SETTING("limits.idle_timeout", limits.idle_timeout, "between requests, 100ms to 1h"),
+    KELP_SETTING("limits.progress_timeout", limits.progress_timeout,
+                 "without progress of a body, 100ms to 1h"),
+    KELP_SETTING("limits.minimum_body_rate", limits.minimum_body_rate,
+                 "bytes a second; slower bodies are refused"),
+    KELP_SETTING("kv.cache", kv.cache, "metadata cache, 1MiB to 1TiB"),
+    KELP_SETTING("kv.write_buffer", kv.write_buffer, "metadata write buffer, 1MiB to 1GiB"),
+    KELP_SETTING("volume.size_limit", volume.size_limit, "a volume is sealed at it, 1MiB to 1TiB"),
+    KELP_SETTING("volume.reserve", volume.reserve,
+                 "free disk that writes leave; at most a twentieth of the disk"),
+    KELP_COUNT("volume.writable", volume.writable, "volumes that take data at once, 1 to 16"),
+    KELP_SETTING("collector.interval", collector.interval, "between collections, 10ms to 24h"),
+    KELP_SETTING("collector.quarantine", collector.quarantine,
+                 "from unreachable to removed, 0 to 30d"),
+};
+#undef KELP_SETTING
+#undef KELP_COUNT
+
+/// Collects what the checks of one Config share.
+class Checker {
+ public:
+  Checker(const Config& config, const Origins& origins) : config_(config), origins_(origins) {}
+
+  /// kInvalidArgument naming the key, its value, what is wrong, and where it was set.
+  Result<void> refuse(std::string_view key, std::string_view why) const {
+    const auto origin = origins_.find(key);
+    const Setting* setting = find_setting(key);
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("{} = {} ({}): {}", key, setting ? setting->get(config_) : "",
+                             origin == origins_.end() ? "default" : origin->second, why));
+  }
+  template <typename T>
+  Result<void> range(std::string_view key, T value, T low, T high) const {
+    if (value >= low && value <= high) return {};
+    return refuse(key, fmt::format("must lie between {} and {}", print(low), print(high)));
+  }
+  Result<void> one_of(std::string_view key, std::string_view value,
+                      std::initializer_list<std::string_view> known) const {
+    if (std::ranges::find(known, value) != known.end()) return {};
+    return refuse(key, fmt::format("must be one of {}", fmt::join(known, ", ")));
+  }
+  Result<void> address(std::string_view key, const std::string& value, bool may_be_empty) const {
+    if (value.empty() && may_be_empty) return {};
+    if (const auto parsed = parse_host_port(value); !parsed.has_value()) {
+      return refuse(key, parsed.error().detail());
+    }
+    return {};
+  }
+
+ private:
+  const Config& config_;
+  const Origins& origins_;
+};
+
+constexpr std::uint64_t kMiB = 1ULL << 20;
+constexpr std::uint64_t kGiB = 1ULL << 30;
+
+Result<void> check_ranges(const Config& config, const Checker& check) {
+  const nanoseconds tenth = std::chrono::milliseconds(100);
+  const nanoseconds hour = std::chrono::hours(1);
+  const nanoseconds none{0};
+  const LimitsConfig& limits = config.limits;
+  KELP_CHECK(check.range<std::uint64_t>("server.io_threads", config.threads.io_threads, 0, 64));
+  KELP_CHECK(
+      check.range<std::uint64_t>("server.disk_threads", config.threads.disk_threads, 1, 256));
+  KELP_CHECK(check.range("server.drain_grace", config.threads.drain_grace, none, hour));
+  KELP_CHECK(check.range<std::uint64_t>("limits.connections", limits.connections, 1, 1'000'000));
+  KELP_CHECK(check.range("limits.body_memory", limits.body_memory, 4 * kMiB, 64 * kGiB));
+  KELP_CHECK(check.range("limits.head_timeout", limits.head_timeout, tenth, hour));
+  KELP_CHECK(check.range("limits.idle_timeout", limits.idle_timeout, tenth, hour));
+  KELP_CHECK(check.range("limits.progress_timeout", limits.progress_timeout, tenth, hour));
+  KELP_CHECK(
+      check.range<std::uint64_t>("limits.minimum_body_rate", limits.minimum_body_rate, 0, kGiB));
+  KELP_CHECK(check.range("kv.cache", config.kv.cache, kMiB, 1024 * kGiB));
+  KELP_CHECK(check.range("kv.write_buffer", config.kv.write_buffer, kMiB, kGiB));
+  KELP_CHECK(check.range("volume.size_limit", config.volume.size_limit, kMiB, 1024 * kGiB));
+  KELP_CHECK(check.range<std::uint64_t>("volume.reserve", config.volume.reserve, 0, 1024 * kGiB));
+  KELP_CHECK(check.range<std::uint64_t>("volume.writable", config.volume.writable, 1, 16));
+  KELP_CHECK(check.range<nanoseconds>("collector.interval", config.collector.interval,
+                                      std::chrono::milliseconds(10), std::chrono::hours(24)));
+  return check.range<nanoseconds>("collector.quarantine", config.collector.quarantine, none,
+                                  std::chrono::days(30));
+}
+
+Result<void> check_domain(const std::string& domain, const Checker& check) {
+  const auto fits = [](unsigned char c) {
+    return std::islower(c) || std::isdigit(c) || c == '.' || c == '-';
+  };
+  if (!domain.empty() && domain.size() <= 253 && domain.front() != '.' &&
+      std::ranges::all_of(domain, fits)) {
+    return {};
+  }
+  return check.refuse("s3.domain", "a domain is lower-case letters, digits, dots and hyphens");
+}
+
+Result<void> check_identities(const std::vector<IdentityConfig>& identities) {
+  const auto key_fits = [](unsigned char c) {
+    return std::isalnum(c) || c == '.' || c == '_' || c == '-';
+  };
+  const auto prints = [](unsigned char c) { return c > ' ' && c < 0x7f; };
+  std::set<std::string_view> names{"admin"};
+  std::set<std::string_view> keys;
+  for (const IdentityConfig& identity : identities) {
+    const auto refuse = [&identity](std::string_view why) {
+      return Error(Errc::kInvalidArgument, fmt::format("s3.identity '{}': {}", identity.name, why));
+    };
+    if (identity.name.empty() || identity.name.size() > 64) return refuse("name has 1 to 64 bytes");
+    if (!names.insert(identity.name).second) return refuse("the name is taken");
+    if (identity.access_key.size() < 3 || identity.access_key.size() > 128 ||
+        !std::ranges::all_of(identity.access_key, key_fits)) {
+      return refuse("access_key has 3 to 128 characters of A-Z a-z 0-9 . _ -");
+    }
+    if (!keys.insert(identity.access_key).second) return refuse("the access_key is taken");
+    if (identity.secret_key.size() < 8 || identity.secret_key.size() > 128 ||
+        !std::ranges::all_of(identity.secret_key, prints)) {
+      return refuse("secret_key has 8 to 128 printable characters");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::span<const Setting> settings() {
+  return kSettings;
+}
+
+const Setting* find_setting(std::string_view key) {
+  const auto found = std::ranges::find(kSettings, key, &Setting::key);
+  return found == kSettings.end() ? nullptr : &*found;
+}
+
+std::string environment_name(std::string_view key) {
+  std::string name = "KELP_";
+  for (const char c : key) {
+    name.push_back(c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
+  }
+  return name;
+}
+
+Result<void> check_config(const Config& config, const Origins& origins) {
+  const Checker check(config, origins);
+  KELP_CHECK(
+      check.one_of("log.level", config.log_level, {"trace", "debug", "info", "warn", "error"}));
+  KELP_CHECK(check.one_of("durability", config.durability, {"synced", "os"}));
+  KELP_CHECK(check.address("s3.listen", config.s3.listen, false));
+  KELP_CHECK(check.address("s3.tls_listen", config.s3.tls_listen, true));
+  KELP_CHECK(check.address("admin.listen", config.admin_listen, true));
+  if (!config.s3.tls_listen.empty() && (config.s3.tls_cert.empty() || config.s3.tls_key.empty())) {
+    return check.refuse("s3.tls_listen", "needs s3.tls_cert and s3.tls_key");
+  }
+  for (const auto& domain : config.s3.domains) {
+    KELP_CHECK(check_domain(domain, check));
+  }
+  KELP_CHECK(check_ranges(config, check));
+  return check_identities(config.s3.identities);
+}
+
+std::string print_config(const Config& config, const Origins& origins) {
+  std::string out;
+  for (const Setting& setting : kSettings) {
+    const auto origin = origins.find(setting.key);
+    out += fmt::format("{} = {}  # {}\n", setting.key, setting.get(config),
+                       origin == origins.end() ? "default" : origin->second);
+  }
+  for (const IdentityConfig& identity : config.s3.identities) {
+    out += fmt::format("\n[[s3.identity]]\nname = {}\naccess_key = {}\n# secret_key is not shown\n",
+                       toml_quoted(identity.name), toml_quoted(identity.access_key));
+  }
+  return out;
+}
+
+}  // namespace kelp::server

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kelp/result.h"
+
+namespace kelp::server {
+
+/// Another account beside the administrator's. TOML only: [[s3.identity]].
+struct IdentityConfig {
+  std::string name;        ///< Unique; the account's id is derived from it.
+  std::string access_key;  ///< 3 to 128 characters of A-Z a-z 0-9 . _ -
+  std::string secret_key;  ///< 8 to 128 printable characters.
+};
+
+struct S3Config {
+  std::string listen = "127.0.0.1:8333";  ///< address:port; port 0 takes a free one.
+  std::string tls_listen;                 ///< A second listener with TLS; empty: none.
+  std::string tls_cert;                   ///< PEM file with the chain.
+  std::string tls_key;                    ///< PEM file.
+  std::vector<std::string> domains;       ///< <bucket>.<domain> names a bucket.
+  std::string region;                     ///< Signatures must name it; empty: any.
+  std::vector<IdentityConfig> identities;
+};
+
+struct LimitsConfig {
+  std::uint64_t connections = 8192;       ///< Per listener; 1 to 1,000,000.
+  std::uint64_t body_memory = 64u << 20;  ///< Bytes of bodies on their way; 4 MiB to 64 GiB.
+  std::chrono::nanoseconds head_timeout = std::chrono::seconds(10);
+  std::chrono::nanoseconds idle_timeout = std::chrono::seconds(75);
+  std::chrono::nanoseconds progress_timeout = std::chrono::seconds(30);
+  std::uint64_t minimum_body_rate = 1024;  ///< Bytes a second.
+};
+
+struct ThreadsConfig {
+  std::uint64_t io_threads = 0;    ///< 1 to 64; 0: one a core, at most 4.
+  std::uint64_t disk_threads = 8;  ///< 1 to 256: blocking file and metadata work.
+  std::chrono::nanoseconds drain_grace = std::chrono::seconds(10);  ///< At SIGTERM.
+};
+
+struct KvConfig {
+  std::uint64_t cache = 32u << 20;         ///< Bytes; 1 MiB to 1 TiB.
+  std::uint64_t write_buffer = 16u << 20;  ///< Bytes; 1 MiB to 1 GiB.
+};
+
+struct VolumeConfig {
+  std::uint64_t size_limit = 8ULL << 30;  ///< Bytes at which a volume is sealed; 1 MiB to 1 TiB.
+  std::uint64_t reserve = 1ULL << 30;     ///< Free bytes of the disk that writes leave; at most a
+                                          ///< twentieth of the disk is kept.
+  std::uint64_t writable = 1;             ///< Volumes that take data at once; 1 to 16.
+};
+
+struct CollectorConfig {
+  std::chrono::nanoseconds interval = std::chrono::seconds(10);
+  std::chrono::nanoseconds quarantine = std::chrono::minutes(5);
+};
+
+/// Everything that can be set, with its defaults; checked once, before start.
+struct Config {
+  std::string dir;
+  std::string log_level = "info";
+  std::string durability = "synced";  ///< "synced", or "os": acknowledged from the page cache.
+  std::string admin_listen = "127.0.0.1:28333";
+  S3Config s3;
+  LimitsConfig limits;
+  ThreadsConfig threads;
+  KvConfig kv;
+  VolumeConfig volume;
+  CollectorConfig collector;
+};
+
+/// Where a value came from, by key; keys that are not in it have their default.
+using Origins = std::map<std::string, std::string, std::less<>>;
+
+/// One thing that can be set: a name for TOML and --set, and its environment variable.
+struct Setting {
+  std::string_view key;   ///< e.g. "s3.listen".
+  std::string_view help;  ///< One line: what, unit, range.
+  Result<void> (*set)(Config& config, std::string_view text);
+  std::string (*get)(const Config& config);
+};
+
+/// All settings, in the order they are printed.
+[[nodiscard]] std::span<const Setting> settings();
+/// Null when there is none.
+[[nodiscard]] const Setting* find_setting(std::string_view key);
+/// "s3.listen" to "KELP_S3_LISTEN".
+[[nodiscard]] std::string environment_name(std::string_view key);
+
+/// Compares each value with its range and the values with each other. kInvalidArgument naming key,
+/// value, range and origin.
+[[nodiscard]] Result<void> check_config(const Config& config, const Origins& origins);
+
+/// The effective values as TOML, each with its origin as a comment. Secrets are left out.
+[[nodiscard]] std::string print_config(const Config& config, const Origins& origins);
+
+}  // namespace kelp::server

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "os/file_io.h"
+
+namespace kelp::server {
+
+struct KeyPair {
+  std::string access_key;
+  std::string secret_key;
+};
+
+/// What a directory says of the cluster it belongs to.
+struct ClusterIdentity {
+  std::string cluster_id;      ///< UUID text.
+  std::string cluster_secret;  ///< Signs what the daemons show each other. Never logged.
+  KeyPair admin;
+};
+
+/// Where the rooms keep their files below the directory.
+[[nodiscard]] inline std::string master_dir(const std::string& dir) {
+  return dir + "/master";
+}
+[[nodiscard]] inline std::string volume_dir(const std::string& dir) {
+  return dir + "/volume";
+}
+[[nodiscard]] inline std::string filer_dir(const std::string& dir) {
+  return dir + "/filer";
+}
+
+/// A data directory (docs/formats/data-dir.md) that this process owns until the object dies.
+struct DataDir {
+  std::unique_ptr<DirLock> lock;
+  ClusterIdentity identity;
+  bool first_start = false;  ///< The identity was made just now.
+};
+
+/// Locks `dir`, and reads its identity or, when it is empty and `may_create`, makes one.
+///
+/// `given`  the administrator's keys from the environment: used instead of the stored ones, and
+///          stored at the first start.
+/// Errors   kUnavailable: another process has it, with who; kUnimplemented: a newer format, naming
+///          both; kPrecondition: data without the file `cluster`; kNotFound: nothing there and not
+///          `may_create`; kCorruption: a file that does not read; kIo.
+[[nodiscard]] Result<DataDir> open_data_dir(FileIo& io, const std::string& dir,
+                                            const std::optional<KeyPair>& given, bool may_create);
+
+/// A random UUID (RFC 9562, version 4).
+[[nodiscard]] std::string random_uuid();
+
+}  // namespace kelp::server

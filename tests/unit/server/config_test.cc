@@ -1,0 +1,111 @@
+#include <gtest/gtest.h>
+
+#include "server/config_load.h"
+
+namespace kelp::server {
+namespace {
+
+Result<LoadedConfig> from_toml(std::string text) {
+  return load_config({.file_name = "kelp.toml", .file_text = std::move(text)});
+}
+
+std::string refusal(const Result<LoadedConfig>& loaded) {
+  return loaded.has_value() ? "accepted" : loaded.error().detail();
+}
+
+TEST(Config, EveryDefaultIsInRangeAndReadsBack) {
+  const auto loaded = load_config({});
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();
+  const auto again = from_toml(print_config(loaded->config, loaded->origins));
+  ASSERT_TRUE(again.has_value()) << again.error().detail();
+  EXPECT_EQ(print_config(again->config, {}), print_config(loaded->config, {}));
+}
+
+TEST(Config, FlagsGoBeforeTheEnvironmentAndThatBeforeTheFile) {
+  ConfigSources sources;
+  sources.file_name = "kelp.toml";
+  sources.file_text = "[s3]\nlisten = \"127.0.0.1:1\"\nregion = \"eu\"\n[log]\nlevel = \"warn\"\n";
+  sources.environment = {
+      {"KELP_S3_LISTEN", "127.0.0.1:2"}, {"KELP_LOG_LEVEL", "debug"}, {"PATH", "/bin"}};
+  sources.flags = {{"s3.listen", "127.0.0.1:3"}};
+  const auto loaded = load_config(sources);
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();
+  EXPECT_EQ(loaded->config.s3.listen, "127.0.0.1:3");
+  EXPECT_EQ(loaded->config.log_level, "debug");
+  EXPECT_EQ(loaded->config.s3.region, "eu");
+  EXPECT_EQ(loaded->origins.at("s3.listen"), "flag s3.listen");
+  EXPECT_EQ(loaded->origins.at("log.level"), "environment KELP_LOG_LEVEL");
+  EXPECT_EQ(loaded->origins.at("s3.region"), "kelp.toml:3");
+}
+
+TEST(Config, NamesFileLineAndTheNearestKeyOfAnUnknownOne) {
+  EXPECT_EQ(refusal(from_toml("dir = \"/x\"\n\n[s3]\nlistn = \"a\"\n")),
+            "kelp.toml:4: unknown key 's3.listn'; did you mean 's3.listen'?");
+  EXPECT_EQ(refusal(from_toml("[volme]\nsize_limit = \"1GiB\"\n")).substr(0, 32),
+            "kelp.toml:1: unknown key 'volme'");
+  EXPECT_EQ(refusal(load_config({.flags = {{"kv.cach", "1"}}})),
+            "--set kv.cach: unknown key; did you mean 'kv.cache'?");
+}
+
+TEST(Config, RefusesAMisspeltVariableAndLeavesForeignOnesAlone) {
+  EXPECT_EQ(refusal(load_config({.environment = {{"KELP_S3_LISTN", "x"}}})),
+            "environment KELP_S3_LISTN: unknown; did you mean KELP_S3_LISTEN?");
+  EXPECT_TRUE(load_config({.environment = {{"KELP_PORT", "tcp://10.0.0.1:8333"},
+                                           {"KELP_SERVICE_HOST", "10.0.0.1"},
+                                           {"KELP_ACCESS_KEY", "a"}}})
+                  .has_value());
+}
+
+TEST(Config, ReadsNumbersSizesTimesAndLists) {
+  const auto loaded = from_toml(
+      "server.io_threads = 3\nkv.cache = \"64MiB\"\nvolume.size_limit = 1073741824\n"
+      "collector.interval = \"250ms\"\ns3.domain = [\"s3.example.com\", \"s3\"]\n");
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();
+  EXPECT_EQ(loaded->config.threads.io_threads, 3u);
+  EXPECT_EQ(loaded->config.kv.cache, 64u << 20);
+  EXPECT_EQ(loaded->config.volume.size_limit, 1u << 30);
+  EXPECT_EQ(loaded->config.collector.interval, std::chrono::milliseconds(250));
+  EXPECT_EQ(loaded->config.s3.domains, (std::vector<std::string>{"s3.example.com", "s3"}));
+}
+
+TEST(Config, RefusesWhatItCannotReadOrThatIsOutOfRange) {
+  for (const char* text :
+       {"server.io_threads = 65", "server.io_threads = -1", "server.io_threads = 1.5",
+        "kv.cache = \"64 MiB\"", "kv.cache = \"1KiB\"", "log.level = \"loud\"",
+        "durability = \"never\"", "s3.listen = \"localhost\"", "s3.listen = \"\"",
+        "s3.listen = [1]", "collector.interval = 5", "collector.interval = \"1ms\"",
+        "s3.domain = [\"Upper.example\"]", "s3.tls_listen = \"127.0.0.1:1\"", "s3 = 1",
+        "dir = {a = 1}", "dir = ", "dir = \"a\"\ndir = \"b\"", "s3.identity = \"me\""}) {
+    const auto loaded = from_toml(text);
+    ASSERT_FALSE(loaded.has_value()) << text;
+    EXPECT_EQ(loaded.error().code(), Errc::kInvalidArgument) << text;
+  }
+  EXPECT_EQ(refusal(from_toml("\nserver.io_threads = 65")),
+            "server.io_threads = 65 (kelp.toml:2): must lie between 0 and 64");
+}
+
+TEST(Config, ReadsIdentitiesAndNeverPrintsTheirSecrets) {
+  const std::string text =
+      "[[s3.identity]]\nname = \"second\"\naccess_key = \"second-account\"\n"
+      "secret_key = \"not-to-be-shown\"\n";
+  const auto loaded = from_toml(text);
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();
+  ASSERT_EQ(loaded->config.s3.identities.size(), 1u);
+  EXPECT_EQ(loaded->config.s3.identities[0].secret_key, "not-to-be-shown");
+  EXPECT_EQ(print_config(loaded->config, loaded->origins).find("not-to-be-shown"),
+            std::string::npos);
+  EXPECT_FALSE(from_toml(text + text).has_value());
+  EXPECT_FALSE(from_toml(text + "colour = \"red\"\n").has_value());
+  EXPECT_FALSE(from_toml("[[s3.identity]]\nname = \"admin\"\naccess_key = \"abc\"\n"
+                         "secret_key = \"12345678\"\n")
+                   .has_value());
+  EXPECT_FALSE(from_toml("[[s3.identity]]\nname = \"a\"\naccess_key = \"a/b\"\n"
+                         "secret_key = \"12345678\"\n")
+                   .has_value());
+  EXPECT_FALSE(from_toml("[[s3.identity]]\nname = \"a\"\naccess_key = \"abc\"\n"
+                         "secret_key = \"short\"\n")
+                   .has_value());
+}
+
+}  // namespace
+}  // namespace kelp::server

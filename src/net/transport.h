@@ -67,6 +67,7 @@ class Transport {
   [[nodiscard]] IoOutcome receive_now(MutableByteSpan into);
   [[nodiscard]] IoStatus send_now(SendPieces& pieces);
   [[nodiscard]] IoStatus flush_tls();
+  [[nodiscard]] TlsSession::Status encrypt_some(SendPieces& pieces);
   [[nodiscard]] IoOutcome read_tls(MutableByteSpan into);
   Task<IoOutcome> receive(MutableByteSpan into, MonoTime deadline);
   Task<IoStatus> wait_writable(MonoTime deadline);

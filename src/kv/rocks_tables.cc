@@ -11,8 +11,10 @@
 #include <array>
 #include <cstdarg>
 #include <cstdio>
+#include <filesystem>
 
 #include "base/log.h"
+#include "kv/rocks_wal_check.h"
 
 namespace kelp {
 namespace {
@@ -60,7 +62,6 @@ rocksdb::DBOptions db_options(const RocksKvOptions& options) {
   db.max_manifest_file_size = 8 * kMiB;
   // Spread the writeback of a flush, so that it does not sit in front of a log sync.
   db.bytes_per_sync = kMiB;
-  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   db.track_and_verify_wals_in_manifest = options.sync;
   return db;
 }
@@ -123,6 +124,48 @@ rocksdb::ColumnFamilyOptions bulk_options(const RocksKvOptions& options,
   return bulk;
 }
 
+Error open_error(const rocksdb::Status& status, const RocksKvOptions& options) {
+  const std::string text = status.ToString();
+  if (text.find("/LOCK: ") != std::string::npos) {
+    return {Errc::kUnavailable,
+            fmt::format("kv: {} is open in another process ({})", options.path, text)};
+  }
+  Error error = to_error(status, fmt::format("open {}", options.path));
+  // What is neither the disk nor a lock is files that RocksDB does not take.
+  if (!status.IsIOError()) return {Errc::kCorruption, error.detail()};
+  return error;
+}
+
+/// Chooses how the log is replayed. Synced stores: to the last byte, unless the newest log ends in
+/// a torn write, which nobody was told of. With durability "os" a power cut may leave any part of
+/// the log, and what comes before the first hole is kept.
+Result<rocksdb::WALRecoveryMode> choose_recovery(const RocksKvOptions& options) {
+  if (!options.sync) return rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // Not while another process writes the log: its newest record would look torn.
+  rocksdb::Env* const env = rocksdb::Env::Default();
+  rocksdb::FileLock* lock = nullptr;
+  const rocksdb::Status locked = env->LockFile(options.path + "/LOCK", &lock);
+  if (!locked.ok()) return open_error(locked, options);
+  env->UnlockFile(lock).PermitUncheckedError();
+  KELP_TRY(const WalCheck log, check_rocks_wal(options.path));
+  if (!log.torn_tail) return rocksdb::WALRecoveryMode::kAbsoluteConsistency;
+  logger("kv").warn("torn_log_tail_dropped log={} good_bytes={}", log.log, log.good_bytes);
+  return rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+}
+
+/// Makes the directory and its name durable.
+Result<void> make_directory(const std::string& path) {
+  rocksdb::Env* const env = rocksdb::Env::Default();
+  if (env->FileExists(path).ok()) return {};
+  rocksdb::Status status = env->CreateDirIfMissing(path);
+  const auto parent = std::filesystem::absolute(path).parent_path().string();
+  std::unique_ptr<rocksdb::Directory> directory;
+  if (status.ok()) status = env->NewDirectory(parent, &directory);
+  if (status.ok()) status = directory->Fsync();
+  if (!status.ok()) return to_error(status, "make " + path);
+  return {};
+}
+
 }  // namespace
 
 Error to_error(const rocksdb::Status& status, std::string_view doing) {
@@ -143,6 +186,9 @@ void RocksTables::close() {
 }
 
 Result<RocksTables> open_rocks_tables(const RocksKvOptions& options) {
+  KELP_CHECK(make_directory(options.path));
+  rocksdb::DBOptions db_how = db_options(options);
+  KELP_TRY(db_how.wal_recovery_mode, choose_recovery(options));
   rocksdb::LRUCacheOptions cache_options;
   cache_options.capacity = options.cache_bytes;
   cache_options.num_shard_bits = 2;
@@ -153,18 +199,8 @@ Result<RocksTables> open_rocks_tables(const RocksKvOptions& options) {
       {kBulkName, bulk_options(options, cache)}};
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(db_options(options), options.path, families, &handles, &db);
-  if (!status.ok()) {
-    if (status.ToString().find("/LOCK") != std::string::npos) {
-      return Error(Errc::kUnavailable, fmt::format("kv: {} is open in another process ({})",
-                                                   options.path, status.ToString()));
-    }
-    Error error = to_error(status, fmt::format("open {}", options.path));
-    // What is neither the disk nor a lock is files that RocksDB does not take.
-    if (!status.IsIOError()) return Error(Errc::kCorruption, error.detail());
-    return error;
-  }
+  const rocksdb::Status status = rocksdb::DB::Open(db_how, options.path, families, &handles, &db);
+  if (!status.ok()) return open_error(status, options);
   return RocksTables{.db = std::unique_ptr<rocksdb::DB>(db),
                      .rows = handles[0],
                      .bulk = handles[1],

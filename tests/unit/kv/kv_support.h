@@ -19,10 +19,11 @@ namespace kelp::test {
 
 /// Commits and waits for the outcome.
 inline Result<void> commit_now(KvStore& store, KvBatch batch) {
-  std::promise<Result<void>> outcome;
+  // Shared: the store's thread may still be inside set_value() when we have the value.
+  const auto outcome = std::make_shared<std::promise<Result<void>>>();
   store.commit(std::move(batch),
-               [&](Result<void> result) { outcome.set_value(std::move(result)); });
-  return outcome.get_future().get();
+               [outcome](Result<void> result) { outcome->set_value(std::move(result)); });
+  return outcome->get_future().get();
 }
 
 inline Result<void> put_now(KvStore& store, std::string key, std::string value) {

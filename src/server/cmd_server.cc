@@ -42,9 +42,10 @@ void print_welcome(const Config& config, const DataDir& data, bool keys_given,
     fmt::print("  admin  http://{} (/metrics /healthz /readyz)\n", addresses.admin);
   }
   if (data.first_start && !keys_given) {
-    fmt::print("\nThe administrator's keys, shown this once and kept in {}/credentials:\n"
-               "  export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}\n",
-               config.dir, keys.access_key, keys.secret_key);
+    fmt::print(
+        "\nThe administrator's keys, shown this once and kept in {}/credentials:\n"
+        "  export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}\n",
+        config.dir, keys.access_key, keys.secret_key);
   } else if (keys_given) {
     fmt::print("The administrator's keys are those of the environment.\n");
   } else {

@@ -81,9 +81,9 @@ std::string print(const std::vector<std::string>& values) {
 }
 
 #define KELP_COUNT(name, field, text)                                                 \
-  Setting {                                                                          \
+  Setting {                                                                           \
     name, text, [](Config& c, std::string_view v) { return read_count(c.field, v); }, \
-        [](const Config& c) { return fmt::format("{}", c.field); }                     \
+        [](const Config& c) { return fmt::format("{}", c.field); }                    \
   }
 #define KELP_SETTING(name, field, text)                                         \
   Setting {                                                                     \

@@ -78,10 +78,11 @@ Result<std::optional<KeyPair>> read_credentials(FileIo& io, const std::string& d
 }
 
 Result<void> write_credentials(FileIo& io, const std::string& dir, const KeyPair& keys) {
-  return write_file_atomically(io, credentials_path(dir),
-                               fmt::format("# The administrator's key pair. Keep it secret.\n"
-                                           "access_key = {}\nsecret_key = {}\n",
-                                           toml_quoted(keys.access_key), toml_quoted(keys.secret_key)));
+  return write_file_atomically(
+      io, credentials_path(dir),
+      fmt::format("# The administrator's key pair. Keep it secret.\n"
+                  "access_key = {}\nsecret_key = {}\n",
+                  toml_quoted(keys.access_key), toml_quoted(keys.secret_key)));
 }
 
 Result<void> write_cluster(FileIo& io, const std::string& dir, const ClusterIdentity& identity) {

@@ -8,8 +8,8 @@ Result<toml::table> parse_toml(std::string_view text, const std::string& name) {
   try {
     return toml::parse(text, name);
   } catch (const toml::parse_error& error) {
-    return Error(Errc::kInvalidArgument, fmt::format("{}:{}: {}", name, error.source().begin.line,
-                                                     error.description()));
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("{}:{}: {}", name, error.source().begin.line, error.description()));
   }
 }
 

@@ -14,5 +14,7 @@ namespace kelp {
 [[nodiscard]] std::uint32_t crc32(ByteSpan bytes, std::uint32_t crc = 0);
 /// CRC-64/NVME (reflected polynomial 0x9a6c9329ac4bc9b5); "123456789" gives 0xae8b14860a799888.
 [[nodiscard]] std::uint64_t crc64nvme(ByteSpan bytes, std::uint64_t crc = 0);
+/// The same without special instructions: what crc64nvme() does on a CPU without PCLMULQDQ.
+[[nodiscard]] std::uint64_t crc64nvme_portable(ByteSpan bytes, std::uint64_t crc = 0);
 
 }  // namespace kelp

@@ -1,1 +1,517 @@
-// placeholder, being written
+#include "wire/entry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
+#include "base/assert.h"
+#include "base/encoding.h"
+
+namespace kelp {
+namespace {
+
+constexpr std::uint8_t kEntryFormat = 1;
+constexpr std::uint8_t kBucketFormat = 1;
+
+// The second byte of an entry's row.
+constexpr std::uint8_t kDeleteMarker = 1 << 0;
+constexpr std::uint8_t kEtagIsMd5 = 1 << 1;    // 16 raw bytes; else a text
+constexpr std::uint8_t kEtagOfParts = 1 << 2;  // N follows the ETag
+constexpr std::uint8_t kInlineOwnId = 1 << 3;  // the body's row has the version's number
+constexpr std::uint8_t kHasLayout = 1 << 4;    // any other layout than that and than none
+constexpr std::uint8_t kHasPartList = 1 << 5;
+constexpr std::uint8_t kKnownFlags = (1 << 6) - 1;
+
+// Stored as their index plus 1; 0 is "none", kOtherText a text that follows. Only ever append.
+constexpr std::string_view kContentTypes[] = {"application/octet-stream",
+                                              "binary/octet-stream",
+                                              "text/plain",
+                                              "text/html",
+                                              "text/css",
+                                              "text/csv",
+                                              "text/javascript",
+                                              "application/javascript",
+                                              "application/json",
+                                              "application/xml",
+                                              "text/xml",
+                                              "application/pdf",
+                                              "application/zip",
+                                              "application/gzip",
+                                              "application/x-gzip",
+                                              "application/x-tar",
+                                              "application/x-www-form-urlencoded",
+                                              "image/jpeg",
+                                              "image/png",
+                                              "image/gif",
+                                              "image/webp",
+                                              "image/svg+xml",
+                                              "image/avif",
+                                              "image/tiff",
+                                              "video/mp4",
+                                              "video/webm",
+                                              "video/mpeg",
+                                              "audio/mpeg",
+                                              "audio/ogg",
+                                              "audio/wav",
+                                              "application/x-parquet",
+                                              "application/vnd.apache.parquet",
+                                              "application/x-ndjson",
+                                              "text/markdown",
+                                              "application/wasm",
+                                              "font/woff2",
+                                              "application/x-directory",
+                                              "application/x-directory; charset=UTF-8",
+                                              "text/plain; charset=utf-8",
+                                              "text/html; charset=utf-8",
+                                              "application/x-sh",
+                                              "text/x-python"};
+constexpr std::string_view kStorageClasses[] = {
+    "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA",     "INTELLIGENT_TIERING",
+    "GLACIER",  "DEEP_ARCHIVE",       "GLACIER_IR",  "EXPRESS_ONEZONE"};
+constexpr std::uint8_t kOtherText = 0xff;
+
+// The descriptor byte of a checksum: the algorithm in its low three bits, then these.
+constexpr std::uint8_t kComposite = 1 << 3;
+constexpr std::uint8_t kOddLength = 1 << 4;  // a text follows, not the algorithm's length
+constexpr std::uint8_t kHasPartCount = 1 << 5;
+constexpr std::uint8_t kKnownDescriptor = (1 << 6) - 1;
+
+constexpr std::uint8_t kNoOwner = 0;
+constexpr std::uint8_t kPackedOwner = 1;  // 32 bytes, shown as 64 lower-case hex digits
+constexpr std::uint8_t kTextOwner = 2;
+constexpr std::size_t kPackedOwnerBytes = 32;
+constexpr std::size_t kMd5Bytes = 16;
+
+/// Makes every later read of `in` fail: it held bytes that no encoder writes.
+void spoil(ByteReader& in) {
+  static_cast<void>(in.raw(in.remaining() + 1));
+}
+
+template <std::size_t Count>
+void encode_known(std::string_view text, const std::string_view (&table)[Count], std::string& out) {
+  static_assert(Count < kOtherText);
+  ByteWriter to(out);
+  if (text.empty()) return to.fixed(std::uint8_t{0});
+  const auto* const at = std::find(std::begin(table), std::end(table), text);
+  if (at != std::end(table)) return to.fixed(static_cast<std::uint8_t>(at - table + 1));
+  to.fixed(kOtherText);
+  to.text(text);
+}
+
+template <std::size_t Count>
+std::string_view decode_known(const std::string_view (&table)[Count], ByteReader& in) {
+  const auto code = in.fixed<std::uint8_t>();
+  if (code == 0) return {};
+  if (code == kOtherText) return in.text();
+  if (code <= Count) return table[code - 1];
+  spoil(in);
+  return {};
+}
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+void encode_pairs(const Pairs& pairs, std::string& out) {
+  ByteWriter to(out);
+  to.varint(pairs.size());
+  for (const auto& [name, value] : pairs) {
+    to.text(name);
+    to.text(value);
+  }
+}
+
+Pairs decode_pairs(ByteReader& in) {
+  Pairs pairs;
+  const std::uint64_t count = in.varint();
+  pairs.reserve(std::min<std::uint64_t>(count, in.remaining() / 2));
+  for (std::uint64_t i = 0; i < count && !in.failed(); ++i) {
+    const std::string_view name = in.text();
+    pairs.emplace_back(name, in.text());
+  }
+  return pairs;
+}
+
+/// A checksum's front: what a listing needs of it, its value skipped as a view.
+struct ChecksumView {
+  ChecksumAlgorithm algorithm{};
+  ChecksumType type = ChecksumType::kFullObject;
+  std::string_view value;
+  std::uint32_t part_count = 0;
+};
+
+std::uint32_t decode_u32(ByteReader& in) {
+  const std::uint64_t value = in.varint();
+  if (value > UINT32_MAX) spoil(in);
+  return static_cast<std::uint32_t>(value);
+}
+
+ChecksumView decode_checksum(ByteReader& in) {
+  const auto descriptor = in.fixed<std::uint8_t>();
+  ChecksumView view;
+  view.algorithm = static_cast<ChecksumAlgorithm>(descriptor & 7);
+  const std::size_t length = checksum_bytes(view.algorithm);
+  if (length == 0 || (descriptor & ~kKnownDescriptor) != 0) {
+    spoil(in);
+    return view;
+  }
+  if ((descriptor & kComposite) != 0) view.type = ChecksumType::kComposite;
+  view.value = (descriptor & kOddLength) != 0 ? in.text() : in.raw(length);
+  if ((descriptor & kHasPartCount) != 0) view.part_count = decode_u32(in);
+  return view;
+}
+
+bool packs(std::string_view owner_id) {
+  return owner_id.size() == 2 * kPackedOwnerBytes && std::ranges::all_of(owner_id, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+struct OwnerView {
+  std::string_view bytes;
+  bool packed = false;
+};
+
+OwnerView decode_owner_view(ByteReader& in) {
+  switch (in.fixed<std::uint8_t>()) {
+    case kNoOwner:
+      return {};
+    case kPackedOwner:
+      return {in.raw(kPackedOwnerBytes), true};
+    case kTextOwner:
+      return {in.text(), false};
+    default:
+      spoil(in);
+      return {};
+  }
+}
+
+std::string text_of(OwnerView owner) {
+  return owner.packed ? hex_encode(owner.bytes) : std::string(owner.bytes);
+}
+
+/// Reads the format byte in front of a row.
+Result<void> check_format(ByteReader& in, std::uint8_t known, std::string_view what) {
+  const auto format = in.fixed<std::uint8_t>();
+  if (in.failed() || format == 0) {
+    return Error(Errc::kCorruption, fmt::format("{}: no format number", what));
+  }
+  if (format != known) {
+    return Error(Errc::kUnimplemented,
+                 fmt::format("{}: format {}, this build knows {}", what, format, known));
+  }
+  return {};
+}
+
+std::uint8_t flags_of(const ObjectEntry& entry) {
+  std::uint8_t flags = 0;
+  if (entry.delete_marker) flags |= kDeleteMarker;
+  if (entry.etag.size() == kMd5Bytes) flags |= kEtagIsMd5;
+  if (entry.etag_parts != 0) flags |= kEtagOfParts;
+  const Layout& layout = entry.layout;
+  const bool own_id = layout.inline_id != 0 && layout.inline_id == entry.version;
+  if (own_id && layout.chunks.empty()) {
+    flags |= kInlineOwnId;
+  } else if (layout.inline_id != 0 || !layout.chunks.empty()) {
+    flags |= kHasLayout;
+  }
+  if (!entry.parts.empty()) flags |= kHasPartList;
+  return flags;
+}
+
+void encode_parts(const std::vector<PartInfo>& parts, std::string& out) {
+  ByteWriter to(out);
+  to.varint(parts.size());
+  for (const PartInfo& part : parts) {
+    to.varint(part.part_number);
+    to.varint(part.size_bytes);
+    encode_checksums(part.checksums, out);
+  }
+}
+
+std::vector<PartInfo> decode_parts(ByteReader& in) {
+  std::vector<PartInfo> parts;
+  const std::uint64_t count = in.varint();
+  parts.reserve(std::min<std::uint64_t>(count, in.remaining() / 3));
+  for (std::uint64_t i = 0; i < count && !in.failed(); ++i) {
+    PartInfo& part = parts.emplace_back();
+    part.part_number = decode_u32(in);
+    part.size_bytes = in.varint();
+    part.checksums = decode_checksums(in);
+  }
+  return parts;
+}
+
+std::string etag_text(std::string_view etag, std::uint32_t parts) {
+  std::string text = hex_encode(etag);
+  if (parts != 0) text += fmt::format("-{}", parts);
+  return text;
+}
+
+/// The front of an entry: what ListedEntry has. `each(view)` gets every checksum.
+template <typename EachChecksum>
+std::uint8_t decode_front(ByteReader& in, ListedEntry& entry, EachChecksum each) {
+  const auto flags = in.fixed<std::uint8_t>();
+  if ((flags & ~kKnownFlags) != 0) spoil(in);
+  entry.delete_marker = (flags & kDeleteMarker) != 0;
+  entry.version = in.varint();
+  entry.modified = decode_time(in);
+  entry.size_bytes = in.varint();
+  entry.etag = (flags & kEtagIsMd5) != 0 ? in.raw(kMd5Bytes) : in.text();
+  if ((flags & kEtagOfParts) != 0) entry.etag_parts = decode_u32(in);
+  const OwnerView owner = decode_owner_view(in);
+  entry.owner = owner.bytes;
+  entry.owner_is_packed = owner.packed;
+  entry.storage_class = decode_known(kStorageClasses, in);
+  const std::uint64_t checksums = in.varint();
+  for (std::uint64_t i = 0; i < checksums && !in.failed(); ++i) each(decode_checksum(in));
+  return flags;
+}
+
+}  // namespace
+
+std::string etag_text(const ObjectEntry& entry) {
+  return etag_text(entry.etag, entry.etag_parts);
+}
+
+std::string etag_text(const ListedEntry& entry) {
+  return etag_text(entry.etag, entry.etag_parts);
+}
+
+std::string owner_text(const ListedEntry& entry) {
+  return text_of({entry.owner, entry.owner_is_packed});
+}
+
+std::string encode_entry(const ObjectEntry& entry) {
+  std::string row;
+  row.reserve(128);
+  ByteWriter to(row);
+  const std::uint8_t flags = flags_of(entry);
+  to.fixed(kEntryFormat);
+  to.fixed(flags);
+  to.varint(entry.version);
+  encode_time(entry.modified, row);
+  to.varint(entry.size_bytes);
+  if ((flags & kEtagIsMd5) != 0) {
+    to.raw(entry.etag);
+  } else {
+    to.text(entry.etag);
+  }
+  if (entry.etag_parts != 0) to.varint(entry.etag_parts);
+  encode_owner(entry.owner_id, row);
+  encode_known(entry.headers.storage_class, kStorageClasses, row);
+  encode_checksums(entry.checksums, row);
+  // Here ends what decode_listed() reads.
+  encode_headers(entry.headers, row);
+  if ((flags & kHasLayout) != 0) encode_layout(entry.layout, row);
+  if ((flags & kHasPartList) != 0) encode_parts(entry.parts, row);
+  return row;
+}
+
+Result<ObjectEntry> decode_entry(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, kEntryFormat, "entry row"));
+  ObjectEntry entry;
+  ListedEntry front;
+  const std::uint8_t flags = decode_front(in, front, [&](const ChecksumView& view) {
+    entry.checksums.emplace_back(view.algorithm, view.type, std::string(view.value),
+                                 view.part_count);
+  });
+  entry.version = front.version;
+  entry.modified = front.modified;
+  entry.size_bytes = front.size_bytes;
+  entry.etag = front.etag;
+  entry.etag_parts = front.etag_parts;
+  entry.owner_id = owner_text(front);
+  entry.delete_marker = front.delete_marker;
+  entry.headers = decode_headers(in);
+  entry.headers.storage_class = front.storage_class;
+  if ((flags & kInlineOwnId) != 0) entry.layout.inline_id = entry.version;
+  if ((flags & kHasLayout) != 0) entry.layout = decode_layout(in);
+  if ((flags & kHasPartList) != 0) entry.parts = decode_parts(in);
+  KELP_CHECK(in.finish("entry row"));
+  return entry;
+}
+
+Result<ListedEntry> decode_listed(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, kEntryFormat, "entry row"));
+  ListedEntry entry;
+  decode_front(in, entry, [&](const ChecksumView& view) {
+    if (entry.checksum_count == 0) entry.checksum_type = view.type;
+    if (entry.checksum_count == entry.checksum_algorithms.size()) return;
+    entry.checksum_algorithms[entry.checksum_count++] = view.algorithm;
+  });
+  if (in.failed()) return Error(Errc::kCorruption, "entry row: truncated or malformed");
+  return entry;
+}
+
+std::string encode_bucket(const BucketEntry& bucket) {
+  std::string row;
+  ByteWriter to(row);
+  to.fixed(kBucketFormat);
+  to.varint(bucket.id.value);
+  encode_time(bucket.created, row);
+  encode_owner(bucket.owner_id, row);
+  to.text(bucket.region);
+  to.text(bucket.name);
+  return row;
+}
+
+Result<BucketEntry> decode_bucket(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, kBucketFormat, "bucket row"));
+  BucketEntry bucket;
+  bucket.id = BucketId(in.varint());
+  bucket.created = decode_time(in);
+  bucket.owner_id = decode_owner(in);
+  bucket.region = in.text();
+  bucket.name = in.text();
+  KELP_CHECK(in.finish("bucket row"));
+  return bucket;
+}
+
+std::size_t checksum_bytes(ChecksumAlgorithm algorithm) {
+  switch (algorithm) {
+    case ChecksumAlgorithm::kCrc32:
+      return 4;
+    case ChecksumAlgorithm::kCrc32c:
+      return 4;
+    case ChecksumAlgorithm::kCrc64Nvme:
+      return 8;
+    case ChecksumAlgorithm::kSha1:
+      return 20;
+    case ChecksumAlgorithm::kSha256:
+      return 32;
+  }
+  return 0;
+}
+
+void encode_chunks(const std::vector<Chunk>& chunks, std::string& out) {
+  ByteWriter to(out);
+  to.varint(chunks.size());
+  for (const Chunk& chunk : chunks) {
+    to.varint(chunk.fid.volume.value);
+    to.varint(chunk.fid.key.value);
+    to.fixed(chunk.fid.cookie.value);
+    to.varint(chunk.size_bytes);
+  }
+}
+
+std::vector<Chunk> decode_chunks(ByteReader& in) {
+  constexpr std::size_t kLeastBytes = 7;
+  std::vector<Chunk> chunks;
+  const std::uint64_t count = in.varint();
+  chunks.reserve(std::min<std::uint64_t>(count, in.remaining() / kLeastBytes));
+  for (std::uint64_t i = 0; i < count && !in.failed(); ++i) {
+    Chunk& chunk = chunks.emplace_back();
+    chunk.fid.volume = VolumeId(decode_u32(in));
+    chunk.fid.key = NeedleKey(in.varint());
+    chunk.fid.cookie = Cookie(in.fixed<std::uint32_t>());
+    chunk.size_bytes = in.varint();
+  }
+  return chunks;
+}
+
+void encode_layout(const Layout& layout, std::string& out) {
+  ByteWriter(out).varint(layout.inline_id);
+  encode_chunks(layout.chunks, out);
+}
+
+Layout decode_layout(ByteReader& in) {
+  Layout layout;
+  layout.inline_id = in.varint();
+  layout.chunks = decode_chunks(in);
+  return layout;
+}
+
+void encode_checksums(const std::vector<Checksum>& checksums, std::string& out) {
+  ByteWriter to(out);
+  to.varint(checksums.size());
+  for (const Checksum& checksum : checksums) {
+    const std::size_t length = checksum_bytes(checksum.algorithm);
+    KELP_ASSERT(length != 0, "a checksum without an algorithm reached a row");
+    auto descriptor = static_cast<std::uint8_t>(checksum.algorithm);
+    if (checksum.type == ChecksumType::kComposite) descriptor |= kComposite;
+    if (checksum.value.size() != length) descriptor |= kOddLength;
+    if (checksum.part_count != 0) descriptor |= kHasPartCount;
+    to.fixed(descriptor);
+    if ((descriptor & kOddLength) != 0) {
+      to.text(checksum.value);
+    } else {
+      to.raw(checksum.value);
+    }
+    if (checksum.part_count != 0) to.varint(checksum.part_count);
+  }
+}
+
+std::vector<Checksum> decode_checksums(ByteReader& in) {
+  std::vector<Checksum> checksums;
+  const std::uint64_t count = in.varint();
+  for (std::uint64_t i = 0; i < count && !in.failed(); ++i) {
+    const ChecksumView view = decode_checksum(in);
+    checksums.emplace_back(view.algorithm, view.type, std::string(view.value), view.part_count);
+  }
+  return checksums;
+}
+
+// One byte says which lists follow, so that an object without any takes two bytes in all.
+void encode_headers(const ObjectHeaders& headers, std::string& out) {
+  encode_known(headers.content_type, kContentTypes, out);
+  std::uint8_t lists = 0;
+  if (!headers.standard.empty()) lists |= 1;
+  if (!headers.user.empty()) lists |= 2;
+  if (!headers.tags.empty()) lists |= 4;
+  ByteWriter(out).fixed(lists);
+  if ((lists & 1) != 0) encode_pairs(headers.standard, out);
+  if ((lists & 2) != 0) encode_pairs(headers.user, out);
+  if ((lists & 4) != 0) encode_pairs(headers.tags, out);
+}
+
+ObjectHeaders decode_headers(ByteReader& in) {
+  ObjectHeaders headers;
+  headers.content_type = decode_known(kContentTypes, in);
+  const auto lists = in.fixed<std::uint8_t>();
+  if (lists > 7) spoil(in);
+  if ((lists & 1) != 0) headers.standard = decode_pairs(in);
+  if ((lists & 2) != 0) headers.user = decode_pairs(in);
+  if ((lists & 4) != 0) headers.tags = decode_pairs(in);
+  return headers;
+}
+
+void encode_storage_class(std::string_view storage_class, std::string& out) {
+  encode_known(storage_class, kStorageClasses, out);
+}
+
+std::string decode_storage_class(ByteReader& in) {
+  return std::string(decode_known(kStorageClasses, in));
+}
+
+void encode_owner(std::string_view owner_id, std::string& out) {
+  ByteWriter to(out);
+  if (owner_id.empty()) return to.fixed(kNoOwner);
+  if (!packs(owner_id)) {
+    to.fixed(kTextOwner);
+    return to.text(owner_id);
+  }
+  to.fixed(kPackedOwner);
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  for (std::size_t i = 0; i < owner_id.size(); i += 2) {
+    out.push_back(static_cast<char>(digit(owner_id[i]) << 4 | digit(owner_id[i + 1])));
+  }
+}
+
+std::string decode_owner(ByteReader& in) {
+  return text_of(decode_owner_view(in));
+}
+
+void encode_time(WallTime time, std::string& out) {
+  ByteWriter(out).fixed(static_cast<std::uint64_t>(time.time_since_epoch().count()));
+}
+
+WallTime decode_time(ByteReader& in) {
+  const auto count = static_cast<std::int64_t>(in.fixed<std::uint64_t>());
+  return WallTime(std::chrono::nanoseconds(count));
+}
+
+}  // namespace kelp

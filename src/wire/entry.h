@@ -1,13 +1,17 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/ids.h"
+#include "kelp/result.h"
 #include "wire/fid.h"
 
 namespace kelp {
@@ -103,7 +107,52 @@ struct BucketEntry {
 [[nodiscard]] Result<ObjectEntry> decode_entry(std::string_view row);
 [[nodiscard]] std::string encode_bucket(const BucketEntry& bucket);
 [[nodiscard]] Result<BucketEntry> decode_bucket(std::string_view row);
+
+/// What a listing needs of an entry's row, without the rest of it and without an allocation. Views
+/// point into the row, or at constants.
+struct ListedEntry {
+  std::uint64_t version = 0;
+  WallTime modified;
+  std::uint64_t size_bytes = 0;
+  std::string_view etag;  ///< Raw.
+  std::uint32_t etag_parts = 0;
+  std::string_view owner;  ///< See owner_text().
+  bool owner_is_packed = false;
+  bool delete_marker = false;
+  std::string_view storage_class;
+  /// The algorithms of the first `checksum_count` checksums; an entry with more lists these.
+  std::array<ChecksumAlgorithm, 5> checksum_algorithms{};
+  std::uint8_t checksum_count = 0;
+  ChecksumType checksum_type = ChecksumType::kFullObject;  ///< Of the first checksum.
+};
+
+/// Reads only the front of what encode_entry() wrote; errors as decode_entry(), for that part.
+[[nodiscard]] Result<ListedEntry> decode_listed(std::string_view row);
+/// The owner's id as it was given to encode_entry().
+[[nodiscard]] std::string owner_text(const ListedEntry& entry);
+/// etag_text() of the entry that the row holds.
+[[nodiscard]] std::string etag_text(const ListedEntry& entry);
+
+/// Raw length of a checksum: 4, 8, 20 or 32 bytes; 0 for a value that is no algorithm.
+[[nodiscard]] std::size_t checksum_bytes(ChecksumAlgorithm algorithm);
+
+// Pieces of rows, shared by every row and message that holds them (docs/formats/entry.md). The
+// encoders append; the decoders latch the reader's failed() on bytes that no encoder makes.
 void encode_layout(const Layout& layout, std::string& out);
+[[nodiscard]] Layout decode_layout(ByteReader& in);
+void encode_chunks(const std::vector<Chunk>& chunks, std::string& out);
+[[nodiscard]] std::vector<Chunk> decode_chunks(ByteReader& in);
 void encode_checksums(const std::vector<Checksum>& checksums, std::string& out);
+[[nodiscard]] std::vector<Checksum> decode_checksums(ByteReader& in);
+/// All but the storage class, which an entry keeps in its front.
+void encode_headers(const ObjectHeaders& headers, std::string& out);
+[[nodiscard]] ObjectHeaders decode_headers(ByteReader& in);
+void encode_storage_class(std::string_view storage_class, std::string& out);
+[[nodiscard]] std::string decode_storage_class(ByteReader& in);
+/// An account's id: 64 lower-case hex digits take 33 bytes.
+void encode_owner(std::string_view owner_id, std::string& out);
+[[nodiscard]] std::string decode_owner(ByteReader& in);
+void encode_time(WallTime time, std::string& out);
+[[nodiscard]] WallTime decode_time(ByteReader& in);
 
 }  // namespace kelp

@@ -1,0 +1,235 @@
+#include "filer/core/keys.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <concepts>
+#include <cstring>
+
+#include "base/assert.h"
+
+namespace kelp::keys {
+namespace {
+
+template <std::unsigned_integral T>
+void put(std::string& out, T value) {
+  if constexpr (sizeof value > 1) value = std::byteswap(value);
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+/// Takes a big-endian integer off the front; the caller has checked the length.
+template <std::unsigned_integral T>
+T take(std::string_view& in) {
+  T value{};
+  std::memcpy(&value, in.data(), sizeof value);
+  in.remove_prefix(sizeof value);
+  return std::byteswap(value);
+}
+
+std::string begin_row(char space, BucketId bucket, std::size_t more) {
+  std::string row;
+  row.reserve(1 + sizeof bucket.value + more);
+  row.push_back(space);
+  put(row, bucket.value);
+  return row;
+}
+
+// An object key inside a row key that goes on behind it: 0x00 becomes 0x00 0xff and the end is 0x00
+// 0x01, so that the order of the rows is the order of the keys' bytes.
+constexpr std::string_view kEscapedNul("\0\xff", 2);
+constexpr std::string_view kEnd("\0\x01", 2);
+
+void escape(std::string_view key, std::string& out) {
+  for (;;) {
+    const std::size_t nul = key.find('\0');
+    out.append(key.substr(0, nul));
+    if (nul == std::string_view::npos) return;
+    out.append(kEscapedNul);
+    key.remove_prefix(nul + 1);
+  }
+}
+
+/// Takes an escaped key with its end off the front of `in`; false when it is none.
+bool take_escaped(std::string_view& in, std::string& key) {
+  for (;;) {
+    const std::size_t nul = in.find('\0');
+    if (nul == std::string_view::npos || nul + 1 >= in.size()) return false;
+    key.append(in.substr(0, nul));
+    const char mark = in[nul + 1];
+    in.remove_prefix(nul + 2);
+    if (mark == kEnd[1]) return true;
+    if (mark != kEscapedNul[1]) return false;
+    key.push_back('\0');
+  }
+}
+
+Error bad_key(std::string_view what) {
+  return Error(Errc::kCorruption, fmt::format("the key of a {} row is malformed", what));
+}
+
+std::uint64_t ticks(WallTime time) {
+  return static_cast<std::uint64_t>(time.time_since_epoch().count());
+}
+
+}  // namespace
+
+std::string behind(std::string prefix) {
+  while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();
+  if (!prefix.empty()) prefix.back() = static_cast<char>(prefix.back() + 1);
+  return prefix;
+}
+
+KvRange within(std::string prefix) {
+  std::string end = behind(prefix);
+  return {std::move(prefix), std::move(end)};
+}
+
+KvRange all_metadata() {
+  static_assert(kBulkPrefix < 'a', "inline bodies stand before every other row");
+  return {"a", "{"};
+}
+
+std::string bucket(std::string_view name) {
+  std::string row(1, kBucket);
+  row.append(name);
+  return row;
+}
+
+std::string_view bucket_name(std::string_view row_key) {
+  return row_key.substr(1);
+}
+
+std::string object(BucketId bucket, std::string_view key) {
+  std::string row = begin_row(kObject, bucket, key.size());
+  row.append(key);
+  return row;
+}
+
+Result<ObjectRowKey> parse_object(std::string_view row_key) {
+  if (row_key.size() <= 9 || row_key.front() != kObject) return bad_key("object");
+  row_key.remove_prefix(1);
+  const BucketId bucket(take<std::uint64_t>(row_key));
+  return ObjectRowKey{bucket, row_key};
+}
+
+std::string versions_of(BucketId bucket) {
+  return begin_row(kVersion, bucket, 0);
+}
+
+std::string uploads_of(BucketId bucket, std::string_view key_prefix) {
+  std::string row = begin_row(kUpload, bucket, key_prefix.size() + 16);
+  escape(key_prefix, row);
+  return row;
+}
+
+std::string uploads_of_key(BucketId bucket, std::string_view key) {
+  std::string row = uploads_of(bucket, key);
+  row.append(kEnd);
+  return row;
+}
+
+std::string upload(BucketId bucket, std::string_view key, std::uint64_t upload_id) {
+  std::string row = uploads_of_key(bucket, key);
+  put(row, upload_id);
+  return row;
+}
+
+std::string part(std::string_view upload_row_key, std::uint32_t part_number) {
+  KELP_ASSERT(part_number >= 1 && part_number <= 10'000, "part numbers are checked by the caller");
+  std::string row(upload_row_key);
+  put(row, static_cast<std::uint16_t>(part_number));
+  return row;
+}
+
+KvRange parts_behind(std::string_view upload_row_key, std::uint32_t after_part) {
+  std::string begin(upload_row_key);
+  put(begin, static_cast<std::uint16_t>(after_part >= UINT16_MAX ? UINT16_MAX : after_part + 1));
+  return {std::move(begin), behind(std::string(upload_row_key))};
+}
+
+Result<UploadRowKey> parse_upload(std::string_view row_key) {
+  const std::size_t row_bytes = row_key.size();
+  if (row_bytes <= 9 || row_key.front() != kUpload) return bad_key("upload");
+  row_key.remove_prefix(1);
+  UploadRowKey parsed;
+  parsed.bucket = BucketId(take<std::uint64_t>(row_key));
+  if (!take_escaped(row_key, parsed.key)) return bad_key("upload");
+  if (row_key.size() != 8 && row_key.size() != 10) return bad_key("upload");
+  parsed.upload_id = take<std::uint64_t>(row_key);
+  parsed.upload_key_bytes = row_bytes - row_key.size();
+  if (!row_key.empty()) {
+    parsed.part_number = take<std::uint16_t>(row_key);
+    if (parsed.part_number == 0) return bad_key("part");
+  }
+  return parsed;
+}
+
+std::string dead(WallTime since, const FileId& fid) {
+  std::string row(1, kDead);
+  put(row, ticks(since));
+  put(row, fid.volume.value);
+  put(row, fid.key.value);
+  put(row, fid.cookie.value);
+  return row;
+}
+
+KvRange dead_until(WallTime until) {
+  std::string end(1, kDead);
+  put(end, ticks(until) + 1);
+  return {std::string(1, kDead), std::move(end)};
+}
+
+Result<DeadRowKey> parse_dead(std::string_view row_key) {
+  if (row_key.size() != 25 || row_key.front() != kDead) return bad_key("dead");
+  row_key.remove_prefix(1);
+  DeadRowKey parsed;
+  const auto since = static_cast<std::int64_t>(take<std::uint64_t>(row_key));
+  parsed.since = WallTime(std::chrono::nanoseconds(since));
+  parsed.fid.volume = VolumeId(take<std::uint32_t>(row_key));
+  parsed.fid.key = NeedleKey(take<std::uint64_t>(row_key));
+  parsed.fid.cookie = Cookie(take<std::uint32_t>(row_key));
+  return parsed;
+}
+
+std::string count(BucketId bucket, Counter what, std::uint8_t shard) {
+  std::string row = begin_row(kCount, bucket, 2);
+  row.push_back(static_cast<char>(what));
+  put(row, shard);
+  return row;
+}
+
+KvRange counts_of(BucketId bucket) {
+  return within(begin_row(kCount, bucket, 0));
+}
+
+Result<CountRowKey> parse_count(std::string_view row_key) {
+  if (row_key.size() != 11 || row_key.front() != kCount) return bad_key("count");
+  const auto what = static_cast<Counter>(row_key[9]);
+  if (what != Counter::kBytes && what != Counter::kObjects) return bad_key("count");
+  row_key.remove_prefix(1);
+  return CountRowKey{BucketId(take<std::uint64_t>(row_key)), what};
+}
+
+std::string finished(std::uint64_t upload_id) {
+  std::string row(1, kFinished);
+  put(row, upload_id);
+  return row;
+}
+
+std::string body(std::uint64_t inline_id) {
+  std::string row(1, kBulkPrefix);
+  put(row, inline_id);
+  return row;
+}
+
+Result<std::uint64_t> parse_body(std::string_view row_key) {
+  if (row_key.size() != 9 || row_key.front() != kBulkPrefix) return bad_key("inline body");
+  row_key.remove_prefix(1);
+  return take<std::uint64_t>(row_key);
+}
+
+std::string ids() {
+  return std::string(1, kIds);
+}
+
+}  // namespace kelp::keys

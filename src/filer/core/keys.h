@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "kelp/result.h"
+#include "kv/kv_store.h"
+#include "wire/fid.h"
+
+namespace kelp {
+
+/// First byte of the rows that hold inline bodies: the bulk prefix of RocksKv.
+inline constexpr char kBulkPrefix = 'I';
+
+/// The key space of the metadata store (docs/formats/metadata-keys.md). Every row's first byte says
+/// its kind; integers in keys are big-endian, so that byte order is number order.
+namespace keys {
+
+/// The smallest key behind every key that begins with `prefix`; empty when there is none.
+[[nodiscard]] std::string behind(std::string prefix);
+/// Every row that begins with `prefix`.
+[[nodiscard]] KvRange within(std::string prefix);
+/// Every row but inline bodies: what one cursor can see at one point in time.
+[[nodiscard]] KvRange all_metadata();
+
+[[nodiscard]] std::string bucket(std::string_view name);
+/// The name in a bucket row's key.
+[[nodiscard]] std::string_view bucket_name(std::string_view row_key);
+
+[[nodiscard]] std::string object(BucketId bucket, std::string_view key);
+struct ObjectRowKey {
+  BucketId bucket;
+  std::string_view key;  ///< Points into the row key.
+};
+[[nodiscard]] Result<ObjectRowKey> parse_object(std::string_view row_key);
+
+/// Noncurrent versions; none are written yet (Kelp 5).
+[[nodiscard]] std::string versions_of(BucketId bucket);
+
+/// What the upload rows of `bucket` whose keys begin with `key_prefix` begin with.
+[[nodiscard]] std::string uploads_of(BucketId bucket, std::string_view key_prefix = {});
+/// What the rows of all uploads of one key begin with.
+[[nodiscard]] std::string uploads_of_key(BucketId bucket, std::string_view key);
+/// The row of an upload; its parts' rows follow it at once.
+[[nodiscard]] std::string upload(BucketId bucket, std::string_view key, std::uint64_t upload_id);
+/// `part_number` is 1 to 10,000.
+[[nodiscard]] std::string part(std::string_view upload_row_key, std::uint32_t part_number);
+/// The rows of an upload's parts behind `after_part`; 0 for all.
+[[nodiscard]] KvRange parts_behind(std::string_view upload_row_key, std::uint32_t after_part);
+struct UploadRowKey {
+  BucketId bucket;
+  std::string key;
+  std::uint64_t upload_id = 0;
+  std::uint32_t part_number = 0;     ///< 0 for the upload's own row.
+  std::size_t upload_key_bytes = 0;  ///< Length of the upload's own row key.
+};
+[[nodiscard]] Result<UploadRowKey> parse_upload(std::string_view row_key);
+
+/// A needle that nothing names any more, since `since`.
+[[nodiscard]] std::string dead(WallTime since, const FileId& fid);
+/// The dead rows up to and including `until`.
+[[nodiscard]] KvRange dead_until(WallTime until);
+struct DeadRowKey {
+  WallTime since;
+  FileId fid;
+};
+[[nodiscard]] Result<DeadRowKey> parse_dead(std::string_view row_key);
+
+enum class Counter : char { kBytes = 'b', kObjects = 'o' };
+/// Counters are sums over their shards; a filer writes its own.
+[[nodiscard]] std::string count(BucketId bucket, Counter what, std::uint8_t shard);
+[[nodiscard]] KvRange counts_of(BucketId bucket);
+struct CountRowKey {
+  BucketId bucket;
+  Counter what{};
+};
+[[nodiscard]] Result<CountRowKey> parse_count(std::string_view row_key);
+
+/// The answer of a completed upload.
+[[nodiscard]] std::string finished(std::uint64_t upload_id);
+/// An inline body.
+[[nodiscard]] std::string body(std::uint64_t inline_id);
+[[nodiscard]] Result<std::uint64_t> parse_body(std::string_view row_key);
+/// The next id that was never leased.
+[[nodiscard]] std::string ids();
+
+// Everything of one kind begins with this byte. 'a' (identities), 'e' (events), 'j' (jobs) and 's'
+// (sub-resources of buckets) are kept for what comes.
+inline constexpr char kBucket = 'b';
+inline constexpr char kCount = 'c';
+inline constexpr char kDead = 'd';
+inline constexpr char kFinished = 'f';
+inline constexpr char kIds = 'n';
+inline constexpr char kObject = 'o';
+inline constexpr char kUpload = 'u';
+inline constexpr char kVersion = 'v';
+
+}  // namespace keys
+}  // namespace kelp

@@ -1,0 +1,82 @@
+#include "filer/core/object_commit.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "filer/core/keys.h"
+#include "filer/core/rows.h"
+
+namespace kelp {
+namespace {
+
+constexpr std::uint8_t kOwnShard = 0;  // one filer writes the counters so far
+
+Error condition_failed() {
+  return Error(Errc::kPrecondition, "a condition of the write does not hold",
+               Reason::kConditionFailed);
+}
+
+void add_count(BucketId bucket, keys::Counter what, std::int64_t delta, KvBatch& batch) {
+  if (delta == 0) return;
+  batch.writes.push_back(KvWrite::add(keys::count(bucket, what, kOwnShard), delta));
+}
+
+void require_unchanged(const ObjectChange& change, KvBatch& batch) {
+  batch.conditions.push_back(change.current.row
+                                 ? KvCondition::equals(change.row_key, *change.current.row)
+                                 : KvCondition::absent(change.row_key));
+}
+
+void drop_body(const ObjectChange& change, KvBatch& batch) {
+  if (!change.current.row) return;
+  const Layout& layout = change.current.entry.layout;
+  if (layout.inline_id != 0) batch.writes.push_back(KvWrite::remove(keys::body(layout.inline_id)));
+  bury(layout.chunks, change.now, batch);
+}
+
+}  // namespace
+
+Result<void> check_conditions(const WriteConditions& conditions, const CurrentObject& current) {
+  if (conditions.if_none_match_any && current.row) return condition_failed();
+  if (!conditions.if_match) return {};
+  if (!current.row) {
+    return Error(Errc::kNotFound, "if-match without a current version", Reason::kNoSuchKey);
+  }
+  if (*conditions.if_match != "*" && *conditions.if_match != etag_text(current.entry)) {
+    return condition_failed();
+  }
+  return {};
+}
+
+void bury(const std::vector<Chunk>& chunks, WallTime now, KvBatch& batch) {
+  for (const Chunk& chunk : chunks) {
+    batch.writes.push_back(KvWrite::put(keys::dead(now, chunk.fid), encode_dead(chunk.size_bytes)));
+  }
+}
+
+void add_put(const ObjectChange& change, ObjectEntry& entry, KvBatch& batch) {
+  require_unchanged(change, batch);
+  drop_body(change, batch);
+  const auto new_bytes = static_cast<std::int64_t>(entry.size_bytes);
+  const auto old_bytes =
+      change.current.row ? static_cast<std::int64_t>(change.current.entry.size_bytes) : 0;
+  add_count(change.bucket.id, keys::Counter::kObjects, change.current.row ? 0 : 1, batch);
+  add_count(change.bucket.id, keys::Counter::kBytes, new_bytes - old_bytes, batch);
+  std::string owner;
+  const bool bucket_owns = entry.owner_id == change.bucket.owner_id;
+  if (bucket_owns) owner.swap(entry.owner_id);
+  batch.writes.push_back(KvWrite::put(change.row_key, encode_entry(entry)));
+  if (bucket_owns) owner.swap(entry.owner_id);
+}
+
+void add_delete(const ObjectChange& change, KvBatch& batch) {
+  KELP_ASSERT(change.current.row, "only a version that is there can be deleted");
+  require_unchanged(change, batch);
+  drop_body(change, batch);
+  add_count(change.bucket.id, keys::Counter::kObjects, -1, batch);
+  add_count(change.bucket.id, keys::Counter::kBytes,
+            -static_cast<std::int64_t>(change.current.entry.size_bytes), batch);
+  batch.writes.push_back(KvWrite::remove(change.row_key));
+}
+
+}  // namespace kelp

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "client/filer_client.h"
+#include "kelp/result.h"
+#include "kv/kv_store.h"
+#include "wire/entry.h"
+
+namespace kelp {
+
+/// A row as it was read, and what it says; no row: both empty.
+struct CurrentObject {
+  std::optional<std::string> row;
+  ObjectEntry entry;  ///< Only with a row.
+};
+
+/// Whether `conditions` allow a write over `current`. kPrecondition with kConditionFailed;
+/// kNotFound with kNoSuchKey for if_match without a current version.
+[[nodiscard]] Result<void> check_conditions(const WriteConditions& conditions,
+                                            const CurrentObject& current);
+
+/// Queues needles for deletion: dead since `now`.
+void bury(const std::vector<Chunk>& chunks, WallTime now, KvBatch& batch);
+
+/// What a commit changes of a key's current version. The entry's owner is left out of the row when
+/// it is the bucket's.
+struct ObjectChange {
+  const BucketEntry& bucket;
+  const std::string& row_key;  ///< keys::object().
+  const CurrentObject& current;
+  WallTime now;
+};
+
+/// Adds to `batch`: the current version becomes `entry` (its version, modified and layout filled
+/// in; as before when this returns), what it replaces dies, the bucket's counters follow.
+/// Condition: the current row is still what was read. The caller adds that the bucket's row is.
+void add_put(const ObjectChange& change, ObjectEntry& entry, KvBatch& batch);
+
+/// Adds to `batch`: the current version (there must be one) goes and dies. Condition as add_put().
+void add_delete(const ObjectChange& change, KvBatch& batch);
+
+}  // namespace kelp

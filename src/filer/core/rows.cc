@@ -1,0 +1,183 @@
+#include "filer/core/rows.h"
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/crc.h"
+
+namespace kelp {
+namespace {
+
+constexpr std::uint8_t kFormat = 1;  // of every row kind here
+constexpr std::size_t kSealBytes = 5;
+
+Result<void> check_format(ByteReader& in, std::string_view what) {
+  const auto format = in.fixed<std::uint8_t>();
+  if (in.failed() || format == 0) {
+    return Error(Errc::kCorruption, fmt::format("{} row: no format number", what));
+  }
+  if (format != kFormat) {
+    return Error(Errc::kUnimplemented,
+                 fmt::format("{} row: format {}, this build knows {}", what, format, kFormat));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string encode_upload(const UploadRow& upload) {
+  std::string row;
+  ByteWriter to(row);
+  to.fixed(kFormat);
+  to.varint(upload.epoch);
+  encode_time(upload.created, row);
+  to.fixed(upload.checksum_algorithm ? static_cast<std::uint8_t>(*upload.checksum_algorithm)
+                                     : std::uint8_t{0});
+  to.fixed(static_cast<std::uint8_t>(upload.checksum_type));
+  encode_owner(upload.owner_id, row);
+  encode_storage_class(upload.headers.storage_class, row);
+  encode_headers(upload.headers, row);
+  return row;
+}
+
+Result<UploadRow> decode_upload(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, "upload"));
+  UploadRow upload;
+  upload.epoch = in.varint();
+  upload.created = decode_time(in);
+  const auto algorithm = static_cast<ChecksumAlgorithm>(in.fixed<std::uint8_t>());
+  if (checksum_bytes(algorithm) != 0) {
+    upload.checksum_algorithm = algorithm;
+  } else if (static_cast<std::uint8_t>(algorithm) != 0) {
+    return Error(Errc::kCorruption, "upload row: unknown checksum algorithm");
+  }
+  upload.checksum_type = static_cast<ChecksumType>(in.fixed<std::uint8_t>());
+  upload.owner_id = decode_owner(in);
+  std::string storage_class = decode_storage_class(in);
+  upload.headers = decode_headers(in);
+  upload.headers.storage_class = std::move(storage_class);
+  KELP_CHECK(in.finish("upload row"));
+  if (upload.checksum_type != ChecksumType::kComposite &&
+      upload.checksum_type != ChecksumType::kFullObject) {
+    return Error(Errc::kCorruption, "upload row: unknown checksum type");
+  }
+  return upload;
+}
+
+std::string encode_part(const PartRow& part) {
+  std::string row;
+  ByteWriter to(row);
+  to.fixed(kFormat);
+  encode_time(part.modified, row);
+  to.varint(part.size_bytes);
+  to.text(part.md5);
+  encode_checksums(part.checksums, row);
+  encode_chunks(part.chunks, row);
+  return row;
+}
+
+Result<PartRow> decode_part(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, "part"));
+  PartRow part;
+  part.modified = decode_time(in);
+  part.size_bytes = in.varint();
+  part.md5 = in.text();
+  part.checksums = decode_checksums(in);
+  part.chunks = decode_chunks(in);
+  KELP_CHECK(in.finish("part row"));
+  return part;
+}
+
+std::string encode_finished(const FinishedRow& finished) {
+  std::string row;
+  ByteWriter to(row);
+  to.fixed(kFormat);
+  encode_time(finished.finished, row);
+  to.varint(finished.bucket.value);
+  to.text(finished.key);
+  to.text(finished.etag);
+  to.varint(finished.version);
+  encode_checksums(finished.checksums, row);
+  return row;
+}
+
+Result<FinishedRow> decode_finished(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, "finished upload"));
+  FinishedRow finished;
+  finished.finished = decode_time(in);
+  finished.bucket = BucketId(in.varint());
+  finished.key = in.text();
+  finished.etag = in.text();
+  finished.version = in.varint();
+  finished.checksums = decode_checksums(in);
+  KELP_CHECK(in.finish("finished upload row"));
+  return finished;
+}
+
+std::string encode_dead(std::uint64_t size_bytes) {
+  std::string row;
+  ByteWriter to(row);
+  to.fixed(kFormat);
+  to.varint(size_bytes);
+  return row;
+}
+
+Result<std::uint64_t> decode_dead(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, "dead"));
+  const std::uint64_t size_bytes = in.varint();
+  KELP_CHECK(in.finish("dead row"));
+  return size_bytes;
+}
+
+std::string encode_ids(std::uint64_t next) {
+  std::string row;
+  ByteWriter to(row);
+  to.fixed(kFormat);
+  to.fixed(next);
+  return row;
+}
+
+Result<std::uint64_t> decode_ids(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, "ids"));
+  const auto next = in.fixed<std::uint64_t>();
+  KELP_CHECK(in.finish("ids row"));
+  return next;
+}
+
+// The guard stands behind the body, so that neither sealing nor opening moves the body's bytes.
+void seal_body(std::uint64_t inline_id, std::string& body) {
+  const ByteSpan id(reinterpret_cast<const std::byte*>(&inline_id), sizeof inline_id);
+  const std::uint32_t crc = crc32c(id, crc32c(as_bytes(body)));
+  ByteWriter to(body);
+  to.fixed(crc);
+  to.fixed(kFormat);
+}
+
+Result<void> open_body(std::uint64_t inline_id, std::string& row) {
+  if (row.size() < kSealBytes) {
+    return Error(Errc::kCorruption,
+                 fmt::format("inline body {}: {} bytes are too few", inline_id, row.size()));
+  }
+  const auto format = static_cast<std::uint8_t>(row.back());
+  if (format != kFormat) {
+    return Error(Errc::kUnimplemented, fmt::format("inline body {}: format {}, this build knows {}",
+                                                   inline_id, format, kFormat));
+  }
+  ByteReader guard(std::string_view(row).substr(row.size() - kSealBytes));
+  const auto stored = guard.fixed<std::uint32_t>();
+  row.resize(row.size() - kSealBytes);
+  const ByteSpan id(reinterpret_cast<const std::byte*>(&inline_id), sizeof inline_id);
+  const std::uint32_t crc = crc32c(id, crc32c(as_bytes(row)));
+  if (crc != stored) {
+    return Error(Errc::kCorruption, fmt::format("inline body {}: checksum {:08x}, stored {:08x}",
+                                                inline_id, crc, stored));
+  }
+  return {};
+}
+
+}  // namespace kelp

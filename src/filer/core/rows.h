@@ -1,0 +1,67 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "kelp/result.h"
+#include "wire/entry.h"
+
+namespace kelp {
+
+// Values of the rows that only the filer reads (docs/formats/metadata-keys.md). Decoders answer
+// kCorruption, or kUnimplemented for a newer format, naming both versions.
+
+/// A multipart upload that is neither completed nor aborted.
+struct UploadRow {
+  std::uint64_t epoch = 0;  ///< Rises when a part is replaced, so that a racing Complete notices.
+  WallTime created;
+  std::string owner_id;
+  ObjectHeaders headers;
+  std::optional<ChecksumAlgorithm> checksum_algorithm;
+  ChecksumType checksum_type = ChecksumType::kComposite;
+  friend bool operator==(const UploadRow&, const UploadRow&) = default;
+};
+[[nodiscard]] std::string encode_upload(const UploadRow& upload);
+[[nodiscard]] Result<UploadRow> decode_upload(std::string_view row);
+
+struct PartRow {
+  WallTime modified;
+  std::uint64_t size_bytes = 0;
+  std::string md5;  ///< Raw.
+  std::vector<Checksum> checksums;
+  std::vector<Chunk> chunks;
+  friend bool operator==(const PartRow&, const PartRow&) = default;
+};
+[[nodiscard]] std::string encode_part(const PartRow& part);
+[[nodiscard]] Result<PartRow> decode_part(std::string_view row);
+
+/// What a completed upload answered: so answers a repeated Complete.
+struct FinishedRow {
+  WallTime finished;
+  BucketId bucket;
+  std::string key;
+  std::string etag;  ///< etag_text().
+  std::uint64_t version = 0;
+  std::vector<Checksum> checksums;
+  friend bool operator==(const FinishedRow&, const FinishedRow&) = default;
+};
+[[nodiscard]] std::string encode_finished(const FinishedRow& finished);
+[[nodiscard]] Result<FinishedRow> decode_finished(std::string_view row);
+
+/// A dead row holds the needle's body length, for reports.
+[[nodiscard]] std::string encode_dead(std::uint64_t size_bytes);
+[[nodiscard]] Result<std::uint64_t> decode_dead(std::string_view row);
+
+/// The next id to lease.
+[[nodiscard]] std::string encode_ids(std::uint64_t next);
+[[nodiscard]] Result<std::uint64_t> decode_ids(std::string_view row);
+
+/// Appends what guards an inline body in its row: a CRC-32C over the body and its id.
+void seal_body(std::uint64_t inline_id, std::string& body);
+/// Checks the guard and takes it off. kCorruption, naming the id.
+[[nodiscard]] Result<void> open_body(std::uint64_t inline_id, std::string& row);
+
+}  // namespace kelp

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "async/work_pool.h"
+#include "base/clock.h"
+#include "client/filer_client.h"
+#include "filer/core/multipart.h"
+#include "filer/core/object_commit.h"
+#include "filer/id_leases.h"
+#include "kv/kv_async.h"
+
+namespace kelp {
+
+struct FilerOptions {
+  std::uint64_t inline_limit_bytes = 8192;  ///< See FilerClient; at most 1 MiB.
+  std::uint64_t min_part_bytes = kMinPartBytes;
+  std::uint64_t lease_ids = 1 << 20;  ///< Ids taken at once; a crash forgets at most these.
+  /// How often a commit that lost to another writer is tried again.
+  int max_attempts = 100;
+  /// How long a repeated CompleteMultipartUpload gets the first one's answer.
+  std::chrono::nanoseconds finished_memory = std::chrono::days(7);
+};
+
+/// The namespace on a metadata store. Every write reads what it replaces, then commits under the
+/// condition that this has not changed, and begins again when it has: so writes are linearizable
+/// without a lock, through any number of filers. Thread-safe.
+class FilerService final : public FilerClient {
+ public:
+  /// All references must outlive this.
+  FilerService(KvStore& store, WorkPool& pool, Clock& clock, FilerOptions options = {});
+
+  [[nodiscard]] std::uint64_t inline_limit_bytes() const override;
+
+  Task<Result<BucketEntry>> create_bucket(BucketEntry bucket) override;
+  Task<Result<BucketEntry>> get_bucket(std::string name) override;
+  Task<Result<void>> delete_bucket(std::string name) override;
+  Task<Result<ListedBuckets>> list_buckets(ListBuckets request) override;
+  Task<Result<BucketUsage>> bucket_usage(std::string name) override;
+
+  Task<Result<WriteOutcome>> put_object(PutObject request) override;
+  Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
+  Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) override;
+  Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(
+      std::string bucket, std::vector<std::string> keys) override;
+  Task<Result<ListedPage>> list_objects(ListObjects request) override;
+
+  Task<Result<UploadInfo>> create_upload(CreateUpload request) override;
+  Task<Result<UploadInfo>> get_upload(UploadName name) override;
+  Task<Result<void>> put_part(PutPart request) override;
+  Task<Result<ListedParts>> list_parts(UploadName name, std::uint32_t after_part,
+                                       std::uint32_t limit) override;
+  Task<Result<ListedUploads>> list_uploads(ListUploads request) override;
+  Task<Result<void>> abort_upload(UploadName name) override;
+  Task<Result<CompletedUpload>> complete_upload(CompleteUpload request) override;
+
+ private:
+  /// A bucket and its row, as it was read.
+  struct FoundBucket {
+    std::string row_key;
+    std::string row;
+    BucketEntry bucket;
+  };
+  /// An upload and its row, as it was read.
+  struct FoundUpload {
+    FoundBucket in;
+    std::uint64_t id = 0;
+    std::string row_key;
+    std::string row;
+    UploadRow upload;
+  };
+
+  Task<Result<FoundBucket>> find_bucket(std::string name);
+  Task<Result<CurrentObject>> find_object(std::string row_key);
+  Task<Result<FoundUpload>> find_upload(UploadName name);
+  Task<Result<void>> put_part_once(PutPart request);
+  Task<Result<CompletedUpload>> complete_once(CompleteUpload request);
+  Task<Result<CompletedUpload>> finished_answer(UploadName name, Error missing);
+
+  KvAsync kv_;
+  Clock& clock_;
+  const FilerOptions options_;
+  IdLeases ids_;
+};
+
+/// A commit lost to another writer: read again and retry.
+[[nodiscard]] inline bool lost_race(const Error& error) {
+  return error.code() == Errc::kPrecondition && error.reason() == Reason::kNone;
+}
+/// What a write answers when that happened too often.
+[[nodiscard]] Error kept_losing(int attempts);
+[[nodiscard]] Result<void> check_object_key(std::string_view key);
+[[nodiscard]] Error no_such_upload();
+
+}  // namespace kelp

@@ -3,7 +3,8 @@
 namespace kelp::server {
 
 /// Fits the process to a server's work: as many open files as allowed, few malloc arenas that give
-/// memory back, no core dumps or debuggers that could read secrets, no SIGPIPE. Call it before
+/// memory back, files that only their owner
+/// reads, no core dumps or debuggers that could read secrets, no SIGPIPE. Call it before
 /// the first thread.
 void prepare_process();
 

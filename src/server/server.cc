@@ -13,10 +13,13 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "client/key_leases.h"
+#include "filer/core/keys.h"
+#include "filer/filer_service.h"
 #include "kv/rocks_kv.h"
 #include "master/master_service.h"
 #include "net/http_server.h"
 #include "net/network.h"
+#include "s3gw/gateway.h"
 #include "server/accounts.h"
 #include "server/admin_http.h"
 #include "volume/volume_service.h"
@@ -47,6 +50,7 @@ RocksKvOptions kv_options(const Config& config) {
   options.sync = config.durability == "synced";
   options.cache_bytes = config.kv.cache;
   options.write_buffer_bytes = config.kv.write_buffer;
+  options.bulk_prefix = kBulkPrefix;
   // Below the volumes' reserve, so that what deletes still commits when data no longer fits.
   options.reserve_bytes = std::min(kKvReserveBytes, config.volume.reserve / 2);
   return options;
@@ -77,6 +81,15 @@ master::MasterOptions master_options(const Config& config, const ClusterIdentity
 KeyLeaseOptions lease_options(const Config& config) {
   KeyLeaseOptions options;
   options.bytes = std::min(kLeaseBytes, config.volume.size_limit / 8);
+  return options;
+}
+
+s3::GatewayOptions gateway_options(const Config& config, std::function<bool()> ready) {
+  s3::GatewayOptions options;
+  options.region = config.s3.region;
+  options.domains = config.s3.domains;
+  options.body_memory_bytes = config.limits.body_memory;
+  options.ready = std::move(ready);
   return options;
 }
 
@@ -138,7 +151,9 @@ struct Server::Rooms {
   std::unique_ptr<VolumeService> volumes;
   std::unique_ptr<master::MasterService> master;
   std::unique_ptr<KeyLeases> leases;
+  std::unique_ptr<FilerService> filer;
   std::unique_ptr<s3::CredentialStore> accounts;
+  std::unique_ptr<s3::Gateway> gateway;
   std::unique_ptr<AdminHttp> admin;
   TaskGroup background;  ///< On io thread 0.
   std::unique_ptr<HttpServer> s3_server;
@@ -158,6 +173,7 @@ Result<void> Server::Rooms::open_stores() {
   };
   VolumeServiceParts parts{io, *disk_pool, clock, metrics, std::move(verify)};
   KELP_TRY(volumes, VolumeService::start(volume_options(config, identity), std::move(parts)));
+  filer = std::make_unique<FilerService>(*kv, *disk_pool, clock);
   Result<void> outcome;
   runtime.run(open_services(outcome));
   return outcome;
@@ -179,7 +195,15 @@ Task<void> Server::Rooms::open_services(Result<void>& outcome) {
 }
 
 Result<void> Server::Rooms::listen() {
-  admin = std::make_unique<AdminHttp>(metrics, [this] { return ready.load(); });
+  const auto is_ready = [this] { return ready.load(); };
+  const s3::GatewayDeps deps{*filer, *volumes, *leases, *accounts, clock, metrics, *hash_pool};
+  gateway = std::make_unique<s3::Gateway>(deps, gateway_options(config, is_ready));
+  admin = std::make_unique<AdminHttp>(metrics, is_ready);
+  KELP_TRY(s3_server, listen_at(config.s3.listen, *gateway, false, "kelp_s3_http", addresses.s3));
+  if (!config.s3.tls_listen.empty()) {
+    KELP_TRY(s3_tls_server,
+             listen_at(config.s3.tls_listen, *gateway, true, "kelp_s3_https", addresses.s3_tls));
+  }
   if (!config.admin_listen.empty()) {
     KELP_TRY(admin_server,
              listen_at(config.admin_listen, *admin, false, "kelp_admin_http", addresses.admin));

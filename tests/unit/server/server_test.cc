@@ -1,0 +1,96 @@
+#include "server/server.h"
+
+#include <gtest/gtest.h>
+
+#include "net/http_client.h"
+#include "net/network.h"
+#include "os/posix_file_io.h"
+#include "os/system_clock.h"
+#include "tests/support/run_coro.h"
+#include "tests/support/temp_dir.h"
+
+namespace kelp::server {
+namespace {
+
+/// A directory and what a server on it needs.
+struct House {
+  test::TempDir temp;
+  std::unique_ptr<FileIo> io = make_posix_file_io();
+  SystemClock clock;
+  Config config;
+
+  House() {
+    config.dir = temp.path() + "/d";
+    config.s3.listen = "127.0.0.1:0";
+    config.admin_listen = "127.0.0.1:0";
+    config.threads.drain_grace = std::chrono::seconds(1);
+  }
+  Result<std::unique_ptr<Server>> start() {
+    KELP_TRY(const DataDir data, open_data_dir(*io, config.dir, std::nullopt, true));
+    return Server::start(config, data.identity, *io, clock);
+  }
+};
+
+int status_of(const std::string& address, const std::string& target) {
+  const auto at = parse_host_port(address);
+  EXPECT_TRUE(at.has_value()) << address;
+  if (!at.has_value()) return 0;
+  const auto answer =
+      test::run_coro(http_get(at->host, at->port, target, std::chrono::seconds(5)));
+  EXPECT_TRUE(answer.has_value()) << address << target;
+  return answer.has_value() ? answer->status : 0;
+}
+
+TEST(Server, AnswersOnItsPortsAndOpensItsDirectoryAgain) {
+  House house;
+  for (int life = 0; life < 3; ++life) {
+    const auto server = house.start();
+    ASSERT_TRUE(server.has_value()) << server.error().detail();
+    const Addresses& at = (*server)->addresses();
+    EXPECT_EQ(status_of(at.admin, "/healthz"), 200);
+    EXPECT_EQ(status_of(at.admin, "/readyz"), 200);
+    EXPECT_EQ(status_of(at.admin, "/metrics"), 200);
+    EXPECT_EQ(status_of(at.admin, "/other"), 404);
+    EXPECT_EQ(status_of(at.s3, "/healthz"), 200);
+    EXPECT_EQ(status_of(at.s3, "/readyz"), 200);
+    EXPECT_EQ(status_of(at.s3, "/bucket"), 403);
+    EXPECT_TRUE(at.s3_tls.empty());
+    (*server)->stop();
+    (*server)->stop();
+  }
+}
+
+TEST(Server, RefusesAnAddressThatIsTakenAndLeavesNothingBehind) {
+  House house;
+  const auto first = house.start();
+  ASSERT_TRUE(first.has_value()) << first.error().detail();
+  House other;
+  other.config.s3.listen = (*first)->addresses().s3;
+  const auto second = other.start();
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().code(), Errc::kUnavailable);
+  other.config.s3.listen = "127.0.0.1:0";
+  EXPECT_TRUE(other.start().has_value());
+}
+
+TEST(Server, RefusesToLoseTheMastersState) {
+  House house;
+  ASSERT_TRUE(house.start().has_value());
+  ASSERT_TRUE(house.io->remove(house.config.dir + "/master/state").has_value());
+  const auto refused = house.start();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::kCorruption);
+}
+
+TEST(Server, RefusesVolumesOfAnotherCluster) {
+  House one;
+  House two;
+  ASSERT_TRUE(one.start().has_value());
+  ASSERT_TRUE(two.start().has_value());
+  std::filesystem::remove_all(two.config.dir + "/volume");
+  std::filesystem::copy(one.config.dir + "/volume", two.config.dir + "/volume");
+  EXPECT_FALSE(two.start().has_value());
+}
+
+}  // namespace
+}  // namespace kelp::server

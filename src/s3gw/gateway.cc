@@ -143,6 +143,15 @@ std::optional<int> health_status(const HttpRequest& request, const GatewayOption
   return path == "/healthz" || options.ready() ? 200 : 503;
 }
 
+/// Our own failures, once, with what was seen inside; 501 is an answer, not a failure.
+void log_failure(const Call& call, const S3Error& error) {
+  const S3ErrorText text = text_of(error.code);
+  if (text.status < 500 || text.status == 501) return;
+  log().warn("request_failed request_id={} op={} code={} detail={}", call.request_id(),
+             call.operation ? name_of(*call.operation) : "Unknown", text.code,
+             log_value(error.detail.empty() ? message_of(error) : error.detail));
+}
+
 Task<void> answer_health(HttpExchange exchange, int status) {
   HttpResponse head(status);
   head.add("Server", "Kelp");
@@ -172,11 +181,7 @@ Task<void> Gateway::handle(HttpExchange exchange) {
             .headers = exchange.request.headers};
   S3Result<void> outcome = co_await run(call);
   if (!outcome) {
-    if (text_of(outcome.error().code).status >= 500) {
-      log().warn("request_failed request_id={} op={} code={} message={}", call.request_id(),
-                 call.operation ? name_of(*call.operation) : "Unknown",
-                 text_of(outcome.error().code).code, log_value(message_of(outcome.error())));
-    }
+    log_failure(call, outcome.error());
     // An answer that has begun is cut short: the peer sees the loss by its length.
     if (!exchange.response.started()) co_await reply_error(call, std::move(outcome).error());
   }

@@ -17,10 +17,19 @@ constexpr std::size_t kMaxTags = 10;
 constexpr std::size_t kMaxTagKeyBytes = 128 * 4;
 constexpr std::size_t kMaxTagValueBytes = 256 * 4;
 
-constexpr std::array<std::string_view, 6> kStandard{
-    "cache-control",    "content-disposition",
-    "content-encoding", "content-language",
-    "expires",          "x-amz-website-redirect-location"};
+/// The standard headers that are stored: by their stored name, and as they are sent.
+struct StandardHeader {
+  std::string_view lower;
+  std::string_view sent;
+};
+constexpr std::array<StandardHeader, 6> kStandard{{
+    {"cache-control", "Cache-Control"},
+    {"content-disposition", "Content-Disposition"},
+    {"content-encoding", "Content-Encoding"},
+    {"content-language", "Content-Language"},
+    {"expires", "Expires"},
+    {"x-amz-website-redirect-location", "x-amz-website-redirect-location"},
+}};
 
 constexpr std::array<std::string_view, 8> kStorageClasses{
     "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING",
@@ -81,6 +90,11 @@ S3Result<void> read_amz_header(const HttpHeader& header, ObjectHeaders& headers)
   return {};
 }
 
+std::string_view sent_name(std::string_view stored) {
+  const auto row = std::ranges::find(kStandard, stored, &StandardHeader::lower);
+  return row == kStandard.end() ? stored : row->sent;
+}
+
 /// Characters of UTF-8 text.
 std::size_t characters(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(
@@ -99,7 +113,7 @@ S3Result<ObjectHeaders> read_object_headers(std::span<const HttpHeader> headers)
       result.content_type.assign(header.value);
       continue;
     }
-    for (const std::string_view name : kStandard) {
+    for (const auto& [name, unused] : kStandard) {
       if (!equals_lower(header.name, name)) continue;
       std::string value = name == "content-encoding" ? without_aws_chunked(header.value)
                                                      : std::string(header.value);
@@ -178,7 +192,7 @@ void add_object_headers(const ObjectEntry& entry, HttpResponse& response) {
   response.add("Content-Type", headers.content_type.empty()
                                    ? std::string_view("binary/octet-stream")
                                    : std::string_view(headers.content_type));
-  for (const auto& [name, value] : headers.standard) response.add(name, value);
+  for (const auto& [name, value] : headers.standard) response.add(sent_name(name), value);
   for (const auto& [name, value] : headers.user) {
     std::string full(kMetaPrefix);
     full += name;

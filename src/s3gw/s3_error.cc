@@ -261,8 +261,9 @@ S3ErrorText text_of(S3Code code) {
 }
 
 S3Error from_error(const Error& error) {
-  if (error.reason() != Reason::kNone) return {code_of(error.reason()), {}, {}};
-  return {code_of(error.code()), {}, {}};
+  const S3Code code =
+      error.reason() == Reason::kNone ? code_of(error.code()) : code_of(error.reason());
+  return {.code = code, .message = {}, .fields = {}, .detail = error.message()};
 }
 
 }  // namespace kelp::s3

@@ -95,6 +95,8 @@ struct S3Error {
   /// Extra XML elements, in order, e.g. {"ArgumentName", "partNumber"}. Resource, BucketName, Key,
   /// RequestId and HostId are added by the writer.
   std::vector<std::pair<std::string, std::string>> fields;
+  /// What failed inside, for the log; never sent.
+  std::string detail = {};
 };
 
 template <typename T>

@@ -8,6 +8,7 @@
 
 namespace kelp {
 
+/// What a Digest can compute.
 enum class DigestAlgorithm : std::uint8_t { kMd5, kSha1, kSha256 };
 
 using Sha256 = std::array<std::byte, 32>;

@@ -27,10 +27,12 @@ struct AuthRequest {
   std::string_view virtual_bucket;
 };
 
+/// How signatures are judged besides being right.
 struct AuthOptions {
   std::string region;  ///< The only region whose signatures are taken; empty: any.
 };
 
+/// How a request proved who sent it.
 enum class AuthKind : std::uint8_t { kAnonymous, kHeaderV4, kPresignedV4, kPresignedV2 };
 
 /// Who asks, proven, and what that proof says of the body.

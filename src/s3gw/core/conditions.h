@@ -31,12 +31,14 @@ struct Validators {
   WallTime modified;
 };
 
+/// What a read's conditions say of it.
 enum class ConditionResult {
   kProceed,
   kNotModified,         ///< 304 for a read; a copy fails with 412.
   kPreconditionFailed,  ///< 412.
 };
 
+/// A result and what led to it.
 struct ConditionOutcome {
   ConditionResult result = ConditionResult::kProceed;
   /// The header that decided, for the Condition field of a 412, e.g. "If-Match".

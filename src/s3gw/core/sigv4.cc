@@ -48,6 +48,10 @@ S3Error malformed_header(std::string_view what) {
 // White space inside a value is collapsed to one space each; around it there is none already.
 void append_collapsed(std::string_view value, std::string& out) {
   value = trimmed(value);
+  if (value.find("  ") == std::string_view::npos && value.find('\t') == std::string_view::npos) {
+    out.append(value);
+    return;
+  }
   bool in_space = false;
   for (const char c : value) {
     const bool space = c == ' ' || c == '\t';

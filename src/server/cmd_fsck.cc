@@ -1,10 +1,127 @@
+#include <fmt/format.h>
+
+#include <array>
+
+#include "os/posix_file_io.h"
 #include "server/commands.h"
+#include "server/offline.h"
 
 namespace kelp::server {
+namespace {
+
+struct FsckFlags {
+  ConfigFlags config;
+  bool json = false;
+};
+
+struct Figure {
+  std::string_view name;
+  std::string_view what;
+  std::uint64_t FsckReport::* value;
+};
+
+constexpr std::array kFigures = {
+    Figure{"buckets", "buckets", &FsckReport::buckets},
+    Figure{"objects", "objects", &FsckReport::objects},
+    Figure{"inline_bodies", "bodies kept in the metadata", &FsckReport::inline_bodies},
+    Figure{"uploads", "multipart uploads", &FsckReport::uploads},
+    Figure{"parts", "parts of them", &FsckReport::parts},
+    Figure{"needles", "needles on disk", &FsckReport::needles},
+    Figure{"dead_needles", "needles in quarantine", &FsckReport::dead_needles},
+};
+constexpr std::array kToCollect = {
+    Figure{"orphan_needles", "needles that nothing names", &FsckReport::orphan_needles},
+    Figure{"orphan_bytes", "bytes of them", &FsckReport::orphan_bytes},
+    Figure{"left_over_parts", "parts whose upload is gone", &FsckReport::left_over_parts},
+};
+constexpr std::array kWrong = {
+    Figure{"missing_needles", "needles that are named and not there", &FsckReport::missing_needles},
+    Figure{"wrong_size_needles", "needles of another size", &FsckReport::wrong_size_needles},
+    Figure{"doubly_named_needles", "needles named twice", &FsckReport::doubly_named_needles},
+    Figure{"missing_inline_bodies", "bodies missing in the metadata",
+           &FsckReport::missing_inline_bodies},
+    Figure{"corrupt_inline_bodies", "bodies damaged in the metadata",
+           &FsckReport::corrupt_inline_bodies},
+    Figure{"unnamed_inline_bodies", "bodies in the metadata that nothing names",
+           &FsckReport::unnamed_inline_bodies},
+    Figure{"wrong_counters", "buckets whose counters are wrong", &FsckReport::wrong_counters},
+    Figure{"objects_without_bucket", "objects without a bucket",
+           &FsckReport::objects_without_bucket},
+};
+
+template <std::size_t N>
+void print_figures(const FsckReport& report, std::string_view title,
+                   const std::array<Figure, N>& figures) {
+  fmt::print("{}\n", title);
+  for (const Figure& figure : figures) {
+    fmt::print("  {:>12}  {}\n", report.*figure.value, figure.what);
+  }
+}
+
+void print_text(const FsckReport& report) {
+  print_figures(report, "There are", kFigures);
+  print_figures(report, "To be collected", kToCollect);
+  print_figures(report, "Wrong", kWrong);
+  for (const std::string& finding : report.findings) fmt::print("{}\n", finding);
+  fmt::print("{}\n", !report.sound()  ? "DAMAGED"
+                     : report.clean() ? "clean"
+                                      : "sound; a running server collects the rest");
+}
+
+/// Findings hold numbers and our own words; quotes and backslashes alone need care.
+std::string json_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out.push_back('\\');
+    out.push_back(static_cast<unsigned char>(c) < ' ' ? ' ' : c);
+  }
+  return out + "\"";
+}
+
+void print_json(const FsckReport& report) {
+  std::string out = "{";
+  const auto add = [&](const auto& figures) {
+    for (const Figure& figure : figures) {
+      out += fmt::format("\"{}\": {}, ", figure.name, report.*figure.value);
+    }
+  };
+  add(kFigures);
+  add(kToCollect);
+  add(kWrong);
+  out +=
+      fmt::format("\"sound\": {}, \"clean\": {}, \"findings\": [", report.sound(), report.clean());
+  std::string_view comma;
+  for (const std::string& finding : report.findings) {
+    out += comma;
+    out += json_text(finding);
+    comma = ", ";
+  }
+  fmt::print("{}]}}\n", out);
+}
+
+Result<int> check(const FsckFlags& flags) {
+  KELP_TRY(const LoadedConfig loaded, flags.config.load());
+  if (loaded.config.dir.empty()) {
+    return Error(Errc::kInvalidArgument, "say which directory: --dir DIR, or KELP_DIR");
+  }
+  const auto io = make_posix_file_io();
+  KELP_TRY(const FsckReport report, fsck_directory(*io, loaded.config.dir));
+  flags.json ? print_json(report) : print_text(report);
+  return report.sound() ? 0 : 1;
+}
+
+}  // namespace
 
 void add_fsck_command(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand("fsck", "Compare a stopped server's metadata and needles");
-  command->callback([&exit_code] { exit_code = 1; });
+  CLI::App* command = app.add_subcommand(
+      "fsck", "Compare the metadata and the needles of a stopped server; exit code 1: damaged");
+  const auto flags = std::make_shared<FsckFlags>();
+  flags->config.add_to(*command);
+  command->add_flag("--json", flags->json, "one JSON object");
+  command->callback([flags, &exit_code] {
+    const auto checked = check(*flags);
+    exit_code = checked.has_value() ? *checked : fail(checked.error());
+  });
 }
 
 }  // namespace kelp::server

@@ -126,6 +126,8 @@ constexpr std::array kSettings = {
     KELP_SETTING("collector.interval", collector.interval, "between collections, 10ms to 24h"),
     KELP_SETTING("collector.quarantine", collector.quarantine,
                  "from unreachable to removed, 0 to 30d"),
+    KELP_SETTING("collector.orphan_interval", collector.orphan_interval,
+                 "between walks in search of what nothing names, 1s to 30d"),
 };
 #undef KELP_SETTING
 #undef KELP_COUNT
@@ -192,6 +194,8 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
   KELP_CHECK(check.range<std::uint64_t>("volume.writable", config.volume.writable, 1, 16));
   KELP_CHECK(check.range<nanoseconds>("collector.interval", config.collector.interval,
                                       std::chrono::milliseconds(10), std::chrono::hours(24)));
+  KELP_CHECK(check.range<nanoseconds>("collector.orphan_interval", config.collector.orphan_interval,
+                                      std::chrono::seconds(1), std::chrono::days(30)));
   return check.range<nanoseconds>("collector.quarantine", config.collector.quarantine, none,
                                   std::chrono::days(30));
 }

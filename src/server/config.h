@@ -58,7 +58,10 @@ struct VolumeConfig {
 
 struct CollectorConfig {
   std::chrono::nanoseconds interval = std::chrono::seconds(10);
-  std::chrono::nanoseconds quarantine = std::chrono::minutes(5);
+  /// From unreachable to removed, so that reads under way end.
+  std::chrono::nanoseconds quarantine = std::chrono::seconds(60);
+  /// Between walks in search of needles that nothing names.
+  std::chrono::nanoseconds orphan_interval = std::chrono::minutes(10);
 };
 
 /// Everything that can be set, with its defaults; checked once, before start.

@@ -45,7 +45,8 @@ Result<LoadedConfig> ConfigFlags::load() const {
 
 int fail(const Error& error) {
   std::fflush(stdout);
-  fmt::print(stderr, "kelp: {}\n", error.detail());
+  const bool usage = error.code() == Errc::kInvalidArgument;
+  fmt::print(stderr, "kelp: {}\n", usage ? error.detail() : error.message());
   return 1;
 }
 

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "client/key_leases.h"
+#include "filer/collector.h"
 #include "filer/core/keys.h"
 #include "filer/filer_service.h"
 #include "kv/rocks_kv.h"
@@ -93,6 +94,14 @@ s3::GatewayOptions gateway_options(const Config& config, std::function<bool()> r
   return options;
 }
 
+CollectorOptions collector_options(const Config& config) {
+  CollectorOptions options;
+  options.interval = config.collector.interval;
+  options.quarantine = config.collector.quarantine;
+  options.orphan_interval = config.collector.orphan_interval;
+  return options;
+}
+
 Result<HttpServerOptions> listener_options(const Config& config, const std::string& address) {
   KELP_TRY(const HostPort at, parse_host_port(address));
   HttpServerOptions options;
@@ -152,6 +161,7 @@ struct Server::Rooms {
   std::unique_ptr<master::MasterService> master;
   std::unique_ptr<KeyLeases> leases;
   std::unique_ptr<FilerService> filer;
+  std::unique_ptr<Collector> collector;
   std::unique_ptr<s3::CredentialStore> accounts;
   std::unique_ptr<s3::Gateway> gateway;
   std::unique_ptr<AdminHttp> admin;
@@ -192,6 +202,10 @@ Task<void> Server::Rooms::open_services(Result<void>& outcome) {
   if (const auto first = co_await leases->prepare(); !first.has_value()) {
     logger("server").warn("no_lease error={}", log_value(first.error().message()));
   }
+  auto oldest = [this] { return leases->oldest_provisional(); };
+  CollectorSeams parts{*kv, *disk_pool, clock, *timers, *volumes, *volumes, std::move(oldest)};
+  collector = std::make_unique<Collector>(std::move(parts), collector_options(config));
+  background.spawn(collector->run());
 }
 
 Result<void> Server::Rooms::listen() {

@@ -35,8 +35,7 @@ int status_of(const std::string& address, const std::string& target) {
   const auto at = parse_host_port(address);
   EXPECT_TRUE(at.has_value()) << address;
   if (!at.has_value()) return 0;
-  const auto answer =
-      test::run_coro(http_get(at->host, at->port, target, std::chrono::seconds(5)));
+  const auto answer = test::run_coro(http_get(at->host, at->port, target, std::chrono::seconds(5)));
   EXPECT_TRUE(answer.has_value()) << address << target;
   return answer.has_value() ? answer->status : 0;
 }

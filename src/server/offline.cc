@@ -1,0 +1,44 @@
+#include "server/offline.h"
+
+#include "async/runtime.h"
+#include "base/metrics.h"
+#include "filer/core/keys.h"
+#include "kv/rocks_kv.h"
+#include "os/system_clock.h"
+#include "server/data_dir.h"
+#include "volume/volume_service.h"
+
+namespace kelp::server {
+namespace {
+
+Task<void> run_fsck(KvStore& store, WorkPool& pool, VolumeAdmin& volumes,
+                    Result<FsckReport>& report) {
+  report = co_await fsck(store, pool, volumes);
+}
+
+}  // namespace
+
+Result<FsckReport> fsck_directory(FileIo& io, const std::string& dir) {
+  KELP_TRY(const DataDir data, open_data_dir(io, dir, KeyPair{}, false));
+  const SystemClock clock;
+  Metrics metrics;
+  Runtime runtime(1);
+  const auto pool = make_thread_pool({.threads = 4});
+  RocksKvOptions kv_options;
+  kv_options.path = filer_dir(dir);
+  kv_options.bulk_prefix = kBulkPrefix;
+  KELP_TRY(const auto kv, open_rocks_kv(std::move(kv_options)));
+  VolumeServiceOptions volume_options;
+  volume_options.directory = volume_dir(dir);
+  volume_options.cluster_id = data.identity.cluster_id;
+  auto refuse = [](const OpenNeedle&) {
+    return Result<void>(Error(Errc::kPermissionDenied, "fsck writes nothing"));
+  };
+  VolumeServiceParts parts{io, *pool, clock, metrics, std::move(refuse)};
+  KELP_TRY(const auto volumes, VolumeService::start(std::move(volume_options), std::move(parts)));
+  Result<FsckReport> report = Error(Errc::kInternal, "fsck did not run");
+  runtime.run(run_fsck(*kv, *pool, *volumes, report));
+  return report;
+}
+
+}  // namespace kelp::server

@@ -4,10 +4,13 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <latch>
 #include <semaphore>
 
@@ -61,26 +64,75 @@ double process_cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+/// Opens a fresh store at `path` and puts `rows` objects with bodies of 1 KiB.
+std::unique_ptr<KvStore> fill(const std::string& path, std::uint64_t rows) {
+  std::filesystem::remove_all(path);
+  auto store = open_rocks_kv({.path = path, .sync = false, .bulk_prefix = 'B'}).value();
+  Rng rng(1);
+  std::counting_semaphore<> room(1000);
+  for (std::uint64_t i = 0; i < rows; ++i) {
+    KvBatch batch;
+    batch.writes.push_back(KvWrite::put(row_key(i), row_value(rng)));
+    batch.writes.push_back(KvWrite::put(bulk_key(i), body(rng, 1024)));
+    room.acquire();
+    store->commit(std::move(batch), [&room](const Result<void>&) { room.release(); });
+  }
+  for (int i = 0; i < 1000; ++i) room.acquire();
+  return store;
+}
+
 /// A store that is filled once and shared by the reading benchmarks.
 KvStore& filled() {
-  static const std::unique_ptr<KvStore> store = [] {
-    const std::string path = bench_dir("filled");
-    std::filesystem::remove_all(path);
-    auto opened = open_rocks_kv({.path = path, .sync = false, .bulk_prefix = 'B'}).value();
-    Rng rng(1);
-    std::counting_semaphore<> room(1000);
-    for (std::uint64_t i = 0; i < row_count(); ++i) {
-      KvBatch batch;
-      batch.writes.push_back(KvWrite::put(row_key(i), row_value(rng)));
-      batch.writes.push_back(KvWrite::put(bulk_key(i), body(rng, 1024)));
-      room.acquire();
-      opened->commit(std::move(batch), [&room](const Result<void>&) { room.release(); });
-    }
-    for (int i = 0; i < 1000; ++i) room.acquire();
-    return opened;
-  }();
+  static const std::unique_ptr<KvStore> store = fill(bench_dir("filled"), row_count());
   return *store;
 }
+
+double megabytes_resident() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) return std::strtod(line.c_str() + 6, nullptr) / 1024;
+  }
+  return 0;
+}
+
+/// Blocks that the files really take, as du counts them.
+double bytes_on_disk(const std::string& path) {
+  double bytes = 0;
+  for (const auto& file : std::filesystem::directory_iterator(path)) {
+    struct stat info{};
+    if (::stat(file.path().c_str(), &info) == 0) bytes += static_cast<double>(info.st_blocks) * 512;
+  }
+  return bytes;
+}
+
+/// What KELP_BENCH_ROWS objects of 1 KiB cost in memory, on disk and at a restart. Run it alone.
+void footprint(benchmark::State& state) {
+  const std::string path = bench_dir("footprint");
+  for (auto _ : state) {
+    state.counters["idle_mib"] = megabytes_resident();
+    auto store = fill(path, row_count());
+    Rng rng(7);
+    for (int i = 0; i < 100'000; ++i) {
+      benchmark::DoNotOptimize(store->get(row_key(rng.below(row_count()))));
+    }
+    state.counters["full_mib"] = megabytes_resident();
+    const double stored = static_cast<double>(row_count()) * 1024;
+    state.counters["disk_per_byte"] = bytes_on_disk(path) / stored;
+    const std::string killed = path + "-killed";
+    std::filesystem::remove_all(killed);
+    std::filesystem::copy(path, killed);
+    store.reset();
+    const auto begin = std::chrono::steady_clock::now();
+    store = open_rocks_kv({.path = killed, .bulk_prefix = 'B'}).value();
+    benchmark::DoNotOptimize(store->get(row_key(0)));
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    state.counters["restart_s"] = took.count();
+    store.reset();
+    std::filesystem::remove_all(killed);
+  }
+  std::filesystem::remove_all(path);
+}
+BENCHMARK(footprint)->Iterations(1)->Unit(benchmark::kSecond);
 
 /// `writers` commits are always in flight, as from that many clients; one batch is what a PUT of 4
 /// KiB writes: the object's row under a condition, its body, an event, a counter.
@@ -245,4 +297,3 @@ BENCHMARK(seek_over_deleted)->Arg(1'000)->Arg(50'000)->Arg(400'000)->Unit(benchm
 
 }  // namespace
 }  // namespace kelp
-

@@ -66,6 +66,7 @@ class RocksCommitter {
   void write_counters();
   Result<void> check_space(const KvBatch& batch) const;
   void look_at_space();
+  void flush_deletes();
   void fail(const rocksdb::Status& status, std::span<Pending> group);
 
   const RocksTables& tables_;
@@ -88,7 +89,8 @@ class RocksCommitter {
       counters_;  ///< What the counters that were added to hold: the thread knows every change.
   std::vector<Counters::value_type*> changed_counters_;
   std::uint64_t free_bytes_ = 0;
-  std::thread thread_;  // Last: it uses all of the above.
+  std::uint64_t deletes_ = 0;  ///< Of metadata rows, since they were last made to be flushed.
+  std::thread thread_;         // Last: it uses all of the above.
 };
 
 }  // namespace kelp

@@ -9,7 +9,7 @@ struct RocksKvOptions {
   bool sync = true;  ///< False: durability "os", the log stays in the page cache.
   std::uint64_t cache_bytes = 32ULL << 20;  ///< Blocks and bulk values together.
   std::uint64_t write_buffer_bytes =
-      16ULL << 20;                   ///< Per column family; at most two of each are in memory.
+      16ULL << 20;                   ///< Of a memtable; three of metadata and two of bulk at most.
   std::size_t queue_limit = 16'384;  ///< Commits waiting.
   /// Rows whose key starts with this byte hold bulk values (inline bodies): kept apart in blob
   /// files, so that neither compaction nor listings carry them. A scan never mixes them with other

@@ -14,6 +14,7 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "kv/rocks_crc32c.h"
 #include "kv/rocks_wal_check.h"
 
 namespace kelp {
@@ -91,7 +92,7 @@ rocksdb::ColumnFamilyOptions row_options(const RocksKvOptions& options,
   rows.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   rows.compression = row_compression();
   rows.write_buffer_size = options.write_buffer_bytes;
-  rows.max_write_buffer_number = 2;
+  rows.max_write_buffer_number = 3;  // One may be flushed early, for its deletions.
   rows.memtable_prefix_bloom_size_ratio = 0.02;
   rows.memtable_whole_key_filtering = true;
   rows.max_bytes_for_level_base = 64 * kMiB;
@@ -186,6 +187,7 @@ void RocksTables::close() {
 }
 
 Result<RocksTables> open_rocks_tables(const RocksKvOptions& options) {
+  use_own_crc32c_in_rocksdb();
   KELP_CHECK(make_directory(options.path));
   rocksdb::DBOptions db_how = db_options(options);
   KELP_TRY(db_how.wal_recovery_mode, choose_recovery(options));

@@ -1,1 +1,160 @@
-// being written
+#include "filer/collector.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "filer/core/keys.h"
+#include "filer/core/object_commit.h"
+#include "filer/core/rows.h"
+#include "filer/left_overs.h"
+#include "filer/references.h"
+
+namespace kelp {
+namespace {
+
+constexpr std::size_t kRowsPerCommit = 1000;
+constexpr std::size_t kRowsPerRead = 10'000;
+
+/// A page of rows whose time has come.
+struct ExpiredPage {
+  std::vector<std::string> row_keys;
+  std::string next;  ///< Where to go on; empty at the end.
+};
+
+Result<ExpiredPage> find_expired(KvStore& store, const std::string& from, WallTime before) {
+  ExpiredPage page;
+  const KvRange all = keys::within(std::string(1, keys::kFinished));
+  KELP_TRY(auto rows, store.scan({from, all.end}, kRowsPerRead));
+  if (rows.size() == kRowsPerRead) page.next = rows.back().first + '\0';
+  for (auto& [key, value] : rows) {
+    KELP_TRY(const FinishedRow finished, decode_finished(value));
+    if (finished.finished < before) page.row_keys.push_back(std::move(key));
+  }
+  return page;
+}
+
+/// Needles of one volume below `oldest_provisional` that `named` (its own, ascending) does not
+/// name.
+std::vector<Chunk> orphans_in(VolumeId volume, const std::vector<NeedleInfo>& needles,
+                              const std::vector<NamedNeedle>& named, NeedleKey oldest_provisional) {
+  std::vector<Chunk> orphans;
+  auto at = named.begin();
+  for (const NeedleInfo& needle : needles) {
+    if (needle.key >= oldest_provisional) break;
+    at = std::lower_bound(at, named.end(), needle.key,
+                          [](const NamedNeedle& a, NeedleKey key) { return a.fid.key < key; });
+    if (at != named.end() && at->fid.key == needle.key) continue;
+    orphans.push_back({{volume, needle.key, needle.cookie}, needle.body_bytes});
+  }
+  return orphans;
+}
+
+}  // namespace
+
+Collector::Collector(CollectorSeams seams, CollectorOptions options)
+    : seams_(std::move(seams)), options_(options), kv_(seams_.store, seams_.pool) {}
+
+Task<void> Collector::run() {
+  MonoTime orphans_at = seams_.clock.mono();
+  while (!co_await was_cancelled()) {
+    const MonoTime began = seams_.clock.mono();
+    const bool with_orphans = began >= orphans_at;
+    const auto collected = co_await collect(with_orphans);
+    if (collected && with_orphans) orphans_at = began + options_.orphan_interval;
+    if (!collected && collected.error().code() != Errc::kCancelled) {
+      logger("filer").warn("collect_failed error={}", log_value(collected.error().message()));
+    }
+    if (co_await was_cancelled()) co_return;
+    const auto slept = co_await seams_.timers.sleep_until(seams_.clock.mono() + options_.interval);
+    if (!slept) co_return;
+  }
+}
+
+Task<Result<Collected>> Collector::collect(bool with_orphans) {
+  Collected done;
+  KELP_CO_TRY(done.left_over_parts, co_await sweep_left_over_parts(
+                                        kv_, std::string(1, keys::kUpload), seams_.clock.wall()));
+  KELP_CO_TRY(done.needles_removed, co_await remove_dead());
+  KELP_CO_TRY(done.finished_expired, co_await expire_finished());
+  if (with_orphans) {
+    KELP_CO_TRY(done.orphans_buried, co_await bury_orphans());
+  }
+  if (done.orphans_buried + done.left_over_parts > 0) {
+    logger("filer").info("collected orphans={} left_over_parts={} removed={}", done.orphans_buried,
+                         done.left_over_parts, done.needles_removed);
+  }
+  co_return done;
+}
+
+Task<Result<std::uint64_t>> Collector::remove_dead() {
+  const KvRange range = keys::dead_until(seams_.clock.wall() - options_.quarantine);
+  std::uint64_t removed = 0;
+  for (;;) {
+    if (co_await was_cancelled()) co_return Error(Errc::kCancelled, "collection cancelled");
+    using Rows = std::vector<KvRow>;
+    std::move_only_function<Result<Rows>(KvStore&)> scan = [&range](KvStore& store) {
+      return store.scan(range, kRowsPerCommit);
+    };
+    KELP_CO_TRY(Rows rows, co_await kv_.read<Rows>(std::move(scan)));
+    if (rows.empty()) co_return removed;
+    std::vector<FileId> fids;
+    KvBatch batch;
+    for (auto& [key, value] : rows) {
+      KELP_CO_TRY(const keys::DeadRowKey at, keys::parse_dead(key));
+      fids.push_back(at.fid);
+      batch.writes.push_back(KvWrite::remove(std::move(key)));
+    }
+    const std::size_t count = fids.size();
+    KELP_CO_CHECK(co_await seams_.volumes.remove(std::move(fids)));
+    KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
+    removed += count;
+  }
+}
+
+Task<Result<std::uint64_t>> Collector::expire_finished() {
+  const WallTime before = seams_.clock.wall() - options_.finished_memory;
+  std::uint64_t expired = 0;
+  for (std::string from(1, keys::kFinished); !from.empty();) {
+    if (co_await was_cancelled()) co_return Error(Errc::kCancelled, "collection cancelled");
+    std::move_only_function<Result<ExpiredPage>(KvStore&)> find = [&from, before](KvStore& store) {
+      return find_expired(store, from, before);
+    };
+    KELP_CO_TRY(ExpiredPage page, co_await kv_.read<ExpiredPage>(std::move(find)));
+    from = std::move(page.next);
+    if (page.row_keys.empty()) continue;
+    KvBatch batch;
+    for (std::string& key : page.row_keys) batch.writes.push_back(KvWrite::remove(std::move(key)));
+    KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
+    expired += page.row_keys.size();
+  }
+  co_return expired;
+}
+
+// The order is what makes this safe. First the bound: keys below it are named by the metadata now,
+// or never will be. Then all names at one point in time, in which a chunk on its way from a part to
+// an object or to the dead stands exactly once. Then the needles: one whose dead row was gone by
+// then is gone from its volume too.
+Task<Result<std::uint64_t>> Collector::bury_orphans() {
+  const NeedleKey oldest_provisional = seams_.oldest_provisional();
+  if (oldest_provisional == NeedleKey(0)) co_return std::uint64_t{0};
+  KELP_CO_TRY(const References names, co_await read_references(kv_, false));
+  KELP_CO_TRY(const NodeStatus node, co_await seams_.volume_admin.status());
+  std::uint64_t buried = 0;
+  for (const VolumeStatus& volume : node.volumes) {
+    KELP_CO_TRY(const auto needles, co_await read_needles(seams_.volume_admin, volume.volume));
+    const auto orphans = orphans_in(volume.volume, needles, named_in(names.needles, volume.volume),
+                                    oldest_provisional);
+    for (std::size_t from = 0; from < orphans.size(); from += kRowsPerCommit) {
+      const std::size_t to = std::min(orphans.size(), from + kRowsPerCommit);
+      const std::vector<Chunk> some(orphans.begin() + from, orphans.begin() + to);
+      KvBatch batch;
+      bury(some, seams_.clock.wall(), batch);
+      KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
+    }
+    buried += orphans.size();
+  }
+  co_return buried;
+}
+
+}  // namespace kelp

@@ -1,1 +1,164 @@
-// being written
+#include "filer/references.h"
+
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+#include <memory>
+#include <tuple>
+#include <utility>
+
+#include "filer/core/keys.h"
+#include "filer/core/rows.h"
+
+namespace kelp {
+namespace {
+
+constexpr std::size_t kRowsPerSlice = 20'000;
+constexpr std::uint32_t kNeedlesPerCall = 10'000;
+
+/// A walk over all metadata, one slice at a time.
+class Walk {
+ public:
+  explicit Walk(bool with_inline_ids) : with_inline_ids_(with_inline_ids) {}
+
+  /// Takes the next slice; false at the end.
+  Result<bool> step(KvStore& store) {
+    if (cursor_ == nullptr) {
+      cursor_ = store.cursor(keys::all_metadata());
+      cursor_->seek(keys::all_metadata().begin);
+    }
+    for (std::size_t rows = 0; rows < kRowsPerSlice && cursor_->valid(); ++rows) {
+      KELP_CHECK(take(cursor_->key(), cursor_->value()));
+      cursor_->next();
+    }
+    KELP_CHECK(cursor_->status());
+    if (cursor_->valid()) return true;
+    cursor_.reset();
+    finish();
+    return false;
+  }
+
+  References found;
+
+ private:
+  Result<void> take(std::string_view key, std::string_view value) {
+    switch (key.front()) {
+      case keys::kBucket:
+        return take_bucket(value);
+      case keys::kCount:
+        return take_count(key, value);
+      case keys::kDead:
+        return take_dead(key, value);
+      case keys::kObject:
+        return take_object(key, value);
+      case keys::kUpload:
+        return take_upload(key, value);
+      default:
+        return {};
+    }
+  }
+
+  Result<void> take_bucket(std::string_view value) {
+    KELP_TRY(const BucketEntry bucket, decode_bucket(value));
+    found.buckets[bucket.id].known = true;
+    return {};
+  }
+
+  Result<void> take_count(std::string_view key, std::string_view value) {
+    KELP_TRY(const keys::CountRowKey at, keys::parse_count(key));
+    KELP_TRY(const std::int64_t count, decode_counter(std::string(value)));
+    BucketUsage& usage = found.buckets[at.bucket].counters;
+    (at.what == keys::Counter::kObjects ? usage.objects : usage.bytes) += count;
+    return {};
+  }
+
+  Result<void> take_dead(std::string_view key, std::string_view value) {
+    KELP_TRY(const keys::DeadRowKey at, keys::parse_dead(key));
+    KELP_TRY(const std::uint64_t size_bytes, decode_dead(value));
+    found.needles.push_back({at.fid, true, size_bytes});
+    return {};
+  }
+
+  Result<void> take_object(std::string_view key, std::string_view value) {
+    KELP_TRY(const keys::ObjectRowKey at, keys::parse_object(key));
+    KELP_TRY(const ObjectEntry entry, decode_entry(value));
+    ++found.objects;
+    BucketUsage& usage = found.buckets[at.bucket].counted;
+    ++usage.objects;
+    usage.bytes += static_cast<std::int64_t>(entry.size_bytes);
+    take_chunks(entry.layout.chunks);
+    if (with_inline_ids_ && entry.layout.inline_id != 0) {
+      found.inline_ids.push_back(entry.layout.inline_id);
+    }
+    return {};
+  }
+
+  Result<void> take_upload(std::string_view key, std::string_view value) {
+    KELP_TRY(const keys::UploadRowKey at, keys::parse_upload(key));
+    if (at.part_number == 0) {
+      ++found.uploads;
+      upload_row_ = key;
+      return {};
+    }
+    KELP_TRY(const PartRow part, decode_part(value));
+    ++found.parts;
+    if (key.substr(0, at.upload_key_bytes) != upload_row_) ++found.left_over_parts;
+    take_chunks(part.chunks);
+    return {};
+  }
+
+  void take_chunks(const std::vector<Chunk>& chunks) {
+    for (const Chunk& chunk : chunks) found.needles.push_back({chunk.fid, false, chunk.size_bytes});
+  }
+
+  void finish() {
+    std::ranges::sort(found.needles, {}, [](const NamedNeedle& needle) {
+      return std::tuple(needle.fid.volume, needle.fid.key);
+    });
+    std::ranges::sort(found.inline_ids);
+  }
+
+  const bool with_inline_ids_;
+  std::unique_ptr<KvCursor> cursor_;
+  std::string upload_row_;  ///< Of the upload whose parts may come next.
+};
+
+}  // namespace
+
+Task<bool> was_cancelled() {
+  const auto state = co_await asio::this_coro::cancellation_state;
+  co_return state.cancelled() != asio::cancellation_type::none;
+}
+
+Task<Result<References>> read_references(KvAsync& kv, bool with_inline_ids) {
+  Walk walk(with_inline_ids);
+  for (bool more = true; more;) {
+    if (co_await was_cancelled())
+      co_return Error(Errc::kCancelled, "walk of the metadata cancelled");
+    std::move_only_function<Result<bool>(KvStore&)> step = [&walk](KvStore& store) {
+      return walk.step(store);
+    };
+    KELP_CO_TRY(more, co_await kv.read<bool>(std::move(step)));
+  }
+  co_return std::move(walk.found);
+}
+
+Task<Result<std::vector<NeedleInfo>>> read_needles(VolumeAdmin& volumes, VolumeId volume) {
+  std::vector<NeedleInfo> needles;
+  NeedleKey after(0);
+  for (;;) {
+    if (co_await was_cancelled())
+      co_return Error(Errc::kCancelled, "walk of the needles cancelled");
+    KELP_CO_TRY(auto page, co_await volumes.list_needles(volume, after, kNeedlesPerCall));
+    if (page.empty()) co_return needles;
+    after = page.back().key;
+    std::ranges::move(page, std::back_inserter(needles));
+  }
+}
+
+std::vector<NamedNeedle> named_in(const std::vector<NamedNeedle>& named, VolumeId volume) {
+  const auto range = std::ranges::equal_range(
+      named, volume, {}, [](const NamedNeedle& needle) { return needle.fid.volume; });
+  return {range.begin(), range.end()};
+}
+
+}  // namespace kelp

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+
+#include "async/timers.h"
+#include "async/work_pool.h"
+#include "base/clock.h"
+#include "client/volume_admin.h"
+#include "client/volume_client.h"
+#include "kv/kv_async.h"
+
+namespace kelp {
+
+struct CollectorOptions {
+  std::chrono::nanoseconds interval = std::chrono::seconds(10);
+  /// How long a needle stays after the metadata ceased to name it, so that reads under way end.
+  std::chrono::nanoseconds quarantine = std::chrono::seconds(60);
+  /// Between walks over all metadata and needles in search of needles that nothing names. The first
+  /// one is in the first round: it finds what a crash left.
+  std::chrono::nanoseconds orphan_interval = std::chrono::minutes(10);
+  /// As FilerOptions::finished_memory.
+  std::chrono::nanoseconds finished_memory = std::chrono::days(7);
+};
+
+/// What the collector needs; all must outlive it.
+struct CollectorSeams {
+  KvStore& store;
+  WorkPool& pool;
+  Clock& clock;
+  Timers& timers;
+  VolumeClient& volumes;
+  VolumeAdmin& volume_admin;
+  /// Every needle below this key that the metadata does not name is garbage
+  /// (KeyLeases::oldest_provisional). 0: nothing is known to be.
+  std::function<NeedleKey()> oldest_provisional;
+};
+
+/// What a round did.
+struct Collected {
+  std::uint64_t needles_removed = 0;
+  std::uint64_t left_over_parts = 0;
+  std::uint64_t finished_expired = 0;
+  std::uint64_t orphans_buried = 0;
+};
+
+/// Takes back the room of what nothing names any more. It never deletes what a walk found: orphans
+/// are queued as dead first, and go when their quarantine ends. One at a time for a store.
+class Collector {
+ public:
+  explicit Collector(CollectorSeams seams, CollectorOptions options = {});
+
+  /// Works round after round until cancelled; owned by the caller's TaskGroup. Logs a round that
+  /// fails and goes on.
+  Task<void> run();
+
+  /// One round. `with_orphans`: walks in search of orphans too. Removed needles are gone from the
+  /// volumes before their dead rows go: a crash repeats work and forgets none.
+  Task<Result<Collected>> collect(bool with_orphans);
+
+ private:
+  Task<Result<std::uint64_t>> remove_dead();
+  Task<Result<std::uint64_t>> expire_finished();
+  Task<Result<std::uint64_t>> bury_orphans();
+
+  const CollectorSeams seams_;
+  const CollectorOptions options_;
+  KvAsync kv_;
+};
+
+}  // namespace kelp

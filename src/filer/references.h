@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "async/awaitable.h"
+#include "client/filer_client.h"
+#include "client/volume_admin.h"
+#include "kv/kv_async.h"
+#include "wire/fid.h"
+
+namespace kelp {
+
+/// A needle that the metadata names.
+struct NamedNeedle {
+  FileId fid;
+  bool dead = false;  ///< Named by a dead row only: it goes when its quarantine ends.
+  std::uint64_t size_bytes = 0;
+};
+
+struct BucketCount {
+  bool known = false;    ///< There is a bucket with this id.
+  BucketUsage counted;   ///< Its rows, counted.
+  BucketUsage counters;  ///< What its counters say.
+};
+
+/// What the metadata names at one point in time.
+struct References {
+  std::vector<NamedNeedle> needles;  ///< By volume, then key; a needle named twice stands twice.
+  std::vector<std::uint64_t> inline_ids;  ///< Ascending; only when asked for.
+  std::map<BucketId, BucketCount> buckets;
+  std::uint64_t objects = 0;
+  std::uint64_t uploads = 0;
+  std::uint64_t parts = 0;
+  std::uint64_t left_over_parts = 0;  ///< Of `parts`: their upload is gone.
+};
+
+/// Reads all metadata but inline bodies through one cursor, in slices on the pool, so that it is
+/// one point in time and yet does not keep a thread. Takes 32 bytes a chunk and, `with_inline_ids`,
+/// 8 an inline object. `kv` must outlive the call. kCancelled when the coroutine is cancelled.
+Task<Result<References>> read_references(KvAsync& kv, bool with_inline_ids);
+
+/// Every live needle of one volume, ascending by key. `volumes` must outlive the call.
+Task<Result<std::vector<NeedleInfo>>> read_needles(VolumeAdmin& volumes, VolumeId volume);
+
+/// The needles of `named` (sorted as in References) in one volume, ascending by key.
+[[nodiscard]] std::vector<NamedNeedle> named_in(const std::vector<NamedNeedle>& named,
+                                                VolumeId volume);
+
+/// Whether the running coroutine was cancelled.
+Task<bool> was_cancelled();
+
+}  // namespace kelp

@@ -97,7 +97,7 @@ class ResponseWriter {
   [[nodiscard]] virtual bool started() const = 0;
 };
 
-/// One request and its answer.
+/// One request and its answer. Wait for one of them at a time: reading the body or sending.
 struct HttpExchange {
   const HttpRequest& request;
   BodyReader& body;

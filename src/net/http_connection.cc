@@ -1,6 +1,5 @@
 #include "net/http_connection.h"
 
-#include <boost/asio/this_coro.hpp>
 #include <exception>
 #include <utility>
 
@@ -28,8 +27,6 @@ HttpConnection::HttpConnection(HttpWorker& worker, TcpSocket socket,
       response_(transport_, body_, worker) {}
 
 Task<void> HttpConnection::run() {
-  // Cancellation shows in results: handlers are not written for exceptions.
-  co_await asio::this_coro::throw_if_cancelled(false);
   const MonoTime deadline = worker_.now() + worker_.limits().head_timeout;
   if (transport_.secure() && co_await transport_.handshake(deadline) != IoStatus::kOk) co_return;
   while (true) {

@@ -25,9 +25,9 @@ class HttpConnection {
   Task<void> run();
 
   void tick(MonoTime now) { transport_.tick(now); }
-  /// Closes it when no request is running.
+  /// Closes it when it waits for a request. One that has just arrived is still answered.
   void close_if_idle() {
-    if (idle_) transport_.abort();
+    if (idle_) transport_.interrupt();
   }
   void abort() { transport_.abort(); }
 

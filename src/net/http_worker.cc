@@ -13,6 +13,8 @@ namespace kelp {
 namespace {
 
 constexpr std::size_t kScratchBytes = 64 * 1024;
+/// Between attempts to cancel what is still busy after the grace of a drain.
+constexpr std::chrono::milliseconds kCancelInterval{20};
 constexpr std::chrono::milliseconds kLongestTick{250};
 constexpr std::chrono::milliseconds kShortestTick{5};
 
@@ -67,23 +69,33 @@ void HttpWorker::begin_drain() {
 
 Task<void> HttpWorker::drain(MonoTime give_up) {
   begin_drain();
-  if (serving_.size() > 0) {
-    boost::system::error_code ignored;
-    drain_timer_.expires_at(give_up);
-    co_await drain_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  co_await wait_for_connections(give_up);
+  // Again and again: a wait that ends by itself as it is cancelled leaves its coroutine
+  // uncancelled.
+  while (!connections_.empty()) {
+    for (HttpConnection* connection : connections_) connection->abort();
+    serving_.cancel();
+    co_await wait_for_connections(SystemClock().mono() + kCancelInterval);
   }
-  for (HttpConnection* connection : connections_) connection->abort();
-  serving_.cancel();
   co_await serving_.join();
+  stopped_ = true;
   ticker_.cancel();
   co_await ticker_.join();
+}
+
+/// Returns when none is left, or at `until`.
+Task<void> HttpWorker::wait_for_connections(MonoTime until) {
+  if (connections_.empty()) co_return;
+  boost::system::error_code ignored;
+  drain_timer_.expires_at(until);
+  co_await drain_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
 Task<void> HttpWorker::tick_forever() {
   co_await asio::this_coro::throw_if_cancelled(false);
   asio::steady_timer timer(executor_);
   boost::system::error_code code;
-  while (!code) {
+  while (!stopped_) {
     timer.expires_after(tick_);
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, code));
     refresh_clock();
@@ -92,6 +104,8 @@ Task<void> HttpWorker::tick_forever() {
 }
 
 Task<void> HttpWorker::serve(TcpSocket socket, TlsContext tls) {
+  // Cancellation shows in results: handlers are not written for exceptions.
+  co_await asio::this_coro::throw_if_cancelled(false);
   auto session = tls ? TlsSession::create(tls) : nullptr;
   if (!tls || session) {
     boost::system::error_code ignored;
@@ -107,7 +121,7 @@ Task<void> HttpWorker::serve(TcpSocket socket, TlsContext tls) {
   }
   probe_.connections.Decrement();
   probe_.open_connections.fetch_sub(1, std::memory_order_relaxed);
-  if (draining_ && serving_.size() == 1) drain_timer_.cancel();  // this was the last
+  if (draining_ && connections_.empty()) drain_timer_.cancel();
 }
 
 void HttpWorker::refresh_clock() {

@@ -48,6 +48,7 @@ class HttpWorker {
 
  private:
   Task<void> tick_forever();
+  Task<void> wait_for_connections(MonoTime until);
   Task<void> serve(TcpSocket socket, TlsContext tls);
   void refresh_clock();
 
@@ -63,6 +64,7 @@ class HttpWorker {
   std::vector<HttpConnection*> connections_;
   asio::steady_timer drain_timer_;
   bool draining_ = false;
+  bool stopped_ = false;  ///< The ticker is to end.
   TaskGroup ticker_;
   TaskGroup serving_;
 };

@@ -134,14 +134,17 @@ void Transport::tick(MonoTime now) {
   if (now < deadline_) return;
   deadline_ = MonoTime::max();
   expired_ = true;
+  interrupt();
+}
+
+void Transport::interrupt() {
   boost::system::error_code ignored;
   socket_.cancel(ignored);
 }
 
 void Transport::abort() {
   aborted_ = true;
-  boost::system::error_code ignored;
-  socket_.cancel(ignored);
+  interrupt();
 }
 
 IoOutcome Transport::receive_now(MutableByteSpan into) {

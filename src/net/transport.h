@@ -36,7 +36,7 @@ struct IoOutcome {
 using SendPieces = std::vector<ByteSpan>;
 
 /// Bytes to and from one peer, over TCP or over TLS on it, with deadlines that cost no timer: the
-/// owner calls tick() now and then. One thread; one read and one write at a time.
+/// owner calls tick() now and then. One thread; one wait at a time, for reading or for writing.
 class Transport {
  public:
   /// `tls` may be null: then bytes travel in the clear.
@@ -59,6 +59,8 @@ class Transport {
 
   /// Ends a wait whose deadline is before `now` with kTimedOut.
   void tick(MonoTime now);
+  /// Ends the running wait with kCancelled, unless its bytes are already here.
+  void interrupt();
   /// Ends the running and every later wait with kCancelled.
   void abort();
   [[nodiscard]] bool aborted() const { return aborted_; }

@@ -66,6 +66,23 @@ TEST_F(DrainingHttp, CancelsWhatIsBusyAfterTheGrace) {
   EXPECT_TRUE(half_head.sees_close());
 }
 
+TEST_F(DrainingHttp, AnswersEveryRequestThatItTook) {
+  start();
+  std::atomic<int> answered = 0;
+  std::vector<std::unique_ptr<RawClient>> connected;
+  for (int i = 0; i < 8; ++i) connected.push_back(std::make_unique<RawClient>(port()));
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back([&answered, &client = *connected[i]] {
+      while (client.ask(get("/a")).status == 200) ++answered;
+    });
+  }
+  eventually([&] { return answered > 200; });
+  runtime.run(server().drain(std::chrono::hours(1)));
+  for (auto& client : clients) client.join();
+  EXPECT_EQ(handler.handled, answered);
+}
+
 TEST_F(DrainingHttp, MayBeRepeated) {
   start();
   runtime.run(server().drain(milliseconds(0)));

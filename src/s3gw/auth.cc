@@ -253,8 +253,8 @@ std::optional<ChunkSigning> make_chunk_signing(const Proof& proof, const Sha256&
                       .seed_signature = std::string(proof.claim.signature)};
 }
 
-// The parameters of a presigned query that stand for headers.
-Parameters hoisted_headers(Parameters parameters, bool v2) {
+// The parameters of a presigned query that stand for headers which are not there.
+Parameters hoisted_headers(const AuthRequest& request, Parameters parameters, bool v2) {
   static constexpr std::array<std::string_view, 8> kOfSignature = {
       "x-amz-algorithm",     "x-amz-credential", "x-amz-date",           "x-amz-expires",
       "x-amz-signedheaders", "x-amz-signature",  "x-amz-security-token", "x-amz-content-sha256"};
@@ -263,7 +263,10 @@ Parameters hoisted_headers(Parameters parameters, bool v2) {
     std::ranges::transform(name, name.begin(), ascii_lower);
     const bool amz = name.starts_with("x-amz-");
     const bool content = v2 && (name == "content-type" || name == "content-md5");
-    if ((!amz && !content) || std::ranges::find(kOfSignature, name) != kOfSignature.end()) continue;
+    if ((!amz && !content) || std::ranges::find(kOfSignature, name) != kOfSignature.end() ||
+        find_header(request.headers, name)) {
+      continue;
+    }
     hoisted.emplace_back(std::move(name), std::move(value));
   }
   return hoisted;
@@ -469,7 +472,7 @@ S3Result<Authenticated> authenticate_presigned_v4(const AuthRequest& request,
                        .payload = *payload,
                        .chunk_signing = make_chunk_signing(proof, key, payload->mode),
                        .hoisted = {}};
-  result.hoisted = hoisted_headers(*std::move(parameters), false);
+  result.hoisted = hoisted_headers(request, *std::move(parameters), false);
   return result;
 }
 
@@ -560,7 +563,7 @@ S3Result<Authenticated> authenticate_presigned_v2(const AuthRequest& request,
                        .payload = payload,
                        .chunk_signing = std::nullopt,
                        .hoisted = {}};
-  result.hoisted = hoisted_headers(*std::move(parameters), true);
+  result.hoisted = hoisted_headers(request, *std::move(parameters), true);
   return result;
 }
 

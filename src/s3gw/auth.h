@@ -44,8 +44,7 @@ struct Authenticated {
   /// For the signed streaming modes: what the chunks are verified with.
   std::optional<ChunkSigning> chunk_signing;
   /// Presigned only: the x-amz-* (SigV2: also content-type, content-md5) parameters of the query
-  /// that stand for headers, lower-case names, decoded values. They are signed. A header of the
-  /// same name goes before.
+  /// that stand for headers which were not sent: lower-case names, decoded values. They are signed.
   std::vector<std::pair<std::string, std::string>> hoisted;
 };
 

@@ -60,19 +60,28 @@ std::string_view header_or_parameter(const SigV2Request& request, std::string_vi
   return {};
 }
 
+// Whether a header of the same name was sent: then the parameter only repeats it.
+bool has_header(std::span<const HttpHeader> headers, std::string_view name) {
+  std::string lower(name);
+  std::ranges::transform(lower, lower.begin(), ascii_lower);
+  return find_header(headers, lower).has_value();
+}
+
 // Sorted by name, one line each, values of one name joined by commas.
 void append_amz_headers(const SigV2Request& request, std::string& out) {
   std::map<std::string, std::string> lines;
   const auto add = [&](std::string_view name, std::string_view value) {
     if (!starts_with_lower(name, "x-amz-")) return;
-    std::string lower;
-    for (const char c : name) lower.push_back(ascii_lower(c));
+    std::string lower(name);
+    std::ranges::transform(lower, lower.begin(), ascii_lower);
     const auto [line, fresh] = lines.try_emplace(std::move(lower));
     if (!fresh) line->second.push_back(',');
     line->second.append(trimmed(value));
   };
   for (const HttpHeader& header : request.headers) add(header.name, header.value);
-  for (const auto& [name, value] : request.parameters) add(name, value);
+  for (const auto& [name, value] : request.parameters) {
+    if (!has_header(request.headers, name)) add(name, value);
+  }
   for (const auto& [name, value] : lines) {
     out.append(name).push_back(':');
     out.append(value).push_back('\n');

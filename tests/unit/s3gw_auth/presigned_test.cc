@@ -317,6 +317,10 @@ TEST(PresignedV2, GivesTheHoistedHeaders) {
         {"x-amz-meta-a", "b c"},
         {"content-md5", "XUFAKrxLKna5cZ2REBfFkg=="}};
     EXPECT_EQ(result->hoisted, expected);
+    request.set("X-Amz-Meta-A", "b c");
+    const auto repeated = request.check();
+    ASSERT_TRUE(repeated) << "the parameter repeats a header";
+    EXPECT_EQ(repeated->hoisted.size(), 2U);
   }
 }
 

@@ -1,0 +1,167 @@
+#include "filer/collector.h"
+
+#include <gtest/gtest.h>
+
+#include "filer/core/keys.h"
+#include "filer/core/rows.h"
+#include "filer/fsck.h"
+#include "tests/unit/filer/fake_volumes.h"
+#include "tests/unit/filer/filer_world.h"
+
+namespace kelp {
+namespace {
+
+using std::chrono::seconds;
+using test::FilerWorld;
+using test::put_of;
+
+class CollectorTest : public testing::Test {
+ protected:
+  CollectorTest() { world_.make_bucket("photos"); }
+
+  Collected collect(bool with_orphans) {
+    const auto done = world_.run(collector_.collect(with_orphans));
+    EXPECT_TRUE(done) << done.error().message();
+    return done.value_or(Collected{});
+  }
+
+  FsckReport check() {
+    const auto report = world_.run(fsck(*world_.store, world_.work, volumes_));
+    EXPECT_TRUE(report) << report.error().message();
+    return report.value_or(FsckReport{});
+  }
+
+  /// An object of one chunk that is on disk.
+  Chunk put(const std::string& key) {
+    const Chunk chunk = world_.chunk(100);
+    volumes_.add(chunk);
+    PutObject put;
+    put.bucket = "photos";
+    put.key = key;
+    put.entry.size_bytes = 100;
+    put.entry.etag = std::string(16, 'e');
+    put.entry.layout.chunks.push_back(chunk);
+    EXPECT_TRUE(world_.run(world_.filer.put_object(put)));
+    return chunk;
+  }
+
+  void write(KvWrite change) {
+    KvBatch batch;
+    batch.writes.push_back(std::move(change));
+    world_.store->commit(batch, [](const Result<void>& done) { EXPECT_TRUE(done); });
+  }
+
+  FilerWorld world_;
+  test::FakeVolumes volumes_;
+  std::unique_ptr<Timers> timers_ = make_asio_timers();
+  NeedleKey oldest_provisional_{1000};
+  Collector collector_{{world_.kv, world_.work, world_.clock, *timers_, volumes_, volumes_,
+                        [this] { return oldest_provisional_; }},
+                       {.quarantine = seconds(60)}};
+};
+
+TEST_F(CollectorTest, RemovesDeadNeedlesWhenTheirQuarantineEnds) {
+  const Chunk old = put("a");
+  const Chunk current = put("a");
+  EXPECT_EQ(collect(true).needles_removed, 0U);
+  world_.clock.advance(seconds(59));
+  EXPECT_EQ(collect(true).needles_removed, 0U);
+  EXPECT_TRUE(volumes_.holds(old.fid));
+  world_.clock.advance(seconds(2));
+  EXPECT_EQ(collect(true).needles_removed, 1U);
+  EXPECT_FALSE(volumes_.holds(old.fid));
+  EXPECT_TRUE(volumes_.holds(current.fid));
+  EXPECT_EQ(check().dead_needles, 0U);
+  EXPECT_TRUE(check().clean());
+}
+
+TEST_F(CollectorTest, KeepsADeadRowUntilTheVolumesHaveRemovedTheNeedle) {
+  put("a");
+  ASSERT_TRUE(world_.run(world_.filer.delete_object({"photos", "a"}, {})));
+  world_.clock.advance(seconds(61));
+  volumes_.refuse_removes = true;
+  EXPECT_FALSE(world_.run(collector_.collect(false)));
+  EXPECT_EQ(check().dead_needles, 1U);
+  volumes_.refuse_removes = false;
+  EXPECT_EQ(collect(false).needles_removed, 1U);
+  EXPECT_EQ(volumes_.size(), 0U);
+}
+
+TEST_F(CollectorTest, BuriesOrphansAndRemovesThemAfterTheQuarantine) {
+  put("a");
+  const Chunk orphan = world_.chunk(50);
+  volumes_.add(orphan);
+  Chunk provisional = world_.chunk(50);
+  provisional.fid.key = NeedleKey(1000);
+  volumes_.add(provisional);
+  EXPECT_EQ(check().orphan_needles, 2U);
+  EXPECT_EQ(collect(false).orphans_buried, 0U);
+  EXPECT_EQ(collect(true).orphans_buried, 1U);
+  EXPECT_EQ(collect(true).orphans_buried, 0U);  // dead now, so named
+  EXPECT_TRUE(volumes_.holds(orphan.fid));
+  world_.clock.advance(seconds(61));
+  collect(false);
+  EXPECT_FALSE(volumes_.holds(orphan.fid));
+  EXPECT_TRUE(volumes_.holds(provisional.fid));
+  oldest_provisional_ = NeedleKey(0);  // unknown: nothing is touched
+  EXPECT_EQ(collect(true).orphans_buried, 0U);
+}
+
+TEST_F(CollectorTest, ForgetsFinishedUploadsAfterAWeek) {
+  CreateUpload create;
+  create.bucket = "photos";
+  create.key = "film";
+  const auto upload = world_.run(world_.filer.create_upload(create));
+  PutPart part;
+  part.upload = {"photos", "film", upload->upload_id};
+  part.part_number = 1;
+  part.md5 = std::string(16, 'm');
+  ASSERT_TRUE(world_.run(world_.filer.put_part(part)));
+  CompleteUpload complete;
+  complete.upload = part.upload;
+  complete.parts.push_back({1, "6d6d6d6d6d6d6d6d6d6d6d6d6d6d6d6d", {}});
+  ASSERT_TRUE(world_.run(world_.filer.complete_upload(complete)));
+  EXPECT_EQ(collect(false).finished_expired, 0U);
+  world_.clock.advance(std::chrono::days(7) + seconds(1));
+  EXPECT_EQ(collect(false).finished_expired, 1U);
+  EXPECT_EQ(collect(false).finished_expired, 0U);
+}
+
+TEST_F(CollectorTest, FsckNamesEveryKindOfDamage) {
+  const Chunk lost = put("lost");
+  const Chunk resized = put("resized");
+  const Chunk twice = put("once");
+  const auto body = world_.run(world_.filer.put_object(put_of("photos", "inline", "hello")));
+  const auto rotten = world_.run(world_.filer.put_object(put_of("photos", "rotten", "hello")));
+  EXPECT_TRUE(check().clean());
+
+  volumes_.drop(lost.fid);
+  volumes_.add({resized.fid, 99});
+  PutObject again;
+  again.bucket = "photos";
+  again.key = "twice";
+  again.entry.size_bytes = 100;
+  again.entry.layout.chunks.push_back(twice);
+  ASSERT_TRUE(world_.run(world_.filer.put_object(again)));
+  write(KvWrite::remove(keys::body(body->version)));
+  write(KvWrite::put(keys::body(rotten->version), "what is this?"));
+  write(KvWrite::put(keys::body(1'000'000), "what is this?"));
+  write(KvWrite::add(keys::count(BucketId(1), keys::Counter::kBytes, 3), 5));
+  ObjectEntry stray;
+  write(KvWrite::put(keys::object(BucketId(99), "stray"), encode_entry(stray)));
+  const FsckReport report = check();
+  EXPECT_EQ(report.missing_needles, 1U);
+  EXPECT_EQ(report.wrong_size_needles, 1U);
+  EXPECT_EQ(report.doubly_named_needles, 1U);
+  EXPECT_EQ(report.missing_inline_bodies, 1U);
+  EXPECT_EQ(report.corrupt_inline_bodies, 1U);
+  EXPECT_EQ(report.unnamed_inline_bodies, 1U);
+  EXPECT_EQ(report.objects_without_bucket, 1U);
+  EXPECT_EQ(report.wrong_counters, 2U);
+  EXPECT_FALSE(report.sound());
+  EXPECT_EQ(report.findings.size(), 9U);
+  EXPECT_EQ(report.objects, 7U);
+}
+
+}  // namespace
+}  // namespace kelp

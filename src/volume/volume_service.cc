@@ -35,6 +35,10 @@ std::uint64_t reserve_of(const VolumeServiceOptions& options, const DiskSpace& s
   return std::min(options.reserve_bytes, space.total_bytes / 20);
 }
 
+Task<Result<void>> answer(Error error) {
+  co_return error;
+}
+
 Uuid random_uuid() {
   Uuid uuid{};
   random_bytes(uuid);
@@ -99,7 +103,7 @@ Result<void> VolumeService::load_node_id() {
 /// Opens one volume. What is wrong with one disk or file must not take the others away; what is
 /// wrong with the whole directory (another cluster, a newer program's) stops the start.
 Result<void> VolumeService::load_volume(VolumeId volume) {
-  auto opened = VolumeFile::open(*shared_, volume, cluster_id_);
+  auto opened = VolumeFile::open(shared_, volume, cluster_id_);
   if (opened.has_value()) {
     volumes_.emplace(volume, *std::move(opened));
     return {};
@@ -129,8 +133,10 @@ Task<Result<std::unique_ptr<NeedleUpload>>> VolumeService::open(OpenNeedle reque
 }
 
 Task<Result<void>> VolumeService::read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) {
-  KELP_CO_TRY(const VolumePtr volume, find(fid.volume));
-  co_return co_await volume->read(fid, offset, buffer);
+  // No coroutine of its own: this is the hottest path of the room.
+  auto volume = find(fid.volume);
+  if (!volume.has_value()) return answer(std::move(volume).error());
+  return (*volume)->read(fid, offset, buffer);
 }
 
 Task<Result<void>> VolumeService::remove(std::vector<FileId> fids) {
@@ -187,7 +193,7 @@ Result<void> VolumeService::make_volume(VolumeId volume, Generation generation,
                         .created_ns = parts_.clock.wall().time_since_epoch().count(),
                         .collection = collection};
   random_bytes(superblock.salt);
-  KELP_TRY(VolumePtr made, VolumeFile::create(*shared_, superblock));
+  KELP_TRY(VolumePtr made, VolumeFile::create(shared_, superblock));
   const std::unique_lock lock(volumes_mutex_);
   volumes_.emplace(volume, std::move(made));
   return {};

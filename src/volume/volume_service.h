@@ -89,7 +89,7 @@ class VolumeService final : public VolumeClient, public VolumeAdmin {
   const VolumeServiceOptions options_;
   const VolumeServiceParts parts_;
   Uuid cluster_id_{};
-  std::unique_ptr<VolumeShared> shared_;
+  std::shared_ptr<VolumeShared> shared_;
   std::string node_id_;
   std::unique_ptr<DirLock> lock_;
 

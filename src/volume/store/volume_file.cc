@@ -25,20 +25,21 @@ std::string VolumeFile::snapshot_path(const std::string& directory, VolumeId vol
   return fmt::format("{}/{:09}.idx", directory, volume.value);
 }
 
-Result<std::shared_ptr<VolumeFile>> VolumeFile::create(VolumeShared& shared,
+Result<std::shared_ptr<VolumeFile>> VolumeFile::create(std::shared_ptr<VolumeShared> shared,
                                                        const Superblock& superblock) {
-  const std::string path = log_path(shared.directory, superblock.volume);
-  KELP_TRY(const bool exists, shared.io.exists(path));
+  const std::string path = log_path(shared->directory, superblock.volume);
+  KELP_TRY(const bool exists, shared->io.exists(path));
   if (exists) return Error(Errc::kAlreadyExists, fmt::format("{} exists", path));
-  KELP_CHECK(write_file_atomically(shared.io, path, encode_superblock(superblock)));
-  KELP_TRY(std::unique_ptr<File> file, shared.io.open(path, OpenMode::kReadWrite));
-  return std::make_shared<VolumeFile>(shared, std::shared_ptr<File>(std::move(file)), superblock);
+  KELP_CHECK(write_file_atomically(shared->io, path, encode_superblock(superblock)));
+  KELP_TRY(std::unique_ptr<File> file, shared->io.open(path, OpenMode::kReadWrite));
+  return std::make_shared<VolumeFile>(std::move(shared), std::shared_ptr<File>(std::move(file)),
+                                      superblock);
 }
 
-Result<std::shared_ptr<VolumeFile>> VolumeFile::open(VolumeShared& shared, VolumeId volume,
-                                                     const Uuid& cluster_id) {
-  const std::string path = log_path(shared.directory, volume);
-  KELP_TRY(std::shared_ptr<File> file, shared.io.open(path, OpenMode::kReadWrite));
+Result<std::shared_ptr<VolumeFile>> VolumeFile::open(std::shared_ptr<VolumeShared> shared,
+                                                     VolumeId volume, const Uuid& cluster_id) {
+  const std::string path = log_path(shared->directory, volume);
+  KELP_TRY(std::shared_ptr<File> file, shared->io.open(path, OpenMode::kReadWrite));
   std::array<std::byte, kSuperblockBytes> bytes;
   KELP_TRY(const std::size_t got, file->read_at(0, bytes));
   const auto superblock = decode_superblock(ByteSpan(bytes).first(got));
@@ -55,22 +56,23 @@ Result<std::shared_ptr<VolumeFile>> VolumeFile::open(VolumeShared& shared, Volum
     return Error(Errc::kCorruption,
                  fmt::format("{} says it is volume {}", path, superblock->volume.value));
   }
-  auto opened = std::make_shared<VolumeFile>(shared, std::move(file), *superblock);
+  auto opened = std::make_shared<VolumeFile>(std::move(shared), std::move(file), *superblock);
   KELP_CHECK(opened->load_index());
   return opened;
 }
 
-VolumeFile::VolumeFile(VolumeShared& shared, std::shared_ptr<File> file, Superblock superblock)
-    : shared_(shared),
+VolumeFile::VolumeFile(std::shared_ptr<VolumeShared> shared, std::shared_ptr<File> file,
+                       Superblock superblock)
+    : shared_(std::move(shared)),
       file_(std::move(file)),
       superblock_(std::move(superblock)),
       seed_(superblock_.salt),
       reader_(file_, seed_) {
-  GroupCommit::Options options{.sync = shared.sync, .failed = nullptr};
+  GroupCommit::Options options{.sync = shared_->sync, .failed = nullptr};
   // Held by this volume and by jobs that hold this volume's callers: it outlives the callback.
   options.failed = [this](const Error& error) { went_read_only(error); };
   group_commit_ =
-      std::make_shared<GroupCommit>(file_, shared.pool, shared.probe, std::move(options));
+      std::make_shared<GroupCommit>(file_, shared_->pool, shared_->probe, std::move(options));
 }
 
 /// The snapshot as far as it goes, then the log behind it.
@@ -96,13 +98,13 @@ Result<void> VolumeFile::load_index() {
 /// Fills the index from the snapshot and returns where the log is to be replayed from. Without a
 /// snapshot that fits, that is its beginning: the log alone gives the same index.
 std::uint64_t VolumeFile::load_snapshot(std::uint64_t file_bytes) {
-  const std::string path = snapshot_path(shared_.directory, superblock_.volume);
+  const std::string path = snapshot_path(shared_->directory, superblock_.volume);
   const auto unusable = [&](std::string_view why) {
     logger("volume").warn("snapshot_unusable volume={} why={}", superblock_.volume.value,
                           log_value(why));
     return std::uint64_t{kSuperblockBytes};
   };
-  const auto bytes = read_whole_file(shared_.io, path, kMaxSnapshotBytes);
+  const auto bytes = read_whole_file(shared_->io, path, kMaxSnapshotBytes);
   if (!bytes.has_value()) {
     if (bytes.error().code() == Errc::kNotFound) return kSuperblockBytes;
     return unusable(bytes.error().detail());
@@ -127,9 +129,9 @@ std::uint64_t VolumeFile::load_snapshot(std::uint64_t file_bytes) {
 Result<NeedlePlace> VolumeFile::reserve(NeedleKey key, std::uint64_t bytes) {
   KELP_CHECK(check_writable());
   const std::lock_guard lock(mutex_);
-  if (end_ + bytes > std::min(shared_.limit_bytes, kMaxLogBytes)) {
+  if (end_ + bytes > std::min(shared_->limit_bytes, kMaxLogBytes)) {
     return Error(Errc::kNoSpace, fmt::format("volume {} is full: {} of {} bytes",
-                                             superblock_.volume.value, end_, shared_.limit_bytes));
+                                             superblock_.volume.value, end_, shared_->limit_bytes));
   }
   if (index_.find(key).has_value() || !open_keys_.insert(key.value).second) {
     return Error(Errc::kAlreadyExists, fmt::format("needle {:x} is in volume {} already", key.value,
@@ -138,7 +140,7 @@ Result<NeedlePlace> VolumeFile::reserve(NeedleKey key, std::uint64_t bytes) {
   const NeedlePlace place{.offset = end_, .bytes = static_cast<std::uint32_t>(bytes)};
   open_places_.insert(open_places_.end(), end_);
   end_ += bytes;
-  shared_.reserved_bytes += bytes;
+  shared_->reserved_bytes += bytes;
   return place;
 }
 
@@ -149,8 +151,8 @@ void VolumeFile::publish(NeedleKey key, NeedlePlace place) {
     open_places_.erase(place.offset);
     open_keys_.erase(key.value);
   }
-  shared_.reserved_bytes -= place.bytes;
-  shared_.probe.needles_written.Increment();
+  shared_->reserved_bytes -= place.bytes;
+  shared_->probe.needles_written.Increment();
   count_changes(1);
 }
 
@@ -161,11 +163,11 @@ void VolumeFile::abandon(NeedleKey key, NeedlePlace place, std::uint64_t hole_be
     open_places_.erase(place.offset);
     open_keys_.erase(key.value);
   }
-  shared_.reserved_bytes -= place.bytes;
-  shared_.probe.uploads_abandoned.Increment();
+  shared_->reserved_bytes -= place.bytes;
+  shared_->probe.uploads_abandoned.Increment();
   if (hole_begin >= hole_end) return;
   // Best effort: what a full pool refuses, vacuum takes back.
-  (void)shared_.pool.try_post([file = file_, hole_begin, hole_end] {
+  (void)shared_->pool.try_post([file = file_, hole_begin, hole_end] {
     (void)file->punch_hole(hole_begin, hole_end - hole_begin);
   });
 }
@@ -179,7 +181,7 @@ Result<void> VolumeFile::write(std::uint64_t offset, std::span<const ByteSpan> p
   }
   std::size_t bytes = 0;
   for (const ByteSpan piece : pieces) bytes += piece.size();
-  shared_.probe.written_bytes.Increment(static_cast<double>(bytes));
+  shared_->probe.written_bytes.Increment(static_cast<double>(bytes));
   return {};
 }
 
@@ -195,7 +197,7 @@ Result<void> VolumeFile::check_writable() const {
 
 void VolumeFile::went_read_only(const Error& error) {
   if (read_only_.exchange(true)) return;
-  shared_.probe.read_only_volumes.Increment();
+  shared_->probe.read_only_volumes.Increment();
   logger("volume").error("volume_read_only volume={} error={}", superblock_.volume.value,
                          log_value(error.message()));
 }
@@ -234,7 +236,7 @@ void VolumeFile::count_changes(std::size_t changes) {
     if (snapshotting_ || changes_ < kMinSnapshotChanges + index_.size() / 8) return;
     snapshotting_ = true;
   }
-  const bool posted = shared_.pool.try_post([self = shared_from_this()] {
+  const bool posted = shared_->pool.try_post([self = shared_from_this()] {
     if (auto written = self->write_snapshot(); !written.has_value()) {
       logger("volume").warn("snapshot_failed volume={} error={}", self->superblock_.volume.value,
                             log_value(written.error().message()));
@@ -250,6 +252,7 @@ void VolumeFile::count_changes(std::size_t changes) {
 /// The listing below is not one moment's: writers go on between its pages. That is right all the
 /// same: whatever happens after `covered` was taken lies behind it in the log, and is replayed.
 Result<void> VolumeFile::write_snapshot() {
+  const std::lock_guard one_at_a_time(snapshot_mutex_);
   IndexSnapshotHeader header{.volume = superblock_.volume,
                              .generation = superblock_.generation,
                              .salt = superblock_.salt,
@@ -274,14 +277,15 @@ Result<void> VolumeFile::write_snapshot() {
     if (page.size() < kPage) break;
     after = page.back().key;
   }
-  if (!shared_.sync) {  // the snapshot must not say more than the log can show after a power cut
+  if (!shared_->sync) {  // the snapshot must not say more than the log can show after a power cut
     KELP_CHECK(check_writable());
     if (auto synced = file_->sync(); !synced.has_value()) {
       group_commit_->fail(synced.error());
       return synced;
     }
   }
-  KELP_CHECK(write_file_atomically(shared_.io, snapshot_path(shared_.directory, superblock_.volume),
+  KELP_CHECK(write_file_atomically(shared_->io,
+                                   snapshot_path(shared_->directory, superblock_.volume),
                                    std::move(writer).finish()));
   const std::lock_guard lock(mutex_);
   changes_ -= changes;

@@ -23,7 +23,7 @@
 
 namespace kelp {
 
-/// What the volumes of one server share; outlives them.
+/// What the volumes of one server share; held by each of them.
 struct VolumeShared {
   FileIo& io;
   WorkPool& pool;
@@ -40,14 +40,13 @@ struct VolumeShared {
 class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
  public:
   /// Makes the files of an empty volume, durable on return. Blocks.
-  [[nodiscard]] static Result<std::shared_ptr<VolumeFile>> create(VolumeShared& shared,
-                                                                  const Superblock& superblock);
+  [[nodiscard]] static Result<std::shared_ptr<VolumeFile>> create(
+      std::shared_ptr<VolumeShared> shared, const Superblock& superblock);
   /// Opens a volume and brings its index up to date: the snapshot, then the rest of the log.
   /// Blocks. kCorruption, kUnimplemented (a newer format), kIo; kPermissionDenied for another
   /// cluster's.
-  [[nodiscard]] static Result<std::shared_ptr<VolumeFile>> open(VolumeShared& shared,
-                                                                VolumeId volume,
-                                                                const Uuid& cluster_id);
+  [[nodiscard]] static Result<std::shared_ptr<VolumeFile>> open(
+      std::shared_ptr<VolumeShared> shared, VolumeId volume, const Uuid& cluster_id);
   /// "DIR/000000001.dat".
   [[nodiscard]] static std::string log_path(const std::string& directory, VolumeId volume);
   [[nodiscard]] static std::string snapshot_path(const std::string& directory, VolumeId volume);
@@ -67,7 +66,7 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   Result<void> write(std::uint64_t offset, std::span<const ByteSpan> pieces);
   Task<Result<void>> commit(LogWrite write);
   [[nodiscard]] std::uint32_t seed_at(std::uint64_t offset) const { return seed_.at(offset); }
-  [[nodiscard]] VolumeShared& shared() const { return shared_; }
+  [[nodiscard]] VolumeShared& shared() const { return *shared_; }
 
   // --- for the service; errors as VolumeClient and VolumeAdmin say
 
@@ -84,7 +83,8 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   /// Heap used by the index, about.
   [[nodiscard]] std::size_t index_memory_bytes() const;
 
-  VolumeFile(VolumeShared& shared, std::shared_ptr<File> file, Superblock superblock);
+  VolumeFile(std::shared_ptr<VolumeShared> shared, std::shared_ptr<File> file,
+             Superblock superblock);
 
  private:
   /// A needle that a remove will take away.
@@ -109,13 +109,15 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   Result<NeedleKey> verify_some(const std::vector<IndexEntry>& entries,
                                 std::vector<NeedleInfo>& failed);
 
-  VolumeShared& shared_;
+  const std::shared_ptr<VolumeShared> shared_;
   const std::shared_ptr<File> file_;
   const Superblock superblock_;
   const NeedleSeed seed_;
   NeedleReader reader_;
   std::shared_ptr<GroupCommit> group_commit_;
   std::atomic<bool> read_only_ = false;
+
+  std::mutex snapshot_mutex_;  ///< One snapshot at a time; waits, so never on an io thread.
 
   mutable std::mutex mutex_;  ///< Guards all below; a leaf, held for moments.
   VolumeIndex index_;

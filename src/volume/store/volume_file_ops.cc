@@ -19,6 +19,7 @@ constexpr std::size_t kTombstoneBytes = layout_of(0, 0).total_bytes;
 }  // namespace
 
 Task<Result<void>> VolumeFile::read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) {
+  const auto self = shared_from_this();
   const auto place = find(fid.key);
   if (!place.has_value()) {
     co_return Error(Errc::kNotFound, fmt::format("needle {} is not here", to_string(fid)));
@@ -29,10 +30,10 @@ Task<Result<void>> VolumeFile::read(FileId fid, std::uint64_t offset, MutableByt
     auto job = [this, place = *place, fid, range] {
       return reader_.read(place, fid, range, ReadMode::kMayWait);
     };
-    outcome = co_await offload<bool>(shared_.pool, std::move(job));
+    outcome = co_await offload<bool>(shared_->pool, std::move(job));
   }
   if (!outcome.has_value()) co_return explain(std::move(outcome).error(), fid, *place);
-  shared_.probe.read_bytes.Increment(static_cast<double>(buffer.size()));
+  shared_->probe.read_bytes.Increment(static_cast<double>(buffer.size()));
   co_return Result<void>();
 }
 
@@ -42,7 +43,7 @@ Result<void> VolumeFile::explain(Error error, const FileId& fid, NeedlePlace pla
   if (!still_at({fid.key, place})) {
     return Error(Errc::kNotFound, fmt::format("needle {} was removed", to_string(fid)));
   }
-  shared_.probe.corruptions.Increment();
+  shared_->probe.corruptions.Increment();
   logger("volume").error("needle_corrupt fid={} offset={} error={}", to_string(fid), place.offset,
                          log_value(error.detail()));
   return Error(Errc::kCorruption, fmt::format("needle {}: {}", to_string(fid), error.detail()));
@@ -53,7 +54,7 @@ Task<Result<void>> VolumeFile::remove(std::vector<FileId> fids) {
   auto picked = pick(fids, ReadMode::kCachedOnly);
   if (picked.has_value() && !picked->has_value()) {
     auto job = [self, &fids] { return self->pick(fids, ReadMode::kMayWait); };
-    picked = co_await offload<std::optional<std::vector<Doomed>>>(shared_.pool, std::move(job));
+    picked = co_await offload<std::optional<std::vector<Doomed>>>(shared_->pool, std::move(job));
   }
   if (!picked.has_value()) co_return std::move(picked).error();
   const std::vector<Doomed> doomed = std::move(**picked);
@@ -72,7 +73,8 @@ Task<Result<void>> VolumeFile::remove(std::vector<FileId> fids) {
     self->give_back(dropped);
     return {};
   };
-  (void)co_await offload<void>(shared_.pool, std::move(give));  // best effort; vacuum does the rest
+  (void)co_await offload<void>(shared_->pool,
+                               std::move(give));  // best effort; vacuum does the rest
   co_return Result<void>();
 }
 
@@ -111,7 +113,7 @@ Result<NeedlePlace> VolumeFile::reserve_tombstones(std::size_t count, std::size_
 
 std::string VolumeFile::encode_tombstones(const std::vector<Doomed>& doomed,
                                           std::uint64_t offset) const {
-  const auto now = shared_.clock.wall().time_since_epoch();
+  const auto now = shared_->clock.wall().time_since_epoch();
   std::string out;
   out.reserve(doomed.size() * kTombstoneBytes);
   for (const Doomed& each : doomed) {
@@ -136,7 +138,7 @@ std::vector<VolumeFile::Doomed> VolumeFile::drop(const std::vector<Doomed>& doom
     }
     open_places_.erase(tombstones_at);
   }
-  shared_.probe.needles_removed.Increment(static_cast<double>(dropped.size()));
+  shared_->probe.needles_removed.Increment(static_cast<double>(dropped.size()));
   count_changes(doomed.size());
   return dropped;
 }
@@ -164,7 +166,7 @@ Task<Result<std::vector<NeedleInfo>>> VolumeFile::list_needles(NeedleKey after,
   auto job = [self = shared_from_this(), entries = std::move(entries)] {
     return self->describe(entries);
   };
-  co_return co_await offload<std::vector<NeedleInfo>>(shared_.pool, std::move(job));
+  co_return co_await offload<std::vector<NeedleInfo>>(shared_->pool, std::move(job));
 }
 
 /// Reads the headers of `entries`; a damaged one is told with what the index knows.
@@ -196,7 +198,7 @@ Task<Result<std::vector<NeedleInfo>>> VolumeFile::verify() {
     }
     if (entries.empty()) break;
     auto job = [self, &entries, &failed] { return self->verify_some(entries, failed); };
-    KELP_CO_TRY(after, co_await offload<NeedleKey>(shared_.pool, std::move(job)));
+    KELP_CO_TRY(after, co_await offload<NeedleKey>(shared_->pool, std::move(job)));
   }
   co_return failed;
 }

@@ -1,0 +1,256 @@
+// The volume room on a real disk. KELP_BENCH_DIR says where (default: the temporary directory).
+// "cpu_us" is the CPU time of the whole process per operation: the pool's threads count too.
+
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/rng.h"
+#include "os/posix_file_io.h"
+#include "os/system_clock.h"
+#include "volume/core/needle_format.h"
+#include "volume/core/volume_index.h"
+#include "volume/volume_service.h"
+
+namespace kelp {
+namespace {
+
+constexpr const char* kCluster = "00112233-4455-6677-8899-aabbccddeeff";
+
+double process_cpu_us() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto us = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec);
+  };
+  return us(usage.ru_utime) + us(usage.ru_stime);
+}
+
+double syncs(const Metrics& metrics) {
+  const std::string text = metrics.text();
+  const auto at = text.find("\nkelp_volume_syncs_total ");
+  return at == std::string::npos ? 0 : std::strtod(text.c_str() + at + 25, nullptr);
+}
+
+/// A service with volume 1 in a fresh directory, and one io thread: the caller's.
+class Server {
+ public:
+  explicit Server(bool sync) {
+    const char* const root = std::getenv("KELP_BENCH_DIR");
+    const auto base =
+        root != nullptr ? std::filesystem::path(root) : std::filesystem::temp_directory_path();
+    directory_ = (base / "kelp-volume-bench").string();
+    std::filesystem::remove_all(directory_);
+    VolumeServiceOptions options;
+    options.directory = directory_;
+    options.cluster_id = kCluster;
+    options.sync = sync;
+    VolumeServiceParts parts{.io = *io_,
+                             .pool = *pool_,
+                             .clock = clock_,
+                             .metrics = metrics,
+                             .verify_token = [](const OpenNeedle&) { return Result<void>(); }};
+    service = *VolumeService::start(std::move(options), std::move(parts));
+    run(make());
+  }
+  ~Server() {
+    service.reset();
+    pool_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void run(Task<void> task) {
+    spawn(std::move(task));
+    drain();
+  }
+  void spawn(Task<void> task) { asio::co_spawn(context_, std::move(task), asio::detached); }
+  void drain() {
+    context_.run();
+    context_.restart();
+  }
+
+  Task<void> put(std::string_view body) {
+    const FileId fid{VolumeId{1}, NeedleKey{++last_key}, Cookie{7}};
+    OpenNeedle request{.fid = fid,
+                       .generation = Generation{1},
+                       .token = {},
+                       .body_bytes = body.size(),
+                       .bucket = BucketId{1},
+                       .object_key = "folder/some-file-name.bin"};
+    const auto upload = co_await service->open(std::move(request));
+    constexpr std::size_t kPiece = 256 * 1024;
+    for (std::size_t at = 0; at < body.size(); at += kPiece) {
+      const auto piece = as_bytes(body.substr(at, kPiece));
+      if (!(co_await (*upload)->append(piece)).has_value()) std::abort();
+    }
+    if (!(co_await (*upload)->finish()).has_value()) std::abort();
+  }
+
+  Metrics metrics;
+  std::unique_ptr<VolumeService> service;
+  std::uint64_t last_key = 0;
+
+ private:
+  Task<void> make() {
+    const auto made = co_await service->create_volume(VolumeId{1}, Generation{1}, "");
+    if (!made.has_value()) std::abort();
+  }
+
+  std::string directory_;
+  std::unique_ptr<FileIo> io_ = make_posix_file_io();
+  std::unique_ptr<WorkPool> pool_ = make_thread_pool({});
+  SystemClock clock_;
+  asio::io_context context_{1};
+};
+
+std::string body_of(std::size_t size) {
+  Rng rng(1);
+  std::string body(size, '\0');
+  for (char& c : body) c = static_cast<char>(rng.next());
+  return body;
+}
+
+Task<void> put_many(Server& server, std::string_view body, int count) {
+  for (int i = 0; i < count; ++i) co_await server.put(body);
+}
+
+/// range(0): body bytes, range(1): writers, range(2): 1 for synced.
+void put(benchmark::State& state) {
+  Server server(state.range(2) == 1);
+  const std::string body = body_of(static_cast<std::size_t>(state.range(0)));
+  const auto writers = static_cast<int>(state.range(1));
+  constexpr int kEach = 16;
+  const double cpu_before = process_cpu_us();
+  for (auto _ : state) {
+    for (int writer = 0; writer < writers; ++writer) server.spawn(put_many(server, body, kEach));
+    server.drain();
+  }
+  const auto puts = static_cast<double>(state.iterations()) * writers * kEach;
+  state.SetItemsProcessed(static_cast<std::int64_t>(puts));
+  state.SetBytesProcessed(static_cast<std::int64_t>(puts * static_cast<double>(body.size())));
+  state.counters["cpu_us"] = (process_cpu_us() - cpu_before) / puts;
+  state.counters["syncs_per_put"] = syncs(server.metrics) / puts;
+}
+BENCHMARK(put)
+    ->ArgNames({"bytes", "writers", "sync"})
+    ->Args({4096, 1, 1})
+    ->Args({4096, 16, 1})
+    ->Args({4096, 32, 1})
+    ->Args({4096, 32, 0})
+    ->Args({1 << 20, 8, 1})
+    ->Args({8 << 20, 4, 1})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+
+Task<void> read_all(benchmark::State& state, Server& server, std::uint64_t offset_step,
+                    std::uint64_t span, MutableByteSpan buffer) {
+  std::uint64_t key = 0;
+  std::uint64_t offset = 0;
+  for (auto _ : state) {
+    const FileId fid{VolumeId{1}, NeedleKey{1 + key}, Cookie{7}};
+    const auto got = co_await server.service->read(fid, offset, buffer);
+    if (!got.has_value()) std::abort();
+    offset += offset_step;
+    if (offset + buffer.size() > span) {
+      offset = 0;
+      key = (key + 1) % server.last_key;
+    }
+  }
+}
+
+/// range(0): bytes of a read, range(1): of a needle, range(2): how far the next read is.
+void cached_read(benchmark::State& state) {
+  Server server(false);
+  const std::string body = body_of(static_cast<std::size_t>(state.range(1)));
+  const int needles = state.range(1) > 100'000 ? 4 : 1000;
+  server.run(put_many(server, body, needles));
+  std::vector<std::byte> buffer(static_cast<std::size_t>(state.range(0)));
+  const double cpu_before = process_cpu_us();
+  server.run(read_all(state, server, static_cast<std::uint64_t>(state.range(2)),
+                      static_cast<std::uint64_t>(state.range(1)), buffer));
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+  state.counters["cpu_us"] =
+      (process_cpu_us() - cpu_before) / static_cast<double>(state.iterations());
+}
+BENCHMARK(cached_read)
+    ->ArgNames({"bytes", "needle", "step"})
+    ->Args({4096, 4096, 4096})
+    ->Args({4096, 8 << 20, 1 << 20})
+    ->Args({256 << 10, 8 << 20, 256 << 10})
+    ->Args({1 << 20, 1 << 20, 1 << 20});
+
+/// The floor under a read of 256 KiB: the kernel's copy alone.
+void plain_pread(benchmark::State& state) {
+  const auto io = make_posix_file_io();
+  const std::string path =
+      (std::filesystem::temp_directory_path() / "kelp-volume-bench-plain").string();
+  const auto file = *io->open(path, OpenMode::kCreate);
+  const std::string body = body_of(8 << 20);
+  const std::array<ByteSpan, 1> pieces{as_bytes(body)};
+  if (!file->write_at(0, pieces).has_value()) std::abort();
+  std::vector<std::byte> buffer(static_cast<std::size_t>(state.range(0)));
+  std::uint64_t at = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(file->read_at(at, buffer));
+    at = (at + buffer.size()) % (7 << 20);
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+  (void)io->remove(path);
+}
+BENCHMARK(plain_pread)->Arg(4096)->Arg(256 << 10)->Arg(1 << 20);
+
+void index_lookup(benchmark::State& state) {
+  VolumeIndex index;
+  constexpr std::uint64_t kNeedles = 1'000'000;
+  for (std::uint64_t key = 1; key <= kNeedles; ++key) {
+    index.insert(NeedleKey{key}, {.offset = 4096 + 1136 * key, .bytes = 1136});
+  }
+  Rng rng(1);
+  for (auto _ : state) benchmark::DoNotOptimize(index.find(NeedleKey{1 + rng.below(kNeedles)}));
+  state.counters["bytes_per_needle"] =
+      static_cast<double>(index.memory_bytes()) / static_cast<double>(index.size());
+}
+BENCHMARK(index_lookup);
+
+/// Time from nothing to serving, with the page cache warm. range(0): needles of 1 KiB, range(1): 1
+/// with a snapshot.
+void restart(benchmark::State& state) {
+  const auto io = make_posix_file_io();
+  const auto pool = make_thread_pool({});
+  const SystemClock clock;
+  Server server(false);
+  const std::string body = body_of(1024);
+  const auto each = static_cast<int>(state.range(0) / 64);
+  for (int writer = 0; writer < 64; ++writer) server.spawn(put_many(server, body, each));
+  server.drain();
+  if (state.range(1) == 1 && !server.service->close().has_value()) std::abort();
+  const std::string from = (std::filesystem::temp_directory_path() / "kelp-volume-bench").string();
+  const std::string copy = from + "-copy";
+  std::filesystem::remove_all(copy);
+  std::filesystem::copy(from, copy);
+  for (auto _ : state) {
+    Metrics metrics;
+    VolumeServiceOptions options;
+    options.directory = copy;
+    options.cluster_id = kCluster;
+    VolumeServiceParts parts{
+        .io = *io, .pool = *pool, .clock = clock, .metrics = metrics, .verify_token = nullptr};
+    if (!VolumeService::start(std::move(options), std::move(parts)).has_value()) std::abort();
+  }
+  std::filesystem::remove_all(copy);
+}
+BENCHMARK(restart)
+    ->ArgNames({"needles", "snapshot"})
+    ->Args({1'000'000, 1})
+    ->Args({1'000'000, 0})
+    ->Iterations(2)
+    ->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace kelp

@@ -19,6 +19,7 @@
 
 namespace kelp {
 
+/// How much is taken ahead.
 struct KeyLeaseOptions {
   std::uint32_t keys = 1024;                ///< Keys a lease asks for, 1 to 1,000,000.
   std::uint64_t bytes = 256ULL << 20;       ///< Room a lease asks for.

@@ -1,50 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
 #include "async/awaitable.h"
-#include "base/clock.h"
-#include "base/ids.h"
-#include "kelp/result.h"
+#include "wire/lease.h"
 
 namespace kelp {
-
-/// Asks for room: `key_count` needles of `bytes` in all.
-struct LeaseRequest {
-  std::uint32_t key_count = 1;
-  std::uint64_t bytes = 0;
-  std::string
-      collection;  ///< Volumes are shared by all buckets of a collection; empty is the common one.
-  std::vector<VolumeId> exclude;  ///< Volumes that just failed for the caller.
-};
-
-/// Where a copy of a volume lives.
-struct VolumeMember {
-  std::string node_id;  ///< UUID of the volume server.
-  std::string address;  ///< host:port of its internal rpc; empty in process.
-};
-
-/// A write set: fresh keys and the volumes that take them, with bytes reserved there.
-struct WriteLease {
-  NeedleKey first_key;
-  std::uint32_t key_count = 0;
-  VolumeId volume;
-  Generation generation;
-  std::vector<VolumeMember> members;
-  std::uint64_t bytes = 0;
-  std::string token;  ///< Proof for the volume server: signed over volume, generation, key range
-                      ///< and expiry.
-  WallTime expires;
-};
-
-struct VolumeLocation {
-  VolumeId volume;
-  Generation generation;
-  std::vector<VolumeMember> members;
-  bool writable = false;
-};
 
 /// The master as its users see it; the same for one node and for Raft. Safe from any io thread.
 class MasterClient {
@@ -53,7 +14,8 @@ class MasterClient {
   /// kNoSpace when no volume can take it, with what is missing; the keys are never leased again,
   /// even after a crash.
   virtual Task<Result<WriteLease>> lease(LeaseRequest request) = 0;
-  /// Gives back reserved bytes of a lease that were not written.
+  /// Gives back reserved bytes of a lease: they were not written, or they are written and so count
+  /// in the volume's own length.
   virtual Task<Result<void>> release(VolumeId volume, std::uint64_t bytes) = 0;
   /// kNotFound for a volume that was never made.
   virtual Task<Result<VolumeLocation>> locate(VolumeId volume) = 0;

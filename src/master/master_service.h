@@ -22,6 +22,7 @@
 
 namespace kelp::master {
 
+/// Who the master is and where it keeps its state.
 struct MasterOptions {
   std::string dir;             ///< Made when missing; holds the file `state`.
   std::string cluster_id;      ///< UUID text; a state of another cluster is refused.

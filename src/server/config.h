@@ -19,6 +19,7 @@ struct IdentityConfig {
   std::string secret_key;  ///< 8 to 128 printable characters.
 };
 
+/// The S3 front.
 struct S3Config {
   std::string listen = "127.0.0.1:8333";  ///< address:port; port 0 takes a free one.
   std::string tls_listen;                 ///< A second listener with TLS; empty: none.
@@ -29,6 +30,7 @@ struct S3Config {
   std::vector<IdentityConfig> identities;
 };
 
+/// What bounds clients.
 struct LimitsConfig {
   std::uint64_t connections = 8192;       ///< Per listener; 1 to 1,000,000.
   std::uint64_t body_memory = 64u << 20;  ///< Bytes of bodies on their way; 4 MiB to 64 GiB.
@@ -38,17 +40,20 @@ struct LimitsConfig {
   std::uint64_t minimum_body_rate = 1024;  ///< Bytes a second.
 };
 
+/// Threads and the end of the process.
 struct ThreadsConfig {
   std::uint64_t io_threads = 0;    ///< 1 to 64; 0: one a core, at most 4.
   std::uint64_t disk_threads = 8;  ///< 1 to 256: blocking file and metadata work.
   std::chrono::nanoseconds drain_grace = std::chrono::seconds(10);  ///< At SIGTERM.
 };
 
+/// The metadata engine.
 struct KvConfig {
   std::uint64_t cache = 32u << 20;         ///< Bytes; 1 MiB to 1 TiB.
   std::uint64_t write_buffer = 16u << 20;  ///< Bytes; 1 MiB to 1 GiB.
 };
 
+/// Where object bytes go.
 struct VolumeConfig {
   std::uint64_t size_limit = 8ULL << 30;  ///< Bytes at which a volume is sealed; 1 MiB to 1 TiB.
   std::uint64_t reserve = 1ULL << 30;     ///< Free bytes of the disk that writes leave; at most a
@@ -56,6 +61,7 @@ struct VolumeConfig {
   std::uint64_t writable = 1;             ///< Volumes that take data at once; 1 to 16.
 };
 
+/// Taking back what nothing names.
 struct CollectorConfig {
   std::chrono::nanoseconds interval = std::chrono::seconds(10);
   /// From unreachable to removed, so that reads under way end.

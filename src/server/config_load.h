@@ -17,6 +17,7 @@ struct ConfigSources {
   std::vector<std::pair<std::string, std::string>> flags;        ///< Key and value, in order.
 };
 
+/// A checked configuration and where its values came from.
 struct LoadedConfig {
   Config config;
   Origins origins;

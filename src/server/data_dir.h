@@ -8,6 +8,7 @@
 
 namespace kelp::server {
 
+/// An S3 key pair.
 struct KeyPair {
   std::string access_key;
   std::string secret_key;
@@ -24,9 +25,11 @@ struct ClusterIdentity {
 [[nodiscard]] inline std::string master_dir(const std::string& dir) {
   return dir + "/master";
 }
+/// See above.
 [[nodiscard]] inline std::string volume_dir(const std::string& dir) {
   return dir + "/volume";
 }
+/// See above.
 [[nodiscard]] inline std::string filer_dir(const std::string& dir) {
   return dir + "/filer";
 }

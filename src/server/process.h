@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+
 namespace kelp::server {
 
 /// Fits the process to a server's work: as many open files as allowed, few malloc arenas that give
@@ -7,6 +9,9 @@ namespace kelp::server {
 /// reads, no core dumps or debuggers that could read secrets, no SIGPIPE. Call it before
 /// the first thread.
 void prepare_process();
+
+/// Cores that this process may use; at least 1.
+[[nodiscard]] std::size_t core_count();
 
 /// SIGTERM and SIGINT, as something to wait for. Make it before the first thread, so that every
 /// thread leaves them to it.

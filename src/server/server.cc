@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <thread>
 
 #include "async/runtime.h"
 #include "async/task_group.h"
@@ -23,6 +22,7 @@
 #include "s3gw/gateway.h"
 #include "server/accounts.h"
 #include "server/admin_http.h"
+#include "server/process.h"
 #include "volume/volume_service.h"
 #include "wire/lease_token.h"
 
@@ -34,11 +34,11 @@ constexpr std::uint64_t kKvReserveBytes = 64ULL << 20;
 
 std::size_t io_threads(const Config& config) {
   if (config.threads.io_threads > 0) return config.threads.io_threads;
-  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 4);
+  return std::min<std::size_t>(core_count(), 4);
 }
 
 std::size_t hash_threads() {
-  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 16);
+  return std::min<std::size_t>(core_count(), 16);
 }
 
 std::chrono::milliseconds milliseconds(std::chrono::nanoseconds time) {

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "client/filer_client.h"
 #include "kelp/result.h"
 #include "kv/kv_store.h"
+#include "wire/namespace.h"
 
 namespace kelp {
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "client/filer_client.h"
 #include "filer/core/rows.h"
 #include "kelp/result.h"
+#include "wire/namespace.h"
 
 namespace kelp {
 

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "client/filer_client.h"
 #include "kelp/result.h"
 #include "kv/kv_store.h"
 #include "wire/entry.h"
+#include "wire/namespace.h"
 
 namespace kelp {
 

@@ -4,13 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "client/master_client.h"
-#include "client/volume_admin.h"
 #include "master/core/reservations.h"
 #include "master/core/state.h"
+#include "wire/lease.h"
+#include "wire/node_status.h"
 
 namespace kelp::master {
 
+/// What bounds placement.
 struct PlacementOptions {
   std::uint64_t volume_size_limit = 8ULL << 30;  ///< A volume at or past it is sealed.
   /// Volumes of a collection that take needles at once. Few, so that one sync serves many writers.

@@ -6,6 +6,7 @@
 #include "net/network.h"
 #include "os/posix_file_io.h"
 #include "os/system_clock.h"
+#include "server/offline.h"
 #include "tests/support/run_coro.h"
 #include "tests/support/temp_dir.h"
 
@@ -89,6 +90,22 @@ TEST(Server, RefusesVolumesOfAnotherCluster) {
   std::filesystem::remove_all(two.config.dir + "/volume");
   std::filesystem::copy(one.config.dir + "/volume", two.config.dir + "/volume");
   EXPECT_FALSE(two.start().has_value());
+}
+
+TEST(Fsck, FindsAStoppedServersDirectoryCleanAndLeavesARunningOneAlone) {
+  House house;
+  EXPECT_EQ(fsck_directory(*house.io, house.config.dir).error().code(), Errc::kNotFound);
+  {
+    const auto data = open_data_dir(*house.io, house.config.dir, std::nullopt, true);
+    ASSERT_TRUE(data.has_value());
+    const auto server = Server::start(house.config, data->identity, *house.io, house.clock);
+    ASSERT_TRUE(server.has_value()) << server.error().detail();
+    EXPECT_EQ(fsck_directory(*house.io, house.config.dir).error().code(), Errc::kUnavailable);
+  }
+  const auto report = fsck_directory(*house.io, house.config.dir);
+  ASSERT_TRUE(report.has_value()) << report.error().detail();
+  EXPECT_TRUE(report->clean());
+  EXPECT_EQ(report->objects, 0u);
 }
 
 }  // namespace

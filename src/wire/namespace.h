@@ -1,0 +1,201 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kelp/result.h"
+#include "wire/entry.h"
+
+namespace kelp {
+
+/// What must hold of the current version of a key for a write to happen; tested inside the commit.
+struct WriteConditions {
+  bool if_none_match_any = false;       ///< `If-None-Match: *`: no current version.
+  std::optional<std::string> if_match;  ///< An ETag as etag_text() gives it, or "*".
+};
+
+/// An object to make visible.
+struct PutObject {
+  std::string bucket;
+  std::string key;    ///< Bytes, 1 to 1,024.
+  ObjectEntry entry;  ///< version, modified, and layout.inline_id are the filer's to fill.
+  std::optional<std::string>
+      inline_body;  ///< At most FilerClient::inline_limit_bytes(); then entry.layout is empty.
+  WriteConditions conditions;
+};
+
+/// What a write made.
+struct WriteOutcome {
+  std::uint64_t version = 0;
+  WallTime modified;
+};
+
+/// Names the current version of a key.
+struct ObjectKey {
+  std::string bucket;
+  std::string key;
+};
+
+/// What a delete found.
+struct DeleteOutcome {
+  bool existed = false;
+};
+
+/// What get_object answers.
+struct FoundObject {
+  BucketEntry bucket;
+  ObjectEntry entry;
+  std::optional<std::string> inline_body;  ///< When it was asked for and the layout is inline.
+};
+
+/// Asks for one page of a bucket's keys.
+struct ListObjects {
+  std::string bucket;
+  std::string prefix;
+  std::string delimiter;       ///< Empty: none.
+  std::string start_after;     ///< Keys and common prefixes up to and including this are left out.
+  std::uint32_t limit = 1000;  ///< Keys and common prefixes together, 0 to 1,000.
+};
+
+/// What a listing needs of an entry.
+struct ListedObject {
+  std::string key;
+  std::uint64_t size_bytes = 0;
+  WallTime modified;
+  std::string etag;  ///< etag_text().
+  std::string owner_id;
+  std::string storage_class;
+  std::vector<ChecksumAlgorithm> checksum_algorithms;
+  ChecksumType checksum_type = ChecksumType::kFullObject;
+};
+
+/// A page of a listing, both parts in byte order.
+struct ListedPage {
+  BucketEntry bucket;
+  std::vector<ListedObject> objects;
+  std::vector<std::string> common_prefixes;
+  bool truncated = false;
+  std::string next;  ///< When truncated: the start_after that carries on.
+};
+
+/// A multipart upload to begin.
+struct CreateUpload {
+  std::string bucket;
+  std::string key;
+  std::string owner_id;
+  ObjectHeaders headers;
+  std::optional<ChecksumAlgorithm> checksum_algorithm;
+  ChecksumType checksum_type = ChecksumType::kComposite;
+};
+
+/// A multipart upload under way.
+struct UploadInfo {
+  std::string upload_id;
+  std::string key;
+  std::string owner_id;
+  WallTime created;
+  ObjectHeaders headers;
+  std::optional<ChecksumAlgorithm> checksum_algorithm;
+  ChecksumType checksum_type = ChecksumType::kComposite;
+};
+
+/// Names a multipart upload.
+struct UploadName {
+  std::string bucket;
+  std::string key;
+  std::string upload_id;
+};
+
+/// A part whose needles are written.
+struct PutPart {
+  UploadName upload;
+  std::uint32_t part_number = 0;  ///< 1 to 10,000.
+  std::uint64_t size_bytes = 0;
+  std::string md5;  ///< Raw, 16 bytes.
+  std::vector<Checksum> checksums;
+  std::vector<Chunk> chunks;  ///< Parts are never inline.
+};
+
+/// What a listing needs of a part.
+struct ListedPart {
+  std::uint32_t part_number = 0;
+  std::uint64_t size_bytes = 0;
+  WallTime modified;
+  std::string md5;
+  std::vector<Checksum> checksums;
+};
+
+/// A page of an upload's parts, by number.
+struct ListedParts {
+  UploadInfo upload;
+  std::vector<ListedPart> parts;
+  bool truncated = false;
+};
+
+/// Asks for one page of a bucket's uploads.
+struct ListUploads {
+  std::string bucket;
+  std::string prefix;
+  std::string delimiter;
+  std::string key_marker;
+  std::string upload_id_marker;
+  std::uint32_t limit = 1000;
+};
+
+/// A page of a bucket's uploads.
+struct ListedUploads {
+  std::vector<UploadInfo> uploads;
+  std::vector<std::string> common_prefixes;
+  bool truncated = false;
+  std::string next_key_marker;
+  std::string next_upload_id_marker;
+};
+
+/// A part as the client names it in CompleteMultipartUpload.
+struct NamedPart {
+  std::uint32_t part_number = 0;
+  std::string etag;  ///< Without quotes.
+  std::vector<Checksum>
+      checksums;  ///< Values the client repeated; they must equal the stored ones.
+};
+
+/// An upload to turn into an object.
+struct CompleteUpload {
+  UploadName upload;
+  std::vector<NamedPart> parts;
+  WriteConditions conditions;
+  std::optional<std::uint64_t> object_bytes;  ///< x-amz-mp-object-size, when sent.
+  std::optional<Checksum>
+      full_checksum;  ///< A FULL_OBJECT value that the client sent; must equal ours.
+};
+
+/// What it became.
+struct CompletedUpload {
+  std::string etag;  ///< etag_text().
+  std::uint64_t version = 0;
+  std::vector<Checksum> checksums;
+};
+
+/// Asks for one page of an account's buckets.
+struct ListBuckets {
+  std::string owner_id;  ///< Only this account's.
+  std::string prefix;
+  std::string start_after;
+  std::uint32_t limit = 10'000;
+};
+
+/// A page of buckets, by name.
+struct ListedBuckets {
+  std::vector<BucketEntry> buckets;
+  bool truncated = false;
+};
+
+/// What a bucket holds, by its counters.
+struct BucketUsage {
+  std::int64_t objects = 0;
+  std::int64_t bytes = 0;
+};
+
+}  // namespace kelp

@@ -1,7 +1,9 @@
 #include "s3gw/core/header_text.h"
+#include "s3gw/core/request_xml.h"
 #include "s3gw/core/xml_writer.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/ops/handlers.h"
+#include "s3gw/ops/request_body.h"
 #include "s3gw/s3_try.h"
 
 // Operations that have no effect yet. A read whose truthful answer is known without the feature
@@ -147,15 +149,17 @@ Task<S3Result<void>> get_object_acl(Call& call) {
 // The owner's full control is what every bucket and object has; asking for it changes nothing.
 Task<S3Result<void>> put_acl(Call& call) {
   KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
-  const bool has_body = call.http.chunked || call.http.content_length.value_or(0) > 0;
-  if (has_body || !call.header("x-amz-acl")) {
-    co_return s3_error(S3Code::kAccessControlListNotSupported);
-  }
   if (call.request.scope == Scope::kObject) {
     KELP_S3_CO_CHECK(co_await own_object(call));
   } else {
     KELP_S3_CO_CHECK(co_await own_bucket(call));
   }
+  KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
+  bool owner_only = call.header("x-amz-acl").has_value();
+  if (!body.empty()) {
+    KELP_S3_CO_TRY(owner_only, grants_owner_only(std::move(body), call.account().id));
+  }
+  if (!owner_only) co_return s3_error(S3Code::kAccessControlListNotSupported);
   co_await reply_empty(call, 200);
   co_return S3Result<void>{};
 }

@@ -528,7 +528,28 @@ TEST_F(GatewayTest, WhatHasNoEffectSaysSo) {
   Outgoing private_acl = outgoing("PUT", "/bucket?acl");
   add(private_acl, "x-amz-acl", "private");
   EXPECT_EQ(send(private_acl).status, 200);
-  EXPECT_EQ(send("PUT", "/bucket?acl", "<X/>").element("Code"), "AccessControlListNotSupported");
+}
+
+// s3cmd reads the ACL of what it copied and puts it on the copy.
+TEST_F(GatewayTest, AnAclThatSaysWhatIsTrueIsTaken) {
+  send("PUT", "/bucket");
+  send("PUT", "/bucket/k", "v");
+  for (const char* target : {"/bucket?acl", "/bucket/k?acl"}) {
+    const std::string acl = send("GET", target).body;
+    EXPECT_EQ(send("PUT", target, acl).status, 200);
+    const auto refused = [&](std::string_view from, std::string_view to) {
+      std::string other = acl;
+      other.replace(other.find(from), from.size(), to);
+      return send("PUT", target, other).element("Code");
+    };
+    EXPECT_EQ(refused("FULL_CONTROL", "READ"), "AccessControlListNotSupported");
+    EXPECT_EQ(refused("\"CanonicalUser\"><ID>abc", "\"CanonicalUser\"><ID>other"),
+              "AccessControlListNotSupported");
+    EXPECT_EQ(refused("\"CanonicalUser\"><ID>abc</ID>", "\"Group\"><URI>AllUsers</URI>"),
+              "AccessControlListNotSupported");
+    EXPECT_EQ(refused("<AccessControlPolicy", "<Nonsense"), "MalformedACLError");
+    EXPECT_EQ(send("PUT", target).element("Code"), "AccessControlListNotSupported");
+  }
 }
 
 TEST_F(GatewayTest, VersionsOtherThanNullDoNotExist) {

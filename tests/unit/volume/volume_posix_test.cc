@@ -99,9 +99,9 @@ class VolumePosixTest : public ::testing::Test {
   const std::unique_ptr<FileIo> io_ = make_posix_file_io();
   SystemClock clock_;
   Metrics metrics_;
+  Runtime runtime_{3};  // dies after the pool, whose jobs answer to it
   std::unique_ptr<VolumeService> service_;
   std::unique_ptr<WorkPool> pool_ = make_thread_pool({});
-  Runtime runtime_{3};
 };
 
 TEST_F(VolumePosixTest, WorksUnderManyThreadsAndComesBackTheSame) {

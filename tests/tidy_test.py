@@ -14,7 +14,7 @@ BANNED = [
     (r"\b(steady|system|high_resolution)_clock::now\b", {"src/os"}, "the Clock that was passed in"),
     (r"\brandom_device\b", {"src/crypto"}, "the Rng that was passed in, or crypto/random.h"),
     (r"\b(s?rand|random)\s*\(\s*\)", set(), "base/rng.h"),
-    (r"\b(sleep|usleep|nanosleep|sleep_for|sleep_until)\s*\((?!.*Timers)", {"src/async", "tests/support"}, "Timers"),
+    (r"this_thread::sleep_|\b(usleep|nanosleep)\s*\(", {"tests/unit/net"}, "Timers"),
     (r"\bstd::j?thread\b", {"src/async", "src/kv", "tests", "bench"}, "WorkPool or Runtime"),
     (r"\b(pread|pwrite|fsync|fdatasync)v?2?\s*\(", {"src/os", "tests"}, "FileIo"),
     (r"\bstd::(cout|cerr)\b", {"src/server", "tests", "bench"}, "base/log.h"),

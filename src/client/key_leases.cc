@@ -226,6 +226,10 @@ Task<Result<void>> KeyLeases::fetch(std::uint64_t bytes) {
     request.key_count = 1;
     request.bytes = bytes;
     lease = co_await master_.lease(request);
+    if (!lease.has_value() && !request.exclude.empty()) {
+      request.exclude.clear();  // rather a volume that failed lately than none
+      lease = co_await master_.lease(request);
+    }
   }
   std::vector<std::function<void(bool)>> waiters;
   Result<void> outcome;

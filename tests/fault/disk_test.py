@@ -48,11 +48,11 @@ class BadDisk(unittest.TestCase):
         kelp.start()
         self.addCleanup(lambda: kelp.process and kelp.kill())
         client = self.client_of(kelp)
-        client.must("PUT", "/b")
+        client.must("PUT", "/bad-disk")
         bodies, refused = {}, None
         for number in range(200):
             body = os.urandom(2 * MIB)
-            answer = client.request("PUT", f"/b/{number}", body=body)
+            answer = client.request("PUT", f"/bad-disk/{number}", body=body)
             if answer.status != 200:
                 refused = answer
                 break
@@ -61,22 +61,22 @@ class BadDisk(unittest.TestCase):
         self.assertEqual((refused.status, refused.code), (503, "SlowDown"))
         self.assertGreater(len(bodies), 10)
         for number, body in bodies.items():
-            self.assertEqual(client.must("GET", f"/b/{number}").body, body)
+            self.assertEqual(client.must("GET", f"/bad-disk/{number}").body, body)
         for number in bodies:
-            client.must("DELETE", f"/b/{number}")
+            client.must("DELETE", f"/bad-disk/{number}")
         body = os.urandom(2 * MIB)
-        wait_for(lambda: client.request("PUT", "/b/again", body=body).status == 200, "room after the deletes", 30)
-        self.assertEqual(client.must("GET", "/b/again").body, body)
+        wait_for(lambda: client.request("PUT", "/bad-disk/again", body=body).status == 200, "room after the deletes", 10)
+        self.assertEqual(client.must("GET", "/bad-disk/again").body, body)
         self.assertEqual(kelp.stop(), 0)
 
     def test_a_failed_sync_is_never_retried_and_never_acknowledged(self):
         kelp, client = self.start(wrapper=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e",
                                            "inject=fdatasync:error=EIO:when=30+"])
-        client.must("PUT", "/b")
+        client.must("PUT", "/bad-disk")
         acknowledged, failed = {}, 0
         for number in range(40):
             body = os.urandom(100_000)
-            answer = client.request("PUT", f"/b/{number}", body=body)
+            answer = client.request("PUT", f"/bad-disk/{number}", body=body)
             if answer.status == 200:
                 acknowledged[number] = body
             else:
@@ -93,16 +93,16 @@ class BadDisk(unittest.TestCase):
         kelp.start()
         client = self.client_of(kelp)
         for number, body in acknowledged.items():
-            self.assertEqual(client.must("GET", f"/b/{number}").body, body)
+            self.assertEqual(client.must("GET", f"/bad-disk/{number}").body, body)
         self.assertEqual(kelp.stop(), 0)
 
     def test_a_flipped_byte_is_never_served(self):
         kelp, client = self.start()
-        client.must("PUT", "/b")
+        client.must("PUT", "/bad-disk")
         bodies = {}
         for size in (100, 5000, 100_000, 3 * MIB):
             bodies[size] = os.urandom(size)
-            client.must("PUT", f"/b/{size}", body=bodies[size])
+            client.must("PUT", f"/bad-disk/{size}", body=bodies[size])
         self.assertEqual(kelp.stop(), 0)
         flipped = 0
         pristine = self.folder / "pristine"
@@ -126,7 +126,7 @@ class BadDisk(unittest.TestCase):
                     continue
                 client = self.client_of(kelp)
                 try:
-                    answer = client.request("GET", f"/b/{size}")
+                    answer = client.request("GET", f"/bad-disk/{size}")
                     self.assertNotEqual(answer.status, 200, f"{size} bytes, flipped in {path.name}, were served")
                 except OSError:
                     pass  # cut off in the middle
@@ -134,7 +134,7 @@ class BadDisk(unittest.TestCase):
                     self.assertEqual(type(error).__name__, "IncompleteRead")
                 for other, good in bodies.items():
                     if other != size:
-                        self.assertEqual(client.must("GET", f"/b/{other}").body, good)
+                        self.assertEqual(client.must("GET", f"/bad-disk/{other}").body, good)
                 kelp.stop()
         self.assertGreaterEqual(flipped, len(bodies))
 

@@ -58,9 +58,9 @@ class Clients(unittest.TestCase):
 
     def run_words(self, *words, stdin=None, expect=0):
         done = subprocess.run([str(word) for word in words], env=self.environment, input=stdin, capture_output=True)
-        self.assertEqual(done.returncode, expect,
-                         f"{' '.join(map(str, words))}\n{done.stdout.decode()[-1000:]}{done.stderr.decode()[-2000:]}"
-                         f"\n{self.kelp.log_tail(5)}")
+        if done.returncode != expect:
+            said = (done.stdout[-1000:] + done.stderr[-2000:]).decode(errors="replace")
+            self.fail(f"{' '.join(map(str, words))}\n{said}\n{self.kelp.log_tail(5)}")
         return done.stdout
 
     def assert_same_tree(self, other):

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -164,8 +163,8 @@ class KelpProcess:
 
 
 def fsck(data, binary=None):
-    """Runs `kelp fsck` on a stopped server's folder; its report as a dict, and whether it found nothing wrong."""
+    """Runs `kelp fsck` on a stopped server's folder; its report as a dict (`clean`: nothing wrong and no orphan)."""
     done = subprocess.run([binary or kelp_binary(), "fsck", "--dir", str(data), "--json"], capture_output=True, text=True)
     if not done.stdout.strip():
-        sys.exit(f"kelp fsck: {done.stderr}")
-    return json.loads(done.stdout), done.returncode == 0
+        raise RuntimeError(f"kelp fsck: {done.stderr}")
+    return json.loads(done.stdout)

@@ -1,0 +1,137 @@
+#include "filer/core/rows.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/encoding.h"
+#include "base/rng.h"
+
+namespace kelp {
+namespace {
+
+WallTime noon() {
+  return WallTime(std::chrono::nanoseconds(1'700'000'000'123'456'789));
+}
+
+UploadRow upload() {
+  UploadRow row;
+  row.epoch = 300;
+  row.created = noon();
+  row.owner_id = std::string(64, 'b');
+  row.headers.content_type = "image/png";
+  row.headers.user = {{"k", "v"}};
+  row.headers.storage_class = "GLACIER";
+  row.checksum_algorithm = ChecksumAlgorithm::kSha1;
+  row.checksum_type = ChecksumType::kComposite;
+  return row;
+}
+
+PartRow part() {
+  PartRow row;
+  row.modified = noon();
+  row.size_bytes = 5 << 20;
+  row.md5 = std::string(16, 'm');
+  row.checksums = {{ChecksumAlgorithm::kSha1, ChecksumType::kFullObject, std::string(20, 's')}};
+  row.chunks = {{{VolumeId(1), NeedleKey(2), Cookie(3)}, 5 << 20}};
+  return row;
+}
+
+FinishedRow finished() {
+  FinishedRow row;
+  row.finished = noon();
+  row.bucket = BucketId(7);
+  row.key = std::string("k\0y", 3);
+  row.etag = "0123-2";
+  row.version = 99;
+  row.checksums = part().checksums;
+  return row;
+}
+
+std::string golden(const std::string& name) {
+  std::ifstream file(std::string(KELP_SOURCE_DIR "/tests/golden/") + name);
+  std::string text;
+  file >> text;
+  return text;
+}
+
+TEST(Rows, KeepTheirGoldenBytes) {
+  EXPECT_EQ(hex_encode(encode_upload(upload())), golden("filer_upload_v1.hex"));
+  EXPECT_EQ(hex_encode(encode_part(part())), golden("filer_part_v1.hex"));
+  EXPECT_EQ(hex_encode(encode_finished(finished())), golden("filer_finished_v1.hex"));
+  EXPECT_EQ(hex_encode(encode_dead(300)), "01ac02");
+  EXPECT_EQ(hex_encode(encode_ids(0x0102)), "010201000000000000");
+  std::string body = "hello";
+  seal_body(7, body);
+  EXPECT_EQ(hex_encode(body), golden("filer_body_v1.hex"));
+}
+
+TEST(Rows, ReadWhatTheyWrite) {
+  EXPECT_EQ(decode_upload(encode_upload(upload())).value(), upload());
+  EXPECT_EQ(decode_upload(encode_upload({})).value(), UploadRow{});
+  EXPECT_EQ(decode_part(encode_part(part())).value(), part());
+  EXPECT_EQ(decode_finished(encode_finished(finished())).value(), finished());
+  EXPECT_EQ(decode_dead(encode_dead(~0ULL)).value(), ~0ULL);
+  EXPECT_EQ(decode_ids(encode_ids(~0ULL)).value(), ~0ULL);
+}
+
+TEST(Rows, RefuseEveryTruncationAndNewerFormats) {
+  const auto refuses = [](std::string row, auto decode) {
+    for (std::size_t size = 0; size < row.size(); ++size) {
+      EXPECT_FALSE(decode(row.substr(0, size))) << size;
+    }
+    EXPECT_FALSE(decode(row + "x"));
+    row[0] = 2;
+    EXPECT_EQ(decode(row).error().code(), Errc::kUnimplemented);
+  };
+  refuses(encode_upload(upload()), [](const std::string& row) { return decode_upload(row); });
+  refuses(encode_part(part()), [](const std::string& row) { return decode_part(row); });
+  refuses(encode_finished(finished()), [](const std::string& row) { return decode_finished(row); });
+  refuses(encode_dead(300), [](const std::string& row) { return decode_dead(row); });
+  refuses(encode_ids(300), [](const std::string& row) { return decode_ids(row); });
+}
+
+TEST(Rows, SurviveAnyBytes) {
+  Rng rng(12);
+  const std::vector<std::string> rows = {encode_upload(upload()), encode_part(part()),
+                                         encode_finished(finished())};
+  for (int i = 0; i < 100'000; ++i) {
+    std::string row = rows[rng.below(rows.size())];
+    row[rng.below(row.size())] = static_cast<char>(rng.next());
+    if (const auto read = decode_upload(row)) {
+      EXPECT_EQ(decode_upload(encode_upload(*read)).value(), *read);
+    }
+    if (const auto read = decode_part(row)) {
+      EXPECT_EQ(decode_part(encode_part(*read)).value(), *read);
+    }
+    if (const auto read = decode_finished(row)) {
+      EXPECT_EQ(decode_finished(encode_finished(*read)).value(), *read);
+    }
+  }
+}
+
+TEST(InlineBody, IsGuardedByItsChecksumAndItsId) {
+  for (const std::string& body : {std::string(), std::string("hello"), std::string(8192, 'x')}) {
+    std::string sealed = body;
+    seal_body(7, sealed);
+    std::string row = sealed;
+    ASSERT_TRUE(open_body(7, row));
+    EXPECT_EQ(row, body);
+    row = sealed;
+    EXPECT_FALSE(open_body(8, row));
+    for (std::size_t at = 0; at < sealed.size(); at += 1 + sealed.size() / 50) {
+      for (int bit = 0; bit < 8; ++bit) {
+        row = sealed;
+        row[at] = static_cast<char>(row[at] ^ (1 << bit));
+        EXPECT_FALSE(open_body(7, row)) << at << ' ' << bit;
+      }
+    }
+    for (std::size_t cut = 1; cut <= sealed.size(); cut += 1 + sealed.size() / 50) {
+      row = sealed.substr(0, sealed.size() - cut);
+      EXPECT_FALSE(open_body(7, row)) << cut;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace kelp

@@ -1,0 +1,207 @@
+#include "wire/entry.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/encoding.h"
+#include "base/rng.h"
+
+namespace kelp {
+namespace {
+
+using testing::HasSubstr;
+
+WallTime at(std::int64_t nanoseconds) {
+  return WallTime(std::chrono::nanoseconds(nanoseconds));
+}
+
+std::string golden(const std::string& name) {
+  std::ifstream file(std::string(KELP_SOURCE_DIR "/tests/golden/") + name);
+  std::string text;
+  file >> text;
+  return text;
+}
+
+/// One with everything.
+ObjectEntry full_entry() {
+  ObjectEntry entry;
+  entry.version = 1'000'001;
+  entry.modified = at(1'700'000'000'123'456'789);
+  entry.size_bytes = 10'485'761;
+  entry.etag = std::string("\0\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f", 16);
+  entry.etag_parts = 2;
+  entry.owner_id = std::string(60, '0') + "beef";
+  entry.headers.content_type = "text/html";
+  entry.headers.standard = {{"cache-control", "no-cache"}, {"expires", "0"}};
+  entry.headers.user = {{"name", "value"}, {"empty", ""}};
+  entry.headers.storage_class = "STANDARD_IA";
+  entry.headers.tags = {{"k", "v"}};
+  entry.checksums = {{ChecksumAlgorithm::kCrc32, ChecksumType::kComposite, "abcd", 2},
+                     {ChecksumAlgorithm::kSha256, ChecksumType::kFullObject, std::string(32, 's')}};
+  entry.parts = {{1, 10'485'760, {{ChecksumAlgorithm::kCrc32, ChecksumType::kFullObject, "wxyz"}}},
+                 {2, 1, {}}};
+  entry.layout.chunks = {{{VolumeId(3), NeedleKey(0x1234567), Cookie(0xdeadbeef)}, 10'485'760},
+                         {{VolumeId(4), NeedleKey(0x1234568), Cookie(7)}, 1}};
+  return entry;
+}
+
+ObjectEntry plain_entry() {
+  ObjectEntry entry;
+  entry.version = 2'000'000;
+  entry.modified = at(1'700'000'000'123'456'789);
+  entry.size_bytes = 1024;
+  entry.etag = std::string(16, 'e');
+  entry.owner_id = std::string(64, 'a');
+  entry.headers.content_type = "application/octet-stream";
+  entry.checksums = {
+      {ChecksumAlgorithm::kCrc64Nvme, ChecksumType::kFullObject, std::string(8, 'c')}};
+  entry.layout.inline_id = entry.version;
+  return entry;
+}
+
+BucketEntry bucket() {
+  return {BucketId(77), "photos", std::string(64, 'f'), "eu-central-1",
+          at(1'700'000'000'000'000'000)};
+}
+
+TEST(Entry, KeepsItsGoldenBytes) {
+  EXPECT_EQ(hex_encode(encode_entry(full_entry())), golden("entry_v1.hex"));
+  EXPECT_EQ(hex_encode(encode_entry(plain_entry())), golden("entry_plain_v1.hex"));
+  EXPECT_EQ(hex_encode(encode_bucket(bucket())), golden("bucket_v1.hex"));
+}
+
+TEST(Entry, ReadsWhatItWrites) {
+  EXPECT_EQ(decode_entry(encode_entry(full_entry())).value(), full_entry());
+  EXPECT_EQ(decode_entry(encode_entry(plain_entry())).value(), plain_entry());
+  EXPECT_EQ(decode_entry(encode_entry({})).value(), ObjectEntry{});
+  EXPECT_EQ(decode_bucket(encode_bucket(bucket())).value(), bucket());
+  EXPECT_EQ(decode_bucket(encode_bucket({})).value(), BucketEntry{});
+}
+
+TEST(Entry, ReadsOddValuesToo) {
+  ObjectEntry entry = full_entry();
+  entry.modified = at(-1);
+  entry.version = ~0ULL;
+  entry.size_bytes = ~0ULL;
+  entry.etag = "odd";
+  entry.etag_parts = ~0U;
+  entry.owner_id = std::string(64, 'A');  // upper case is another id
+  entry.delete_marker = true;
+  entry.headers.content_type = "application/x-unheard-of; charset=\"\xff\"";
+  entry.headers.storage_class = "LUNAR";
+  entry.checksums.push_back({ChecksumAlgorithm::kSha1, ChecksumType::kFullObject, "short"});
+  EXPECT_EQ(decode_entry(encode_entry(entry)).value(), entry);
+  entry.layout = {.inline_id = 5, .chunks = {}};
+  EXPECT_EQ(decode_entry(encode_entry(entry)).value(), entry);
+}
+
+TEST(Entry, IsSmallForAPlainObject) {
+  EXPECT_LE(encode_entry(plain_entry()).size(), 84U);
+  ObjectEntry of_the_bucket = plain_entry();
+  of_the_bucket.owner_id.clear();
+  EXPECT_LE(encode_entry(of_the_bucket).size(), 52U);
+}
+
+TEST(Entry, ReadsItsFrontForListings) {
+  for (const ObjectEntry& entry : {full_entry(), plain_entry(), ObjectEntry{}}) {
+    const std::string row = encode_entry(entry);
+    const auto listed = decode_listed(row);
+    ASSERT_TRUE(listed) << listed.error().message();
+    EXPECT_EQ(listed->version, entry.version);
+    EXPECT_EQ(listed->modified, entry.modified);
+    EXPECT_EQ(listed->size_bytes, entry.size_bytes);
+    EXPECT_EQ(etag_text(*listed), etag_text(entry));
+    EXPECT_EQ(owner_text(*listed), entry.owner_id);
+    EXPECT_EQ(listed->storage_class, entry.headers.storage_class);
+    ASSERT_EQ(listed->checksum_count, entry.checksums.size());
+    for (std::size_t i = 0; i < entry.checksums.size(); ++i) {
+      EXPECT_EQ(listed->checksum_algorithms[i], entry.checksums[i].algorithm);
+    }
+  }
+  EXPECT_EQ(decode_listed(encode_entry(full_entry()))->checksum_type, ChecksumType::kComposite);
+}
+
+TEST(Entry, ListsFiveAlgorithmsOfMore) {
+  ObjectEntry entry;
+  for (int i = 0; i < 7; ++i) {
+    entry.checksums.push_back({ChecksumAlgorithm::kCrc32, ChecksumType::kFullObject, "abcd"});
+  }
+  EXPECT_EQ(decode_listed(encode_entry(entry))->checksum_count, 5U);
+}
+
+TEST(Entry, WritesEtagsAsS3Does) {
+  EXPECT_EQ(etag_text(full_entry()), "000102030405060708090a0b0c0d0e0f-2");
+  EXPECT_EQ(etag_text(plain_entry()), "65656565656565656565656565656565");
+}
+
+TEST(Entry, RefusesEveryTruncationAndEveryByteTooMany) {
+  for (const std::string& row : {encode_entry(full_entry()), encode_entry(plain_entry())}) {
+    for (std::size_t size = 0; size < row.size(); ++size) {
+      const std::string cut = row.substr(0, size);
+      const auto read = decode_entry(cut);
+      ASSERT_FALSE(read) << size;
+      EXPECT_EQ(read.error().code(), Errc::kCorruption);
+    }
+    EXPECT_FALSE(decode_entry(row + '\0'));
+  }
+  const std::string row = encode_bucket(bucket());
+  for (std::size_t size = 0; size < row.size(); ++size) {
+    EXPECT_FALSE(decode_bucket(row.substr(0, size)));
+  }
+}
+
+TEST(Entry, RefusesANewerFormatNamingBoth) {
+  std::string row = encode_entry(plain_entry());
+  row[0] = 2;
+  for (const Error& error : {decode_entry(row).error(), decode_listed(row).error()}) {
+    EXPECT_EQ(error.code(), Errc::kUnimplemented);
+    EXPECT_THAT(error.detail(), HasSubstr("format 2"));
+    EXPECT_THAT(error.detail(), HasSubstr("knows 1"));
+  }
+  std::string bucket_row = encode_bucket(bucket());
+  bucket_row[0] = 9;
+  EXPECT_EQ(decode_bucket(bucket_row).error().code(), Errc::kUnimplemented);
+  row[0] = 0;
+  EXPECT_EQ(decode_entry(row).error().code(), Errc::kCorruption);
+}
+
+TEST(Entry, RefusesWhatNoEncoderWrites) {
+  const std::string row = encode_entry(plain_entry());
+  std::string unknown_flag = row;
+  unknown_flag[1] = static_cast<char>(unknown_flag[1] | 0x80);
+  EXPECT_FALSE(decode_entry(unknown_flag));
+  EXPECT_FALSE(decode_listed(unknown_flag));
+  // A count far beyond what the row can hold neither allocates nor loops.
+  std::string chunks;
+  ByteWriter(chunks).varint(~0ULL);
+  ByteReader in(chunks);
+  EXPECT_TRUE(decode_chunks(in).size() <= 1);
+  EXPECT_TRUE(in.failed());
+}
+
+TEST(Entry, SurvivesAnyBytes) {
+  Rng rng(11);
+  const std::vector<std::string> rows = {encode_entry(full_entry()), encode_entry(plain_entry()),
+                                         encode_bucket(bucket())};
+  for (int i = 0; i < 200'000; ++i) {
+    std::string row = rows[rng.below(rows.size())];
+    for (std::uint64_t flips = 1 + rng.below(4); flips > 0; --flips) {
+      row[rng.below(row.size())] = static_cast<char>(rng.next());
+    }
+    row.resize(rng.below(2) == 0 ? row.size() : rng.below(row.size() + 1));
+    // What is read is a value like any other: it can be written and read again.
+    if (const auto entry = decode_entry(row)) {
+      EXPECT_EQ(decode_entry(encode_entry(*entry)).value(), *entry);
+      EXPECT_TRUE(decode_listed(row));
+    }
+    static_cast<void>(decode_listed(row));
+    if (const auto read = decode_bucket(row)) {
+      EXPECT_EQ(decode_bucket(encode_bucket(*read)).value(), *read);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace kelp

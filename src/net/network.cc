@@ -1,6 +1,7 @@
 #include "net/network.h"
 
 #include <fmt/format.h>
+#include <netinet/tcp.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
@@ -46,6 +47,14 @@ class TcpStream final : public Stream {
     error_code ignored;
     socket_.set_option(Tcp::no_delay(true), ignored);
     socket_.non_blocking(true, ignored);
+    // A peer that lost its power never says so: idle connections to it end after a minute.
+    using KeepIdle = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPIDLE>;
+    using KeepInterval = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPINTVL>;
+    using KeepCount = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPCNT>;
+    socket_.set_option(asio::socket_base::keep_alive(true), ignored);
+    socket_.set_option(KeepIdle(30), ignored);
+    socket_.set_option(KeepInterval(10), ignored);
+    socket_.set_option(KeepCount(3), ignored);
   }
 
   Task<Result<std::size_t>> read_some(MutableByteSpan buffer) override {

@@ -1,0 +1,177 @@
+#include "rpc/rpc_server_connection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "rpc/handshake.h"
+
+namespace kelp {
+namespace {
+
+/// The id of the handshake among the deadlines; calls have others.
+constexpr std::uint64_t kHandshakeId = 0;
+
+}  // namespace
+
+RpcServerConnection::RpcServerConnection(RpcServer& server, std::unique_ptr<Stream> stream)
+    : server_(server),
+      stream_(std::move(stream)),
+      reader_(*stream_, FrameLimits{.message_bytes = kHelloLimitBytes, .attachment_bytes = 0}),
+      writer_(*stream_),
+      io_(server.world_.executor),
+      calls_(server.world_.executor),
+      deadlines_(io_, server.world_.clock, server.world_.timers,
+                 [this](std::uint64_t id) { expire(id); }) {}
+
+Task<void> RpcServerConnection::run() {
+  auto outcome = co_await handshake();
+  if (outcome) {
+    reader_.set_limits(server_.options_.limits);
+    io_.spawn(writer_.run());
+    outcome = co_await read_frames();
+  }
+  const auto code = outcome ? Errc{} : outcome.error().code();
+  if (code != Errc::kUnavailable && code != Errc::kCancelled && !outcome) {
+    logger("rpc").warn("connection_ended peer={} error={}", stream_->peer(),
+                       log_value(outcome.error().message()));
+    refuse(0, outcome.error());
+  }
+  calls_.cancel();
+  co_await calls_.join();
+  io_.cancel();
+  co_await io_.join();
+  stream_->close();
+}
+
+Task<Result<void>> RpcServerConnection::handshake() {
+  const MonoTime deadline = server_.world_.clock.mono() + server_.options_.handshake_timeout;
+  deadlines_.add(deadline, kHandshakeId);
+  ServerHello hello(server_.options_.identity, server_.world_.random);
+  auto outcome = co_await greet_client(*stream_, reader_, std::move(hello));
+  deadlines_.remove(deadline, kHandshakeId);
+  co_return outcome;
+}
+
+Task<Result<void>> RpcServerConnection::read_frames() {
+  while (true) {
+    while (running_bytes_ > server_.options_.in_flight_bytes_limit) {
+      KELP_CO_CHECK(co_await ended_.wait());
+    }
+    KELP_CO_TRY(Frame frame, co_await reader_.next());
+    KELP_CO_CHECK(take(std::move(frame)));
+  }
+}
+
+Result<void> RpcServerConnection::take(Frame frame) {
+  switch (frame.header.kind) {
+    case FrameKind::kRequest:
+      return take_request(std::move(frame));
+    case FrameKind::kCancel:
+      abandon(frame.header.request_id);
+      return {};
+    case FrameKind::kPing:
+      writer_.push(make_frame(FrameKind::kPong, 0, ""));
+      return {};
+    case FrameKind::kPong:
+      return {};
+    default:
+      return Error(Errc::kCorruption, fmt::format("rpc: a client sent a frame of kind {}",
+                                                  static_cast<unsigned>(frame.header.kind)));
+  }
+}
+
+Result<void> RpcServerConnection::take_request(Frame frame) {
+  const std::uint64_t id = frame.header.request_id;
+  if (id == 0 || running_.contains(id)) {
+    return Error(Errc::kCorruption, fmt::format("rpc: request id {} is not free", id));
+  }
+  const auto handler = server_.handlers_.find(frame.header.method);
+  const auto micros = std::min(frame.header.deadline_micros, kMaxDeadlineMicros);
+  if (server_.stopping_) {
+    refuse(id, Error(Errc::kUnavailable, "the server is shutting down"));
+  } else if (handler == server_.handlers_.end()) {
+    refuse(id, Error(Errc::kUnimplemented, fmt::format("rpc: no method {}", frame.header.method)));
+  } else if (micros == 0) {
+    refuse(id, Error(Errc::kDeadlineExceeded, "the deadline had passed on arrival"));
+  } else if (running_.size() >= server_.options_.in_flight_limit) {
+    refuse(id, Error(Errc::kResourceExhausted,
+                     fmt::format("{} calls are under way on this connection", running_.size())));
+  } else {
+    const MonoTime deadline = server_.world_.clock.mono() + std::chrono::microseconds(micros);
+    const std::size_t bytes = frame.message.size() + frame.attachment.size();
+    Call call{.deadline = deadline, .bytes = bytes};
+    running_.emplace(id, call);
+    running_bytes_ += bytes;
+    ++server_.in_flight_;
+    deadlines_.add(deadline, id);
+    RpcMessage request{.message = std::move(frame.message),
+                       .attachment = std::move(frame.attachment)};
+    RpcCallInfo info{.method = frame.header.method, .deadline = deadline, .peer = stream_->peer()};
+    const auto task =
+        calls_.spawn(serve(Slot(*this, id), handler->second, std::move(request), info));
+    // It may be over already.
+    if (const auto running = running_.find(id); running != running_.end()) {
+      running->second.task = task;
+    }
+  }
+  return {};
+}
+
+Task<void> RpcServerConnection::serve(Slot slot, const RpcHandler& handler, RpcMessage request,
+                                      RpcCallInfo info) {
+  auto result = co_await handler(std::move(request), info);
+  // A slow reader holds its own calls' slots, not our memory.
+  if (writer_.full()) static_cast<void>(co_await writer_.wait_for_room());
+  const std::uint64_t id = slot.id();
+  if (slot.release().answered) co_return;
+  const auto& limits = server_.options_.limits;
+  if (!result && result.error().code() == Errc::kCancelled) {
+    // The client did not cancel it: we are on our way out.
+    refuse(id, Error(Errc::kUnavailable, "the server is shutting down"));
+  } else if (!result) {
+    refuse(id, result.error());
+  } else if (result->message.size() > limits.message_bytes ||
+             result->attachment.size() > limits.attachment_bytes) {
+    refuse(id, Error(Errc::kInternal, "the answer is larger than a frame"));
+  } else {
+    writer_.push(make_frame(FrameKind::kResponse, id, std::move(result->message),
+                            std::move(result->attachment)));
+  }
+}
+
+RpcServerConnection::Call RpcServerConnection::Slot::release() {
+  RpcServerConnection& connection = *std::exchange(connection_, nullptr);
+  const auto found = connection.running_.find(id_);
+  const Call call = found->second;
+  connection.running_.erase(found);
+  connection.running_bytes_ -= call.bytes;
+  --connection.server_.in_flight_;
+  connection.deadlines_.remove(call.deadline, id_);
+  connection.ended_.notify_all();
+  return call;
+}
+
+void RpcServerConnection::refuse(std::uint64_t id, const Error& error) {
+  writer_.push(make_frame(FrameKind::kError, id, encode_error(error)));
+}
+
+/// The client does not wait any more: the handler is told, its answer is dropped.
+void RpcServerConnection::abandon(std::uint64_t id) {
+  const auto found = running_.find(id);
+  if (found == running_.end() || found->second.answered) return;
+  found->second.answered = true;
+  calls_.cancel(found->second.task);
+}
+
+void RpcServerConnection::expire(std::uint64_t id) {
+  if (id == kHandshakeId) {
+    stream_->close();
+    return;
+  }
+  refuse(id, Error(Errc::kDeadlineExceeded, "the deadline passed at the server"));
+  abandon(id);
+}
+
+}  // namespace kelp

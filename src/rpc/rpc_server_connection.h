@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <utility>
+
+#include "async/event.h"
+#include "async/task_group.h"
+#include "rpc/deadline_queue.h"
+#include "rpc/frame_io.h"
+#include "rpc/rpc_server.h"
+
+namespace kelp {
+
+/// One connection of an RpcServer from handshake to end.
+class RpcServerConnection {
+ public:
+  RpcServerConnection(RpcServer& server, std::unique_ptr<Stream> stream);
+  /// Serves until the peer leaves, breaks the protocol, or the coroutine is cancelled; then ends
+  /// every call of it.
+  Task<void> run();
+
+ private:
+  struct Call {
+    std::uint64_t task = 0;  ///< In calls_; 0 until it is known.
+    MonoTime deadline;
+    std::size_t bytes = 0;
+    bool answered = false;  ///< Nobody waits for the handler's answer any more.
+  };
+
+  /// Holds a call's place in running_; gives it back also when its task never began.
+  class Slot {
+   public:
+    Slot(RpcServerConnection& connection, std::uint64_t id) : connection_(&connection), id_(id) {}
+    Slot(Slot&& other) noexcept
+        : connection_(std::exchange(other.connection_, nullptr)), id_(other.id_) {}
+    ~Slot() {
+      if (connection_ != nullptr) static_cast<void>(release());
+    }
+    /// What the call was.
+    Call release();
+    [[nodiscard]] std::uint64_t id() const { return id_; }
+
+   private:
+    RpcServerConnection* connection_;
+    std::uint64_t id_;
+  };
+
+  Task<Result<void>> handshake();
+  Task<Result<void>> read_frames();
+  Result<void> take(Frame frame);
+  Result<void> take_request(Frame frame);
+  Task<void> serve(Slot slot, const RpcHandler& handler, RpcMessage request, RpcCallInfo info);
+  void refuse(std::uint64_t id, const Error& error);
+  void abandon(std::uint64_t id);
+  void expire(std::uint64_t id);
+
+  RpcServer& server_;
+  std::unique_ptr<Stream> stream_;
+  FrameReader reader_;
+  FrameWriter writer_;
+  TaskGroup io_;     ///< The writer and the watcher of deadlines.
+  TaskGroup calls_;  ///< The handlers.
+  DeadlineQueue deadlines_;
+  std::unordered_map<std::uint64_t, Call> running_;
+  std::size_t running_bytes_ = 0;
+  Event ended_;  ///< A call has ended.
+};
+
+}  // namespace kelp

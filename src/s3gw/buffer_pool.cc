@@ -1,31 +1,42 @@
 #include "s3gw/buffer_pool.h"
 
+#include <algorithm>
+
 namespace kelp::s3 {
 
-std::optional<BufferPool::Buffer> BufferPool::take() {
-  std::unique_ptr<std::byte[]> bytes;
+std::optional<BufferPool::Buffer> BufferPool::take(std::size_t bytes) {
+  auto room = reserve(bytes);
+  if (!room) return std::nullopt;
   {
     const std::scoped_lock lock(mutex_);
-    if (out_ == buffer_limit_) return std::nullopt;
-    ++out_;
-    if (!idle_.empty()) {
-      bytes = std::move(idle_.back());
+    const auto idle = std::ranges::find(idle_, bytes, &Idle::size);
+    if (idle != idle_.end()) {
+      room->bytes_ = std::move(idle->bytes);
+      *idle = std::move(idle_.back());
       idle_.pop_back();
+      return room;
     }
   }
-  if (bytes == nullptr) bytes = std::make_unique_for_overwrite<std::byte[]>(kBufferBytes);
-  return Buffer(this, std::move(bytes));
+  room->bytes_ = std::make_unique_for_overwrite<std::byte[]>(bytes);
+  return room;
 }
 
-std::size_t BufferPool::out() const {
+std::optional<BufferPool::Buffer> BufferPool::reserve(std::size_t bytes) {
   const std::scoped_lock lock(mutex_);
-  return out_;
+  if (bytes > limit_bytes_ - out_bytes_) return std::nullopt;
+  out_bytes_ += bytes;
+  return Buffer(this, nullptr, bytes);
 }
 
-void BufferPool::give_back(std::unique_ptr<std::byte[]> bytes) {
+std::size_t BufferPool::out_bytes() const {
   const std::scoped_lock lock(mutex_);
-  --out_;
-  if (idle_.size() < idle_limit_) idle_.push_back(std::move(bytes));
+  return out_bytes_;
+}
+
+void BufferPool::give_back(std::unique_ptr<std::byte[]> bytes, std::size_t size) {
+  const std::scoped_lock lock(mutex_);
+  out_bytes_ -= size;
+  if (bytes != nullptr && idle_.size() < idle_limit_) idle_.push_back({std::move(bytes), size});
 }
 
 }  // namespace kelp::s3

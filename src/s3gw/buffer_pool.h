@@ -11,52 +11,67 @@
 
 namespace kelp::s3 {
 
-/// Bodies in flight hold buffers of this pool and nothing else that grows with them: its limit is
-/// the gateway's memory budget. Thread-safe (a leaf mutex).
+/// The memory of bodies on their way. Whatever grows with a body is taken from here, so that its
+/// limit is the gateway's memory budget. Thread-safe (a leaf mutex).
 class BufferPool {
  public:
-  static constexpr std::size_t kBufferBytes = 256 * 1024;
+  /// The piece in which objects are read, and small streams written.
+  static constexpr std::size_t kPieceBytes = 256 * 1024;
 
-  /// One buffer of kBufferBytes, given back by the destructor. Movable; must die before its pool.
+  /// Memory that is given back by the destructor. Movable; must die before its pool.
   class Buffer {
    public:
     Buffer() = default;
-    Buffer(Buffer&& other) noexcept
-        : pool_(std::exchange(other.pool_, nullptr)), bytes_(std::move(other.bytes_)) {}
+    Buffer(Buffer&& other) noexcept { swap(other); }
     Buffer& operator=(Buffer&& other) noexcept {
-      std::swap(pool_, other.pool_);
-      std::swap(bytes_, other.bytes_);
+      swap(other);
       return *this;
     }
     ~Buffer() {
-      if (pool_ != nullptr) pool_->give_back(std::move(bytes_));
+      if (pool_ != nullptr) pool_->give_back(std::move(bytes_), size_);
     }
-    [[nodiscard]] MutableByteSpan span() { return {bytes_.get(), kBufferBytes}; }
+    /// Empty for a reservation.
+    [[nodiscard]] MutableByteSpan span() {
+      return {bytes_.get(), bytes_ == nullptr ? std::size_t{0} : size_};
+    }
 
    private:
     friend class BufferPool;
-    Buffer(BufferPool* pool, std::unique_ptr<std::byte[]> bytes)
-        : pool_(pool), bytes_(std::move(bytes)) {}
+    Buffer(BufferPool* pool, std::unique_ptr<std::byte[]> bytes, std::size_t size)
+        : pool_(pool), bytes_(std::move(bytes)), size_(size) {}
+    void swap(Buffer& other) noexcept {
+      std::swap(pool_, other.pool_);
+      std::swap(bytes_, other.bytes_);
+      std::swap(size_, other.size_);
+    }
     BufferPool* pool_ = nullptr;
     std::unique_ptr<std::byte[]> bytes_;
+    std::size_t size_ = 0;
   };
 
-  /// At most `buffer_limit` buffers are out at once; `idle_limit` unused ones are kept.
-  BufferPool(std::size_t buffer_limit, std::size_t idle_limit)
-      : buffer_limit_(buffer_limit), idle_limit_(idle_limit) {}
+  /// At most `limit_bytes` are out at once; at most `idle_limit` unused buffers are kept.
+  BufferPool(std::size_t limit_bytes, std::size_t idle_limit)
+      : limit_bytes_(limit_bytes), idle_limit_(idle_limit) {}
 
-  /// Nothing when all are out.
-  [[nodiscard]] std::optional<Buffer> take();
-  [[nodiscard]] std::size_t out() const;
+  /// A buffer of `bytes`, not initialised; nothing when the budget is spent.
+  [[nodiscard]] std::optional<Buffer> take(std::size_t bytes);
+  /// Room for memory that the caller allocates; nothing when the budget is spent.
+  [[nodiscard]] std::optional<Buffer> reserve(std::size_t bytes);
+  /// What is out.
+  [[nodiscard]] std::size_t out_bytes() const;
 
  private:
-  void give_back(std::unique_ptr<std::byte[]> bytes);
+  struct Idle {
+    std::unique_ptr<std::byte[]> bytes;
+    std::size_t size;
+  };
+  void give_back(std::unique_ptr<std::byte[]> bytes, std::size_t size);
 
-  const std::size_t buffer_limit_;
+  const std::size_t limit_bytes_;
   const std::size_t idle_limit_;
   mutable std::mutex mutex_;
-  std::size_t out_ = 0;
-  std::vector<std::unique_ptr<std::byte[]>> idle_;
+  std::size_t out_bytes_ = 0;
+  std::vector<Idle> idle_;
 };
 
 }  // namespace kelp::s3

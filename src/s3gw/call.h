@@ -77,12 +77,12 @@ Task<void> reply_error(Call& call, S3Error error);
 /// The caller as listings show it.
 [[nodiscard]] OwnerNames owner_names(const Call& call);
 
-/// A query parameter that is a number: `fallback` when absent or empty; InvalidArgument when it is
-/// no number in [0, 2147483647]; values over `limit` count as `limit`.
+/// What a number in the query may be.
 struct NumberRange {
-  std::uint32_t fallback = 0;
-  std::uint32_t limit = 0;
+  std::uint32_t fallback = 0;  ///< When absent or empty.
+  std::uint32_t limit = 0;     ///< Larger ones count as this.
 };
+/// A query parameter that is a number; InvalidArgument when it is none in [0, 2147483647].
 [[nodiscard]] S3Result<std::uint32_t> number_parameter(const Call& call, std::string_view name,
                                                        NumberRange range);
 

@@ -105,13 +105,13 @@ class Gateway::Probe {
 
 Gateway::Gateway(GatewayDeps deps, GatewayOptions options)
     : probe_(std::make_unique<Probe>(deps.metrics)), sequence_(random_u64()) {
-  const std::size_t buffers =
-      std::max<std::size_t>(options.body_memory_bytes / BufferPool::kBufferBytes, 4);
   std::string host(24, '\0');
   random_bytes(std::as_writable_bytes(std::span(host)));
+  // A gateway without room for one stream could serve nothing.
+  const std::size_t budget = std::max<std::size_t>(options.body_memory_bytes, 4 << 20);
   services_ = std::unique_ptr<Services>(new Services{.deps = deps,
                                                      .options = std::move(options),
-                                                     .buffers = BufferPool(buffers, kIdleBuffers),
+                                                     .buffers = BufferPool(budget, kIdleBuffers),
                                                      .host_id = base64_encode(host)});
 }
 

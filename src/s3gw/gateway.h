@@ -19,6 +19,7 @@
 
 namespace kelp::s3 {
 
+/// What an operator decides.
 struct GatewayOptions {
   /// The region that signatures must name; empty: any is accepted and "us-east-1" is answered.
   std::string region;

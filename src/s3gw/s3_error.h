@@ -99,19 +99,22 @@ struct S3Error {
   std::string detail = {};
 };
 
+/// A value or an S3Error.
 template <typename T>
 using S3Result = std::expected<T, S3Error>;
 
+/// `return s3_error(S3Code::kNoSuchKey);` The message may replace the table's.
 [[nodiscard]] inline std::unexpected<S3Error> s3_error(S3Code code, std::string message = {}) {
   return std::unexpected(S3Error{code, std::move(message), {}});
 }
 
-/// What stands in the table for `code`.
+/// What stands in the table for a code.
 struct S3ErrorText {
   std::string_view code;
   int status;
   std::string_view message;
 };
+/// The row of the table.
 [[nodiscard]] S3ErrorText text_of(S3Code code);
 
 /// The S3 error that an inner failure becomes: by its Reason, else by its Errc.

@@ -11,6 +11,7 @@ namespace kelp::s3 {
 [[nodiscard]] inline S3Error as_s3_error(S3Error error) {
   return error;
 }
+/// The same of an inner failure.
 [[nodiscard]] inline S3Error as_s3_error(const Error& error) {
   return from_error(error);
 }

@@ -23,11 +23,14 @@ struct DeleteEntry {
   std::string version_id;           ///< Empty: none.
   std::optional<std::string> etag;  ///< Delete only this; without quotes, or "*".
 };
+
+/// A Delete request.
 struct DeleteBody {
   bool quiet = false;
   std::vector<DeleteEntry> entries;  ///< 1 to 1,000.
 };
-/// Errors: MalformedXML, also for no key and for more than 1,000.
+
+/// Reads it. Errors: MalformedXML, also for no key and for more than 1,000.
 [[nodiscard]] S3Result<DeleteBody> parse_delete(std::string body);
 
 /// A part as a client names it in CompleteMultipartUpload.

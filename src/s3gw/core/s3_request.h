@@ -37,6 +37,7 @@ class Query {
   std::unique_ptr<char[]> decoded_;  ///< What had to be decoded; null when nothing had.
 };
 
+/// What a request is about.
 enum class Scope : unsigned char { kService, kBucket, kObject };
 
 /// Where a request points.

@@ -108,10 +108,10 @@ Task<S3Result<CopiedBytes>> copy_bytes(Call& call, const FoundObject& source, By
     KELP_S3_CO_CHECK(co_await sink.append(bytes));
     co_return hasher.finish();
   }
-  auto buffer = call.services.buffers.take();
+  auto buffer = call.services.buffers.take(BufferPool::kPieceBytes);
   if (!buffer) co_return s3_error(S3Code::kSlowDown);
   PieceCursor cursor(source.entry.layout.chunks, range.offset, range.size_bytes,
-                     BufferPool::kBufferBytes);
+                     BufferPool::kPieceBytes);
   while (const auto piece = cursor.next()) {
     const MutableByteSpan bytes = buffer->span().first(piece->bytes);
     KELP_S3_CO_CHECK(co_await deps.volumes.read(piece->fid, piece->offset, bytes));

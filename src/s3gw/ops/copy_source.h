@@ -11,12 +11,13 @@
 
 namespace kelp::s3 {
 
-/// The object that a copy reads: looked up, owned by the caller, and with its conditions met. One
-/// metadata read. Errors: those of the header, NoSuchKey, AccessDenied, PreconditionFailed.
+/// The object that a copy reads.
 struct FoundSource {
   CopySource name;
   FoundObject object;
 };
+/// Looks it up: it is the caller's and its conditions hold. One metadata read. Errors: those of the
+/// header, NoSuchKey, AccessDenied, PreconditionFailed.
 [[nodiscard]] Task<S3Result<FoundSource>> find_copy_source(Call& call);
 
 /// What is to be computed of the bytes on their way.

@@ -125,10 +125,10 @@ HttpResponse object_head(Call& call, const ObjectEntry& entry, const Selection& 
 /// the answer stays short of its length and the connection closes.
 Task<S3Result<void>> send_chunks(Call& call, HttpResponse head, const ObjectEntry& entry,
                                  ByteRange range) {
-  auto buffer = call.services.buffers.take();
+  auto buffer = call.services.buffers.take(BufferPool::kPieceBytes);
   if (!buffer) co_return s3_error(S3Code::kSlowDown);
   VolumeClient& volumes = call.services.deps.volumes;
-  PieceCursor cursor(entry.layout.chunks, range.offset, range.size_bytes, BufferPool::kBufferBytes);
+  PieceCursor cursor(entry.layout.chunks, range.offset, range.size_bytes, BufferPool::kPieceBytes);
   bool started = false;
   while (const auto piece = cursor.next()) {
     const MutableByteSpan bytes = buffer->span().first(piece->bytes);

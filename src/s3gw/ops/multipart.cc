@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 
 #include "s3gw/core/checksum.h"
@@ -70,18 +71,43 @@ S3Result<UploadChecksum> upload_checksum(const Call& call) {
   return result;
 }
 
+std::unexpected<S3Error> bad_checksum(ChecksumAlgorithm algorithm) {
+  return s3_error(S3Code::kInvalidRequest,
+                  "Value for " + std::string(header_of(algorithm)) + " header is invalid.");
+}
+
+/// Compares a composite value, "…-N", with the checksums that the request names for its parts; the
+/// filer compares those with the stored ones. Parts without a checksum leave it unproven.
+S3Result<void> check_composite(ChecksumAlgorithm algorithm, std::string_view text,
+                               const std::vector<RequestedPart>& parts) {
+  const std::size_t dash = text.rfind('-');
+  const auto sent = parse_checksum(algorithm, text.substr(0, dash));
+  if (!sent) return bad_checksum(algorithm);
+  ChecksumHasher hasher(algorithm);
+  for (const RequestedPart& part : parts) {
+    const auto own = std::ranges::find(part.checksums, algorithm, &Checksum::algorithm);
+    if (own == part.checksums.end()) return {};
+    hasher.update(as_bytes(own->value));
+  }
+  if (hasher.finish() == sent->value && text.substr(dash + 1) == std::to_string(parts.size())) {
+    return {};
+  }
+  return s3_error(S3Code::kBadDigest, "The " + std::string(name_of(algorithm)) +
+                                          " you specified did not match the calculated checksum.");
+}
+
 /// The checksum of the whole object that a Complete may bring.
-S3Result<std::optional<Checksum>> full_checksum(const Call& call) {
+S3Result<std::optional<Checksum>> full_checksum(const Call& call,
+                                                const std::vector<RequestedPart>& parts) {
   for (const HttpHeader& header : call.headers) {
     const auto algorithm = checksum_by_header(header.name);
     if (!algorithm) continue;
-    // A composite value, "…-N", is a function of the parts' values, which the filer compares.
-    if (header.value.contains('-')) return std::nullopt;
-    auto checksum = parse_checksum(*algorithm, header.value);
-    if (!checksum) {
-      return s3_error(S3Code::kInvalidRequest,
-                      "Value for " + std::string(header_of(*algorithm)) + " header is invalid.");
+    if (header.value.contains('-')) {
+      KELP_S3_CHECK(check_composite(*algorithm, header.value, parts));
+      return std::nullopt;
     }
+    auto checksum = parse_checksum(*algorithm, header.value);
+    if (!checksum) return bad_checksum(*algorithm);
     return checksum;
   }
   return std::nullopt;
@@ -102,6 +128,7 @@ S3Result<std::optional<std::uint64_t>> object_size_header(const Call& call) {
 S3Result<CompleteUpload> read_complete(const Call& call, std::string body) {
   CompleteUpload request{.upload = upload_name(call)};
   KELP_S3_TRY(std::vector<RequestedPart> parts, parse_complete_upload(std::move(body)));
+  KELP_S3_TRY(request.full_checksum, full_checksum(call, parts));
   request.parts.reserve(parts.size());
   for (RequestedPart& part : parts) {
     request.parts.push_back({.part_number = part.part_number,
@@ -110,7 +137,6 @@ S3Result<CompleteUpload> read_complete(const Call& call, std::string body) {
   }
   KELP_S3_TRY(request.conditions, write_conditions(call));
   KELP_S3_TRY(request.object_bytes, object_size_header(call));
-  KELP_S3_TRY(request.full_checksum, full_checksum(call));
   return request;
 }
 

@@ -13,6 +13,11 @@ namespace {
 constexpr std::uint64_t kMaxUploadBytes = 5ULL << 30;
 /// Framing of aws-chunked around a small body: chunk signatures and trailers.
 constexpr std::uint64_t kChunkOverheadBytes = 8 * 1024;
+/// Bodies of this size are read in pieces of kLargePieceBytes: fewer changes of threads.
+constexpr std::uint64_t kLargeBodyBytes = 4 << 20;
+constexpr std::size_t kLargePieceBytes = 512 * 1024;
+/// Larger bodies that are read whole count against the memory budget.
+constexpr std::size_t kUncountedBytes = 64 * 1024;
 /// Up to here hashing takes less than a change of threads.
 constexpr std::size_t kHashInPlaceBytes = 16 * 1024;
 
@@ -79,8 +84,14 @@ bool fits_in_memory(const Call& call, const PayloadSpec& spec, std::uint64_t dat
 }
 
 Task<S3Result<ReceivedBody>> receive_whole(Call& call, PayloadSpec spec) {
+  const auto raw_bytes = static_cast<std::size_t>(call.http.content_length.value_or(0));
+  std::optional<BufferPool::Buffer> room;
+  if (raw_bytes > kUncountedBytes) {
+    room = call.services.buffers.reserve(raw_bytes);
+    if (!room) co_return s3_error(S3Code::kSlowDown);
+  }
   ReceivedBody received;
-  received.data = uninitialised(static_cast<std::size_t>(call.http.content_length.value_or(0)));
+  received.data = uninitialised(raw_bytes);
   PayloadDecoder decoder(std::move(spec));
   const MutableByteSpan buffer = std::as_writable_bytes(std::span(received.data));
   if (!buffer.empty()) {
@@ -101,11 +112,14 @@ Task<S3Result<ReceivedBody>> receive_whole(Call& call, PayloadSpec spec) {
 Task<S3Result<PayloadResult>> receive_stream(Call& call, PayloadSpec spec, ByteSink& sink) {
   // Cancellation arrives as an error of the read, so that what was spawned is always joined.
   co_await asio::this_coro::throw_if_cancelled(false);
+  const std::uint64_t total = call.http.content_length.value_or(std::uint64_t(-1));
+  const std::size_t piece_bytes =
+      spec.decoded_bytes >= kLargeBodyBytes ? kLargePieceBytes : BufferPool::kPieceBytes;
   std::array<BufferPool::Buffer, 2> buffers;
-  for (BufferPool::Buffer& buffer : buffers) {
-    auto taken = call.services.buffers.take();
+  for (std::size_t i = 0; i < (total <= piece_bytes ? 1 : 2); ++i) {
+    auto taken = call.services.buffers.take(piece_bytes);
     if (!taken) co_return s3_error(S3Code::kSlowDown);
-    buffer = *std::move(taken);
+    buffers[i] = *std::move(taken);
   }
   Stream stream{.pool = call.services.deps.pool,
                 .decoder = PayloadDecoder(std::move(spec)),
@@ -119,8 +133,7 @@ Task<S3Result<PayloadResult>> receive_stream(Call& call, PayloadSpec spec, ByteS
     KELP_S3_CO_CHECK(stream.outcome);
     KELP_S3_CO_CHECK(bytes);
     call.bytes_in += *bytes;
-    const bool last = *bytes < buffer.size();
-    if (last) {
+    if (*bytes < buffer.size() || call.bytes_in == total) {
       if (*bytes > 0) co_await process(stream, buffer.first(*bytes));
       KELP_S3_CO_CHECK(stream.outcome);
       break;

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "base/encoding.h"
+#include "s3gw/buffer_pool.h"
 #include "tests/unit/s3gw/gateway_fixture.h"
 
 namespace kelp::s3::test {
@@ -463,6 +464,26 @@ TEST_F(GatewayTest, PartsThatCannotBe) {
   EXPECT_TRUE(filer.buckets["bucket"].objects.empty());
 }
 
+TEST_F(GatewayTest, ACompositeChecksumIsComparedWithItsParts) {
+  send("PUT", "/bucket");
+  const auto complete = [&](std::string value) {
+    const std::string id = send("POST", "/bucket/m?uploads").element("UploadId");
+    const std::string target = "/bucket/m?uploadId=" + id;
+    const std::string etag = send("PUT", target + "&partNumber=1", "v").header("ETag");
+    Outgoing request =
+        outgoing("POST", target,
+                 "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + etag +
+                     "</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part>"
+                     "</CompleteMultipartUpload>");
+    add(request, "x-amz-checksum-crc32", std::move(value));
+    return send(request).element("Code");
+  };
+  EXPECT_EQ(complete("IUTfHA==-1"), "");  // CRC32 of four zero bytes
+  EXPECT_EQ(complete("IUTfHA==-2"), "BadDigest");
+  EXPECT_EQ(complete("IUTfHQ==-1"), "BadDigest");
+  EXPECT_EQ(complete("IUTfHQ-1"), "InvalidRequest");
+}
+
 TEST_F(GatewayTest, UploadsDeclareChecksumsThatCanBe) {
   send("PUT", "/bucket");
   const auto create = [&](std::string algorithm, std::string type) {
@@ -569,6 +590,27 @@ TEST_F(GatewayTest, OverloadIsAnsweredWithSlowDown) {
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.element("Code"), "SlowDown");
   EXPECT_EQ(answer.header("Retry-After"), "1");
+}
+
+TEST_F(GatewayTest, AStreamFitsIntoTheSmallestBudget) {
+  send("PUT", "/bucket");
+  const std::string data = bytes_of(9 << 20);
+  options.body_memory_bytes = 0;
+  EXPECT_EQ(send("PUT", "/bucket/k", data).status, 200);
+  EXPECT_EQ(send("GET", "/bucket/k").body, data);
+}
+
+TEST_F(GatewayTest, PiecesOfEverySizeArriveWhole) {
+  send("PUT", "/bucket");
+  filer.inline_limit = 0;
+  for (const std::size_t size :
+       {std::size_t{1}, BufferPool::kPieceBytes - 1, BufferPool::kPieceBytes,
+        BufferPool::kPieceBytes + 1, 2 * BufferPool::kPieceBytes, std::size_t{4} << 20,
+        (std::size_t{4} << 20) + 1}) {
+    const std::string data = bytes_of(size);
+    EXPECT_EQ(send("PUT", "/bucket/k", data).status, 200) << size;
+    EXPECT_TRUE(send("GET", "/bucket/k").body == data) << size;
+  }
 }
 
 TEST_F(GatewayTest, CountsRequestsByOperation) {

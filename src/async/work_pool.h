@@ -23,6 +23,7 @@ struct ThreadPoolOptions {
   std::size_t threads = 4;         ///< At least 1.
   std::size_t queue_limit = 4096;  ///< Queued, not yet running.
 };
+/// The pool that ThreadPoolOptions describes; its threads run when this returns.
 [[nodiscard]] std::unique_ptr<WorkPool> make_thread_pool(ThreadPoolOptions options);
 
 /// Runs `work` (returning Result<T>) on `pool` and waits. kResourceExhausted, without running it,

@@ -18,9 +18,11 @@ using MutableByteSpan = std::span<std::byte>;
 
 static_assert(std::endian::native == std::endian::little, "formats are little-endian");
 
+/// The same memory, seen as bytes; valid as long as what `text` points into.
 [[nodiscard]] inline ByteSpan as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
+/// The same memory, seen as text; nothing is checked or copied.
 [[nodiscard]] inline std::string_view as_text(ByteSpan bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }

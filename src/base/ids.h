@@ -28,6 +28,7 @@ using Generation = StrongId<struct GenerationTag, std::uint32_t>;
 
 }  // namespace kelp
 
+/// So that ids can be keys of unordered containers.
 template <typename Tag, typename Int>
 struct std::hash<kelp::StrongId<Tag, Int>> {
   std::size_t operator()(kelp::StrongId<Tag, Int> id) const noexcept {

@@ -13,6 +13,7 @@
 
 namespace kelp {
 
+/// How often the collector works and how long it leaves things alone.
 struct CollectorOptions {
   std::chrono::nanoseconds interval = std::chrono::seconds(10);
   /// How long a needle stays after the metadata ceased to name it, so that reads under way end.

@@ -15,6 +15,7 @@
 
 namespace kelp {
 
+/// Limits of a filer; the defaults are those of a server.
 struct FilerOptions {
   std::uint64_t inline_limit_bytes = 8192;  ///< See FilerClient; at most 1 MiB.
   std::uint64_t min_part_bytes = kMinPartBytes;

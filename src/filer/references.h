@@ -19,6 +19,7 @@ struct NamedNeedle {
   std::uint64_t size_bytes = 0;
 };
 
+/// A bucket's usage counted row by row, beside what its counters claim.
 struct BucketCount {
   bool known = false;    ///< There is a bucket with this id.
   BucketUsage counted;   ///< Its rows, counted.

@@ -77,6 +77,7 @@ struct KvRange {
   std::string end;
 };
 
+/// Which way a cursor walks: with ascending or descending keys.
 enum class KvDirection : std::uint8_t { kForward, kBackward };
 
 using KvRow = std::pair<std::string, std::string>;

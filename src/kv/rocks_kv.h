@@ -4,6 +4,7 @@
 
 namespace kelp {
 
+/// Where the database is and what it may use.
 struct RocksKvOptions {
   std::string path;  ///< Made when missing.
   bool sync = true;  ///< False: durability "os", the log stays in the page cache.

@@ -28,9 +28,11 @@ struct RocksTables {
 /// Opens, or makes, the database at `options.path`. See open_rocks_kv for the errors.
 [[nodiscard]] Result<RocksTables> open_rocks_tables(const RocksKvOptions& options);
 
+/// The same memory as RocksDB's view, nothing copied.
 [[nodiscard]] inline rocksdb::Slice to_slice(std::string_view bytes) {
   return {bytes.data(), bytes.size()};
 }
+/// The same memory as a view, nothing copied; valid as long as the slice is.
 [[nodiscard]] inline std::string_view to_view(const rocksdb::Slice& slice) {
   return {slice.data(), slice.size()};
 }

@@ -63,6 +63,7 @@ struct HostPort {
   std::string host;
   std::uint16_t port = 0;
 };
+/// The last colon divides; an IPv6 host needs its brackets, the port is 0 to 65535.
 [[nodiscard]] Result<HostPort> parse_host_port(std::string_view address);
 
 }  // namespace kelp

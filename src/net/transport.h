@@ -18,6 +18,7 @@ namespace kelp {
 /// A TCP socket with its io thread's executor known at compile time: cheaper than the type-erased.
 using TcpSocket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::executor_type>;
 
+/// How reading, sending or waiting ended.
 enum class IoStatus {
   kOk,
   kWouldBlock,  ///< Nothing can be done at once: wait.
@@ -27,6 +28,7 @@ enum class IoStatus {
   kFailed,      ///< The connection is broken.
 };
 
+/// How it ended and how many bytes moved.
 struct IoOutcome {
   IoStatus status = IoStatus::kOk;
   std::size_t bytes = 0;

@@ -51,6 +51,7 @@ class DirLock {
   virtual ~DirLock() = default;
 };
 
+/// Room of the file system that a path lies on.
 struct DiskSpace {
   std::uint64_t total_bytes = 0;
   std::uint64_t free_bytes = 0;  ///< Available to us, reserved blocks not counted.

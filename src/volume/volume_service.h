@@ -21,6 +21,7 @@ namespace kelp {
 class VolumeFile;
 struct VolumeShared;
 
+/// Where the volumes lie, and their limits.
 struct VolumeServiceOptions {
   std::string directory;   ///< Made when missing; one process owns it.
   std::string cluster_id;  ///< UUID text; volumes of another cluster are refused.

@@ -39,6 +39,7 @@ enum class ChecksumAlgorithm : std::uint8_t {
   kSha1 = 4,
   kSha256 = 5
 };
+/// Of the whole object, or of its parts' checksums. Values are stored: never renumber.
 enum class ChecksumType : std::uint8_t { kFullObject = 1, kComposite = 2 };
 
 /// A checksum that a client sent and we verified, or that we computed for it.

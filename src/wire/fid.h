@@ -18,6 +18,7 @@ struct FileId {
   friend bool operator==(const FileId&, const FileId&) = default;
 };
 
+/// "volume,KEYCOOKIE": the volume in decimal, key and cookie in hex, cookie in 8 digits.
 [[nodiscard]] std::string to_string(const FileId& fid);
 /// kInvalidArgument for anything that to_string() would not make (upper case is accepted).
 [[nodiscard]] Result<FileId> parse_fid(std::string_view text);

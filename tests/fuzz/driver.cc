@@ -1,5 +1,6 @@
-// Runs a fuzz target without libFuzzer: every file of the corpus as it is, then seeded mutations of them, so that each
-// ordinary test run exercises the parsers. `tools/dev fuzz` runs the same targets under libFuzzer and asan.
+// Runs a fuzz target without libFuzzer: every file of the corpus as it is, then seeded mutations of
+// them, so that each ordinary test run exercises the parsers. `tools/dev fuzz` runs the same
+// targets under libFuzzer and asan.
 
 #include <cstdint>
 #include <cstdio>
@@ -33,10 +34,18 @@ std::string mutate(const std::vector<std::string>& corpus, kelp::Rng& rng) {
       case 0:
         if (!input.empty()) input[at] = static_cast<char>(input[at] ^ (1 << rng.below(8)));
         break;
-      case 1: input.insert(at, 1, static_cast<char>(rng.next())); break;
-      case 2: input.erase(at, 1 + rng.below(8)); break;
-      case 3: input.resize(at); break;
-      case 4: input += input.substr(at); break;
+      case 1:
+        input.insert(at, 1, static_cast<char>(rng.next()));
+        break;
+      case 2:
+        input.erase(at, 1 + rng.below(8));
+        break;
+      case 3:
+        input.resize(at);
+        break;
+      case 4:
+        input += input.substr(at);
+        break;
       default: {
         const std::string& other = corpus[rng.below(corpus.size())];
         if (!other.empty()) input.insert(at, other.substr(rng.below(other.size())));

@@ -27,15 +27,18 @@ namespace keys {
 /// Every row but inline bodies: what one cursor can see at one point in time.
 [[nodiscard]] KvRange all_metadata();
 
+/// The row of the bucket with this name.
 [[nodiscard]] std::string bucket(std::string_view name);
 /// The name in a bucket row's key.
 [[nodiscard]] std::string_view bucket_name(std::string_view row_key);
 
+/// The row of an object's current version; `key` is raw bytes and ends the row key.
 [[nodiscard]] std::string object(BucketId bucket, std::string_view key);
 struct ObjectRowKey {
   BucketId bucket;
   std::string_view key;  ///< Points into the row key.
 };
+/// kCorruption for anything that object() would not make.
 [[nodiscard]] Result<ObjectRowKey> parse_object(std::string_view row_key);
 
 /// Noncurrent versions; none are written yet (Kelp 5).
@@ -58,6 +61,7 @@ struct UploadRowKey {
   std::uint32_t part_number = 0;     ///< 0 for the upload's own row.
   std::size_t upload_key_bytes = 0;  ///< Length of the upload's own row key.
 };
+/// Of an upload's own row or a part's. kCorruption for any other.
 [[nodiscard]] Result<UploadRowKey> parse_upload(std::string_view row_key);
 
 /// A needle that nothing names any more, since `since`.
@@ -68,8 +72,10 @@ struct DeadRowKey {
   WallTime since;
   FileId fid;
 };
+/// kCorruption for anything that dead() would not make.
 [[nodiscard]] Result<DeadRowKey> parse_dead(std::string_view row_key);
 
+/// What a counter row sums up: bytes of bodies, or objects. The value stands in the row key.
 enum class Counter : char { kBytes = 'b', kObjects = 'o' };
 /// Counters are sums over their shards; a filer writes its own.
 [[nodiscard]] std::string count(BucketId bucket, Counter what, std::uint8_t shard);
@@ -78,6 +84,7 @@ struct CountRowKey {
   BucketId bucket;
   Counter what{};
 };
+/// kCorruption for anything that count() would not make.
 [[nodiscard]] Result<CountRowKey> parse_count(std::string_view row_key);
 
 /// The answer of a completed upload.

@@ -13,6 +13,7 @@ namespace kelp {
 /// S3's least size of every part but the last.
 inline constexpr std::uint64_t kMinPartBytes = 5ULL << 20;
 
+/// A part that was uploaded; `part_number` is 1 to 10,000.
 struct StoredPart {
   std::uint32_t part_number = 0;
   PartRow part;

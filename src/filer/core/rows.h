@@ -24,9 +24,11 @@ struct UploadRow {
   ChecksumType checksum_type = ChecksumType::kComposite;
   friend bool operator==(const UploadRow&, const UploadRow&) = default;
 };
+/// The row's value, in the newest format.
 [[nodiscard]] std::string encode_upload(const UploadRow& upload);
 [[nodiscard]] Result<UploadRow> decode_upload(std::string_view row);
 
+/// An uploaded part of an upload under way.
 struct PartRow {
   WallTime modified;
   std::uint64_t size_bytes = 0;
@@ -35,6 +37,7 @@ struct PartRow {
   std::vector<Chunk> chunks;
   friend bool operator==(const PartRow&, const PartRow&) = default;
 };
+/// The row's value, in the newest format.
 [[nodiscard]] std::string encode_part(const PartRow& part);
 [[nodiscard]] Result<PartRow> decode_part(std::string_view row);
 
@@ -48,6 +51,7 @@ struct FinishedRow {
   std::vector<Checksum> checksums;
   friend bool operator==(const FinishedRow&, const FinishedRow&) = default;
 };
+/// The row's value, in the newest format.
 [[nodiscard]] std::string encode_finished(const FinishedRow& finished);
 [[nodiscard]] Result<FinishedRow> decode_finished(std::string_view row);
 

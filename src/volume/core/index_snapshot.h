@@ -37,6 +37,7 @@ class IndexSnapshotWriter {
   std::uint64_t previous_key_ = 0;
 };
 
+/// A decoded snapshot; entries ascend by key, each key once.
 struct IndexSnapshot {
   IndexSnapshotHeader header;
   std::vector<IndexEntry> entries;

@@ -56,6 +56,7 @@ struct NeedleLayout {
   std::uint64_t trailer_bytes = 0;  ///< Block checksums and the trailer's own, without padding.
   std::uint64_t total_bytes = 0;    ///< With padding; a multiple of 8.
 };
+/// The layout of a needle with a body and a back-pointer of these lengths.
 [[nodiscard]] constexpr NeedleLayout layout_of(std::uint64_t body_bytes,
                                                std::uint64_t back_pointer_bytes) {
   NeedleLayout layout;
@@ -66,6 +67,7 @@ struct NeedleLayout {
                        kNeedleAlignment * kNeedleAlignment;
   return layout;
 }
+/// The layout of the needle behind this header.
 [[nodiscard]] constexpr NeedleLayout layout_of(const NeedleHeader& header) {
   return layout_of(header.body_bytes, header.back_pointer_bytes);
 }

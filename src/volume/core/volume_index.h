@@ -21,6 +21,7 @@ struct NeedlePlace {
 [[nodiscard]] std::uint64_t pack(NeedlePlace place);
 [[nodiscard]] NeedlePlace unpack_place(std::uint64_t packed);
 
+/// A live needle and its place.
 struct IndexEntry {
   NeedleKey key;
   NeedlePlace place;

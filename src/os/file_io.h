@@ -52,6 +52,7 @@ class DirLock {
 };
 
 /// Room of the file system that a path lies on.
+/// Room of the file system that holds a directory.
 struct DiskSpace {
   std::uint64_t total_bytes = 0;
   std::uint64_t free_bytes = 0;  ///< Available to us, reserved blocks not counted.

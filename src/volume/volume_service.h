@@ -22,6 +22,7 @@ class VolumeFile;
 struct VolumeShared;
 
 /// Where the volumes lie, and their limits.
+/// Where and how a volume server keeps its needles.
 struct VolumeServiceOptions {
   std::string directory;   ///< Made when missing; one process owns it.
   std::string cluster_id;  ///< UUID text; volumes of another cluster are refused.

@@ -38,6 +38,7 @@ class IndexSnapshotWriter {
 };
 
 /// A decoded snapshot; entries ascend by key, each key once.
+/// A snapshot as read; entries ascend by key.
 struct IndexSnapshot {
   IndexSnapshotHeader header;
   std::vector<IndexEntry> entries;

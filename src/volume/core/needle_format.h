@@ -57,6 +57,7 @@ struct NeedleLayout {
   std::uint64_t total_bytes = 0;    ///< With padding; a multiple of 8.
 };
 /// The layout of a needle with a body and a back-pointer of these lengths.
+/// The layout of a needle with so long a body and back pointer.
 [[nodiscard]] constexpr NeedleLayout layout_of(std::uint64_t body_bytes,
                                                std::uint64_t back_pointer_bytes) {
   NeedleLayout layout;
@@ -68,6 +69,7 @@ struct NeedleLayout {
   return layout;
 }
 /// The layout of the needle behind this header.
+/// The layout of the needle behind `header`.
 [[nodiscard]] constexpr NeedleLayout layout_of(const NeedleHeader& header) {
   return layout_of(header.body_bytes, header.back_pointer_bytes);
 }

@@ -22,6 +22,7 @@ struct NeedlePlace {
 [[nodiscard]] NeedlePlace unpack_place(std::uint64_t packed);
 
 /// A live needle and its place.
+/// A live needle.
 struct IndexEntry {
   NeedleKey key;
   NeedlePlace place;

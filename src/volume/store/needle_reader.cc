@@ -62,7 +62,9 @@ Result<bool> NeedleReader::read_small(const NeedlePlace& place, const FileId& fi
   if (!there) return false;
   KELP_TRY(const WholeNeedle needle, decode_needle(bytes, seed_.at(place.offset)));
   KELP_CHECK(check_asked(needle.header, fid, range.offset, range.buffer.size()));
-  std::ranges::copy(needle.body.subspan(range.offset, range.buffer.size()), range.buffer.begin());
+  if (!range.buffer.empty()) {
+    std::memcpy(range.buffer.data(), needle.body.data() + range.offset, range.buffer.size());
+  }
   return true;
 }
 

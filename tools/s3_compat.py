@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+"""Writes docs/s3-compat.md: what Kelp does with every operation of AWS's S3 model.
+
+The table comes from the sources: the model (tests/unit/s3gw/botocore_routes.tsv), who handles what
+(src/s3gw/ops/handlers.cc, stubs.cc) and the tests that send the operation. It stands between two marks in the page; the
+rest of the page is written by hand.
+
+    tools/s3_compat.py           writes the table
+    tools/s3_compat.py --check   exit code 1 when the table is not what would be written
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs/s3-compat.md"
+BEGIN, END = "<!-- Made by tools/s3_compat.py -->\n", "<!-- end -->\n"
+
+# Names of the model that share method and target with a newer one.
+ALIASES = {
+    "GetBucketLifecycle": "GetBucketLifecycleConfiguration",
+    "PutBucketLifecycle": "PutBucketLifecycleConfiguration",
+    "GetBucketNotification": "GetBucketNotificationConfiguration",
+    "PutBucketNotification": "PutBucketNotificationConfiguration",
+    "ListDirectoryBuckets": "ListBuckets",
+}
+
+# What the sources do not say by themselves.
+NOTES = {
+    "CopyObject": "copies bytes; source up to 5 GiB; both buckets must be the caller's",
+    "CreateBucket": "no object lock; ownership `BucketOwnerEnforced` only",
+    "CreateMultipartUpload": "checksum algorithm and type as on AWS",
+    "CompleteMultipartUpload": "`If-Match`, `If-None-Match: *`; a repeated one gets the same answer for 7 days",
+    "DeleteObject": "`If-Match`; no version but `null`",
+    "DeleteObjects": "1,000 keys; needs `Content-MD5` or a checksum; an entry may have an ETag",
+    "GetObject": "ranges, conditions, `partNumber`, `response-*`; no version but `null`",
+    "HeadObject": "as GetObject",
+    "GetObjectTagging": "tags come with the write (`x-amz-tagging`); there is no other way to change them yet",
+    "GetObjectAttributes": "no version but `null`",
+    "ListObjectVersions": "every object is its own only version, `null`",
+    "ListMultipartUploads": "delimiter too",
+    "PutObject": "`If-Match`, `If-None-Match: *`; no write offset",
+    "UploadPart": "",
+    "UploadPartCopy": "copies bytes",
+    "GetBucketAcl": "the owner, `FULL_CONTROL`",
+    "GetObjectAcl": "the owner, `FULL_CONTROL`",
+    "PutBucketAcl": "taken when it gives the owner full control and nobody else anything",
+    "PutObjectAcl": "taken when it gives the owner full control and nobody else anything",
+    "GetObjectLegalHold": "400 `InvalidRequest`: the bucket has no object lock",
+    "GetObjectRetention": "400 `InvalidRequest`: the bucket has no object lock",
+}
+REAL_STUBS = {"get_object_tagging"}  # in ops/stubs.cc, but its answer is what was stored
+
+
+def read(path):
+    return (ROOT / path).read_text()
+
+
+class Sources:
+    """The tables of src/s3gw."""
+
+    def __init__(self):
+        self.known = set(re.findall(r"^  X\((\w+)\)", read("src/s3gw/core/operations.h"), re.M))
+        self.routed = set(re.findall(r"\bk([A-Z]\w+)", read("src/s3gw/core/router.cc")))
+        self.handlers = {}  # operation -> function
+        waiting = []
+        for case, function in re.findall(r"case k(\w+):|return (\w+);", read("src/s3gw/ops/handlers.cc")):
+            if case:
+                waiting.append(case)
+            else:
+                self.handlers.update((name, function) for name in waiting)
+                waiting = []
+        self.homes = {}  # function -> file of ops/
+        home = ""
+        for line in read("src/s3gw/ops/handlers.h").splitlines():
+            if named := re.match(r"// ops/(\w+)\.cc", line):
+                home = named[1]
+            elif declared := re.match(r"Task<S3Result<void>> (\w+)\(", line):
+                self.homes[declared[1]] = home
+        self.defaults = default_answers(read("src/s3gw/ops/stubs.cc"), read("src/s3gw/s3_error.cc"))
+
+    def support(self, operation):
+        """(yes | default | no, what the sources say about it)."""
+        handler = self.handlers.get(operation)
+        if handler is None:
+            if operation in self.defaults:
+                return "default", self.defaults[operation]
+            return "no", ""
+        real = self.homes[handler] != "stubs" or handler in REAL_STUBS
+        return "yes" if real else "default", ""
+
+
+def default_answers(stubs, errors):
+    """operation -> its answer in words, from the table kDefaults."""
+    table = re.search(r"kDefaults\[\] = \{\n(.*?)\n\};", stubs, re.S)[1]
+    answers = {}
+    for row in re.split(r"\n    (?=\{)", "\n" + table)[1:]:
+        operation = re.search(r"\bk([A-Z]\w+)", row)[1]
+        error = re.search(r"S3Code::k(\w+)", row)
+        texts = re.findall(r'"((?:[^"\\]|\\.)*)"', row)
+        if error:
+            status = re.search(r'"%s",\s*(\d{3})' % error[1], errors)
+            answers[operation] = f"{status[1]} `{error[1]}`"
+        elif not texts:
+            answers[operation] = "204: there is nothing to delete"
+        else:
+            inside = "".join(texts[1:])
+            if "kNotTruncated" in row:
+                answers[operation] = "an empty list"
+            elif not inside:
+                answers[operation] = f"an empty `{texts[0]}`"
+            else:
+                leaves = re.findall(r"<(\w+)>([^<]+)</", inside)
+                answers[operation] = ", ".join(f"`{name}` {value}" for name, value in leaves)
+    return answers
+
+
+class Model:
+    """botocore's operations and how a request is told from another."""
+
+    def __init__(self):
+        self.rows = []
+        for line in read("tests/unit/s3gw/botocore_routes.tsv").splitlines():
+            name, method, target, parameters, headers = line.split("\t")
+            path, _, query = target.partition("?")
+            needs = {word.partition("=")[0] for word in query.split("&") if word}
+            needs |= set(parameters.split(",")) - {"-"}
+            scope = scope_of(path) if "{" in path or path == "/" else path
+            shown = target + "".join(f"{'&' if query or i else '?'}{word}" for i, word in
+                                     enumerate(word for word in parameters.split(",") if word != "-"))
+            self.rows.append((name, method, shown, scope, needs, "x-amz-copy-source" in headers))
+
+    def operation(self, method, target, copies):
+        """The operation that a request of a test is, or None."""
+        path, _, query = target.partition("?")
+        given = {word.partition("=")[0] for word in query.split("&") if word}
+        fitting = [(len(row[4]), row[5], row[0]) for row in self.rows if row[0] not in ALIASES and row[1] == method
+                   and row[3] == scope_of(path) and row[4] <= given and (copies or not row[5])]
+        return max(fitting)[2] if fitting else None
+
+
+def scope_of(path):
+    """0: service, 1: bucket, 2: object."""
+    return 0 if path == "/" else 1 if "/" not in path[1:] else 2
+
+
+def operations_in_gateway_test(text, model):
+    """What the requests of the gateway's unit tests ask for."""
+    found = set()
+    for body in re.split(r"^TEST_F?\(", text, flags=re.M)[1:]:
+        for method, target in re.findall(r'\{\s*"([A-Z]+)",\s*"(/[^"]*)"\s*\}', body):
+            found.add(model.operation(method, target, False))
+        values = values_of_variables(body)
+        call = r'(?:Outgoing (\w+) = outgoing|send)\(\s*"([A-Z]+)",\s*((?:[^,()"]|"[^"]*"|\([^()]*\))*)'
+        for variable, method, argument in re.findall(call, body):
+            copies = bool(variable) and f'add({variable}, "x-amz-copy-source"' in body
+            for target in targets_of(argument, values):
+                found.add(model.operation(method, target, copies))
+    return found - {None}
+
+
+def values_of_variables(body):
+    """Texts that a test's variables may have: assigned once, or walked through by a loop."""
+    values = {name: [text] for name, text in re.findall(r'std::string (\w+) = "(/[^"]*)"', body)}
+    for name, texts in re.findall(r"for \(const char\* (\w+) :\s*\{(.*?)\}\)", body, re.S):
+        values.setdefault(name, []).extend(re.findall(r'"([^"]*)"', texts))
+    pairs = r"\[(\w+), \w+\] : std::vector<std::pair<std::string, std::string>>\{(.*?)\}\}\)"
+    for name, texts in re.findall(pairs, body, re.S):
+        values.setdefault(name, []).extend(re.findall(r'\{\s*"([^"]*)",', texts))
+    return values
+
+
+def targets_of(argument, values):
+    """Every target that an expression of literals and variables can be."""
+    targets = [""]
+    for literal, name in re.findall(r'"([^"]*)"|\b(?!std|string)(\w+)', argument):
+        texts = [literal] if not name else values.get(name, ["x"])
+        targets = [target + text for target in targets for text in texts]
+    return [target for target in targets if target.startswith("/")]
+
+
+def tests_of_operations(model):
+    """operation -> the test files that send it."""
+    boto3, clients = read("tests/s3/boto3_test.py"), read("tests/s3/clients_test.py")
+    sent = set()
+    for path in sorted((ROOT / "tests/unit/s3gw").glob("gateway*_test.cc")):
+        sent |= operations_in_gateway_test(path.read_text(), model)
+    tests = {}
+    for name, *_ in model.rows:
+        snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+        files = ["gateway"] if name in sent else []
+        files += ["boto3"] if re.search(rf"\b{snake}\b", boto3) else []
+        files += ["clients"] if f'"{snake.replace("_", "-")}"' in clients else []
+        tests[name] = files
+    return tests
+
+
+def check_sources(model, sources):
+    """What the parsing above relies on; a page made from half a table would lie."""
+    names = {row[0] for row in model.rows}
+    assert names - set(ALIASES) == sources.known, names ^ sources.known
+    assert sources.known <= sources.routed, sources.known - sources.routed
+    assert set(sources.handlers) - {"Preflight"} <= sources.known
+    assert set(NOTES) <= names, set(NOTES) - names
+    assert sources.support("PutObject")[0] == "yes" and sources.support("PutBucketPolicy")[0] == "no"
+    assert sources.support("GetBucketPolicy") == ("default", "404 `NoSuchBucketPolicy`")
+
+
+def table():
+    model, sources = Model(), Sources()
+    check_sources(model, sources)
+    tests = tests_of_operations(model)
+    words = {"yes": "yes", "default": "default answer", "no": "`NotImplemented`"}
+    counts = dict.fromkeys(words, 0)
+    lines = []
+    for name, method, target, _, _, copies in model.rows:
+        support, note = sources.support(ALIASES.get(name, name))
+        counts[support] += 1
+        note = NOTES.get(name, note)
+        if name in ALIASES:
+            note = f"as {ALIASES[name]}, which has the same request"
+        request = f"`{method} {target}`".replace("{Key+}", "{Key}") + (" with `x-amz-copy-source`" if copies else "")
+        cells = [name, request, words[support], " ".join(tests[name]), note]
+        lines.append("| " + " | ".join(cells) + " |")
+    return (f"Of {len(model.rows)} operations {counts['yes']} work, {counts['default']} have a default answer and "
+            f"{counts['no']} are `NotImplemented`.\n\n"
+            "| operation | request | support | tested in | note |\n|---|---|---|---|---|\n" + "\n".join(lines) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when the table is stale")
+    check = parser.parse_args().check
+    text = PAGE.read_text()
+    front, _, rest = text.partition(BEGIN)
+    back = rest.partition(END)[2]
+    assert text.count(BEGIN) == 1 and text.count(END) == 1, f"{PAGE}: the marks of the table are missing"
+    written = front + BEGIN + table() + END + back
+    if not check:
+        PAGE.write_text(written)
+        return 0
+    if written == text:
+        return 0
+    print("docs/s3-compat.md is stale: run tools/s3_compat.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -53,6 +53,7 @@ class RocksCommitter {
   using Counters = std::unordered_map<std::string, Counter, KeyHash, std::equal_to<>>;
 
   void run();
+  void gather(std::unique_lock<std::mutex>& lock, std::size_t released);
   void run_group(std::span<Pending> group);
   Result<void> admit(const KvBatch& batch);
   Result<bool> holds(const KvCondition& condition);
@@ -76,7 +77,8 @@ class RocksCommitter {
   std::condition_variable wake_;
   std::vector<Pending> queue_;  // Guarded by mutex_, like the next three.
   std::size_t queued_bytes_ = 0;
-  bool sleeping_ = false;
+  static constexpr std::size_t kAwake = SIZE_MAX;
+  std::size_t wake_at_ = kAwake;  ///< Length of the queue that the waiting thread wants to hear of.
   bool stopping_ = false;
   std::atomic<bool> failed_ = false;
   std::atomic<std::uint64_t> commits_ = 0;

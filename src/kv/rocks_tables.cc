@@ -78,10 +78,15 @@ rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cac
   return table;
 }
 
-rocksdb::CompressionType row_compression() {
+/// The first for fresh tables (level 0), the second for all others. They differ on purpose: RocksDB
+/// moves a table down a level without rewriting it when the compression stays the same, and then
+/// the deleted rows in it would stay for ever.
+std::vector<rocksdb::CompressionType> row_compression() {
   const auto known = rocksdb::GetSupportedCompressions();
-  const bool lz4 = std::find(known.begin(), known.end(), rocksdb::kLZ4Compression) != known.end();
-  return lz4 ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
+  const auto or_none = [&](rocksdb::CompressionType type) {
+    return std::ranges::find(known, type) != known.end() ? type : rocksdb::kNoCompression;
+  };
+  return {or_none(rocksdb::kSnappyCompression), or_none(rocksdb::kLZ4Compression)};
 }
 
 rocksdb::ColumnFamilyOptions row_options(const RocksKvOptions& options,
@@ -90,7 +95,7 @@ rocksdb::ColumnFamilyOptions row_options(const RocksKvOptions& options,
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   rocksdb::ColumnFamilyOptions rows;
   rows.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  rows.compression = row_compression();
+  rows.compression_per_level = row_compression();
   rows.write_buffer_size = options.write_buffer_bytes;
   rows.max_write_buffer_number = 3;  // One may be flushed early, for its deletions.
   rows.memtable_prefix_bloom_size_ratio = 0.02;

@@ -43,6 +43,7 @@ class ClientHello {
   std::string nonce_;
 };
 
+/// The server's side; see ClientHello.
 class ServerHello {
  public:
   ServerHello(const RpcIdentity& identity, const RandomBytes& random);

@@ -6,6 +6,7 @@
 
 namespace kelp {
 
+/// The first wait and the longest.
 struct BackoffOptions {
   std::chrono::nanoseconds first = std::chrono::milliseconds(20);
   std::chrono::nanoseconds most = std::chrono::seconds(2);

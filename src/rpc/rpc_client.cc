@@ -223,7 +223,7 @@ void RpcClient::expire(std::uint64_t id) {
   const auto found = pending_.find(id);
   if (found == pending_.end()) return;
   const Pending& call = *found->second;
-  tell_cancelled(call, id);
+  // The server keeps the deadline by itself: nothing to tell it.
   if (call.sent) ping_if_silent(call.sent_at);
   finish(id, Error(Errc::kDeadlineExceeded,
                    fmt::format("{} did not answer in time", options_.address)));

@@ -17,6 +17,7 @@ namespace kelp {
 
 struct Frame;
 
+/// Whom a client calls, and its limits.
 struct RpcClientOptions {
   std::string address;  ///< "host:port" of the server.
   RpcIdentity identity;

@@ -22,6 +22,7 @@ struct RpcCallInfo {
 /// cancelled when the deadline passes, the client cancels or the connection ends.
 using RpcHandler = std::function<Task<Result<RpcMessage>>(RpcMessage, RpcCallInfo)>;
 
+/// Who may call, and the limits.
 struct RpcServerOptions {
   RpcIdentity identity;
   std::size_t connection_limit = 1024;                ///< Past it new ones are closed.

@@ -21,7 +21,10 @@ void RequestBody::begin(const HttpRequest& request, bool expects_continue) {
   waited_ = {};
   error_.reset();
   // A peer that has begun to send does not wait (RFC 9110 section 10.1.1).
-  expects_continue_ = expects_continue && !at_end() && input_.empty();
+  expects_continue_ = expects_continue && input_.empty();
+  // Nothing could be refused of an empty body, so the word costs nothing; botocore, when it gets
+  // the final answer in its place, misreads the next answer on the connection.
+  if (expects_continue_ && at_end()) (void)send_continue();
 }
 
 Task<Result<std::size_t>> RequestBody::read_some(MutableByteSpan buffer) {

@@ -105,6 +105,15 @@ TEST_F(ServingHttp, ClosesWhenAContinueIsRefused) {
   EXPECT_FALSE(client.was_reset());
 }
 
+TEST_F(ServingHttp, SaysContinueForAnEmptyBodyToo) {
+  start();
+  RawClient client(port());
+  client.send("PUT /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(client.receive(false).status, 100);
+  EXPECT_EQ(client.receive().status, 200);
+  EXPECT_EQ(client.ask(get("/next")).body, "/next");
+}
+
 TEST_F(ServingHttp, NeedsNoContinueWhenTheBodyIsThere) {
   start();
   RawClient client(port());

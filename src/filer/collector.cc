@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kRowsPerCommit = 1000;
 constexpr std::size_t kRowsPerRead = 10'000;
+constexpr std::size_t kMostCounted = 10'000;
 
 /// A page of rows whose time has come.
 struct ExpiredPage {
@@ -53,16 +54,20 @@ std::vector<Chunk> orphans_in(VolumeId volume, const std::vector<NeedleInfo>& ne
 }  // namespace
 
 Collector::Collector(CollectorSeams seams, CollectorOptions options)
-    : seams_(std::move(seams)), options_(options), kv_(seams_.store, seams_.pool) {}
+    : seams_(std::move(seams)),
+      options_(options),
+      kv_(seams_.store, seams_.pool),
+      probe_(seams_.metrics) {}
 
 Task<void> Collector::run() {
-  MonoTime orphans_at = seams_.clock.mono();
+  MonoTime walk_at = seams_.clock.mono();
   while (!co_await was_cancelled()) {
     const MonoTime began = seams_.clock.mono();
-    const bool with_orphans = began >= orphans_at;
-    const auto collected = co_await collect(with_orphans);
-    if (collected && with_orphans) orphans_at = began + options_.orphan_interval;
+    const bool with_walks = began >= walk_at;
+    const auto collected = co_await collect(with_walks);
+    if (collected && with_walks) walk_at = began + options_.orphan_interval;
     if (!collected && collected.error().code() != Errc::kCancelled) {
+      probe_.failed_rounds.Increment();
       logger("filer").warn("collect_failed error={}", log_value(collected.error().message()));
     }
     if (co_await was_cancelled()) co_return;
@@ -71,20 +76,28 @@ Task<void> Collector::run() {
   }
 }
 
-Task<Result<Collected>> Collector::collect(bool with_orphans) {
+Task<Result<Collected>> Collector::collect(bool with_walks) {
   Collected done;
+  if (with_walks) {
+    KELP_CO_CHECK(co_await walk(done));
+  }
+  KELP_CO_TRY(done.needles_removed, co_await remove_dead());
+  KELP_CO_CHECK(co_await count_dead());
+  co_return done;
+}
+
+Task<Result<void>> Collector::walk(Collected& done) {
   KELP_CO_TRY(done.left_over_parts, co_await sweep_left_over_parts(
                                         kv_, std::string(1, keys::kUpload), seams_.clock.wall()));
-  KELP_CO_TRY(done.needles_removed, co_await remove_dead());
   KELP_CO_TRY(done.finished_expired, co_await expire_finished());
-  if (with_orphans) {
-    KELP_CO_TRY(done.orphans_buried, co_await bury_orphans());
-  }
+  KELP_CO_TRY(done.orphans_buried, co_await bury_orphans());
+  probe_.left_over_parts.Increment(static_cast<double>(done.left_over_parts));
+  probe_.orphans_buried.Increment(static_cast<double>(done.orphans_buried));
   if (done.orphans_buried + done.left_over_parts > 0) {
-    logger("filer").info("collected orphans={} left_over_parts={} removed={}", done.orphans_buried,
-                         done.left_over_parts, done.needles_removed);
+    logger("filer").info("found_garbage orphans={} left_over_parts={}", done.orphans_buried,
+                         done.left_over_parts);
   }
-  co_return done;
+  co_return Result<void>();
 }
 
 Task<Result<std::uint64_t>> Collector::remove_dead() {
@@ -109,7 +122,19 @@ Task<Result<std::uint64_t>> Collector::remove_dead() {
     KELP_CO_CHECK(co_await seams_.volumes.remove(std::move(fids)));
     KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
     removed += count;
+    probe_.needles_removed.Increment(static_cast<double>(count));
   }
+}
+
+Task<Result<void>> Collector::count_dead() {
+  std::move_only_function<Result<std::size_t>(KvStore&)> count =
+      [](KvStore& store) -> Result<std::size_t> {
+    KELP_TRY(const auto rows, store.scan(keys::within(std::string(1, keys::kDead)), kMostCounted));
+    return rows.size();
+  };
+  KELP_CO_TRY(const std::size_t dead, co_await kv_.read<std::size_t>(std::move(count)));
+  probe_.dead_needles.Set(static_cast<double>(dead));
+  co_return Result<void>();
 }
 
 Task<Result<std::uint64_t>> Collector::expire_finished() {

@@ -7,8 +7,10 @@
 #include "async/timers.h"
 #include "async/work_pool.h"
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "client/volume_admin.h"
 #include "client/volume_client.h"
+#include "filer/probe.h"
 #include "kv/kv_async.h"
 
 namespace kelp {
@@ -18,8 +20,9 @@ struct CollectorOptions {
   std::chrono::nanoseconds interval = std::chrono::seconds(10);
   /// How long a needle stays after the metadata ceased to name it, so that reads under way end.
   std::chrono::nanoseconds quarantine = std::chrono::seconds(60);
-  /// Between walks over all metadata and needles in search of needles that nothing names. The first
-  /// one is in the first round: it finds what a crash left.
+  /// Between walks over all metadata and needles in search of what nothing names: orphans,
+  /// left-over parts, finished uploads past their memory. The first round walks: it finds what a
+  /// crash left.
   std::chrono::nanoseconds orphan_interval = std::chrono::minutes(10);
   /// As FilerOptions::finished_memory.
   std::chrono::nanoseconds finished_memory = std::chrono::days(7);
@@ -36,6 +39,7 @@ struct CollectorSeams {
   /// Every needle below this key that the metadata does not name is garbage
   /// (KeyLeases::oldest_provisional). 0: nothing is known to be.
   std::function<NeedleKey()> oldest_provisional;
+  Metrics& metrics;
 };
 
 /// What a round did.
@@ -56,18 +60,22 @@ class Collector {
   /// fails and goes on.
   Task<void> run();
 
-  /// One round. `with_orphans`: walks in search of orphans too. Removed needles are gone from the
-  /// volumes before their dead rows go: a crash repeats work and forgets none.
-  Task<Result<Collected>> collect(bool with_orphans);
+  /// One round: removes the dead whose quarantine is over; `with_walks` searches for what nothing
+  /// names first. Removed needles are gone from the volumes before their dead rows go: a crash
+  /// repeats work and forgets none.
+  Task<Result<Collected>> collect(bool with_walks);
 
  private:
+  Task<Result<void>> walk(Collected& done);
   Task<Result<std::uint64_t>> remove_dead();
+  Task<Result<void>> count_dead();
   Task<Result<std::uint64_t>> expire_finished();
   Task<Result<std::uint64_t>> bury_orphans();
 
   const CollectorSeams seams_;
   const CollectorOptions options_;
   KvAsync kv_;
+  FilerProbe probe_;
 };
 
 }  // namespace kelp

@@ -21,7 +21,7 @@ struct FilerOptions {
   std::uint64_t min_part_bytes = kMinPartBytes;
   std::uint64_t lease_ids = 1 << 20;  ///< Ids taken at once; a crash forgets at most these.
   /// How often a commit that lost to another writer is tried again.
-  int max_attempts = 100;
+  int max_attempts = 1000;
   /// How long a repeated CompleteMultipartUpload gets the first one's answer.
   std::chrono::nanoseconds finished_memory = std::chrono::days(7);
 };

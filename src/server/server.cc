@@ -203,7 +203,8 @@ Task<void> Server::Rooms::open_services(Result<void>& outcome) {
     logger("server").warn("no_lease error={}", log_value(first.error().message()));
   }
   auto oldest = [this] { return leases->oldest_provisional(); };
-  CollectorSeams parts{*kv, *disk_pool, clock, *timers, *volumes, *volumes, std::move(oldest)};
+  CollectorSeams parts{*kv,      *disk_pool,        clock,  *timers, *volumes,
+                       *volumes, std::move(oldest), metrics};
   collector = std::make_unique<Collector>(std::move(parts), collector_options(config));
   background.spawn(collector->run());
 }

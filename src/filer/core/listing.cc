@@ -11,6 +11,7 @@ namespace kelp {
 namespace {
 
 constexpr std::size_t kUploadIdDigits = 16;
+constexpr std::size_t kManyObjects = 64;
 
 /// The row at which a page of objects begins.
 std::string first_row(const std::string& base, const ListObjects& request) {
@@ -24,20 +25,20 @@ std::string first_row(const std::string& base, const ListObjects& request) {
   return base + marker + '\0';
 }
 
-Result<ListedObject> listed_object(std::string_view key, std::string_view row,
-                                   const BucketEntry& bucket) {
+/// Appends one object in place: a page has a thousand.
+Result<void> add_object(std::string_view key, std::string_view row, ListedPage& page) {
   KELP_TRY(const ListedEntry entry, decode_listed(row));
-  ListedObject object;
+  ListedObject& object = page.objects.emplace_back();
   object.key = key;
   object.size_bytes = entry.size_bytes;
   object.modified = entry.modified;
   object.etag = etag_text(entry);
-  object.owner_id = entry.owner.empty() ? bucket.owner_id : owner_text(entry);
+  object.owner_id = entry.owner.empty() ? page.bucket.owner_id : owner_text(entry);
   object.storage_class = entry.storage_class;
   object.checksum_algorithms.assign(entry.checksum_algorithms.begin(),
                                     entry.checksum_algorithms.begin() + entry.checksum_count);
   object.checksum_type = entry.checksum_type;
-  return object;
+  return {};
 }
 
 /// The row at which a page of uploads begins.
@@ -95,9 +96,10 @@ Result<ListedPage> list_objects(KvStore& store, BucketEntry bucket, const ListOb
       page.next = page.common_prefixes.emplace_back(*group);
       cursor->seek(keys::behind(base + page.next));
     } else {
-      KELP_TRY(ListedObject object, listed_object(key, cursor->value(), page.bucket));
-      if (count + 1 == request.limit) page.next = object.key;
-      page.objects.push_back(std::move(object));
+      // Whoever has many objects here is likely to have a page full of them.
+      if (page.objects.size() == kManyObjects) page.objects.reserve(request.limit);
+      KELP_CHECK(add_object(key, cursor->value(), page));
+      if (count + 1 == request.limit) page.next = key;
       cursor->next();
     }
   }

@@ -54,9 +54,10 @@ class CollectorTest : public testing::Test {
   FilerWorld world_;
   test::FakeVolumes volumes_;
   std::unique_ptr<Timers> timers_ = make_asio_timers();
+  Metrics metrics_;
   NeedleKey oldest_provisional_{1000};
   Collector collector_{{world_.kv, world_.work, world_.clock, *timers_, volumes_, volumes_,
-                        [this] { return oldest_provisional_; }},
+                        [this] { return oldest_provisional_; }, metrics_},
                        {.quarantine = seconds(60)}};
 };
 
@@ -73,6 +74,44 @@ TEST_F(CollectorTest, RemovesDeadNeedlesWhenTheirQuarantineEnds) {
   EXPECT_TRUE(volumes_.holds(current.fid));
   EXPECT_EQ(check().dead_needles, 0U);
   EXPECT_TRUE(check().clean());
+}
+
+TEST_F(CollectorTest, CountsTheDeadOnceItHasLookedForWhatACrashLeft) {
+  EXPECT_NE(metrics_.text().find("kelp_filer_dead_needles Nan"), std::string::npos);
+  volumes_.add(world_.chunk(50));
+  collect(true);
+  EXPECT_NE(metrics_.text().find("kelp_filer_dead_needles 1\n"), std::string::npos);
+  world_.clock.advance(seconds(61));
+  collect(false);
+  EXPECT_NE(metrics_.text().find("kelp_filer_dead_needles 0\n"), std::string::npos);
+  EXPECT_NE(metrics_.text().find("kelp_filer_needles_removed_total 1\n"), std::string::npos);
+}
+
+/// Two rounds, then the timer is cancelled.
+class FewRounds final : public Timers {
+ public:
+  Task<Result<void>> sleep_until(MonoTime when) override {
+    sleeps.push_back(when);
+    if (sleeps.size() == 2) co_return Error(Errc::kCancelled, "enough");
+    co_return Result<void>();
+  }
+  std::vector<MonoTime> sleeps;
+};
+
+TEST_F(CollectorTest, WorksRoundAfterRoundUntilCancelledAndGoesOnAfterAFailure) {
+  FewRounds timers;
+  Collector collector({world_.kv, world_.work, world_.clock, timers, volumes_, volumes_,
+                       [this] { return oldest_provisional_; }, metrics_},
+                      {.interval = seconds(10), .quarantine = seconds(0)});
+  put("a");
+  ASSERT_TRUE(world_.run(world_.filer.delete_object({"photos", "a"}, {})));
+  volumes_.refuse_removes = true;
+  std::vector<Task<void>> tasks;
+  tasks.push_back(collector.run());
+  world_.run_all(std::move(tasks));
+  ASSERT_EQ(timers.sleeps.size(), 2U);
+  EXPECT_EQ(timers.sleeps[0], world_.clock.mono() + seconds(10));
+  EXPECT_NE(metrics_.text().find("kelp_filer_failed_rounds_total 2\n"), std::string::npos);
 }
 
 TEST_F(CollectorTest, KeepsADeadRowUntilTheVolumesHaveRemovedTheNeedle) {
@@ -121,10 +160,10 @@ TEST_F(CollectorTest, ForgetsFinishedUploadsAfterAWeek) {
   complete.upload = part.upload;
   complete.parts.push_back({1, "6d6d6d6d6d6d6d6d6d6d6d6d6d6d6d6d", {}});
   ASSERT_TRUE(world_.run(world_.filer.complete_upload(complete)));
-  EXPECT_EQ(collect(false).finished_expired, 0U);
+  EXPECT_EQ(collect(true).finished_expired, 0U);
   world_.clock.advance(std::chrono::days(7) + seconds(1));
-  EXPECT_EQ(collect(false).finished_expired, 1U);
-  EXPECT_EQ(collect(false).finished_expired, 0U);
+  EXPECT_EQ(collect(true).finished_expired, 1U);
+  EXPECT_EQ(collect(true).finished_expired, 0U);
 }
 
 TEST_F(CollectorTest, FsckNamesEveryKindOfDamage) {

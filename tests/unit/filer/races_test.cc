@@ -77,6 +77,31 @@ TEST(FilerRaces, ExactlyOneOfManyCreatorsWins) {
   }
 }
 
+TEST(FilerRaces, AWriterThatLosesTooOftenIsToldSo) {
+  struct Run {
+    static Task<void> put(FilerWorld& world, int who, int& conflicts) {
+      const auto outcome =
+          co_await world.filer.put_object(put_of(kBucket, "k", std::to_string(who)));
+      if (outcome) co_return;
+      ++conflicts;
+      EXPECT_EQ(outcome.error().code(), Errc::kConflict);
+      EXPECT_EQ(outcome.error().reason(), Reason::kConditionConflict);
+    }
+  };
+  const auto conflicts_of = [](int max_attempts, int writers) {
+    FilerWorld world(1, {.max_attempts = max_attempts});
+    world.make_bucket(kBucket);
+    int conflicts = 0;
+    std::vector<Task<void>> tasks;
+    for (int who = 0; who < writers; ++who) tasks.push_back(Run::put(world, who, conflicts));
+    world.run_all(std::move(tasks));
+    expect_sound(world, {});
+    return conflicts;
+  };
+  EXPECT_GT(conflicts_of(1, 16), 0);
+  EXPECT_EQ(conflicts_of(FilerOptions{}.max_attempts, 300), 0);
+}
+
 TEST(FilerRaces, CompareAndSwapLosesNoIncrement) {
   struct Run {
     static Task<void> increment(FilerWorld& world, int times) {

@@ -53,7 +53,7 @@ Task<void> process(Stream& stream, MutableByteSpan raw) {
 
 std::string uninitialised(std::size_t bytes) {
   std::string text;
-  text.resize_and_overwrite(bytes, [](char*, std::size_t size) { return size; });
+  text.resize_and_overwrite(bytes, [bytes](char*, std::size_t) { return bytes; });
   return text;
 }
 

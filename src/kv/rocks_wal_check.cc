@@ -27,7 +27,8 @@ constexpr std::uint8_t kLast = 4;
 struct Record {
   std::uint8_t type = 0;
   std::size_t bytes = 0;       ///< Header and payload.
-  std::uint64_t sequence = 0;  ///< Of its first change, in a record that begins a write.
+  /// Of its first change, in a record that begins a write; 0 when a block ends before it.
+  std::uint64_t sequence = 0;
 };
 
 bool begins_write(std::uint8_t type) {
@@ -45,9 +46,10 @@ std::optional<Record> read_record(std::string_view rest) {
   const std::uint32_t crc = crc32c(as_bytes(rest.substr(kHeaderBytes - 1, 1 + length)));
   if (((crc >> 15) | (crc << 17)) + 0xa282ead8U != masked) return std::nullopt;
   Record record{.type = type, .bytes = kHeaderBytes + length};
-  if (begins_write(type)) {
-    if (length < sizeof record.sequence) return std::nullopt;
+  if (begins_write(type) && length >= sizeof record.sequence) {
     record.sequence = header.fixed<std::uint64_t>();
+  } else if (type == kFull) {
+    return std::nullopt;  // shorter than any write
   }
   return record;
 }
@@ -70,7 +72,7 @@ class LogReader {
         break;
       }
       at += record->bytes;
-      if (begins_write(record->type)) sequence_ = record->sequence;
+      if (record->sequence != 0) sequence_ = record->sequence;
       inside_write_ = record->type == kFirst || record->type == kMiddle;
       if (!inside_write_) good_bytes_ = offset_ + at;
     }

@@ -45,15 +45,17 @@ std::chrono::milliseconds milliseconds(std::chrono::nanoseconds time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time);
 }
 
-RocksKvOptions kv_options(const Config& config) {
+RocksKvOptions kv_options(const Config& config, const DiskSpace& disk) {
   RocksKvOptions options;
   options.path = filer_dir(config.dir);
   options.sync = config.durability == "synced";
   options.cache_bytes = config.kv.cache;
   options.write_buffer_bytes = config.kv.write_buffer;
   options.bulk_prefix = kBulkPrefix;
-  // Below the volumes' reserve, so that what deletes still commits when data no longer fits.
-  options.reserve_bytes = std::min(kKvReserveBytes, config.volume.reserve / 2);
+  // Below the volumes' reserve (which is at most 1/20 of the disk), so that what deletes still
+  // commits when data no longer fits, and data is refused before its commit would be.
+  options.reserve_bytes =
+      std::min({kKvReserveBytes, config.volume.reserve / 2, disk.total_bytes / 40});
   return options;
 }
 
@@ -175,7 +177,8 @@ Result<void> Server::Rooms::open_stores() {
   disk_pool = make_thread_pool({.threads = config.threads.disk_threads});
   hash_pool = make_thread_pool({.threads = hash_threads()});
   KELP_TRY(accounts, make_accounts(identity, config.s3.identities));
-  KELP_TRY(kv, open_rocks_kv(kv_options(config)));
+  KELP_TRY(const DiskSpace disk, io.space(config.dir));
+  KELP_TRY(kv, open_rocks_kv(kv_options(config, disk)));
   auto verify = [secret = identity.cluster_secret, &time = clock](const OpenNeedle& needle) {
     const auto claims =
         verify_lease(secret, needle.token, needle.fid, needle.generation, time.wall());

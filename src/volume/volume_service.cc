@@ -258,13 +258,17 @@ Result<void> VolumeService::check_request(const OpenNeedle& request) const {
 Result<void> VolumeService::check_space(std::uint64_t bytes) {
   KELP_TRY(const DiskSpace disk, space());
   const std::uint64_t kept = reserve_of(options_, disk) + shared_->reserved_bytes.load();
-  if (disk.free_bytes >= kept && disk.free_bytes - kept >= bytes) return {};
+  if (disk.free_bytes >= kept && disk.free_bytes - kept >= bytes) {
+    const std::lock_guard lock(space_mutex_);
+    space_.free_bytes -= std::min(space_.free_bytes, bytes);  // until the disk is asked again
+    return {};
+  }
   return Error(Errc::kNoSpace,
                fmt::format("{}: {} bytes are free, {} of them reserved, {} more are asked for",
                            options_.directory, disk.free_bytes, kept, bytes));
 }
 
-/// What the disk has, not older than kSpaceAge.
+/// What the disk has: as it said at most kSpaceAge ago, less what was let in since.
 Result<DiskSpace> VolumeService::space() {
   const std::lock_guard lock(space_mutex_);
   const MonoTime now = parts_.clock.mono();

@@ -70,6 +70,7 @@ class PowerCut(unittest.TestCase):
         rng = random.Random(seed)
         kelp = KelpProcess(self.scratch.name, *QUICK_COLLECTOR)
         kelp.data = Path(self.disk.mount_point) / "data"
+        self.addCleanup(lambda: kelp.process and kelp.kill())
         kelp.start()
         Client(kelp.endpoint, *kelp.keys).must("PUT", f"/{model.BUCKET}")
         states, acknowledged = {}, 0
@@ -77,6 +78,8 @@ class PowerCut(unittest.TestCase):
             writers = model.load(kelp.endpoint, kelp.keys, f"{seed}/{round_number}", states)
             # The moment of the cut is what varies: a time, not a condition.
             time.sleep(rng.uniform(1, 3))
+            for writer in writers:
+                writer.stop()
             self.disk.cut_power()
             kelp.kill()
             for writer in writers:

@@ -64,6 +64,8 @@ class Writer(threading.Thread):
     def change(self, key, before, after, call):
         self.states[key] = before | {after}
         call()
+        if self.stopping.is_set():
+            return  # answered around the moment of a power cut: nobody can say on which side
         self.states[key] = {after}
         self.acknowledged += 1
 

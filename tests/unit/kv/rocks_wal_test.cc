@@ -72,6 +72,17 @@ TEST(RocksWal, AWholeLogIsReplayedToItsEnd) {
   EXPECT_EQ(killed.rows_in(*store), 50);
 }
 
+// A block's end may leave room for a few bytes of a record only: less than the sequence number.
+TEST(RocksWal, AWriteWhoseFirstPieceIsTinyIsWhole) {
+  for (std::size_t value_bytes = 100; value_bytes < 120; ++value_bytes) {
+    KilledStore killed(600, value_bytes, false);
+    const auto check = check_rocks_wal(killed.path());
+    ASSERT_TRUE(check.has_value()) << value_bytes << ": " << check.error().message();
+    EXPECT_EQ(check->good_bytes, killed.log_bytes().size()) << value_bytes;
+    EXPECT_FALSE(check->torn_tail) << value_bytes;
+  }
+}
+
 TEST(RocksWal, ADirectoryWithoutLogsIsFine) {
   const TempDir dir;
   EXPECT_EQ(check_rocks_wal(dir.path()).value().log, "");

@@ -26,7 +26,7 @@ constexpr std::uint8_t kLast = 4;
 
 struct Record {
   std::uint8_t type = 0;
-  std::size_t bytes = 0;       ///< Header and payload.
+  std::size_t bytes = 0;  ///< Header and payload.
   /// Of its first change, in a record that begins a write; 0 when a block ends before it.
   std::uint64_t sequence = 0;
 };

@@ -42,10 +42,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       read_twice(bytes, decode_entry, encode_entry);
       read_listed(bytes);
       break;
-    case 1: read_twice(bytes, decode_bucket, encode_bucket); break;
-    case 2: read_twice(bytes, decode_upload, encode_upload); break;
-    case 3: read_twice(bytes, decode_part, encode_part); break;
-    case 4: read_twice(bytes, decode_finished, encode_finished); break;
+    case 1:
+      read_twice(bytes, decode_bucket, encode_bucket);
+      break;
+    case 2:
+      read_twice(bytes, decode_upload, encode_upload);
+      break;
+    case 3:
+      read_twice(bytes, decode_part, encode_part);
+      break;
+    case 4:
+      read_twice(bytes, decode_finished, encode_finished);
+      break;
     case 5: {
       std::string body(bytes);
       static_cast<void>(open_body(7, body));

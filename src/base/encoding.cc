@@ -36,12 +36,12 @@ constexpr bool unreserved(char c) {
 }  // namespace
 
 std::string hex_encode(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
+  std::string text(bytes.size() * 2, '\0');
+  char* out = text.data();
   for (const char c : bytes) {
     const auto byte = static_cast<unsigned char>(c);
-    text.push_back(kLowerHex[byte >> 4]);
-    text.push_back(kLowerHex[byte & 15]);
+    *out++ = kLowerHex[byte >> 4];
+    *out++ = kLowerHex[byte & 15];
   }
   return text;
 }

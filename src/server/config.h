@@ -49,7 +49,7 @@ struct ThreadsConfig {
 
 /// The metadata engine.
 struct KvConfig {
-  std::uint64_t cache = 32u << 20;         ///< Bytes; 1 MiB to 1 TiB.
+  std::uint64_t cache = 64u << 20;         ///< Bytes; 1 MiB to 1 TiB.
   std::uint64_t write_buffer = 16u << 20;  ///< Bytes; 1 MiB to 1 GiB.
 };
 

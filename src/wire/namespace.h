@@ -64,8 +64,8 @@ struct ListedObject {
   std::string key;
   std::uint64_t size_bytes = 0;
   WallTime modified;
-  std::string etag;  ///< etag_text().
-  std::string owner_id;
+  std::string etag;      ///< etag_text().
+  std::string owner_id;  ///< Empty: the bucket's owner.
   std::string storage_class;
   std::vector<ChecksumAlgorithm> checksum_algorithms;
   ChecksumType checksum_type = ChecksumType::kFullObject;

@@ -33,7 +33,7 @@ Result<void> add_object(std::string_view key, std::string_view row, ListedPage& 
   object.size_bytes = entry.size_bytes;
   object.modified = entry.modified;
   object.etag = etag_text(entry);
-  object.owner_id = entry.owner.empty() ? page.bucket.owner_id : owner_text(entry);
+  if (!entry.owner.empty()) object.owner_id = owner_text(entry);
   object.storage_class = entry.storage_class;
   object.checksum_algorithms.assign(entry.checksum_algorithms.begin(),
                                     entry.checksum_algorithms.begin() + entry.checksum_count);

@@ -1,5 +1,6 @@
 #include "s3gw/core/xml_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -67,16 +68,24 @@ void XmlWriter::begin_plain(std::string_view root) {
   open(root);
 }
 
+// A page has thousands of tags: each is one growth of the text.
 void XmlWriter::open(std::string_view tag) {
-  out_ += '<';
-  out_ += tag;
-  out_ += '>';
+  const std::size_t at = out_.size();
+  out_.resize(at + tag.size() + 2);
+  char* to = out_.data() + at;
+  *to++ = '<';
+  to = std::ranges::copy(tag, to).out;
+  *to = '>';
 }
 
 void XmlWriter::close(std::string_view tag) {
-  out_ += "</";
-  out_ += tag;
-  out_ += '>';
+  const std::size_t at = out_.size();
+  out_.resize(at + tag.size() + 3);
+  char* to = out_.data() + at;
+  *to++ = '<';
+  *to++ = '/';
+  to = std::ranges::copy(tag, to).out;
+  *to = '>';
 }
 
 void XmlWriter::element(std::string_view tag, std::string_view text) {

@@ -242,7 +242,7 @@ TEST(FilerObjects, ListsWithDelimiters) {
   ASSERT_TRUE(page) << page.error().message();
   ASSERT_EQ(page->objects.size(), 1U);
   EXPECT_EQ(page->objects[0].key, "a");
-  EXPECT_EQ(page->objects[0].owner_id, "alice");
+  EXPECT_EQ(page->objects[0].owner_id, "") << "the bucket's owner";
   EXPECT_EQ(page->objects[0].etag, "65656565656565656565656565656565");
   EXPECT_THAT(page->objects[0].checksum_algorithms,
               testing::ElementsAre(ChecksumAlgorithm::kCrc32));

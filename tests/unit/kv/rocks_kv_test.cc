@@ -220,13 +220,22 @@ TEST(RocksKv, BelowTheReserveOnlyDeletionsPassAndNothingBreaks) {
   --stored;
   ASSERT_EQ(refusal, Errc::kNoSpace);
   EXPECT_GT(stored, 10);
-  EXPECT_EQ(code_of(put_now(*store, "small", "1")), Errc::kNoSpace);
+  // A flush may have given room back meanwhile: it is taken until a small row is refused too.
+  std::string small;
+  refusal.reset();
+  for (int i = 0; i < 48 && !refusal; ++i) {
+    small = fmt::format("small{}", i);
+    refusal = code_of(put_now(*store, small, "1"));
+    if (refusal) break;
+    std::ofstream(disk.path() + fmt::format("/filler{}", i)) << std::string(1 << 20, 'x');
+  }
+  EXPECT_EQ(refusal, Errc::kNoSpace);
   EXPECT_EQ(code_of(commit_now(
                 *store, {.conditions = {},
                          .writes = {KvWrite::remove("B00000000"), KvWrite::put("dead", "1")}})),
             std::nullopt);
   EXPECT_EQ(value_of(*store, "dead"), "1");
-  EXPECT_EQ(value_of(*store, "small"), "(none)");
+  EXPECT_EQ(value_of(*store, small), "(none)");
   EXPECT_EQ(value_of(*store, "B00000001"), std::string(512 << 10, 'x'));
 }
 

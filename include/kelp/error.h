@@ -47,6 +47,7 @@ enum class Reason : std::uint16_t {
   kBodyTooLarge = 14,
   kBodyTooSlow = 15,
   kTooManyBuckets = 16,
+  kNotLeader = 17,  ///< Nothing was done: another member leads; the detail names it when known.
 };
 
 /// Lower-case name of `code` for logs and messages, e.g. "not_found".

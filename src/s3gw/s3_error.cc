@@ -220,6 +220,8 @@ S3Code code_of(Reason reason) {
       return kRequestTimeout;
     case Reason::kTooManyBuckets:
       return kTooManyBuckets;
+    case Reason::kNotLeader:
+      return kServiceUnavailable;
   }
   return kInternalError;
 }

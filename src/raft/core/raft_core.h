@@ -30,6 +30,7 @@ struct StoredState {
   std::vector<Entry> entries;  ///< Behind the snapshot, without gaps.
 };
 
+/// What a node is in its term.
 enum class Role : std::uint8_t { kFollower, kPreCandidate, kCandidate, kLeader, kLearner };
 
 /// What a read_index() came to.

@@ -69,6 +69,7 @@ struct VoteRequest {
   bool transfer = false;  ///< The leader asked for this election: its lease does not forbid it.
   friend bool operator==(const VoteRequest&, const VoteRequest&) = default;
 };
+/// Whether it is given.
 struct VoteAnswer {
   bool pre = false;
   bool granted = false;
@@ -83,6 +84,7 @@ struct AppendRequest {
   std::vector<Entry> entries;
   friend bool operator==(const AppendRequest&, const AppendRequest&) = default;
 };
+/// What became of an AppendRequest.
 struct AppendAnswer {
   bool accepted = false;
   LogIndex match;                   ///< Accepted: everything up to here is on the follower's disk.
@@ -102,6 +104,7 @@ struct TimeoutNow {
   friend bool operator==(const TimeoutNow&, const TimeoutNow&) = default;
 };
 
+/// What one node tells another.
 struct Message {
   NodeId from;
   NodeId to;

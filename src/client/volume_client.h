@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "wire/fid.h"
+#include "wire/lease.h"
 
 namespace kelp {
 
@@ -20,6 +21,9 @@ struct OpenNeedle {
   std::uint64_t body_bytes = 0;  ///< Exact; 1 byte to 64 MiB.
   BucketId bucket;  ///< Back-pointer, with object_key: a lost namespace is rebuilt from these.
   std::string object_key;
+  /// Every copy's server, the receiver first: it writes its own copy and passes the needle on to
+  /// the others. Empty or one: nothing is passed on.
+  std::vector<VolumeMember> members;
 };
 
 /// A needle being written. Dying before finish() abandons it: its bytes become garbage that vacuum

@@ -16,6 +16,7 @@ struct LeaseRequest {
   std::string
       collection;  ///< Volumes are shared by all buckets of a collection; empty is the common one.
   std::vector<VolumeId> exclude;  ///< Volumes that just failed for the caller.
+  std::string rack;               ///< Where the caller stands; a volume near by is preferred.
 };
 
 /// Where a copy of a volume lives.

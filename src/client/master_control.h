@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "async/awaitable.h"
+#include "wire/cluster.h"
+
+namespace kelp {
+
+/// What volume servers and operators ask of the masters; MasterClient is what writers ask. Only the
+/// leader answers: others give kUnavailable with Reason::kNotLeader and name the leader's address
+/// in the detail when they know it. Safe from any io thread.
+class MasterControl {
+ public:
+  virtual ~MasterControl() = default;
+  /// kPermissionDenied for another cluster's node, kConflict for a node id that another living
+  /// process uses.
+  virtual Task<Result<HeartbeatAnswer>> heartbeat(Heartbeat beat) = 0;
+  /// Waits until the locations differ from what they were at `after` (a LocationChange::sequence; 0
+  /// gives all at once), or `deadline`, which gives an empty change.
+  virtual Task<Result<LocationChange>> watch_locations(std::uint64_t after, MonoTime deadline) = 0;
+  /// Every key below was leased so long ago that nobody may name it in new metadata: what the
+  /// metadata does not name there is garbage.
+  virtual Task<Result<NeedleKey>> key_floor() = 0;
+
+  virtual Task<Result<ClusterView>> view() = 0;
+  virtual Task<Result<void>> set_node_intent(std::string node_id, NodeIntent intent) = 0;
+  /// Forgets a node that is dead or empty; kConflict while a volume's only healthy copy is there.
+  virtual Task<Result<void>> remove_node(std::string node_id) = 0;
+  /// Makes a job that moves `volume` from one node to another.
+  virtual Task<Result<std::uint64_t>> move_volume(VolumeId volume, std::string from,
+                                                  std::string to) = 0;
+  virtual Task<Result<void>> pause_jobs(bool paused) = 0;
+  /// Members of the masters' own group. `address` is host:port of its rpc.
+  virtual Task<Result<void>> add_master(std::uint64_t id, std::string address) = 0;
+  virtual Task<Result<void>> remove_master(std::uint64_t id) = 0;
+  /// To `id`, or to whoever is furthest when nothing.
+  virtual Task<Result<void>> transfer_leadership(std::optional<std::uint64_t> id) = 0;
+};
+
+}  // namespace kelp

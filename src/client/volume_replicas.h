@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "async/awaitable.h"
+#include "base/ids.h"
+#include "wire/lease.h"
+
+namespace kelp {
+
+/// What a volume holds, in few bytes: equal on two copies when they hold the same live needles.
+struct VolumeDigest {
+  Generation generation;
+  std::uint64_t needles = 0;
+  std::uint64_t live_bytes = 0;
+  std::uint64_t keys_hash = 0;  ///< Sum over the live needles of a hash of key, cookie and length.
+  friend bool operator==(const VolumeDigest&, const VolumeDigest&) = default;
+};
+
+/// How a volume server's copy takes part from now on.
+struct CopyRole {
+  Generation generation;
+  bool frozen = false;  ///< Takes neither needles nor tombstones: its bytes do not change.
+};
+
+/// What the master asks of one volume server about one copy of a volume, to repair, move and
+/// retire copies. Safe from any io thread. Every call may be repeated.
+class VolumeReplicas {
+ public:
+  virtual ~VolumeReplicas() = default;
+  /// The copy has `expected` now and has `role` when this returns, durably; writes of the older
+  /// generation are refused from then on and those under way have ended. Succeeds when it already
+  /// has it. kConflict for another generation, kNotFound.
+  virtual Task<Result<void>> set_role(VolumeId volume, Generation expected, CopyRole role) = 0;
+  /// Makes this server's copy of a frozen volume equal to the one at `source`: its live needles and
+  /// tombstones, each verified as it is read and again as it lies here, durable on return, with
+  /// `generation` and frozen. Goes on where an earlier attempt stopped. A copy of an older
+  /// generation that is in the way is set aside, never merged. kCorruption when a needle of the
+  /// source does not check: nothing is taken for whole.
+  virtual Task<Result<VolumeDigest>> pull(VolumeId volume, Generation generation,
+                                          std::string collection, VolumeMember source) = 0;
+  /// The copy's digest. `verify`: after reading every byte back and comparing its checksums.
+  virtual Task<Result<VolumeDigest>> digest(VolumeId volume, bool verify) = 0;
+  /// Removes a copy whose generation is `generation` or older; kConflict for a newer one. A copy
+  /// that is not there counts as removed.
+  virtual Task<Result<void>> retire(VolumeId volume, Generation generation) = 0;
+  /// Raw log bytes of a frozen copy, for pull(); at most 4 MiB. Empty at the end.
+  virtual Task<Result<std::string>> read_log(VolumeId volume, Generation generation,
+                                             std::uint64_t offset, std::uint32_t bytes) = 0;
+};
+
+}  // namespace kelp

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/encoding.h"
+#include "wire/row_pieces.h"
 
 namespace kelp {
 namespace {
@@ -24,53 +25,10 @@ constexpr std::uint8_t kHasLayout = 1 << 4;    // any other layout than that and
 constexpr std::uint8_t kHasPartList = 1 << 5;
 constexpr std::uint8_t kKnownFlags = (1 << 6) - 1;
 
-// Stored as their index plus 1; 0 is "none", kOtherText a text that follows. Only ever append.
-constexpr std::string_view kContentTypes[] = {"application/octet-stream",
-                                              "binary/octet-stream",
-                                              "text/plain",
-                                              "text/html",
-                                              "text/css",
-                                              "text/csv",
-                                              "text/javascript",
-                                              "application/javascript",
-                                              "application/json",
-                                              "application/xml",
-                                              "text/xml",
-                                              "application/pdf",
-                                              "application/zip",
-                                              "application/gzip",
-                                              "application/x-gzip",
-                                              "application/x-tar",
-                                              "application/x-www-form-urlencoded",
-                                              "image/jpeg",
-                                              "image/png",
-                                              "image/gif",
-                                              "image/webp",
-                                              "image/svg+xml",
-                                              "image/avif",
-                                              "image/tiff",
-                                              "video/mp4",
-                                              "video/webm",
-                                              "video/mpeg",
-                                              "audio/mpeg",
-                                              "audio/ogg",
-                                              "audio/wav",
-                                              "application/x-parquet",
-                                              "application/vnd.apache.parquet",
-                                              "application/x-ndjson",
-                                              "text/markdown",
-                                              "application/wasm",
-                                              "font/woff2",
-                                              "application/x-directory",
-                                              "application/x-directory; charset=UTF-8",
-                                              "text/plain; charset=utf-8",
-                                              "text/html; charset=utf-8",
-                                              "application/x-sh",
-                                              "text/x-python"};
+// Stored as their index plus 1 (encode_known). Only ever append.
 constexpr std::string_view kStorageClasses[] = {
     "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA",     "INTELLIGENT_TIERING",
     "GLACIER",  "DEEP_ARCHIVE",       "GLACIER_IR",  "EXPRESS_ONEZONE"};
-constexpr std::uint8_t kOtherText = 0xff;
 
 // The descriptor byte of a checksum: the algorithm in its low three bits, then these.
 constexpr std::uint8_t kComposite = 1 << 3;
@@ -84,54 +42,6 @@ constexpr std::uint8_t kTextOwner = 2;
 constexpr std::size_t kPackedOwnerBytes = 32;
 constexpr std::size_t kMd5Bytes = 16;
 
-/// Makes every later read of `in` fail: it held bytes that no encoder writes.
-void spoil(ByteReader& in) {
-  static_cast<void>(in.raw(in.remaining() + 1));
-}
-
-template <std::size_t Count>
-void encode_known(std::string_view text, const std::string_view (&table)[Count], std::string& out) {
-  static_assert(Count < kOtherText);
-  ByteWriter to(out);
-  if (text.empty()) return to.fixed(std::uint8_t{0});
-  const auto* const at = std::find(std::begin(table), std::end(table), text);
-  if (at != std::end(table)) return to.fixed(static_cast<std::uint8_t>(at - table + 1));
-  to.fixed(kOtherText);
-  to.text(text);
-}
-
-template <std::size_t Count>
-std::string_view decode_known(const std::string_view (&table)[Count], ByteReader& in) {
-  const auto code = in.fixed<std::uint8_t>();
-  if (code == 0) return {};
-  if (code == kOtherText) return in.text();
-  if (code <= Count) return table[code - 1];
-  spoil(in);
-  return {};
-}
-
-using Pairs = std::vector<std::pair<std::string, std::string>>;
-
-void encode_pairs(const Pairs& pairs, std::string& out) {
-  ByteWriter to(out);
-  to.varint(pairs.size());
-  for (const auto& [name, value] : pairs) {
-    to.text(name);
-    to.text(value);
-  }
-}
-
-Pairs decode_pairs(ByteReader& in) {
-  Pairs pairs;
-  const std::uint64_t count = in.varint();
-  pairs.reserve(std::min<std::uint64_t>(count, in.remaining() / 2));
-  for (std::uint64_t i = 0; i < count && !in.failed(); ++i) {
-    const std::string_view name = in.text();
-    pairs.emplace_back(name, in.text());
-  }
-  return pairs;
-}
-
 /// A checksum's front: what a listing needs of it, its value skipped as a view.
 struct ChecksumView {
   ChecksumAlgorithm algorithm{};
@@ -139,12 +49,6 @@ struct ChecksumView {
   std::string_view value;
   std::uint32_t part_count = 0;
 };
-
-std::uint32_t decode_u32(ByteReader& in) {
-  const std::uint64_t value = in.varint();
-  if (value > UINT32_MAX) spoil(in);
-  return static_cast<std::uint32_t>(value);
-}
 
 ChecksumView decode_checksum(ByteReader& in) {
   const auto descriptor = in.fixed<std::uint8_t>();
@@ -387,44 +291,6 @@ std::size_t checksum_bytes(ChecksumAlgorithm algorithm) {
   return 0;
 }
 
-void encode_chunks(const std::vector<Chunk>& chunks, std::string& out) {
-  ByteWriter to(out);
-  to.varint(chunks.size());
-  for (const Chunk& chunk : chunks) {
-    to.varint(chunk.fid.volume.value);
-    to.varint(chunk.fid.key.value);
-    to.fixed(chunk.fid.cookie.value);
-    to.varint(chunk.size_bytes);
-  }
-}
-
-std::vector<Chunk> decode_chunks(ByteReader& in) {
-  constexpr std::size_t kLeastBytes = 7;
-  std::vector<Chunk> chunks;
-  const std::uint64_t count = in.varint();
-  chunks.reserve(std::min<std::uint64_t>(count, in.remaining() / kLeastBytes));
-  for (std::uint64_t i = 0; i < count && !in.failed(); ++i) {
-    Chunk& chunk = chunks.emplace_back();
-    chunk.fid.volume = VolumeId(decode_u32(in));
-    chunk.fid.key = NeedleKey(in.varint());
-    chunk.fid.cookie = Cookie(in.fixed<std::uint32_t>());
-    chunk.size_bytes = in.varint();
-  }
-  return chunks;
-}
-
-void encode_layout(const Layout& layout, std::string& out) {
-  ByteWriter(out).varint(layout.inline_id);
-  encode_chunks(layout.chunks, out);
-}
-
-Layout decode_layout(ByteReader& in) {
-  Layout layout;
-  layout.inline_id = in.varint();
-  layout.chunks = decode_chunks(in);
-  return layout;
-}
-
 void encode_checksums(const std::vector<Checksum>& checksums, std::string& out) {
   ByteWriter to(out);
   to.varint(checksums.size());
@@ -453,30 +319,6 @@ std::vector<Checksum> decode_checksums(ByteReader& in) {
     checksums.emplace_back(view.algorithm, view.type, std::string(view.value), view.part_count);
   }
   return checksums;
-}
-
-// One byte says which lists follow, so that an object without any takes two bytes in all.
-void encode_headers(const ObjectHeaders& headers, std::string& out) {
-  encode_known(headers.content_type, kContentTypes, out);
-  std::uint8_t lists = 0;
-  if (!headers.standard.empty()) lists |= 1;
-  if (!headers.user.empty()) lists |= 2;
-  if (!headers.tags.empty()) lists |= 4;
-  ByteWriter(out).fixed(lists);
-  if ((lists & 1) != 0) encode_pairs(headers.standard, out);
-  if ((lists & 2) != 0) encode_pairs(headers.user, out);
-  if ((lists & 4) != 0) encode_pairs(headers.tags, out);
-}
-
-ObjectHeaders decode_headers(ByteReader& in) {
-  ObjectHeaders headers;
-  headers.content_type = decode_known(kContentTypes, in);
-  const auto lists = in.fixed<std::uint8_t>();
-  if (lists > 7) spoil(in);
-  if ((lists & 1) != 0) headers.standard = decode_pairs(in);
-  if ((lists & 2) != 0) headers.user = decode_pairs(in);
-  if ((lists & 4) != 0) headers.tags = decode_pairs(in);
-  return headers;
 }
 
 void encode_storage_class(std::string_view storage_class, std::string& out) {

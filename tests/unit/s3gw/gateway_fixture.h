@@ -15,6 +15,13 @@
 
 namespace kelp::s3::test {
 
+/// `size` bytes that repeat with a period of 23.
+inline std::string bytes_of(std::size_t size) {
+  std::string text(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + i * 7 % 23);
+  return text;
+}
+
 /// Two accounts: "abc" signs unless a test says otherwise, "other" has its own key.
 class TwoCredentials final : public CredentialStore {
  public:

@@ -1,0 +1,300 @@
+#include "base/encoding.h"
+#include "s3gw/buffer_pool.h"
+#include "tests/unit/s3gw/gateway_fixture.h"
+
+namespace kelp::s3::test {
+namespace {
+
+TEST_F(GatewayTest, SmallObjectsTravelWithTheirMetadata) {
+  send("PUT", "/bucket");
+  Outgoing put = outgoing("PUT", "/bucket/a%20key", "hello");
+  add(put, "Content-Type", "text/plain");
+  add(put, "Content-Encoding", "aws-chunked,gzip");
+  add(put, "x-amz-meta-Colour", "green");
+  add(put, "x-amz-tagging", "a=1&b=2");
+  const Answer stored = send(put);
+  EXPECT_EQ(stored.status, 200);
+  EXPECT_EQ(stored.header("ETag"), "\"5d41402abc4b2a76b9719d911017c592\"");
+  EXPECT_NE(stored.header("x-amz-checksum-crc64nvme"), "");
+  EXPECT_TRUE(volumes.opened.empty());
+
+  const Answer got = send("GET", "/bucket/a%20key");
+  EXPECT_EQ(got.status, 200);
+  EXPECT_EQ(got.body, "hello");
+  EXPECT_EQ(got.header("Content-Type"), "text/plain");
+  EXPECT_EQ(got.header("Content-Encoding"), "gzip");
+  EXPECT_EQ(got.header("x-amz-meta-colour"), "green");
+  EXPECT_EQ(got.header("x-amz-tagging-count"), "2");
+  EXPECT_EQ(got.header("Last-Modified"), "Fri, 24 May 2013 00:00:00 GMT");
+  EXPECT_EQ(got.header("Accept-Ranges"), "bytes");
+  EXPECT_EQ(got.header("x-amz-checksum-crc64nvme"), "");
+  Outgoing checked = outgoing("GET", "/bucket/a%20key");
+  add(checked, "x-amz-checksum-mode", "ENABLED");
+  EXPECT_EQ(send(checked).header("x-amz-checksum-type"), "FULL_OBJECT");
+
+  const Answer head = send("HEAD", "/bucket/a%20key");
+  EXPECT_EQ(head.announced, 5U);
+  EXPECT_EQ(head.body, "");
+  EXPECT_NE(send("GET", "/bucket/a%20key?tagging").body.find("<Key>b</Key><Value>2</Value>"),
+            std::string::npos);
+  EXPECT_EQ(send("DELETE", "/bucket/a%20key").status, 204);
+  const Answer gone = send("GET", "/bucket/a%20key");
+  EXPECT_EQ(gone.element("Code"), "NoSuchKey");
+  EXPECT_EQ(gone.element("Key"), "a key");
+  EXPECT_EQ(send("DELETE", "/bucket/a%20key").status, 204);
+}
+
+TEST_F(GatewayTest, EmptyObjectsHaveNoBytesAnywhere) {
+  send("PUT", "/bucket");
+  EXPECT_EQ(send("PUT", "/bucket/e").header("ETag"), "\"d41d8cd98f00b204e9800998ecf8427e\"");
+  EXPECT_EQ(filer.buckets["bucket"].objects["e"].entry.layout, Layout{});
+  const Answer got = send("GET", "/bucket/e");
+  EXPECT_EQ(got.status, 200);
+  EXPECT_EQ(got.body, "");
+  EXPECT_EQ(got.header("Content-Type"), "binary/octet-stream");
+  Outgoing ranged = outgoing("GET", "/bucket/e");
+  add(ranged, "Range", "bytes=0-0");
+  EXPECT_EQ(send(ranged).status, 416);
+}
+
+TEST_F(GatewayTest, LargeObjectsGoToNeedlesOfEightMebibytes) {
+  send("PUT", "/bucket");
+  const std::string data = bytes_of((17 << 20) + 5);
+  EXPECT_EQ(send("PUT", "/bucket/large", data).status, 200);
+  ASSERT_EQ(volumes.opened.size(), 3U);
+  EXPECT_EQ(volumes.opened[0].body_bytes, 8U << 20);
+  EXPECT_EQ(volumes.opened[2].body_bytes, (1U << 20) + 5);
+  EXPECT_EQ(volumes.opened[0].object_key, "large");
+  EXPECT_EQ(volumes.opened[0].bucket, filer.buckets["bucket"].entry.id);
+  EXPECT_EQ(send("GET", "/bucket/large").body, data);
+
+  Outgoing ranged = outgoing("GET", "/bucket/large");
+  add(ranged, "Range", "bytes=8388600-8388620");
+  const Answer part = send(ranged);
+  EXPECT_EQ(part.status, 206);
+  EXPECT_EQ(part.body, data.substr(8'388'600, 21));
+  EXPECT_EQ(part.header("Content-Range"), "bytes 8388600-8388620/17825797");
+}
+
+TEST_F(GatewayTest, PiecesOfEverySizeArriveWhole) {
+  send("PUT", "/bucket");
+  filer.inline_limit = 0;
+  for (const std::size_t size :
+       {std::size_t{1}, BufferPool::kPieceBytes - 1, BufferPool::kPieceBytes,
+        BufferPool::kPieceBytes + 1, 2 * BufferPool::kPieceBytes, std::size_t{4} << 20,
+        (std::size_t{4} << 20) + 1}) {
+    const std::string data = bytes_of(size);
+    EXPECT_EQ(send("PUT", "/bucket/k", data).status, 200) << size;
+    EXPECT_TRUE(send("GET", "/bucket/k").body == data) << size;
+  }
+}
+
+TEST_F(GatewayTest, AStreamFitsIntoTheSmallestBudget) {
+  send("PUT", "/bucket");
+  const std::string data = bytes_of(9 << 20);
+  options.body_memory_bytes = 0;
+  EXPECT_EQ(send("PUT", "/bucket/k", data).status, 200);
+  EXPECT_EQ(send("GET", "/bucket/k").body, data);
+}
+
+TEST_F(GatewayTest, ABrokenUploadLeavesNothingVisible) {
+  send("PUT", "/bucket");
+  for (const std::size_t size : {100, 1 << 20}) {
+    Outgoing cut = outgoing("PUT", "/bucket/k", bytes_of(size));
+    cut.content_length = size + 1;
+    cut.truncated = true;
+    EXPECT_EQ(send(cut).element("Code"), "IncompleteBody") << size;
+    Outgoing wrong = outgoing("PUT", "/bucket/k", bytes_of(size));
+    add(wrong, "Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==");
+    EXPECT_EQ(send(wrong).element("Code"), "BadDigest") << size;
+  }
+  volumes.fail_finish = true;
+  EXPECT_EQ(send("PUT", "/bucket/k", bytes_of(1 << 20)).status, 500);
+  EXPECT_TRUE(filer.buckets["bucket"].objects.empty());
+}
+
+TEST_F(GatewayTest, AnotherVolumeIsTriedWhenOneRefuses) {
+  send("PUT", "/bucket");
+  volumes.refuse_opens = 2;
+  EXPECT_EQ(send("PUT", "/bucket/k", bytes_of(100'000)).status, 200);
+  volumes.refuse_opens = 3;
+  EXPECT_EQ(send("PUT", "/bucket/k", bytes_of(100'000)).status, 503);
+}
+
+TEST_F(GatewayTest, RefusesBeforeTheBodyIsAskedFor) {
+  send("PUT", "/bucket");
+  make_foreign_bucket("foreign");
+  const auto unread = [&](Outgoing request, std::string_view code, bool sign = true) {
+    const Answer answer = send(std::move(request), sign);
+    EXPECT_EQ(answer.element("Code"), code);
+    EXPECT_FALSE(answer.body_was_read) << code;
+  };
+  unread(outgoing("PUT", "/bucket/k", "data"), "AccessDenied", false);
+  unread(outgoing("PUT", "/missing/k", "data"), "NoSuchBucket");
+  unread(outgoing("PUT", "/foreign/k", "data"), "AccessDenied");
+  Outgoing no_length = outgoing("PUT", "/bucket/k");
+  no_length.content_length.reset();
+  unread(no_length, "MissingContentLength");
+  no_length.chunked = true;
+  unread(no_length, "MissingContentLength");
+  Outgoing huge = outgoing("PUT", "/bucket/k", "x");
+  huge.content_length = (5ULL << 30) + 1;
+  unread(huge, "EntityTooLarge");
+  Outgoing metadata = outgoing("PUT", "/bucket/k", "x");
+  add(metadata, "x-amz-meta-a", std::string(2048, 'm'));
+  unread(metadata, "MetadataTooLarge");
+  for (const auto& [name, value, code] :
+       std::vector<std::tuple<std::string, std::string, std::string>>{
+           {"x-amz-storage-class", "COLD", "InvalidStorageClass"},
+           {"x-amz-acl", "public-read", "AccessControlListNotSupported"},
+           {"x-amz-grant-read", "id=1", "AccessControlListNotSupported"},
+           {"x-amz-server-side-encryption", "AES256", "NotImplemented"},
+           {"x-amz-server-side-encryption-customer-algorithm", "AES256", "NotImplemented"},
+           {"x-amz-object-lock-mode", "GOVERNANCE", "InvalidRequest"},
+           {"x-amz-tagging", "a=1&a=2", "InvalidTag"},
+           {"If-None-Match", "\"etag\"", "NotImplemented"},
+           {"x-amz-write-offset-bytes", "0", "NotImplemented"}}) {
+    Outgoing request = outgoing("PUT", "/bucket/k", "x");
+    add(request, name, value);
+    unread(request, code);
+  }
+}
+
+TEST_F(GatewayTest, ConditionsOfWrites) {
+  send("PUT", "/bucket");
+  const auto put = [&](std::string name, std::string value) {
+    Outgoing request = outgoing("PUT", "/bucket/k", "v");
+    add(request, std::move(name), std::move(value));
+    return send(request);
+  };
+  EXPECT_EQ(put("If-Match", "\"e\"").element("Code"), "NoSuchKey");
+  EXPECT_EQ(put("If-None-Match", "*").status, 200);
+  const Answer again = put("If-None-Match", "*");
+  EXPECT_EQ(again.status, 412);
+  EXPECT_EQ(again.element("Condition"), "If-None-Match");
+  EXPECT_EQ(put("If-Match", "\"other\"").element("Condition"), "If-Match");
+  EXPECT_EQ(put("If-Match", "9e3669d19b675bd57058fd4664205d2a").status, 200);
+}
+
+TEST_F(GatewayTest, ConditionsOfReads) {
+  send("PUT", "/bucket");
+  const std::string etag = send("PUT", "/bucket/k", "v").header("ETag");
+  const auto get = [&](std::string name, std::string value) {
+    Outgoing request = outgoing("GET", "/bucket/k");
+    add(request, std::move(name), std::move(value));
+    return send(request);
+  };
+  EXPECT_EQ(get("If-Match", etag).status, 200);
+  EXPECT_EQ(get("If-Match", "\"x\"").element("Condition"), "If-Match");
+  const Answer unchanged = get("If-None-Match", etag);
+  EXPECT_EQ(unchanged.status, 304);
+  EXPECT_EQ(unchanged.body, "");
+  EXPECT_EQ(unchanged.header("ETag"), etag);
+}
+
+TEST_F(GatewayTest, ResponseParametersReplaceStoredHeaders) {
+  send("PUT", "/bucket");
+  send("PUT", "/bucket/k", "v");
+  const Answer got = send("GET",
+                          "/bucket/k?response-cache-control=no-cache&response-content-type=a%2Fb"
+                          "&response-content-disposition=x%0D%0AEvil%3A%201");
+  EXPECT_EQ(got.header("Content-Type"), "a/b");
+  EXPECT_EQ(got.header("Cache-Control") + got.header("cache-control"), "no-cache");
+  EXPECT_EQ(got.header("Evil"), "");
+}
+
+TEST_F(GatewayTest, CorruptionIsNeverSent) {
+  send("PUT", "/bucket");
+  const std::string data = bytes_of(1 << 20);
+  send("PUT", "/bucket/k", data);
+  volumes.reads = 0;
+  volumes.corrupt_read = 0;
+  const Answer first = send("GET", "/bucket/k");
+  EXPECT_EQ(first.status, 500);
+  EXPECT_EQ(first.element("Code"), "InternalError");
+  volumes.reads = 0;
+  volumes.corrupt_read = 2;
+  const Answer middle = send("GET", "/bucket/k");
+  EXPECT_EQ(middle.status, 200);
+  EXPECT_TRUE(middle.cut_short);
+  EXPECT_EQ(middle.body, data.substr(0, 512 * 1024));
+}
+
+TEST_F(GatewayTest, ManyKeysAreDeletedAtOnce) {
+  send("PUT", "/bucket");
+  for (const char* key : {"a", "b", "c"}) send("PUT", std::string("/bucket/") + key, "v");
+  const std::string body =
+      "<Delete><Object><Key>a</Key></Object><Object><Key>missing</Key></Object>"
+      "<Object><Key>b</Key><VersionId>v1</VersionId></Object>"
+      "<Object><Key>c</Key><ETag>\"wrong\"</ETag></Object></Delete>";
+  EXPECT_EQ(send("POST", "/bucket?delete", body).element("Code"), "InvalidRequest");
+  Outgoing request = outgoing("POST", "/bucket?delete", body);
+  add(request, "Content-MD5", base64_encode([&] {
+        Digest md5(DigestAlgorithm::kMd5);
+        md5.update(body);
+        return md5.finish();
+      }()));
+  const Answer answer = send(request);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_NE(answer.body.find("<Deleted><Key>a</Key></Deleted><Deleted><Key>missing</Key>"),
+            std::string::npos);
+  EXPECT_NE(answer.body.find("<Key>b</Key><VersionId>v1</VersionId><Code>NoSuchVersion</Code>"),
+            std::string::npos);
+  EXPECT_NE(answer.body.find("<Key>c</Key><Code>PreconditionFailed</Code>"), std::string::npos);
+  EXPECT_EQ(filer.buckets["bucket"].objects.size(), 2U);
+}
+
+TEST_F(GatewayTest, CopiesKeepOrReplaceMetadata) {
+  send("PUT", "/bucket");
+  const std::string large = bytes_of(300'000);
+  for (const std::string& data : {std::string("small"), large}) {
+    Outgoing put = outgoing("PUT", "/bucket/from", data);
+    add(put, "x-amz-meta-a", "1");
+    const std::string etag = send(put).header("ETag");
+    Outgoing copy = outgoing("PUT", "/bucket/to");
+    add(copy, "x-amz-copy-source", "/bucket/from");
+    const Answer copied = send(copy);
+    EXPECT_EQ(copied.status, 200);
+    EXPECT_EQ('"' + copied.element("ETag").substr(6, 32) + '"', etag);
+    EXPECT_EQ(send("GET", "/bucket/to").body, data);
+    EXPECT_EQ(send("GET", "/bucket/to").header("x-amz-meta-a"), "1");
+    add(copy, "x-amz-metadata-directive", "REPLACE");
+    add(copy, "x-amz-meta-b", "2");
+    EXPECT_EQ(send(copy).status, 200);
+    EXPECT_EQ(send("GET", "/bucket/to").header("x-amz-meta-a"), "");
+    EXPECT_EQ(send("GET", "/bucket/to").header("x-amz-meta-b"), "2");
+  }
+}
+
+TEST_F(GatewayTest, CopiesThatCannotBe) {
+  send("PUT", "/bucket");
+  send("PUT", "/bucket/k", "v");
+  const auto copy = [&](std::string source, std::string name = {}, std::string value = {}) {
+    Outgoing request = outgoing("PUT", "/bucket/k");
+    add(request, "x-amz-copy-source", std::move(source));
+    if (!name.empty()) add(request, std::move(name), std::move(value));
+    return send(request).element("Code");
+  };
+  EXPECT_EQ(copy("bucket/k"), "InvalidRequest");
+  EXPECT_EQ(copy("bucket/k", "x-amz-metadata-directive", "REPLACE"), "");
+  EXPECT_EQ(copy("bucket/k", "x-amz-metadata-directive", "X"), "InvalidArgument");
+  EXPECT_EQ(copy("bucket/missing"), "NoSuchKey");
+  EXPECT_EQ(copy("missing-bucket/k"), "NoSuchBucket");
+  EXPECT_EQ(copy("nonsense"), "InvalidArgument");
+  EXPECT_EQ(copy("bucket/k?versionId=1"), "NoSuchVersion");
+  EXPECT_EQ(copy("bucket/k", "x-amz-copy-source-if-match", "\"x\""), "PreconditionFailed");
+  EXPECT_EQ(copy("bucket/k", "x-amz-checksum-algorithm", "CRC31"), "InvalidRequest");
+}
+
+TEST_F(GatewayTest, VersionsOtherThanNullDoNotExist) {
+  send("PUT", "/bucket");
+  send("PUT", "/bucket/k", "v");
+  EXPECT_EQ(send("GET", "/bucket/k?versionId=null").body, "v");
+  EXPECT_EQ(send("GET", "/bucket/k?versionId=abc").element("Code"), "NoSuchVersion");
+  EXPECT_EQ(send("GET", "/bucket/k?versionId=").element("Code"), "InvalidArgument");
+  EXPECT_EQ(send("DELETE", "/bucket/k?versionId=abc").element("Code"), "NoSuchVersion");
+  EXPECT_EQ(send("GET", "/bucket/k").body, "v");
+}
+
+}  // namespace
+}  // namespace kelp::s3::test

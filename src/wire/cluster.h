@@ -49,9 +49,12 @@ struct Heartbeat {
   bool full = false;
   NodeStatus status;               ///< Free bytes; in `volumes` all of them or those that changed.
   std::vector<VolumeId> gone;      ///< Volumes that are not there any more.
-  std::uint64_t volumes_hash = 0;  ///< Sum over all volumes of hash_of(VolumeStatus), so that
-                                   ///< "identical?" is one compare.
+  std::uint64_t volumes_hash = 0;  ///< Sum over all volumes of hash_of(), so that "identical?" is
+                                   ///< one compare.
 };
+
+/// What Heartbeat::volumes_hash adds up, one a volume.
+[[nodiscard]] std::uint64_t hash_of(const VolumeStatus& volume);
 
 /// What the leader answers.
 struct HeartbeatAnswer {

@@ -18,6 +18,7 @@ struct VolumeStatus {
       0;  ///< Of needles that are not removed, headers and trailers included.
   std::uint64_t needle_count = 0;
   bool read_only = false;  ///< After an I/O error, or by an operator.
+  bool frozen = false;     ///< A job copies it: nothing is written (client/volume_replicas.h).
 };
 
 /// What a volume server says of itself.

@@ -215,7 +215,9 @@ Task<Result<void>> KeyLeases::fetch_or_wait(std::uint64_t bytes) {
 }
 
 Task<Result<void>> KeyLeases::fetch(std::uint64_t bytes) {
-  LeaseRequest request{options_.keys, std::max(bytes, options_.bytes), {}, {}};
+  LeaseRequest request;
+  request.key_count = options_.keys;
+  request.bytes = std::max(bytes, options_.bytes);
   {
     const std::lock_guard lock(mutex_);
     request.exclude = failed_now();

@@ -41,7 +41,8 @@ struct ReadState {
 };
 
 /// What the shell has to do now. Until stored() says so, nothing of `entries`, `hard` and
-/// `snapshot` counts as being on disk.
+/// `snapshot` counts as being on disk. It is written in the order hard, snapshot, entries: a crash
+/// may leave any first part of that, of this Ready and those before it.
 struct Ready {
   std::optional<HardState> hard;  ///< Changed: store it.
   std::vector<Entry> entries;     ///< Store them; they replace whatever the log has from the
@@ -50,11 +51,13 @@ struct Ready {
       snapshot;                   ///< An installed snapshot takes the place of the whole log.
   bool must_sync = false;         ///< `hard` (term, vote) or `entries` must be synced.
   std::vector<Message> send_now;  ///< Promise nothing that is not on disk yet.
-  std::vector<Message> send_when_stored;  ///< Only after hard, entries and snapshot are on disk.
+  std::vector<Message> send_when_stored;  ///< Only after hard, entries and snapshot of this and of
+                                          ///< all earlier Readys are on disk.
   std::vector<Entry> committed;           ///< Apply in this order; they may come before their own
                                           ///< storing is done.
   std::vector<ReadState> reads;
-  std::uint64_t sequence = 0;  ///< For stored().
+  std::uint64_t sequence = 0;  ///< For stored(), which is needed only when something is to be
+                               ///< stored; a promise then waits for what is on its way.
 
   [[nodiscard]] bool empty() const;
 };
@@ -113,7 +116,8 @@ class RaftCore {
   /// The state machine is this far.
   void applied(LogIndex index);
   /// A snapshot of the state machine at an applied index is on disk: entries up to `index` may go.
-  /// `keep` of them stay for followers that are a little behind.
+  /// `keep` of them stay for followers that are a little behind. The snapshot may be ahead of the
+  /// entries on disk: they are then covered by it, and the next ones follow behind it.
   void compacted(LogIndex index, std::uint64_t keep);
   /// The shell received the snapshot of an InstallSnapshot whole and it checks: the core answers
   /// the leader and takes it over in the next Ready, or ignores it when its log is further.
@@ -135,6 +139,7 @@ class RaftCore {
 
  private:
   struct State;
+  friend Result<void> check_invariants(const RaftCore& core);  // invariants.h
   explicit RaftCore(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -19,11 +19,12 @@ using LogIndex = StrongId<struct RaftLogIndexTag, std::uint64_t>;
 
 /// Who takes part. Two sets of voters stand beside each other while a change is under way (joint
 /// consensus, Raft thesis section 4.3): then a decision needs a majority of each. Sorted, without
-/// doubles; a node is a voter or a learner, never both.
+/// doubles; nobody is in `voters` and in `learners`.
 struct Membership {
   std::vector<NodeId> voters;
   std::vector<NodeId> old_voters;  ///< Empty unless a change is under way.
-  std::vector<NodeId> learners;    ///< Receive the log, do not vote.
+  std::vector<NodeId> learners;    ///< Receive the log, do not vote; one who is also an old voter
+                                   ///< votes until the change is over.
   friend bool operator==(const Membership&, const Membership&) = default;
 };
 

@@ -50,6 +50,53 @@ Result<CurrentObject> read_object(KvStore& store, const std::string& row_key) {
   return current;
 }
 
+/// Reads rows, when told so only as far as that needs no wait.
+struct RowReader {
+  KvStore& store;
+  bool may_wait = true;
+  bool gave_up = false;  ///< A row was not in memory; whatever came out means nothing.
+
+  Result<std::optional<std::string>> get(std::string_view key) {
+    if (may_wait) return store.get(key);
+    if (auto known = store.try_get(key)) return std::move(*known);
+    gave_up = true;
+    return Error(Errc::kUnavailable, "not in memory");
+  }
+};
+
+/// The object's entry and, when it has one and it is asked for, its inline body, checked.
+Result<FoundObject> look_up(RowReader& rows, const ObjectKey& name, bool with_inline_body) {
+  FoundObject found;
+  KELP_TRY(const auto bucket_row, rows.get(keys::bucket(name.bucket)));
+  if (!bucket_row) return Error(Errc::kNotFound, "no such bucket", Reason::kNoSuchBucket);
+  KELP_TRY(found.bucket, decode_bucket(*bucket_row));
+  found.bucket.name = name.bucket;
+  const std::string row_key = keys::object(found.bucket.id, name.key);
+  for (int attempt = 0; attempt < kMaxBodyReads; ++attempt) {
+    const std::uint64_t before = found.entry.version;
+    KELP_TRY(const auto row, rows.get(row_key));
+    if (!row) return Error(Errc::kNotFound, "no such key", Reason::kNoSuchKey);
+    KELP_TRY(found.entry, decode_entry(*row));
+    if (found.entry.owner_id.empty()) found.entry.owner_id = found.bucket.owner_id;
+    const std::uint64_t id = found.entry.layout.inline_id;
+    if (!with_inline_body || id == 0) return found;
+
+    KELP_TRY(found.inline_body, rows.get(keys::body(id)));
+    if (found.inline_body) {
+      KELP_CHECK(open_body(id, *found.inline_body));
+      if (found.inline_body->size() == found.entry.size_bytes) return found;
+      return Error(Errc::kCorruption,
+                   fmt::format("inline body {}: {} bytes, its entry says {}", id,
+                               found.inline_body->size(), found.entry.size_bytes));
+    }
+    // Overwritten between the two reads, unless the entry is still the same.
+    if (found.entry.version == before) {
+      return Error(Errc::kCorruption, fmt::format("inline body {} is missing", id));
+    }
+  }
+  return Error(Errc::kUnavailable, "the object changes faster than it can be read");
+}
+
 /// The one commit of a multi-delete, and what it answers when it succeeds.
 struct DeletePlan {
   KvBatch batch;
@@ -115,33 +162,16 @@ Task<Result<WriteOutcome>> FilerService::put_object(PutObject request) {
 }
 
 Task<Result<FoundObject>> FilerService::get_object(ObjectKey name, bool with_inline_body) {
-  KELP_CO_TRY(FoundBucket in, co_await find_bucket(std::move(name.bucket)));
-  const std::string row_key = keys::object(in.bucket.id, name.key);
-  FoundObject found;
-  found.bucket = std::move(in.bucket);
-  for (int attempt = 0; attempt < kMaxBodyReads; ++attempt) {
-    const std::uint64_t before = found.entry.version;
-    KELP_CO_TRY(CurrentObject current, co_await find_object(row_key));
-    if (!current.row) co_return Error(Errc::kNotFound, "no such key", Reason::kNoSuchKey);
-    found.entry = std::move(current.entry);
-    if (found.entry.owner_id.empty()) found.entry.owner_id = found.bucket.owner_id;
-    const std::uint64_t id = found.entry.layout.inline_id;
-    if (!with_inline_body || id == 0) co_return found;
-
-    KELP_CO_TRY(found.inline_body, co_await kv_.get(keys::body(id)));
-    if (found.inline_body) {
-      KELP_CO_CHECK(open_body(id, *found.inline_body));
-      if (found.inline_body->size() == found.entry.size_bytes) co_return found;
-      co_return Error(Errc::kCorruption,
-                      fmt::format("inline body {}: {} bytes, its entry says {}", id,
-                                  found.inline_body->size(), found.entry.size_bytes));
-    }
-    // Overwritten between the two reads, unless the entry is still the same.
-    if (found.entry.version == before) {
-      co_return Error(Errc::kCorruption, fmt::format("inline body {} is missing", id));
-    }
-  }
-  co_return Error(Errc::kUnavailable, "the object changes faster than it can be read");
+  // Most reads find all their rows in memory: no thread hop for them.
+  RowReader in_memory{.store = kv_.store(), .may_wait = false};
+  auto found = look_up(in_memory, name, with_inline_body);
+  if (!in_memory.gave_up) co_return found;
+  std::move_only_function<Result<FoundObject>(KvStore&)> read = [name = std::move(name),
+                                                                 with_inline_body](KvStore& store) {
+    RowReader anywhere{.store = store, .may_wait = true};
+    return look_up(anywhere, name, with_inline_body);
+  };
+  co_return co_await kv_.read<FoundObject>(std::move(read));
 }
 
 Task<Result<DeleteOutcome>> FilerService::delete_object(ObjectKey name,

@@ -5,6 +5,7 @@
 #include "kv/rocks_committer.h"
 #include "kv/rocks_cursor.h"
 #include "kv/rocks_tables.h"
+#include "kv/row_cache.h"
 
 namespace kelp {
 namespace {
@@ -12,7 +13,9 @@ namespace {
 class RocksKv final : public KvStore {
  public:
   RocksKv(RocksTables tables, const RocksKvOptions& options)
-      : tables_(std::move(tables)), committer_(std::make_unique<RocksCommitter>(tables_, options)) {
+      : tables_(std::move(tables)),
+        cache_(row_cache_bytes(options)),
+        committer_(std::make_unique<RocksCommitter>(tables_, options)) {
     memory_only_.read_tier = rocksdb::kBlockCacheTier;
   }
   ~RocksKv() override {
@@ -23,18 +26,13 @@ class RocksKv final : public KvStore {
   RocksKv& operator=(const RocksKv&) = delete;
 
   Result<std::optional<std::string>> get(std::string_view key) override {
-    std::string value;
-    const rocksdb::Status status =
-        tables_.db->Get(anywhere_, tables_.of(key), to_slice(key), &value);
-    return answer(status, std::move(value));
+    auto known = read(anywhere_, key);
+    if (known) return std::move(*known);
+    return Error(Errc::kIo, "kv: get: RocksDB answered in part, unasked");
   }
 
   std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
-    std::string value;
-    const rocksdb::Status status =
-        tables_.db->Get(memory_only_, tables_.of(key), to_slice(key), &value);
-    if (status.IsIncomplete()) return std::nullopt;
-    return answer(status, std::move(value));
+    return read(memory_only_, key);
   }
 
   Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
@@ -58,22 +56,35 @@ class RocksKv final : public KvStore {
   }
 
   void commit(KvBatch batch, CommitDone done) override {
-    committer_->commit(std::move(batch), std::move(done));
+    auto finish = [this, write = cache_.begin_write(batch),
+                   tell = std::move(done)](Result<void> outcome) {
+      cache_.end_write(write);
+      tell(std::move(outcome));
+    };
+    committer_->commit(std::move(batch), std::move(finish));
   }
 
   [[nodiscard]] Stats stats() const override { return committer_->stats(); }
 
  private:
-  static Result<std::optional<std::string>> answer(const rocksdb::Status& status,
-                                                   std::string value) {
-    if (status.ok()) return std::optional<std::string>(std::move(value));
+  /// Nothing when the row is in none of the places that `how` allows.
+  std::optional<Result<std::optional<std::string>>> read(const rocksdb::ReadOptions& how,
+                                                         std::string_view key) {
+    RowCache::Found known = cache_.find(key);
+    if (known.value) return std::move(known.value);
+    std::string value;
+    const rocksdb::Status status = tables_.db->Get(how, tables_.of(key), to_slice(key), &value);
+    if (status.IsIncomplete()) return std::nullopt;
     if (status.IsNotFound()) return std::optional<std::string>();
-    return to_error(status, "get");
+    if (!status.ok()) return to_error(status, "get");
+    cache_.insert(known.ticket, key, value);
+    return std::optional<std::string>(std::move(value));
   }
 
   RocksTables tables_;
   rocksdb::ReadOptions anywhere_;
   rocksdb::ReadOptions memory_only_;
+  RowCache cache_;
   std::unique_ptr<RocksCommitter> committer_;
 };
 

@@ -8,7 +8,7 @@ namespace kelp {
 struct RocksKvOptions {
   std::string path;  ///< Made when missing.
   bool sync = true;  ///< False: durability "os", the log stays in the page cache.
-  std::uint64_t cache_bytes = 32ULL << 20;  ///< Blocks and bulk values together.
+  std::uint64_t cache_bytes = 32ULL << 20;  ///< Rows and blocks, half each.
   std::uint64_t write_buffer_bytes =
       16ULL << 20;                   ///< Of a memtable; three of metadata and two of bulk at most.
   std::size_t queue_limit = 16'384;  ///< Commits waiting.

@@ -197,7 +197,7 @@ Result<RocksTables> open_rocks_tables(const RocksKvOptions& options) {
   rocksdb::DBOptions db_how = db_options(options);
   KELP_TRY(db_how.wal_recovery_mode, choose_recovery(options));
   rocksdb::LRUCacheOptions cache_options;
-  cache_options.capacity = options.cache_bytes;
+  cache_options.capacity = options.cache_bytes - row_cache_bytes(options);
   cache_options.num_shard_bits = 2;
   cache_options.high_pri_pool_ratio = 0.5;
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(cache_options);

@@ -25,6 +25,11 @@ struct RocksTables {
   void close();
 };
 
+/// Of options.cache_bytes: for whole rows, above RocksDB; the rest is for its blocks.
+[[nodiscard]] inline std::uint64_t row_cache_bytes(const RocksKvOptions& options) {
+  return options.cache_bytes / 2;
+}
+
 /// Opens, or makes, the database at `options.path`. See open_rocks_kv for the errors.
 [[nodiscard]] Result<RocksTables> open_rocks_tables(const RocksKvOptions& options);
 

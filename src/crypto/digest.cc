@@ -6,24 +6,27 @@
 #include "crypto/digest.h"
 
 #include <openssl/crypto.h>
-#include <openssl/md5.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
 #include <variant>
 
+#include "crypto/md5.h"
+
 namespace kelp {
 namespace {
 
-constexpr std::size_t kBlockBytes = 64;  // of all three algorithms
+constexpr std::size_t kBlockBytes = 64;  // of SHA-1 and SHA-256
 
-// One shape over the three families of C functions.
+// One shape over ours and two families of C functions.
 struct Md5State {
-  static constexpr std::size_t kBytes = MD5_DIGEST_LENGTH;
-  MD5_CTX context;
-  void init() { MD5_Init(&context); }
-  void update(const void* data, std::size_t size) { MD5_Update(&context, data, size); }
-  void finish(unsigned char* out) { MD5_Final(out, &context); }
+  static constexpr std::size_t kBytes = 16;
+  Md5 md5;
+  void init() { md5 = Md5(); }
+  void update(const void* data, std::size_t size) {
+    md5.update({static_cast<const std::byte*>(data), size});
+  }
+  void finish(unsigned char* out) { std::ranges::copy(md5.finish(), out); }
 };
 struct Sha1State {
   static constexpr std::size_t kBytes = SHA_DIGEST_LENGTH;

@@ -3,25 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "base/encoding.h"
 #include "base/rng.h"
+#include "tests/support/golden.h"
 
 namespace kelp {
 namespace {
 
+using test::golden;
 using testing::HasSubstr;
 
 WallTime at(std::int64_t nanoseconds) {
   return WallTime(std::chrono::nanoseconds(nanoseconds));
-}
-
-std::string golden(const std::string& name) {
-  std::ifstream file(std::string(KELP_SOURCE_DIR "/tests/golden/") + name);
-  std::string text;
-  file >> text;
-  return text;
 }
 
 /// One with everything.

@@ -1,0 +1,161 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "wire/message_codec.h"
+#include "wire/namespace.h"
+#include "wire/node_messages.h"
+
+namespace kelp {
+
+// What the calls of client/filer_client.h carry.
+
+/// Answer of the call that asks what this filer takes.
+struct FilerLimits {
+  std::uint64_t inline_limit_bytes = 0;
+};
+/// Of FilerClient::create_bucket; also an answer.
+struct BucketMessage {
+  BucketEntry bucket;
+};
+/// Of the calls that name a bucket and nothing else.
+struct BucketName {
+  std::string name;
+};
+/// Of FilerClient::get_object.
+struct GetObject {
+  ObjectKey name;
+  bool with_inline_body = false;
+};
+/// Of FilerClient::delete_object.
+struct DeleteObject {
+  ObjectKey name;
+  WriteConditions conditions;
+};
+/// Of FilerClient::delete_objects.
+struct DeleteObjects {
+  std::string bucket;
+  std::vector<std::string> keys;
+};
+/// One of the outcomes of DeleteObjects.
+struct DeletedObject {
+  DeleteOutcome outcome;
+  std::string error;  ///< As an error frame carries it; empty: it went well.
+};
+/// Answer of DeleteObjects, in the order of its keys.
+struct DeletedObjects {
+  std::vector<DeletedObject> objects;
+};
+/// Of FilerClient::list_parts.
+struct ListParts {
+  UploadName name;
+  std::uint32_t after_part = 0;
+  std::uint32_t limit = 0;
+};
+
+/// What travels of each, in order.
+template <>
+inline constexpr auto kFields<FilerLimits> = std::tuple(&FilerLimits::inline_limit_bytes);
+template <>
+inline constexpr auto kFields<BucketMessage> = std::tuple(&BucketMessage::bucket);
+template <>
+inline constexpr auto kFields<BucketName> = std::tuple(&BucketName::name);
+template <>
+inline constexpr auto kFields<ListBuckets> = std::tuple(
+    &ListBuckets::owner_id, &ListBuckets::prefix, &ListBuckets::start_after, &ListBuckets::limit);
+template <>
+inline constexpr auto kFields<ListedBuckets> =
+    std::tuple(&ListedBuckets::buckets, &ListedBuckets::truncated);
+template <>
+inline constexpr auto kFields<BucketUsage> = std::tuple(&BucketUsage::objects, &BucketUsage::bytes);
+template <>
+inline constexpr auto kFields<WriteConditions> =
+    std::tuple(&WriteConditions::if_none_match_any, &WriteConditions::if_match);
+template <>
+inline constexpr auto kFields<PutObject> =
+    std::tuple(&PutObject::bucket, &PutObject::key, &PutObject::entry, &PutObject::inline_body,
+               &PutObject::conditions);
+template <>
+inline constexpr auto kFields<WriteOutcome> =
+    std::tuple(&WriteOutcome::version, &WriteOutcome::modified);
+template <>
+inline constexpr auto kFields<ObjectKey> = std::tuple(&ObjectKey::bucket, &ObjectKey::key);
+template <>
+inline constexpr auto kFields<GetObject> =
+    std::tuple(&GetObject::name, &GetObject::with_inline_body);
+template <>
+inline constexpr auto kFields<FoundObject> =
+    std::tuple(&FoundObject::bucket, &FoundObject::entry, &FoundObject::inline_body);
+template <>
+inline constexpr auto kFields<DeleteObject> =
+    std::tuple(&DeleteObject::name, &DeleteObject::conditions);
+template <>
+inline constexpr auto kFields<DeleteOutcome> = std::tuple(&DeleteOutcome::existed);
+template <>
+inline constexpr auto kFields<DeleteObjects> =
+    std::tuple(&DeleteObjects::bucket, &DeleteObjects::keys);
+template <>
+inline constexpr auto kFields<DeletedObject> =
+    std::tuple(&DeletedObject::outcome, &DeletedObject::error);
+template <>
+inline constexpr auto kFields<DeletedObjects> = std::tuple(&DeletedObjects::objects);
+template <>
+inline constexpr auto kFields<ListObjects> =
+    std::tuple(&ListObjects::bucket, &ListObjects::prefix, &ListObjects::delimiter,
+               &ListObjects::start_after, &ListObjects::limit);
+template <>
+inline constexpr auto kFields<ListedObject> =
+    std::tuple(&ListedObject::key, &ListedObject::size_bytes, &ListedObject::modified,
+               &ListedObject::etag, &ListedObject::owner_id, &ListedObject::storage_class,
+               &ListedObject::checksum_algorithms, &ListedObject::checksum_type);
+template <>
+inline constexpr auto kFields<ListedPage> =
+    std::tuple(&ListedPage::bucket, &ListedPage::objects, &ListedPage::common_prefixes,
+               &ListedPage::truncated, &ListedPage::next);
+template <>
+inline constexpr auto kFields<CreateUpload> = std::tuple(
+    &CreateUpload::bucket, &CreateUpload::key, &CreateUpload::owner_id, &CreateUpload::headers,
+    &CreateUpload::checksum_algorithm, &CreateUpload::checksum_type);
+template <>
+inline constexpr auto kFields<UploadInfo> = std::tuple(
+    &UploadInfo::upload_id, &UploadInfo::key, &UploadInfo::owner_id, &UploadInfo::created,
+    &UploadInfo::headers, &UploadInfo::checksum_algorithm, &UploadInfo::checksum_type);
+template <>
+inline constexpr auto kFields<UploadName> =
+    std::tuple(&UploadName::bucket, &UploadName::key, &UploadName::upload_id);
+template <>
+inline constexpr auto kFields<PutPart> =
+    std::tuple(&PutPart::upload, &PutPart::part_number, &PutPart::size_bytes, &PutPart::md5,
+               &PutPart::checksums, &PutPart::chunks);
+template <>
+inline constexpr auto kFields<ListParts> =
+    std::tuple(&ListParts::name, &ListParts::after_part, &ListParts::limit);
+template <>
+inline constexpr auto kFields<ListedPart> =
+    std::tuple(&ListedPart::part_number, &ListedPart::size_bytes, &ListedPart::modified,
+               &ListedPart::md5, &ListedPart::checksums);
+template <>
+inline constexpr auto kFields<ListedParts> =
+    std::tuple(&ListedParts::upload, &ListedParts::parts, &ListedParts::truncated);
+template <>
+inline constexpr auto kFields<ListUploads> =
+    std::tuple(&ListUploads::bucket, &ListUploads::prefix, &ListUploads::delimiter,
+               &ListUploads::key_marker, &ListUploads::upload_id_marker, &ListUploads::limit);
+template <>
+inline constexpr auto kFields<ListedUploads> =
+    std::tuple(&ListedUploads::uploads, &ListedUploads::common_prefixes, &ListedUploads::truncated,
+               &ListedUploads::next_key_marker, &ListedUploads::next_upload_id_marker);
+template <>
+inline constexpr auto kFields<NamedPart> =
+    std::tuple(&NamedPart::part_number, &NamedPart::etag, &NamedPart::checksums);
+template <>
+inline constexpr auto kFields<CompleteUpload> =
+    std::tuple(&CompleteUpload::upload, &CompleteUpload::parts, &CompleteUpload::conditions,
+               &CompleteUpload::object_bytes, &CompleteUpload::full_checksum);
+template <>
+inline constexpr auto kFields<CompletedUpload> =
+    std::tuple(&CompletedUpload::etag, &CompletedUpload::version, &CompletedUpload::checksums);
+
+}  // namespace kelp

@@ -1,0 +1,91 @@
+#include "wire/rpc_methods.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/assert.h"
+
+namespace kelp {
+namespace {
+
+using enum RpcMethod;
+using enum RpcTime;
+
+// Sorted by number. Not repeatable: what counts, what makes a new thing each time, what answers a
+// second call otherwise than the first, and what a second call would undo (put_part queues what it
+// replaces for deletion: its own needles).
+constexpr RpcMethodInfo kMethods[] = {
+    {kMasterLease, "master.lease", kCommit, true},  // a lease that nobody got runs out
+    {kMasterRelease, "master.release", kCommit, false},
+    {kMasterLocate, "master.locate", kLook, true},
+    {kMasterHeartbeat, "master.heartbeat", kLook, false},  // the next one comes anyway
+    {kMasterWatchLocations, "master.watch_locations", kCommit, true},
+    {kMasterKeyFloor, "master.key_floor", kLook, true},
+    {kMasterView, "master.view", kLook, true},
+    {kMasterSetNodeIntent, "master.set_node_intent", kCommit, true},
+    {kMasterRemoveNode, "master.remove_node", kCommit, false},
+    {kMasterMoveVolume, "master.move_volume", kCommit, false},
+    {kMasterPauseJobs, "master.pause_jobs", kCommit, true},
+    {kMasterAddMaster, "master.add_master", kCommit, false},
+    {kMasterRemoveMaster, "master.remove_master", kCommit, false},
+    {kMasterTransferLeadership, "master.transfer_leadership", kCommit, false},
+
+    {kVolumeWrite, "volume.write", kData, false},
+    {kVolumeOpen, "volume.open", kData, false},
+    {kVolumeAppend, "volume.append", kData, false},
+    {kVolumeFinish, "volume.finish", kData, false},
+    {kVolumeAbandon, "volume.abandon", kLook, false},
+    {kVolumeRead, "volume.read", kData, true},
+    {kVolumeRemove, "volume.remove", kCommit, true},  // a needle that is gone counts as removed
+    {kVolumeStatus, "volume.status", kLook, true},
+    {kVolumeCreate, "volume.create", kCommit, false},
+    {kVolumeListNeedles, "volume.list_needles", kData, true},
+    {kVolumeVerify, "volume.verify", kScan, false},
+
+    {kFilerLimits, "filer.limits", kLook, true},
+    {kFilerCreateBucket, "filer.create_bucket", kCommit, false},
+    {kFilerGetBucket, "filer.get_bucket", kLook, true},
+    {kFilerDeleteBucket, "filer.delete_bucket", kCommit, false},
+    {kFilerListBuckets, "filer.list_buckets", kLook, true},
+    {kFilerBucketUsage, "filer.bucket_usage", kLook, true},
+    {kFilerPutObject, "filer.put_object", kCommit, false},
+    {kFilerGetObject, "filer.get_object", kLook, true},
+    {kFilerDeleteObject, "filer.delete_object", kCommit, false},
+    {kFilerDeleteObjects, "filer.delete_objects", kCommit, false},
+    {kFilerListObjects, "filer.list_objects", kLook, true},
+    {kFilerCreateUpload, "filer.create_upload", kCommit, false},
+    {kFilerGetUpload, "filer.get_upload", kLook, true},
+    {kFilerPutPart, "filer.put_part", kCommit, false},
+    {kFilerListParts, "filer.list_parts", kLook, true},
+    {kFilerListUploads, "filer.list_uploads", kLook, true},
+    {kFilerAbortUpload, "filer.abort_upload", kCommit, false},
+    {kFilerCompleteUpload, "filer.complete_upload", kCommit, true},  // answers as the first time
+};
+static_assert(std::ranges::adjacent_find(kMethods, std::ranges::greater_equal{},
+                                         &RpcMethodInfo::method) == std::end(kMethods),
+              "ascending, each number once");
+
+}  // namespace
+
+const RpcMethodInfo& info_of(RpcMethod method) {
+  const auto* const at = std::ranges::lower_bound(kMethods, method, {}, &RpcMethodInfo::method);
+  KELP_ASSERT(at != std::end(kMethods) && at->method == method, "the method has no row");
+  return *at;
+}
+
+std::chrono::milliseconds time_of(RpcTime time) {
+  using namespace std::chrono_literals;
+  switch (time) {
+    case kLook:
+      return 10s;
+    case kCommit:
+      return 30s;
+    case kData:
+      return 30s;
+    case kScan:
+      return 1h;
+  }
+  return 10s;
+}
+
+}  // namespace kelp

@@ -115,9 +115,12 @@ class TcpListener final : public Listener {
       : acceptor_(std::move(acceptor)), port_(acceptor_.local_endpoint().port()) {}
 
   Task<Result<std::unique_ptr<Stream>>> accept() override {
+    return accept_for(acceptor_.get_executor());
+  }
+  Task<Result<std::unique_ptr<Stream>>> accept_for(Executor executor) override {
     while (true) {
       if (co_await is_cancelled()) co_return Error(Errc::kCancelled, "accept cancelled");
-      auto [code, socket] = co_await acceptor_.async_accept(kTuple);
+      auto [code, socket] = co_await acceptor_.async_accept(executor, kTuple);
       if (!code) {
         std::unique_ptr<Stream> stream = std::make_unique<TcpStream>(std::move(socket));
         co_return stream;

@@ -36,6 +36,8 @@ class Listener {
   /// The next connection; it lives on the listener's executor. Errors: kCancelled (cancelled, or
   /// close()), kResourceExhausted (out of descriptors or memory; wait a little and go on).
   virtual Task<Result<std::unique_ptr<Stream>>> accept() = 0;
+  /// The same, for a connection that will live on `executor`: hand it over before it is used.
+  virtual Task<Result<std::unique_ptr<Stream>>> accept_for(Executor executor) = 0;
   /// The port in use.
   [[nodiscard]] virtual std::uint16_t port() const = 0;
   /// Takes no more connections. May be repeated.

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/crc.h"
+#include "rpc/rpc_types.h"
 
 namespace kelp {
 namespace {
@@ -17,15 +18,14 @@ std::size_t size_of(const Frame& frame) {
   return kFrameHeaderBytes + frame.message.size() + frame.attachment.size();
 }
 
-/// A string of `size` bytes that will be overwritten.
+}  // namespace
+
 std::string uninitialized(std::size_t size) {
   std::string text;
   // libstdc++ 12 may pass the capacity instead of the size: return our own.
   text.resize_and_overwrite(size, [size](char*, std::size_t) { return size; });
   return text;
 }
-
-}  // namespace
 
 Frame make_frame(FrameKind kind, std::uint64_t request_id, std::string message,
                  std::string attachment) {

@@ -3,6 +3,18 @@
 #include <algorithm>
 
 namespace kelp {
+namespace {
+
+constexpr unsigned kMostAttempts = 4;
+/// An election takes a second or two; the wait doubles from 20 ms.
+constexpr unsigned kMostLeaderAttempts = 9;
+
+}  // namespace
+
+bool may_repeat(const FailedCall& call) {
+  if (call.reason == Reason::kNotLeader) return call.attempts < kMostLeaderAttempts;
+  return call.repeatable && call.code == Errc::kUnavailable && call.attempts < kMostAttempts;
+}
 
 std::chrono::nanoseconds Backoff::failed(Rng& rng) {
   const auto half = next_ / 2;

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/rng.h"
+#include "kelp/error.h"
 
 namespace kelp {
 
@@ -10,6 +12,36 @@ namespace kelp {
 struct BackoffOptions {
   std::chrono::nanoseconds first = std::chrono::milliseconds(20);
   std::chrono::nanoseconds most = std::chrono::seconds(2);
+};
+
+/// A call that failed.
+struct FailedCall {
+  Errc code{};
+  Reason reason = Reason::kNone;
+  bool repeatable = false;  ///< Doing it twice harms nobody.
+  unsigned attempts = 1;    ///< So far.
+};
+
+/// Whether the same call may be sent once more: it was certainly not done (not the leader), or its
+/// server did not answer and it may be done twice. Never after a deadline, and never what a server
+/// refused for its own sake (kResourceExhausted). Pure.
+[[nodiscard]] bool may_repeat(const FailedCall& call);
+
+/// Keeps repetitions from multiplying the load of servers in trouble: each takes from what
+/// successes have put in, a tenth each, at most 32 in all. Pure.
+class RetryBudget {
+ public:
+  void succeeded() { tenths_ = std::min(tenths_ + 1, kMostTenths); }
+  /// False when it is spent.
+  [[nodiscard]] bool take() {
+    if (tenths_ < 10) return false;
+    tenths_ -= 10;
+    return true;
+  }
+
+ private:
+  static constexpr unsigned kMostTenths = 320;
+  unsigned tenths_ = kMostTenths;
 };
 
 /// How long to wait before the next attempt: doubled each time up to `most`, and of that a random

@@ -1,5 +1,7 @@
 #include "rpc/rpc_server.h"
 
+#include <boost/asio/post.hpp>
+
 #include "base/assert.h"
 #include "base/log.h"
 #include "rpc/rpc_server_connection.h"
@@ -38,29 +40,47 @@ Task<void> RpcServer::stop(MonoTime grace) {
   co_await tasks_.join();
 }
 
+void RpcServer::on_connection_end(std::function<void(std::uint64_t)> ended) {
+  KELP_ASSERT(!listener_, "register before start()");
+  connection_ended_.push_back(std::move(ended));
+}
+
 Task<void> RpcServer::accept_forever() {
   constexpr auto kPause = std::chrono::milliseconds(100);
-  while (true) {
-    auto stream = co_await listener_->accept();
+  for (std::size_t turn = 0;; ++turn) {
+    RpcServer& server = *dealt_to_[turn % dealt_to_.size()];
+    auto stream = co_await listener_->accept_for(server.world_.executor);
     if (!stream && stream.error().code() == Errc::kCancelled) co_return;
     if (!stream) {
       logger("rpc").warn("accept_failed error={}", log_value(stream.error().message()));
       if (!co_await world_.timers.sleep_until(world_.clock.mono() + kPause)) co_return;
       continue;
     }
-    if (connections_ >= options_.connection_limit) {
-      logger("rpc").warn("connection_refused peer={} limit={}", (*stream)->peer(),
-                         options_.connection_limit);
+    if (&server == this) {
+      adopt(*std::move(stream));
       continue;
     }
-    tasks_.spawn(serve(*std::move(stream)));
+    auto hand_over = [&server, s = *std::move(stream)]() mutable { server.adopt(std::move(s)); };
+    asio::post(server.world_.executor, std::move(hand_over));
   }
+}
+
+void RpcServer::adopt(std::unique_ptr<Stream> stream) {
+  if (stopping_) return;
+  if (connections_ >= options_.connection_limit) {
+    logger("rpc").warn("connection_refused peer={} limit={}", stream->peer(),
+                       options_.connection_limit);
+    return;
+  }
+  tasks_.spawn(serve(std::move(stream)));
 }
 
 Task<void> RpcServer::serve(std::unique_ptr<Stream> stream) {
   ++connections_;
-  RpcServerConnection connection(*this, std::move(stream));
+  const std::uint64_t number = next_connection_++;
+  RpcServerConnection connection(*this, std::move(stream), number);
   co_await connection.run();
+  for (const auto& ended : connection_ended_) ended(number);
   --connections_;
 }
 

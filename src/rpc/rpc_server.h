@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "async/task_group.h"
 #include "rpc/frame.h"
@@ -11,11 +12,20 @@
 
 namespace kelp {
 
-/// Who calls and how long it waits.
+class RpcServerConnection;
+
+/// Who calls and how long it waits. Valid until the handler returns.
 struct RpcCallInfo {
   std::uint32_t method = 0;
   MonoTime deadline;
-  std::string_view peer;  ///< Its address; valid until the handler returns.
+  std::string_view peer;         ///< Its address.
+  std::uint64_t connection = 0;  ///< Never used again by this server; see on_connection_end().
+  std::uint64_t request_id = 0;
+  RpcServerConnection* on = nullptr;
+
+  /// Waits until the answers of this connection that are not sent yet leave room for `bytes` more:
+  /// for answers so large that a peer who reads slowly would make us hold too many. kCancelled.
+  [[nodiscard]] Task<Result<void>> reserve_answer(std::size_t bytes) const;
 };
 
 /// Serves one method. It runs on the server's executor beside others of the same connection; it is
@@ -28,11 +38,10 @@ struct RpcServerOptions {
   std::size_t connection_limit = 1024;                ///< Past it new ones are closed.
   std::size_t in_flight_limit = 256;                  ///< A connection; kResourceExhausted.
   std::size_t in_flight_bytes_limit = 128 << 20;      ///< A connection; it is not read on.
+  std::size_t answer_bytes_limit = 32 << 20;          ///< A connection; see reserve_answer().
   std::chrono::milliseconds handshake_timeout{5000};  ///< Closed after it.
   FrameLimits limits;
 };
-
-class RpcServerConnection;
 
 /// Answers calls of RpcClient on one address. One executor.
 class RpcServer {
@@ -48,12 +57,24 @@ class RpcServer {
   Result<void> start(const std::string& address);
   /// The port in use; after start().
   [[nodiscard]] std::uint16_t port() const;
+  /// Takes a connection that somebody else accepted for this server's executor.
+  void adopt(std::unique_ptr<Stream> stream);
+  /// Before start(): connections go to these in turn instead of to this server alone.
+  void deal_to(std::vector<RpcServer*> servers) { dealt_to_ = std::move(servers); }
+  /// Before start(): calls `ended` with the number of each connection that ended, when nothing of
+  /// it runs any more.
+  void on_connection_end(std::function<void(std::uint64_t)> ended);
   /// Takes no more connections, refuses new calls with kUnavailable, gives those under way until
   /// `grace`, then cancels and returns when nothing is left. Call before the destructor.
   Task<void> stop(MonoTime grace);
   /// Calls under way, over all connections.
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   [[nodiscard]] std::size_t connections() const { return connections_; }
+  /// Of the requests of the calls under way.
+  [[nodiscard]] std::size_t in_flight_bytes() const { return in_flight_bytes_; }
+  [[nodiscard]] const RpcWorld& world() const { return world_; }
+  /// For what handlers start beside their calls: cancelled and joined by stop().
+  [[nodiscard]] TaskGroup& background() { return tasks_; }
 
  private:
   friend class RpcServerConnection;
@@ -63,10 +84,14 @@ class RpcServer {
   RpcWorld world_;
   RpcServerOptions options_;
   std::map<std::uint32_t, RpcHandler> handlers_;
+  std::vector<std::function<void(std::uint64_t)>> connection_ended_;
+  std::vector<RpcServer*> dealt_to_{this};
   std::unique_ptr<Listener> listener_;
   TaskGroup tasks_;
+  std::uint64_t next_connection_ = 1;
   std::size_t connections_ = 0;
   std::size_t in_flight_ = 0;
+  std::size_t in_flight_bytes_ = 0;
   bool stopping_ = false;
 };
 

@@ -15,9 +15,15 @@ constexpr std::uint64_t kHandshakeId = 0;
 
 }  // namespace
 
-RpcServerConnection::RpcServerConnection(RpcServer& server, std::unique_ptr<Stream> stream)
+Task<Result<void>> RpcCallInfo::reserve_answer(std::size_t bytes) const {
+  return on->reserve_answer(request_id, bytes);
+}
+
+RpcServerConnection::RpcServerConnection(RpcServer& server, std::unique_ptr<Stream> stream,
+                                         std::uint64_t number)
     : server_(server),
       stream_(std::move(stream)),
+      number_(number),
       reader_(*stream_, FrameLimits{.message_bytes = kHelloLimitBytes, .attachment_bytes = 0}),
       writer_(*stream_),
       io_(server.world_.executor),
@@ -105,10 +111,16 @@ Result<void> RpcServerConnection::take_request(Frame frame) {
     running_.emplace(id, call);
     running_bytes_ += bytes;
     ++server_.in_flight_;
+    server_.in_flight_bytes_ += bytes;
     deadlines_.add(deadline, id);
     RpcMessage request{.message = std::move(frame.message),
                        .attachment = std::move(frame.attachment)};
-    RpcCallInfo info{.method = frame.header.method, .deadline = deadline, .peer = stream_->peer()};
+    RpcCallInfo info{.method = frame.header.method,
+                     .deadline = deadline,
+                     .peer = stream_->peer(),
+                     .connection = number_,
+                     .request_id = id,
+                     .on = this};
     const auto task =
         calls_.spawn(serve(Slot(*this, id), handler->second, std::move(request), info));
     // It may be over already.
@@ -147,10 +159,21 @@ RpcServerConnection::Call RpcServerConnection::Slot::release() {
   const Call call = found->second;
   connection.running_.erase(found);
   connection.running_bytes_ -= call.bytes;
+  connection.answer_bytes_ -= call.answer_bytes;
   --connection.server_.in_flight_;
+  connection.server_.in_flight_bytes_ -= call.bytes;
   connection.deadlines_.remove(call.deadline, id_);
   connection.ended_.notify_all();
   return call;
+}
+
+Task<Result<void>> RpcServerConnection::reserve_answer(std::uint64_t id, std::size_t bytes) {
+  while (answer_bytes_ > 0 && answer_bytes_ + bytes > server_.options_.answer_bytes_limit) {
+    KELP_CO_CHECK(co_await ended_.wait());
+  }
+  answer_bytes_ += bytes;
+  running_.at(id).answer_bytes += bytes;
+  co_return Result<void>();
 }
 
 void RpcServerConnection::refuse(std::uint64_t id, const Error& error) {

@@ -15,17 +15,20 @@ namespace kelp {
 /// One connection of an RpcServer from handshake to end.
 class RpcServerConnection {
  public:
-  RpcServerConnection(RpcServer& server, std::unique_ptr<Stream> stream);
+  RpcServerConnection(RpcServer& server, std::unique_ptr<Stream> stream, std::uint64_t number);
   /// Serves until the peer leaves, breaks the protocol, or the coroutine is cancelled; then ends
   /// every call of it.
   Task<void> run();
+  /// See RpcCallInfo.
+  Task<Result<void>> reserve_answer(std::uint64_t id, std::size_t bytes);
 
  private:
   struct Call {
     std::uint64_t task = 0;  ///< In calls_; 0 until it is known.
     MonoTime deadline;
     std::size_t bytes = 0;
-    bool answered = false;  ///< Nobody waits for the handler's answer any more.
+    std::size_t answer_bytes = 0;  ///< Reserved.
+    bool answered = false;         ///< Nobody waits for the handler's answer any more.
   };
 
   /// Holds a call's place in running_; gives it back also when its task never began.
@@ -57,6 +60,7 @@ class RpcServerConnection {
 
   RpcServer& server_;
   std::unique_ptr<Stream> stream_;
+  const std::uint64_t number_;
   FrameReader reader_;
   FrameWriter writer_;
   TaskGroup io_;     ///< The writer and the watcher of deadlines.
@@ -64,6 +68,7 @@ class RpcServerConnection {
   DeadlineQueue deadlines_;
   std::unordered_map<std::uint64_t, Call> running_;
   std::size_t running_bytes_ = 0;
+  std::size_t answer_bytes_ = 0;
   Event ended_;  ///< A call has ended.
 };
 

@@ -17,6 +17,9 @@ struct RpcMessage {
   std::string attachment;  ///< At most 64 MiB and 64 KiB. Its checksums are the caller's matter.
 };
 
+/// A string of `size` bytes that will be overwritten: to read an attachment into.
+[[nodiscard]] std::string uninitialized(std::size_t size);
+
 /// What server and client need of the world. What it refers to must outlive them; everything
 /// happens on `executor`.
 struct RpcWorld {

@@ -138,6 +138,7 @@ class SimListener final : public Listener {
     backlog->streams.pop_front();
     co_return stream;
   }
+  Task<Result<std::unique_ptr<Stream>>> accept_for(Executor) override { return accept(); }
   [[nodiscard]] std::uint16_t port() const override { return port_; }
   void close() override {
     backlog_->closed = true;

@@ -25,5 +25,41 @@ TEST(Backoff, TwoClientsDoNotReturnAsOne) {
   EXPECT_NE(a.failed(one), b.failed(two));
 }
 
+TEST(Retry, OnlyWhatMayHappenTwiceOrDidNotHappenIsRepeated) {
+  const FailedCall gone{.code = Errc::kUnavailable, .repeatable = true};
+  EXPECT_TRUE(may_repeat(gone));
+  EXPECT_FALSE(may_repeat({.code = Errc::kUnavailable, .repeatable = false}));
+  for (const Errc code : {Errc::kDeadlineExceeded, Errc::kResourceExhausted, Errc::kCancelled,
+                          Errc::kCorruption, Errc::kNotFound, Errc::kUnauthenticated}) {
+    EXPECT_FALSE(may_repeat({.code = code, .repeatable = true})) << name_of(code);
+  }
+  EXPECT_TRUE(may_repeat({.code = Errc::kUnavailable, .reason = Reason::kNotLeader}))
+      << "nothing was done";
+}
+
+TEST(Retry, AttemptsHaveALimit) {
+  FailedCall call{.code = Errc::kUnavailable, .repeatable = true};
+  while (may_repeat(call)) ++call.attempts;
+  EXPECT_EQ(call.attempts, 4U);
+  call.reason = Reason::kNotLeader;
+  while (may_repeat(call)) ++call.attempts;
+  EXPECT_EQ(call.attempts, 9U) << "an election takes longer";
+}
+
+TEST(Retry, TheBudgetGivesATenthOfWhatWorked) {
+  RetryBudget budget;
+  int taken = 0;
+  while (budget.take()) ++taken;
+  EXPECT_EQ(taken, 32);
+  for (int i = 0; i < 9; ++i) budget.succeeded();
+  EXPECT_FALSE(budget.take());
+  budget.succeeded();
+  EXPECT_TRUE(budget.take());
+  EXPECT_FALSE(budget.take());
+  for (int i = 0; i < 10'000; ++i) budget.succeeded();
+  for (taken = 0; budget.take();) ++taken;
+  EXPECT_EQ(taken, 32) << "it does not grow without end";
+}
+
 }  // namespace
 }  // namespace kelp

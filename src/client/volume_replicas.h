@@ -15,7 +15,7 @@ struct VolumeDigest {
   Generation generation;
   std::uint64_t needles = 0;
   std::uint64_t live_bytes = 0;
-  std::uint64_t keys_hash = 0;  ///< Sum over the live needles of a hash of key, cookie and length.
+  std::uint64_t keys_hash = 0;  ///< Sum over the live needles of a hash of key and length.
   friend bool operator==(const VolumeDigest&, const VolumeDigest&) = default;
 };
 
@@ -30,15 +30,16 @@ struct CopyRole {
 class VolumeReplicas {
  public:
   virtual ~VolumeReplicas() = default;
-  /// The copy has `expected` now and has `role` when this returns, durably; writes of the older
-  /// generation are refused from then on and those under way have ended. Succeeds when it already
-  /// has it. kConflict for another generation, kNotFound.
-  virtual Task<Result<void>> set_role(VolumeId volume, Generation expected, CopyRole role) = 0;
-  /// Makes this server's copy of a frozen volume equal to the one at `source`: its live needles and
-  /// tombstones, each verified as it is read and again as it lies here, durable on return, with
-  /// `generation` and frozen. Goes on where an earlier attempt stopped. A copy of an older
-  /// generation that is in the way is set aside, never merged. kCorruption when a needle of the
-  /// source does not check: nothing is taken for whole.
+  /// The copy has `role` when this returns, durably; writes of an older generation are refused from
+  /// then on and those under way have ended. Succeeds when it already has it. kConflict when the
+  /// copy's generation is older than `oldest` (it missed too much to be trusted) or newer than the
+  /// role's; kNotFound.
+  virtual Task<Result<void>> set_role(VolumeId volume, Generation oldest, CopyRole role) = 0;
+  /// Makes a copy of a frozen volume here, equal to the one at `source`: its live needles, each
+  /// verified as it is read there and again as it lies here, durable on return, with `generation`
+  /// and frozen. Goes on where an earlier attempt stopped; does nothing when it is done. A copy of
+  /// an older generation is set aside until the new one thaws, never merged. kCorruption when a
+  /// needle does not check: nothing is taken for whole. kConflict for a copy here that is as new.
   virtual Task<Result<VolumeDigest>> pull(VolumeId volume, Generation generation,
                                           std::string collection, VolumeMember source) = 0;
   /// The copy's digest. `verify`: after reading every byte back and comparing its checksums.
@@ -46,9 +47,11 @@ class VolumeReplicas {
   /// Removes a copy whose generation is `generation` or older; kConflict for a newer one. A copy
   /// that is not there counts as removed.
   virtual Task<Result<void>> retire(VolumeId volume, Generation generation) = 0;
-  /// Raw log bytes of a frozen copy, for pull(); at most 4 MiB. Empty at the end.
-  virtual Task<Result<std::string>> read_log(VolumeId volume, Generation generation,
-                                             std::uint64_t offset, std::uint32_t bytes) = 0;
+  /// Live needles with keys over `after`, ascending, of a frozen copy of this generation, for
+  /// pull(): needle images (docs/formats/needle.md) under seed 0, one after the other, about 4 MiB
+  /// or one needle. Empty at the end. kCorruption names the needle.
+  virtual Task<Result<std::string>> read_needles(VolumeId volume, Generation generation,
+                                                 NeedleKey after) = 0;
 };
 
 }  // namespace kelp

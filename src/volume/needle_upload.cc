@@ -58,6 +58,7 @@ class SmallUpload final : public NeedleUpload {
   SmallUpload(std::shared_ptr<VolumeFile> volume, const OpenNeedle& request)
       : volume_(std::move(volume)),
         header_(header_of(request, volume_->shared().clock)),
+        generation_(request.generation),
         count_(request.body_bytes) {
     image_.reserve(layout_of(header_).total_bytes);
     image_.resize(kNeedleHeaderBytes);
@@ -76,7 +77,8 @@ class SmallUpload final : public NeedleUpload {
     KELP_CO_TRY(const NeedlePlace place, volume_->reserve(header_.key, layout.total_bytes));
     seal(layout, place.offset);
     const LogWrite write{.offset = place.offset, .bytes = as_bytes(image_)};
-    const Result<void> committed = co_await volume_->commit(write);
+    Result<void> committed = volume_->let_finish(generation_, place);
+    if (committed.has_value()) committed = co_await volume_->commit(write);
     if (!committed.has_value()) {
       volume_->abandon(header_.key, place, 0, 0);
       co_return committed;
@@ -98,6 +100,7 @@ class SmallUpload final : public NeedleUpload {
 
   const std::shared_ptr<VolumeFile> volume_;
   const NeedleHeader header_;
+  const Generation generation_;
   BodyCount count_;
   std::string image_;
 };
@@ -108,6 +111,7 @@ class StreamUpload final : public NeedleUpload {
   StreamUpload(std::shared_ptr<VolumeFile> volume, const OpenNeedle& request, NeedlePlace place)
       : volume_(std::move(volume)),
         header_(header_of(request, volume_->shared().clock)),
+        generation_(request.generation),
         layout_(layout_of(header_)),
         place_(place),
         count_(request.body_bytes),
@@ -136,6 +140,7 @@ class StreamUpload final : public NeedleUpload {
 
   Task<Result<void>> finish() override {
     KELP_CO_CHECK(count_.close());
+    KELP_CO_CHECK(volume_->let_finish(generation_, place_));
     finishing_ = true;
     trailer_ = encode_needle_trailer(as_bytes(head_), std::move(checksums_).finish());
     trailer_.resize(layout_.total_bytes - layout_.trailer_offset, '\0');
@@ -163,6 +168,7 @@ class StreamUpload final : public NeedleUpload {
 
   const std::shared_ptr<VolumeFile> volume_;
   const NeedleHeader header_;
+  const Generation generation_;
   const NeedleLayout layout_;
   const NeedlePlace place_;
   BodyCount count_;

@@ -9,6 +9,7 @@
 #include "crypto/random.h"
 #include "volume/core/needle_format.h"
 #include "volume/needle_upload.h"
+#include "volume/replicated_upload.h"
 #include "volume/store/volume_file.h"
 
 namespace kelp {
@@ -123,13 +124,21 @@ Task<Result<std::unique_ptr<NeedleUpload>>> VolumeService::open(OpenNeedle reque
   KELP_CO_CHECK(check_request(request));
   KELP_CO_CHECK(parts_.verify_token(request));
   KELP_CO_TRY(const VolumePtr volume, find(request.fid.volume));
-  if (volume->superblock().generation != request.generation) {
+  const Generation generation = volume->role().generation;
+  if (generation != request.generation) {
     co_return Error(Errc::kConflict,
                     fmt::format("volume {} is of generation {}, not {}", request.fid.volume.value,
-                                volume->superblock().generation.value, request.generation.value));
+                                generation.value, request.generation.value));
   }
   KELP_CO_CHECK(check_space(request.body_bytes));
-  co_return begin_upload(volume, request);
+  KELP_CO_TRY(auto upload, begin_upload(volume, request));
+  if (request.members.size() < 2) co_return std::move(upload);
+  if (parts_.peers == nullptr || request.members.front().node_id != node_id_) {
+    co_return Error(Errc::kInvalidArgument,
+                    fmt::format("needle {} is to be passed on by {}", to_string(request.fid),
+                                request.members.front().node_id));
+  }
+  co_return co_await open_replicated(std::move(upload), *parts_.peers, std::move(request));
 }
 
 Task<Result<void>> VolumeService::read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) {

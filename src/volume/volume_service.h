@@ -11,8 +11,7 @@
 #include "async/work_pool.h"
 #include "base/clock.h"
 #include "base/metrics.h"
-#include "client/volume_admin.h"
-#include "client/volume_client.h"
+#include "client/volume_nodes.h"
 #include "os/file_io.h"
 #include "volume/core/superblock.h"
 
@@ -41,11 +40,13 @@ struct VolumeServiceParts {
   Metrics& metrics;
   /// Says whether the request's token allows it: kPermissionDenied, kConflict.
   std::function<Result<void>(const OpenNeedle&)> verify_token;
+  /// The other volume servers, to pass needles on to and to copy from; null: there are none.
+  VolumeNodes* peers = nullptr;
 };
 
 /// A volume server: the volumes of one directory. In process it is itself the client that gateways
-/// use; over rpc a thin layer calls it. Safe from any io thread. No volume leaves while it runs.
-class VolumeService final : public VolumeClient, public VolumeAdmin {
+/// use; over rpc a thin layer calls it. Safe from any io thread.
+class VolumeService final : public VolumeNode {
  public:
   /// Locks the directory and opens every volume in it; deletes nothing. Blocks. A volume that is
   /// damaged or cannot be read is logged and refused by itself (kUnavailable), all others work.
@@ -66,6 +67,14 @@ class VolumeService final : public VolumeClient, public VolumeAdmin {
                                                      std::uint32_t limit) override;
   Task<Result<std::vector<NeedleInfo>>> verify_volume(VolumeId volume) override;
 
+  Task<Result<void>> set_role(VolumeId volume, Generation oldest, CopyRole role) override;
+  Task<Result<VolumeDigest>> pull(VolumeId volume, Generation generation, std::string collection,
+                                  VolumeMember source) override;
+  Task<Result<VolumeDigest>> digest(VolumeId volume, bool verify) override;
+  Task<Result<void>> retire(VolumeId volume, Generation generation) override;
+  Task<Result<std::string>> read_needles(VolumeId volume, Generation generation,
+                                         NeedleKey after) override;
+
   /// UUID of this server, kept in its directory.
   [[nodiscard]] const std::string& node_id() const { return node_id_; }
   /// Writes index snapshots so that the next start is quick. Call it once nothing runs any more;
@@ -82,6 +91,12 @@ class VolumeService final : public VolumeClient, public VolumeAdmin {
   Result<void> load_node_id();
   Result<void> load_volume(VolumeId volume);
   Result<void> make_volume(VolumeId volume, Generation generation, const std::string& collection);
+  Result<VolumePtr> begin_pull(VolumeId volume, Generation generation,
+                               const std::string& collection);
+  Task<Result<void>> pull_needles(VolumePtr copy, Generation generation, VolumeMember source);
+  Result<void> adopt(VolumeId volume, Generation generation);
+  Result<void> remove_files(VolumeId volume);
+  void forget(VolumeId volume);
   Result<VolumePtr> find(VolumeId volume) const;
   [[nodiscard]] std::vector<VolumePtr> all() const;
   Result<void> check_request(const OpenNeedle& request) const;

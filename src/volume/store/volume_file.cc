@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "volume/core/index_snapshot.h"
 #include "volume/store/log_scan.h"
+#include "volume/store/volume_role.h"
 
 namespace kelp {
 namespace {
@@ -33,7 +34,7 @@ Result<std::shared_ptr<VolumeFile>> VolumeFile::create(std::shared_ptr<VolumeSha
   KELP_CHECK(write_file_atomically(shared->io, path, encode_superblock(superblock)));
   KELP_TRY(std::unique_ptr<File> file, shared->io.open(path, OpenMode::kReadWrite));
   return std::make_shared<VolumeFile>(std::move(shared), std::shared_ptr<File>(std::move(file)),
-                                      superblock);
+                                      superblock, CopyRole{superblock.generation});
 }
 
 Result<std::shared_ptr<VolumeFile>> VolumeFile::open(std::shared_ptr<VolumeShared> shared,
@@ -56,18 +57,21 @@ Result<std::shared_ptr<VolumeFile>> VolumeFile::open(std::shared_ptr<VolumeShare
     return Error(Errc::kCorruption,
                  fmt::format("{} says it is volume {}", path, superblock->volume.value));
   }
-  auto opened = std::make_shared<VolumeFile>(std::move(shared), std::move(file), *superblock);
+  KELP_TRY(const CopyRole role, load_volume_role(shared->io, shared->directory, volume,
+                                                 CopyRole{superblock->generation}));
+  auto opened = std::make_shared<VolumeFile>(std::move(shared), std::move(file), *superblock, role);
   KELP_CHECK(opened->load_index());
   return opened;
 }
 
 VolumeFile::VolumeFile(std::shared_ptr<VolumeShared> shared, std::shared_ptr<File> file,
-                       Superblock superblock)
+                       Superblock superblock, CopyRole role)
     : shared_(std::move(shared)),
       file_(std::move(file)),
       superblock_(std::move(superblock)),
       seed_(superblock_.salt),
-      reader_(file_, seed_) {
+      reader_(file_, seed_),
+      role_(role) {
   GroupCommit::Options options{.sync = shared_->sync, .failed = nullptr};
   // Held by this volume and by jobs that hold this volume's callers: it outlives the callback.
   options.failed = [this](const Error& error) { went_read_only(error); };
@@ -129,6 +133,7 @@ std::uint64_t VolumeFile::load_snapshot(std::uint64_t file_bytes) {
 Result<NeedlePlace> VolumeFile::reserve(NeedleKey key, std::uint64_t bytes) {
   KELP_CHECK(check_writable());
   const std::lock_guard lock(mutex_);
+  KELP_CHECK(check_thawed());
   if (end_ + bytes > std::min(shared_->limit_bytes, kMaxLogBytes)) {
     return Error(Errc::kNoSpace, fmt::format("volume {} is full: {} of {} bytes",
                                              superblock_.volume.value, end_, shared_->limit_bytes));
@@ -144,12 +149,30 @@ Result<NeedlePlace> VolumeFile::reserve(NeedleKey key, std::uint64_t bytes) {
   return place;
 }
 
+Result<void> VolumeFile::check_thawed() const {
+  if (!role_.frozen) return {};
+  return Error(Errc::kConflict, fmt::format("volume {} is being copied", superblock_.volume.value));
+}
+
+Result<void> VolumeFile::let_finish(Generation generation, NeedlePlace place) {
+  const std::lock_guard lock(mutex_);
+  KELP_CHECK(check_thawed());
+  if (role_.generation != generation) {
+    return Error(Errc::kConflict,
+                 fmt::format("volume {} is of generation {} by now, not {}",
+                             superblock_.volume.value, role_.generation.value, generation.value));
+  }
+  finishing_.insert(place.offset);
+  return {};
+}
+
 void VolumeFile::publish(NeedleKey key, NeedlePlace place) {
   {
     const std::lock_guard lock(mutex_);
     index_.insert(key, place);
     open_places_.erase(place.offset);
     open_keys_.erase(key.value);
+    end_finishing(place.offset);
   }
   shared_->reserved_bytes -= place.bytes;
   shared_->probe.needles_written.Increment();
@@ -162,6 +185,7 @@ void VolumeFile::abandon(NeedleKey key, NeedlePlace place, std::uint64_t hole_be
     const std::lock_guard lock(mutex_);
     open_places_.erase(place.offset);
     open_keys_.erase(key.value);
+    end_finishing(place.offset);
   }
   shared_->reserved_bytes -= place.bytes;
   shared_->probe.uploads_abandoned.Increment();
@@ -205,12 +229,13 @@ void VolumeFile::went_read_only(const Error& error) {
 VolumeStatus VolumeFile::status() const {
   const std::lock_guard lock(mutex_);
   return {.volume = superblock_.volume,
-          .generation = superblock_.generation,
+          .generation = role_.generation,
           .collection = superblock_.collection,
           .file_bytes = end_,
           .live_bytes = index_.live_bytes(),
           .needle_count = index_.size(),
-          .read_only = read_only_.load()};
+          .read_only = read_only_.load(),
+          .frozen = role_.frozen};
 }
 
 std::size_t VolumeFile::index_memory_bytes() const {

@@ -14,6 +14,7 @@
 #include "async/work_pool.h"
 #include "base/clock.h"
 #include "client/volume_admin.h"
+#include "client/volume_replicas.h"
 #include "os/file_io.h"
 #include "volume/core/superblock.h"
 #include "volume/core/volume_index.h"
@@ -51,11 +52,14 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   [[nodiscard]] static std::string log_path(const std::string& directory, VolumeId volume);
   [[nodiscard]] static std::string snapshot_path(const std::string& directory, VolumeId volume);
 
-  // --- for uploads: reserve, then write, then publish or abandon.
+  // --- for uploads: reserve, write, let_finish(), commit, then publish or abandon.
 
   /// Room for a needle at the end of the log. kNoSpace at the volume's limit, kUnavailable when
   /// read-only, kAlreadyExists for a key that is there or being written.
   Result<NeedlePlace> reserve(NeedleKey key, std::uint64_t bytes);
+  /// Lets an upload that began in `generation` become durable: from now until publish() or
+  /// abandon() the role does not change. kConflict when it is another one by now, or frozen.
+  Result<void> let_finish(Generation generation, NeedlePlace place);
   /// The needle is durable: from now on it is found.
   void publish(NeedleKey key, NeedlePlace place);
   /// It will never be: gives its place up. Bytes [hole_begin, hole_end) of the file hold nothing
@@ -67,6 +71,22 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   Task<Result<void>> commit(LogWrite write);
   [[nodiscard]] std::uint32_t seed_at(std::uint64_t offset) const { return seed_.at(offset); }
   [[nodiscard]] VolumeShared& shared() const { return *shared_; }
+
+  // --- for copies (client/volume_replicas.h)
+
+  [[nodiscard]] CopyRole role() const;
+  /// As VolumeReplicas::set_role; waits for uploads that were let finish.
+  Task<Result<void>> set_role(Generation oldest, CopyRole role);
+  [[nodiscard]] VolumeDigest digest() const;
+  /// As VolumeReplicas::read_needles. Blocks.
+  Result<std::string> read_needles(NeedleKey after);
+  /// Appends the needles of such a batch that are not here yet; not durable before sync(). The last
+  /// key. Blocks. kCorruption when one does not check.
+  Result<NeedleKey> take_needles(std::string_view batch);
+  /// Makes everything written so far durable. Blocks.
+  Result<void> sync();
+  /// The largest key; nothing when empty.
+  [[nodiscard]] std::optional<NeedleKey> last_key() const;
 
   // --- for the service; errors as VolumeClient and VolumeAdmin say
 
@@ -84,7 +104,7 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   [[nodiscard]] std::size_t index_memory_bytes() const;
 
   VolumeFile(std::shared_ptr<VolumeShared> shared, std::shared_ptr<File> file,
-             Superblock superblock);
+             Superblock superblock, CopyRole role);
 
  private:
   /// A needle that a remove will take away.
@@ -92,6 +112,14 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
     IndexEntry entry;
     std::optional<NeedleHeader> header;  ///< Nothing when it is damaged.
   };
+
+  // Under mutex_:
+  [[nodiscard]] Result<void> check_thawed() const;
+  void end_finishing(std::uint64_t offset);
+
+  Result<void> accept_role(Generation oldest, CopyRole role);
+  Task<void> await_finishing();
+  Result<void> store_role();
 
   Result<void> load_index();
   std::uint64_t load_snapshot(std::uint64_t file_bytes);
@@ -119,7 +147,12 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
 
   std::mutex snapshot_mutex_;  ///< One snapshot at a time; waits, so never on an io thread.
 
+  std::mutex role_mutex_;  ///< One write of the role at a time; waits, so never on an io thread.
+
   mutable std::mutex mutex_;  ///< Guards all below; a leaf, held for moments.
+  CopyRole role_;
+  std::set<std::uint64_t> finishing_;  ///< Offsets of uploads that were let finish.
+  std::vector<std::function<void(bool)>> role_waiters_;  ///< Told when finishing_ is empty.
   VolumeIndex index_;
   std::uint64_t end_ = kSuperblockBytes;  ///< Where the next needle goes.
   std::set<std::uint64_t> open_places_;   ///< Offsets taken whose outcome the index does not show.

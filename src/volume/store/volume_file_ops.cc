@@ -67,6 +67,7 @@ Task<Result<void>> VolumeFile::remove(std::vector<FileId> fids) {
   if (!committed.has_value()) {
     const std::lock_guard lock(mutex_);
     open_places_.erase(place.offset);
+    end_finishing(place.offset);
     co_return committed;
   }
   auto give = [self, dropped = drop(doomed, place.offset)]() -> Result<void> {
@@ -105,8 +106,10 @@ Result<std::optional<std::vector<VolumeFile::Doomed>>> VolumeFile::pick(
 Result<NeedlePlace> VolumeFile::reserve_tombstones(std::size_t count, std::size_t each_bytes) {
   KELP_CHECK(check_writable());
   const std::lock_guard lock(mutex_);
+  KELP_CHECK(check_thawed());
   const NeedlePlace place{.offset = end_, .bytes = static_cast<std::uint32_t>(count * each_bytes)};
   open_places_.insert(open_places_.end(), end_);
+  finishing_.insert(end_);
   end_ += place.bytes;
   return place;
 }
@@ -137,6 +140,7 @@ std::vector<VolumeFile::Doomed> VolumeFile::drop(const std::vector<Doomed>& doom
       if (index_.erase(each.entry.key).has_value()) dropped.push_back(each);
     }
     open_places_.erase(tombstones_at);
+    end_finishing(tombstones_at);
   }
   shared_->probe.needles_removed.Increment(static_cast<double>(dropped.size()));
   count_changes(doomed.size());

@@ -1,0 +1,201 @@
+#include "client/cluster_volumes.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <map>
+#include <optional>
+
+#include "async/all.h"
+#include "async/event.h"
+#include "async/task_group.h"
+#include "base/log.h"
+
+namespace kelp {
+namespace {
+
+/// Worth asking somebody else, or the same one again with a newer location.
+bool other_may_know(const Error& error) {
+  switch (error.code()) {
+    case Errc::kInvalidArgument:
+    case Errc::kCancelled:
+    case Errc::kPermissionDenied:
+      return false;
+    default:
+      return true;
+  }
+}
+
+/// The node itself is in trouble, not only this needle.
+bool node_failed(const Error& error) {
+  return error.code() == Errc::kUnavailable || error.code() == Errc::kDeadlineExceeded ||
+         error.code() == Errc::kIo || error.code() == Errc::kResourceExhausted;
+}
+
+}  // namespace
+
+/// One read that several members may answer. Each runner has a buffer of its own, since a late one
+/// may still be writing when the first has won.
+struct ClusterVolumes::Race {
+  struct Runner {
+    VolumeMember member;
+    std::string bytes;
+  };
+  FileId fid;
+  std::uint64_t offset = 0;
+  std::size_t size = 0;
+  std::vector<VolumeMember> members;
+  std::vector<std::unique_ptr<Runner>> runners;
+  std::size_t running = 0;
+  std::optional<std::size_t> winner;
+  std::optional<Error> error;
+  bool start_next = false;
+  Event changed;
+};
+
+ClusterVolumes::ClusterVolumes(VolumeNodes& nodes, LocationCache& locations, Clock& clock,
+                               Timers& timers, Metrics& metrics)
+    : nodes_(nodes),
+      locations_(locations),
+      clock_(clock),
+      timers_(timers),
+      hedged_(metrics.counter("kelp_client_reads_hedged_total",
+                              "Reads that asked a second copy because the first was late.")),
+      read_around_(metrics.counter("kelp_client_reads_around_total",
+                                   "Reads that another copy answered because one failed.")) {}
+
+Task<Result<std::unique_ptr<NeedleUpload>>> ClusterVolumes::open(OpenNeedle request) {
+  if (request.members.empty()) {
+    co_return Error(Errc::kInvalidArgument, fmt::format("needle {} has no members to be written to",
+                                                        to_string(request.fid)));
+  }
+  const auto primary = nodes_.at(request.members.front().address);
+  co_return co_await primary->open(std::move(request));
+}
+
+Task<Result<void>> ClusterVolumes::read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) {
+  auto outcome = co_await read_once(fid, offset, buffer);
+  if (outcome.has_value() || !other_may_know(outcome.error())) co_return outcome;
+  // The volume may have moved since its location was learnt.
+  locations_.forget(fid.volume);
+  co_return co_await read_once(fid, offset, buffer);
+}
+
+Task<Result<void>> ClusterVolumes::read_once(FileId fid, std::uint64_t offset,
+                                             MutableByteSpan buffer) {
+  KELP_CO_TRY(VolumeLocation location, co_await locations_.locate(fid.volume));
+  auto members = health_.rank(std::move(location.members), turn_++, clock_.mono());
+  if (members.empty()) {
+    co_return Error(Errc::kUnavailable, fmt::format("volume {} has no copy", fid.volume.value));
+  }
+  if (members.size() == 1) co_return co_await read_at(members.front(), fid, offset, buffer);
+  co_return co_await race(std::move(members), fid, offset, buffer);
+}
+
+Task<Result<void>> ClusterVolumes::read_at(VolumeMember member, FileId fid, std::uint64_t offset,
+                                           MutableByteSpan buffer) {
+  const MonoTime begin = clock_.mono();
+  const auto node = nodes_.at(member.address);
+  auto outcome = co_await node->read(fid, offset, buffer);
+  if (outcome.has_value()) {
+    health_.answered(member.address, clock_.mono() - begin);
+  } else if (node_failed(outcome.error())) {
+    health_.failed(member.address, clock_.mono());
+  }
+  co_return outcome;
+}
+
+Task<void> ClusterVolumes::run_in_race(std::shared_ptr<Race> race, std::size_t index) {
+  Race::Runner& runner = *race->runners[index];
+  runner.bytes.resize(race->size);
+  const auto buffer = std::as_writable_bytes(std::span(runner.bytes));
+  auto outcome = co_await read_at(runner.member, race->fid, race->offset, buffer);
+  --race->running;
+  if (outcome.has_value()) {
+    if (!race->winner) race->winner = index;
+  } else {
+    race->error = outcome.error();
+    race->start_next = true;
+    if (outcome.error().code() == Errc::kCorruption) {
+      logger("client").error("copy_corrupt fid={} node={} error={}", to_string(race->fid),
+                             log_value(runner.member.node_id),
+                             log_value(outcome.error().message()));
+    }
+  }
+  race->changed.notify_all();
+}
+
+Task<void> ClusterVolumes::wait_in_race(std::shared_ptr<Race> race, std::size_t index) {
+  const auto patience = health_.patience(race->runners[index]->member.address);
+  const auto slept = co_await timers_.sleep_until(clock_.mono() + patience);
+  if (!slept.has_value() || race->winner || race->runners.size() == race->members.size()) co_return;
+  hedged_.Increment();
+  race->start_next = true;
+  race->changed.notify_all();
+}
+
+Task<Result<void>> ClusterVolumes::race(std::vector<VolumeMember> members, FileId fid,
+                                        std::uint64_t offset, MutableByteSpan buffer) {
+  const auto race = std::make_shared<Race>();
+  race->fid = fid;
+  race->offset = offset;
+  race->size = buffer.size();
+  race->members = std::move(members);
+  race->start_next = true;
+  TaskGroup group(co_await asio::this_coro::executor);
+  std::optional<Error> stopped;
+  while (!race->winner && !stopped) {
+    const std::size_t next = race->runners.size();
+    if (race->start_next && next < race->members.size()) {
+      race->start_next = false;
+      race->runners.push_back(std::make_unique<Race::Runner>());
+      race->runners.back()->member = race->members[next];
+      ++race->running;
+      group.spawn(run_in_race(race, next));
+      group.spawn(wait_in_race(race, next));
+    }
+    if (race->running == 0 && race->runners.size() == race->members.size()) break;
+    const auto waited = co_await race->changed.wait();
+    if (!waited.has_value()) stopped = waited.error();
+  }
+  group.cancel();
+  co_await group.join();
+  if (race->winner) {
+    if (race->error) read_around_.Increment();
+    const std::string& bytes = race->runners[*race->winner]->bytes;
+    std::memcpy(buffer.data(), bytes.data(), bytes.size());
+    co_return Result<void>();
+  }
+  co_return stopped.value_or(race->error.value_or(Error(Errc::kUnavailable, "no copy answered")));
+}
+
+Task<Result<void>> ClusterVolumes::remove(std::vector<FileId> fids) {
+  std::map<VolumeId, std::vector<FileId>> by_volume;
+  for (const FileId& fid : fids) by_volume[fid.volume].push_back(fid);
+  std::map<std::string, std::vector<FileId>> by_address;
+  for (const auto& [volume, group] : by_volume) {
+    // Where it is now, not where it was: a copy that is missed keeps what should be gone.
+    locations_.forget(volume);
+    const auto location = co_await locations_.locate(volume);
+    if (!location.has_value()) {
+      if (location.error().code() == Errc::kNotFound) continue;
+      co_return location.error();
+    }
+    for (const VolumeMember& member : location->members) {
+      auto& there = by_address[member.address];
+      there.insert(there.end(), group.begin(), group.end());
+    }
+  }
+  std::vector<std::shared_ptr<VolumeNode>> nodes;
+  std::vector<Task<Result<void>>> removals;
+  for (auto& [address, group] : by_address) {
+    nodes.push_back(nodes_.at(address));
+    removals.push_back(nodes.back()->remove(std::move(group)));
+  }
+  for (Result<void>& removed : co_await all(std::move(removals))) {
+    if (!removed.has_value()) co_return removed;
+  }
+  co_return Result<void>();
+}
+
+}  // namespace kelp

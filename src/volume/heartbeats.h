@@ -1,0 +1,39 @@
+#pragma once
+
+#include <map>
+
+#include "async/timers.h"
+#include "base/clock.h"
+#include "client/master_control.h"
+#include "client/volume_admin.h"
+
+namespace kelp {
+
+/// Tells the leading master about once a second who this volume server is and what it holds: all of
+/// it at first and when asked, else what changed. One executor.
+class Heartbeats {
+ public:
+  /// Everything must outlive this. `process` is random and not 0: it tells this process from
+  /// another one with the same node id. `master` finds the leader by itself.
+  Heartbeats(NodeIdentity identity, std::uint64_t process, VolumeAdmin& volumes,
+             MasterControl& master, Clock& clock, Timers& timers);
+  /// Until it is cancelled.
+  Task<void> run();
+  /// One heartbeat, and a full one at once when it is asked for.
+  Task<Result<HeartbeatAnswer>> beat();
+
+ private:
+  Task<Result<HeartbeatAnswer>> send(bool full);
+
+  const NodeIdentity identity_;
+  const std::uint64_t process_;
+  VolumeAdmin& volumes_;
+  MasterControl& master_;
+  Clock& clock_;
+  Timers& timers_;
+  std::uint64_t sequence_ = 0;
+  bool told_all_ = false;                   ///< The leader knows what is in told_.
+  std::map<VolumeId, std::uint64_t> told_;  ///< Hash of each volume as it was last sent.
+};
+
+}  // namespace kelp

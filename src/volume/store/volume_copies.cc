@@ -1,0 +1,157 @@
+// What VolumeFile does so that other servers can have copies of it.
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "async/completion.h"
+#include "base/rng.h"
+#include "volume/store/volume_file.h"
+#include "volume/store/volume_role.h"
+
+namespace kelp {
+namespace {
+
+constexpr std::size_t kPage = 1024;
+constexpr std::uint64_t kBatchBytes = 4ULL << 20;
+constexpr std::uint32_t kBatchSeed = 0;
+
+/// Spreads what identifies a needle over 64 bits, so that sums of it show any difference.
+std::uint64_t hash_of(const IndexEntry& entry) {
+  return Rng(entry.key.value * 0x9e3779b97f4a7c15ULL + entry.place.bytes).next();
+}
+
+}  // namespace
+
+CopyRole VolumeFile::role() const {
+  const std::lock_guard lock(mutex_);
+  return role_;
+}
+
+Task<Result<void>> VolumeFile::set_role(Generation oldest, CopyRole role) {
+  const auto self = shared_from_this();
+  KELP_CO_CHECK(accept_role(oldest, role));
+  co_await await_finishing();
+  auto job = [self] { return self->store_role(); };
+  co_return co_await offload<void>(shared_->pool, std::move(job));
+}
+
+/// From here on no upload of another generation is let finish.
+Result<void> VolumeFile::accept_role(Generation oldest, CopyRole role) {
+  const std::lock_guard lock(mutex_);
+  if (role_.generation < oldest || role_.generation > role.generation) {
+    return Error(Errc::kConflict,
+                 fmt::format("volume {} is of generation {}; it should be {} to {}",
+                             superblock_.volume.value, role_.generation.value, oldest.value,
+                             role.generation.value));
+  }
+  role_ = role;
+  return {};
+}
+
+Task<void> VolumeFile::await_finishing() {
+  auto start = [this](std::function<void(bool)> done) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!finishing_.empty()) return role_waiters_.push_back(std::move(done));
+    }
+    done(true);
+  };
+  co_await await_callback<bool>(std::move(start));
+}
+
+void VolumeFile::end_finishing(std::uint64_t offset) {
+  if (finishing_.erase(offset) == 0 || !finishing_.empty()) return;
+  for (const auto& done : std::exchange(role_waiters_, {})) done(true);
+}
+
+/// What is stored is the role of this moment, so that the newest one is stored last.
+Result<void> VolumeFile::store_role() {
+  const std::lock_guard one_at_a_time(role_mutex_);
+  return write_file_atomically(shared_->io, role_path(shared_->directory, superblock_.volume),
+                               encode_volume_role(superblock_.volume, role()));
+}
+
+VolumeDigest VolumeFile::digest() const {
+  VolumeDigest digest;
+  std::optional<NeedleKey> after;
+  while (true) {
+    const std::lock_guard lock(mutex_);
+    digest.generation = role_.generation;
+    const auto page = index_.list(after, kPage);
+    for (const IndexEntry& entry : page) {
+      ++digest.needles;
+      digest.live_bytes += entry.place.bytes;
+      digest.keys_hash += hash_of(entry);
+    }
+    if (page.size() < kPage) return digest;
+    after = page.back().key;
+  }
+}
+
+std::optional<NeedleKey> VolumeFile::last_key() const {
+  std::optional<NeedleKey> last;
+  while (true) {
+    const std::lock_guard lock(mutex_);
+    const auto page = index_.list(last, kPage);
+    if (page.empty()) return last;
+    last = page.back().key;
+  }
+}
+
+Result<std::string> VolumeFile::read_needles(NeedleKey after) {
+  std::vector<IndexEntry> entries;
+  {
+    const std::lock_guard lock(mutex_);
+    entries = index_.list(after, kPage);
+  }
+  std::string batch;
+  std::string raw;
+  for (const IndexEntry& entry : entries) {
+    if (!batch.empty() && batch.size() + entry.place.bytes > kBatchBytes) break;
+    raw.resize(entry.place.bytes);
+    KELP_TRY(const std::size_t got,
+             file_->read_at(entry.place.offset, std::as_writable_bytes(std::span(raw))));
+    const auto needle = decode_needle(as_bytes(raw).first(got), seed_.at(entry.place.offset));
+    if (!needle.has_value() || needle->header.key != entry.key) {
+      shared_->probe.corruptions.Increment();
+      return Error(Errc::kCorruption, fmt::format("needle {:x} of volume {} does not check",
+                                                  entry.key.value, superblock_.volume.value));
+    }
+    batch += encode_needle(needle->header, needle->back_pointer, needle->body, kBatchSeed);
+  }
+  return batch;
+}
+
+Result<NeedleKey> VolumeFile::take_needles(std::string_view batch) {
+  NeedleKey last;
+  while (!batch.empty()) {
+    KELP_TRY(const WholeNeedle needle, decode_needle(as_bytes(batch), kBatchSeed));
+    const NeedleLayout layout = layout_of(needle.header);
+    last = needle.header.key;
+    batch.remove_prefix(std::min<std::size_t>(batch.size(), layout.total_bytes));
+    NeedlePlace place;
+    {
+      const std::lock_guard lock(mutex_);
+      if (index_.find(last).has_value()) continue;
+      place = {.offset = end_, .bytes = static_cast<std::uint32_t>(layout.total_bytes)};
+      end_ += layout.total_bytes;
+    }
+    const std::string image =
+        encode_needle(needle.header, needle.back_pointer, needle.body, seed_at(place.offset));
+    const ByteSpan piece = as_bytes(image);
+    KELP_CHECK(write(place.offset, std::span(&piece, 1)));
+    const std::lock_guard lock(mutex_);
+    index_.insert(last, place);
+    ++changes_;
+  }
+  return last;
+}
+
+Result<void> VolumeFile::sync() {
+  auto synced = file_->sync();
+  if (!synced.has_value()) group_commit_->fail(synced.error());
+  return synced;
+}
+
+}  // namespace kelp

@@ -1,0 +1,202 @@
+// Copies of volumes: what VolumeService does for the master's jobs (client/volume_replicas.h).
+
+#include <fmt/core.h>
+
+#include "base/log.h"
+#include "crypto/random.h"
+#include "volume/store/volume_file.h"
+#include "volume/store/volume_role.h"
+#include "volume/volume_service.h"
+
+namespace kelp {
+namespace {
+
+/// Copies that are being made lie here, out of the way of every start.
+std::string pull_dir(const std::string& directory) {
+  return directory + "/pull";
+}
+
+/// Where a copy of an older generation waits until the new one has taken over.
+std::string aside_path(const std::string& directory, VolumeId volume) {
+  return VolumeFile::log_path(directory, volume) + ".old";
+}
+
+Result<void> remove_if_there(FileIo& io, const std::string& path) {
+  auto removed = io.remove(path);
+  if (!removed.has_value() && removed.error().code() == Errc::kNotFound) return {};
+  return removed;
+}
+
+}  // namespace
+
+Task<Result<void>> VolumeService::set_role(VolumeId volume, Generation oldest, CopyRole role) {
+  KELP_CO_TRY(const VolumePtr found, find(volume));
+  KELP_CO_CHECK(co_await found->set_role(oldest, role));
+  if (role.frozen) co_return Result<void>();
+  auto clean = [this, volume] {
+    return remove_if_there(parts_.io, aside_path(options_.directory, volume));
+  };
+  co_return co_await offload<void>(parts_.pool, std::move(clean));
+}
+
+Task<Result<VolumeDigest>> VolumeService::digest(VolumeId volume, bool verify) {
+  KELP_CO_TRY(const VolumePtr found, find(volume));
+  if (verify) {
+    KELP_CO_TRY(const auto failed, co_await found->verify());
+    if (!failed.empty()) {
+      co_return Error(Errc::kCorruption,
+                      fmt::format("{} needles of volume {} do not check, the first is {:x}",
+                                  failed.size(), volume.value, failed.front().key.value));
+    }
+  }
+  auto job = [found]() -> Result<VolumeDigest> { return found->digest(); };
+  co_return co_await offload<VolumeDigest>(parts_.pool, std::move(job));
+}
+
+Task<Result<std::string>> VolumeService::read_needles(VolumeId volume, Generation generation,
+                                                      NeedleKey after) {
+  KELP_CO_TRY(const VolumePtr found, find(volume));
+  const CopyRole role = found->role();
+  if (role.generation != generation || !role.frozen) {
+    co_return Error(Errc::kConflict,
+                    fmt::format("volume {} is {} in generation {}, it is copied frozen in {}",
+                                volume.value, role.frozen ? "frozen" : "not frozen",
+                                role.generation.value, generation.value));
+  }
+  auto job = [found, after] { return found->read_needles(after); };
+  co_return co_await offload<std::string>(parts_.pool, std::move(job));
+}
+
+Task<Result<VolumeDigest>> VolumeService::pull(VolumeId volume, Generation generation,
+                                               std::string collection, VolumeMember source) {
+  if (parts_.peers == nullptr) {
+    co_return Error(Errc::kUnimplemented, "this server has no peers to copy from");
+  }
+  if (auto here = find(volume); here.has_value()) {
+    const CopyRole role = (*here)->role();
+    if (role.generation == generation && role.frozen) {  // an earlier attempt ended well
+      co_return co_await digest(volume, true);
+    }
+    if (role.generation >= generation) {
+      co_return Error(Errc::kConflict, fmt::format("volume {} is here in generation {}",
+                                                   volume.value, role.generation.value));
+    }
+  }
+  auto begin = [this, volume, generation, &collection] {
+    return begin_pull(volume, generation, collection);
+  };
+  KELP_CO_TRY(const VolumePtr copy, co_await offload<VolumePtr>(parts_.pool, std::move(begin)));
+  KELP_CO_CHECK(co_await pull_needles(copy, generation, source));
+  KELP_CO_TRY(const auto failed, co_await copy->verify());
+  if (!failed.empty()) {
+    co_return Error(Errc::kCorruption,
+                    fmt::format("the new copy of volume {} does not check", volume.value));
+  }
+  auto adopt_copy = [this, volume, generation] { return adopt(volume, generation); };
+  KELP_CO_CHECK(co_await offload<void>(parts_.pool, std::move(adopt_copy)));
+  co_return co_await digest(volume, false);
+}
+
+Task<Result<void>> VolumeService::pull_needles(VolumePtr copy, Generation generation,
+                                               VolumeMember source) {
+  const auto from = parts_.peers->at(source.address);
+  const VolumeId volume = copy->superblock().volume;
+  NeedleKey after = copy->last_key().value_or(NeedleKey{});
+  while (true) {
+    KELP_CO_TRY(const std::string batch, co_await from->read_needles(volume, generation, after));
+    if (batch.empty()) break;
+    KELP_CO_CHECK(check_space(batch.size()));
+    auto take = [copy, &batch] { return copy->take_needles(batch); };
+    KELP_CO_TRY(after, co_await offload<NeedleKey>(parts_.pool, std::move(take)));
+  }
+  auto sync = [copy] { return copy->sync(); };
+  co_return co_await offload<void>(parts_.pool, std::move(sync));
+}
+
+/// The unfinished copy of an earlier attempt in this generation, or an empty one.
+Result<VolumeService::VolumePtr> VolumeService::begin_pull(VolumeId volume, Generation generation,
+                                                           const std::string& collection) {
+  const std::lock_guard creating(create_mutex_);
+  const std::string directory = pull_dir(options_.directory);
+  KELP_CHECK(parts_.io.make_dirs(directory));
+  std::shared_ptr<VolumeShared> shared(new VolumeShared{.io = parts_.io,
+                                                        .pool = parts_.pool,
+                                                        .clock = parts_.clock,
+                                                        .probe = VolumeProbe(parts_.metrics),
+                                                        .directory = directory,
+                                                        .sync = options_.sync,
+                                                        .limit_bytes = UINT64_MAX});
+  auto begun = VolumeFile::open(shared, volume, cluster_id_);
+  if (begun.has_value() && (*begun)->superblock().generation == generation) return begun;
+  KELP_CHECK(remove_if_there(parts_.io, VolumeFile::snapshot_path(directory, volume)));
+  KELP_CHECK(remove_if_there(parts_.io, VolumeFile::log_path(directory, volume)));
+  Superblock superblock{.volume = volume,
+                        .generation = generation,
+                        .cluster_id = cluster_id_,
+                        .salt = {},
+                        .created_ns = parts_.clock.wall().time_since_epoch().count(),
+                        .collection = collection};
+  random_bytes(superblock.salt);
+  return VolumeFile::create(std::move(shared), superblock);
+}
+
+/// Takes a finished copy in: whatever was here goes aside first, then the role is there before the
+/// log is, so that a crash between leaves no log that could be taken for something it is not.
+Result<void> VolumeService::adopt(VolumeId volume, Generation generation) {
+  const std::lock_guard creating(create_mutex_);
+  const std::string& directory = options_.directory;
+  const std::string path = VolumeFile::log_path(directory, volume);
+  forget(volume);
+  KELP_TRY(const bool had_one, parts_.io.exists(path));
+  if (had_one) {
+    KELP_CHECK(parts_.io.rename(path, aside_path(directory, volume)));
+  }
+  KELP_CHECK(remove_if_there(parts_.io, VolumeFile::snapshot_path(directory, volume)));
+  KELP_CHECK(parts_.io.sync_dir(directory));
+  KELP_CHECK(write_file_atomically(parts_.io, role_path(directory, volume),
+                                   encode_volume_role(volume, {generation, true})));
+  const std::string pulled = pull_dir(directory);
+  KELP_CHECK(parts_.io.rename(VolumeFile::log_path(pulled, volume), path));
+  KELP_CHECK(parts_.io.sync_dir(directory));
+  KELP_CHECK(parts_.io.sync_dir(pulled));
+  KELP_CHECK(remove_if_there(parts_.io, VolumeFile::snapshot_path(pulled, volume)));
+  logger("volume").info("copy_adopted volume={} generation={}", volume.value, generation.value);
+  return load_volume(volume);
+}
+
+Task<Result<void>> VolumeService::retire(VolumeId volume, Generation generation) {
+  if (const auto here = find(volume); here.has_value()) {
+    const CopyRole role = (*here)->role();
+    if (role.generation > generation) {
+      co_return Error(Errc::kConflict,
+                      fmt::format("volume {} is of generation {} here, newer than {}", volume.value,
+                                  role.generation.value, generation.value));
+    }
+  } else if (here.error().code() == Errc::kNotFound) {
+    co_return Result<void>();
+  }
+  auto job = [this, volume] { return remove_files(volume); };
+  co_return co_await offload<void>(parts_.pool, std::move(job));
+}
+
+/// The role goes before the log: a crash between leaves a log that looks older than it is.
+Result<void> VolumeService::remove_files(VolumeId volume) {
+  const std::lock_guard creating(create_mutex_);
+  const std::string& directory = options_.directory;
+  forget(volume);
+  KELP_CHECK(remove_if_there(parts_.io, VolumeFile::snapshot_path(directory, volume)));
+  KELP_CHECK(remove_if_there(parts_.io, role_path(directory, volume)));
+  KELP_CHECK(remove_if_there(parts_.io, aside_path(directory, volume)));
+  KELP_CHECK(remove_if_there(parts_.io, VolumeFile::log_path(directory, volume)));
+  logger("volume").info("copy_retired volume={}", volume.value);
+  return parts_.io.sync_dir(directory);
+}
+
+/// Readers that have it keep it until they are done.
+void VolumeService::forget(VolumeId volume) {
+  const std::unique_lock lock(volumes_mutex_);
+  volumes_.erase(volume);
+  refused_.erase(volume);
+}
+
+}  // namespace kelp

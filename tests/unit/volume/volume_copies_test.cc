@@ -1,0 +1,294 @@
+// Copies of a volume on several servers: client/volume_replicas.h and needles that are passed on.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "tests/unit/volume/volume_rig.h"
+
+namespace kelp::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+const VolumeId kVolume{1};
+
+CopyRole frozen(std::uint32_t generation) {
+  return {Generation{generation}, true};
+}
+CopyRole open(std::uint32_t generation) {
+  return {Generation{generation}, false};
+}
+
+/// Three volume servers that reach each other as "a", "b" and "c"; volume 1 is on a and b.
+class VolumeCopies : public ::testing::Test {
+ protected:
+  struct Server {
+    explicit Server(std::uint64_t seed) : disk({.seed = seed}) {}
+    SimDisk disk;
+    std::shared_ptr<VolumeService> service;
+  };
+  class Peers final : public VolumeNodes {
+   public:
+    explicit Peers(VolumeCopies& test) : test_(test) {}
+    std::shared_ptr<VolumeNode> at(const std::string& address) override {
+      return test_.servers_.at(address).service;
+    }
+
+   private:
+    VolumeCopies& test_;
+  };
+
+  VolumeCopies() {
+    (void)set_log_level("error");
+    std::uint64_t seed = 1;
+    for (const char* name : {"a", "b", "c"}) {
+      servers_.emplace(std::piecewise_construct, std::forward_as_tuple(name),
+                       std::forward_as_tuple(seed++));
+      start(name);
+    }
+    for (const char* name : {"a", "b"}) {
+      EXPECT_TRUE(run(at(name).create_volume(kVolume, Generation{1}, "pictures")).has_value());
+    }
+  }
+  ~VolumeCopies() override { world_.run_out(); }
+
+  void start(const std::string& name) {
+    Server& server = servers_.at(name);
+    server.service.reset();
+    VolumeServiceOptions options;
+    options.directory = "/data";
+    options.cluster_id = kClusterId;
+    VolumeServiceParts parts{.io = server.disk,
+                             .pool = pool_,
+                             .clock = clock_,
+                             .metrics = metrics_,
+                             .verify_token = [](const OpenNeedle&) { return Result<void>(); },
+                             .peers = &peers_};
+    auto started = VolumeService::start(options, std::move(parts));
+    ASSERT_TRUE(started.has_value()) << started.error().message();
+    server.service = *std::move(started);
+  }
+  VolumeService& at(const std::string& name) { return *servers_.at(name).service; }
+  SimDisk& disk(const std::string& name) { return servers_.at(name).disk; }
+  template <typename T>
+  T run(Task<T> task) {
+    return world_.run(std::move(task));
+  }
+
+  [[nodiscard]] VolumeMember member(const std::string& name) { return {at(name).node_id(), name}; }
+  OpenNeedle needle(std::uint64_t key, std::size_t size, std::uint32_t generation = 1) {
+    return {.fid = fid_of(key),
+            .generation = Generation{generation},
+            .token = {},
+            .body_bytes = size,
+            .bucket = BucketId{3},
+            .object_key = "key/" + std::to_string(key),
+            .members = {}};
+  }
+  Task<Result<void>> put_to(VolumeService& server, OpenNeedle request) {
+    const std::string body = body_for(request.fid.key.value, request.body_bytes);
+    KELP_CO_TRY(const auto upload, co_await server.open(std::move(request)));
+    KELP_CO_CHECK(co_await upload->append(as_bytes(body)));
+    co_return co_await upload->finish();
+  }
+  /// Puts through a, which passes on to b.
+  Result<void> put(std::uint64_t key, std::size_t size, std::uint32_t generation = 1) {
+    OpenNeedle request = needle(key, size, generation);
+    request.members = {member("a"), member("b")};
+    return run(put_to(at("a"), std::move(request)));
+  }
+  /// Puts at one server only.
+  Result<void> put_at(const std::string& name, std::uint64_t key, std::size_t size,
+                      std::uint32_t generation = 1) {
+    return run(put_to(at(name), needle(key, size, generation)));
+  }
+  bool has(const std::string& name, std::uint64_t key, std::size_t size) {
+    std::string body(size, '?');
+    const auto got = run(at(name).read(fid_of(key), 0, std::as_writable_bytes(std::span(body))));
+    return got.has_value() && body == body_for(key, size);
+  }
+  Result<VolumeDigest> pull_to(const std::string& to, std::uint32_t generation,
+                               const std::string& from = "a") {
+    return run(at(to).pull(kVolume, Generation{generation}, "pictures", member(from)));
+  }
+  void freeze_at(const std::string& name, std::uint32_t generation) {
+    const auto set =
+        run(at(name).set_role(kVolume, Generation{generation - 1}, frozen(generation)));
+    ASSERT_TRUE(set.has_value()) << set.error().message();
+  }
+
+  SimContext world_{7};
+  SimWorkPool pool_{world_};
+  SimClock clock_{world_};
+  Metrics metrics_;
+  Peers peers_{*this};
+  std::map<std::string, Server> servers_;
+};
+
+TEST_F(VolumeCopies, HaveANeedleAllBeforeItIsAcknowledged) {
+  for (const std::size_t size : {100U, 300'000U}) {
+    ASSERT_TRUE(put(size, size).has_value());
+    disk("a").crash_losing_all();
+    disk("b").crash_losing_all();
+    start("a");
+    start("b");
+    EXPECT_TRUE(has("a", size, size));
+    EXPECT_TRUE(has("b", size, size));
+  }
+}
+
+TEST_F(VolumeCopies, AcknowledgeNothingThatOneOfThemCouldNotStore) {
+  disk("b").fail_nth(DiskOp::kSync, 1);
+  const auto refused = put(1, 100);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().detail(), HasSubstr(at("b").node_id()));
+}
+
+TEST_F(VolumeCopies, ArePassedOnOnlyByTheFirstMember) {
+  OpenNeedle request = needle(1, 100);
+  request.members = {member("b"), member("a")};
+  EXPECT_EQ(run(put_to(at("a"), std::move(request))).error().code(), Errc::kInvalidArgument);
+}
+
+TEST_F(VolumeCopies, RefuseAnOldGenerationForEver) {
+  ASSERT_TRUE(run(at("a").set_role(kVolume, Generation{1}, open(2))).has_value());
+  EXPECT_EQ(put_at("a", 1, 100, 1).error().code(), Errc::kConflict);
+  EXPECT_TRUE(put_at("a", 1, 100, 2).has_value());
+  disk("a").crash_losing_all();
+  start("a");
+  EXPECT_EQ(put_at("a", 2, 100, 1).error().code(), Errc::kConflict);
+  EXPECT_EQ(run(at("a").status())->volumes[0].generation, Generation{2});
+}
+
+TEST_F(VolumeCopies, RefuseARoleThatWouldSkipWhatTheyMissed) {
+  EXPECT_EQ(run(at("a").set_role(kVolume, Generation{2}, frozen(3))).error().code(),
+            Errc::kConflict);
+  ASSERT_TRUE(run(at("a").set_role(kVolume, Generation{1}, open(4))).has_value());
+  EXPECT_EQ(run(at("a").set_role(kVolume, Generation{1}, open(3))).error().code(), Errc::kConflict);
+  EXPECT_TRUE(run(at("a").set_role(kVolume, Generation{3}, open(4))).has_value()) << "repeated";
+}
+
+TEST_F(VolumeCopies, LetNoUploadFinishThatBeganInAnOlderGeneration) {
+  for (const std::size_t size : {100U, 300'000U}) {
+    auto upload = *run(at("a").open(needle(size, size)));
+    const std::string body = body_for(size, size);
+    ASSERT_TRUE(run(upload->append(as_bytes(body))).has_value());
+    const std::uint32_t now = run(at("a").status())->volumes[0].generation.value;
+    ASSERT_TRUE(run(at("a").set_role(kVolume, Generation{now}, open(now + 1))).has_value());
+    EXPECT_EQ(run(upload->finish()).error().code(), Errc::kConflict);
+    upload.reset();
+    EXPECT_FALSE(has("a", size, size));
+    ASSERT_EQ(put_at("a", size, size, 1).error().code(), Errc::kConflict);
+    servers_.at("a").service.reset();
+    disk("a").crash_losing_all();
+    start("a");
+    EXPECT_FALSE(has("a", size, size));
+    // For the second round, from generation 1 again.
+    ASSERT_TRUE(run(at("a").retire(kVolume, Generation{9})).has_value());
+    ASSERT_TRUE(run(at("a").create_volume(kVolume, Generation{1}, "")).has_value());
+  }
+}
+
+TEST_F(VolumeCopies, DoNotChangeWhileFrozen) {
+  ASSERT_TRUE(put(1, 100).has_value());
+  freeze_at("a", 2);
+  const VolumeDigest before = *run(at("a").digest(kVolume, false));
+  EXPECT_EQ(put_at("a", 2, 100, 2).error().code(), Errc::kConflict);
+  EXPECT_EQ(run(at("a").remove({fid_of(1)})).error().code(), Errc::kConflict);
+  EXPECT_EQ(*run(at("a").digest(kVolume, true)), before);
+  EXPECT_TRUE(run(at("a").status())->volumes[0].frozen);
+}
+
+TEST_F(VolumeCopies, AreEqualAfterAPullAndTakeWritesOnceThawed) {
+  for (std::uint64_t key = 1; key <= 200; ++key) {
+    ASSERT_TRUE(put(key, 1 + key * 997 % 150'000).has_value());
+  }
+  ASSERT_TRUE(run(at("a").remove({fid_of(7), fid_of(8)})).has_value());
+  freeze_at("a", 2);
+  const auto pulled = pull_to("c", 2);
+  ASSERT_TRUE(pulled.has_value()) << pulled.error().message();
+  EXPECT_EQ(*pulled, *run(at("a").digest(kVolume, true)));
+  EXPECT_EQ(pulled->needles, 198U);
+  EXPECT_TRUE(has("c", 9, 1 + 9 * 997 % 150'000));
+  EXPECT_FALSE(has("c", 7, 1 + 7 * 997 % 150'000));
+  ASSERT_TRUE(run(at("c").set_role(kVolume, Generation{2}, open(3))).has_value());
+  EXPECT_TRUE(put_at("c", 1000, 100, 3).has_value());
+  disk("c").crash_losing_all();
+  start("c");
+  EXPECT_TRUE(has("c", 1000, 100));
+  EXPECT_TRUE(has("c", 9, 1 + 9 * 997 % 150'000));
+}
+
+TEST_F(VolumeCopies, GoOnWithAPullWhereItStopped) {
+  for (std::uint64_t key = 1; key <= 12; ++key) ASSERT_TRUE(put(key, 1'000'000).has_value());
+  freeze_at("a", 2);
+  disk("c").fail_nth(DiskOp::kWrite, 9);
+  ASSERT_FALSE(pull_to("c", 2).has_value());
+  start("c");
+  const std::uint64_t before = disk("c").count(DiskOp::kWrite);
+  ASSERT_TRUE(pull_to("c", 2).has_value());
+  EXPECT_LT(disk("c").count(DiskOp::kWrite) - before, 12U);
+  EXPECT_EQ(*pull_to("c", 2), *run(at("a").digest(kVolume, false))) << "done already";
+}
+
+TEST_F(VolumeCopies, TakeNothingOfASourceThatDoesNotCheck) {
+  for (std::uint64_t key = 1; key <= 5; ++key) ASSERT_TRUE(put(key, 10'000).has_value());
+  freeze_at("a", 2);
+  disk("a").flip_bit(kLog, 4096 + 25'000, 3);
+  const auto refused = pull_to("c", 2);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::kCorruption);
+  EXPECT_TRUE(run(at("c").status())->volumes.empty());
+  freeze_at("b", 2);
+  EXPECT_TRUE(pull_to("c", 2, "b").has_value()) << "another member's copy is good";
+}
+
+TEST_F(VolumeCopies, AreNeverMergedWithAnOldCopyThatIsInTheWay) {
+  ASSERT_TRUE(put(1, 100).has_value());
+  ASSERT_TRUE(put_at("b", 66, 100).has_value());  // b alone has it: it was never acknowledged
+  freeze_at("a", 2);
+  ASSERT_TRUE(pull_to("b", 2).has_value());
+  EXPECT_FALSE(has("b", 66, 100));
+  EXPECT_TRUE(disk("b").content("/data/000000001.dat.old").has_value());
+  ASSERT_TRUE(run(at("b").set_role(kVolume, Generation{2}, open(3))).has_value());
+  EXPECT_FALSE(disk("b").content("/data/000000001.dat.old").has_value());
+}
+
+TEST_F(VolumeCopies, AreOldOrNewWhereverThePowerFailsDuringAPull) {
+  ASSERT_TRUE(put(1, 100).has_value());
+  ASSERT_TRUE(put_at("b", 66, 100).has_value());
+  freeze_at("a", 2);
+  const VolumeDigest expected = *run(at("a").digest(kVolume, false));
+  Rng rng(3);
+  bool done = false;
+  for (std::uint64_t nth = 1; !done; ++nth) {
+    ASSERT_LT(nth, 100U);
+    disk("b").power_off_after(nth);
+    done = pull_to("b", 2).has_value();
+    servers_.at("b").service.reset();
+    disk("b").crash(rng);
+    start("b");
+    const auto volumes = run(at("b").status())->volumes;
+    for (const VolumeStatus& volume : volumes) {
+      if (volume.generation < Generation{2}) continue;
+      EXPECT_EQ(*run(at("b").digest(kVolume, true)), expected) << "power cut at change " << nth;
+    }
+    if (done) EXPECT_EQ(volumes.size(), 1U);
+  }
+  EXPECT_TRUE(pull_to("b", 2).has_value());
+}
+
+TEST_F(VolumeCopies, AreRetiredOnlyWhenNotNewerThanTheDecision) {
+  ASSERT_TRUE(run(at("b").set_role(kVolume, Generation{1}, open(3))).has_value());
+  EXPECT_EQ(run(at("b").retire(kVolume, Generation{2})).error().code(), Errc::kConflict);
+  ASSERT_TRUE(run(at("b").retire(kVolume, Generation{3})).has_value());
+  EXPECT_TRUE(run(at("b").status())->volumes.empty());
+  EXPECT_TRUE(run(at("b").retire(kVolume, Generation{3})).has_value()) << "repeated";
+  start("b");
+  EXPECT_TRUE(run(at("b").status())->volumes.empty());
+}
+
+}  // namespace
+}  // namespace kelp::test

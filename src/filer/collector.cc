@@ -1,6 +1,7 @@
 #include "filer/collector.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/log.h"
@@ -8,7 +9,6 @@
 #include "filer/core/object_commit.h"
 #include "filer/core/rows.h"
 #include "filer/left_overs.h"
-#include "filer/references.h"
 
 namespace kelp {
 namespace {
@@ -101,7 +101,8 @@ Task<Result<void>> Collector::walk(Collected& done) {
 }
 
 Task<Result<std::uint64_t>> Collector::remove_dead() {
-  const KvRange range = keys::dead_until(seams_.clock.wall() - options_.quarantine);
+  KvRange range = keys::dead_until(seams_.clock.wall() - options_.quarantine);
+  std::set<VolumeId> left_out;
   std::uint64_t removed = 0;
   for (;;) {
     if (co_await was_cancelled()) co_return Error(Errc::kCancelled, "collection cancelled");
@@ -111,19 +112,61 @@ Task<Result<std::uint64_t>> Collector::remove_dead() {
     };
     KELP_CO_TRY(Rows rows, co_await kv_.read<Rows>(std::move(scan)));
     if (rows.empty()) co_return removed;
-    std::vector<FileId> fids;
-    KvBatch batch;
-    for (auto& [key, value] : rows) {
-      KELP_CO_TRY(const keys::DeadRowKey at, keys::parse_dead(key));
-      fids.push_back(at.fid);
-      batch.writes.push_back(KvWrite::remove(std::move(key)));
-    }
-    const std::size_t count = fids.size();
-    KELP_CO_CHECK(co_await seams_.volumes.remove(std::move(fids)));
-    KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
+    range.begin = rows.back().first + '\0';
+    KELP_CO_TRY(const std::uint64_t count, co_await remove_page(std::move(rows), left_out));
     removed += count;
     probe_.needles_removed.Increment(static_cast<double>(count));
   }
+}
+
+/// Removes what a page of dead rows names, volume by volume, and the rows of what is gone. A volume
+/// that fails joins `left_out`, which are not asked.
+Task<Result<std::uint64_t>> Collector::remove_page(std::vector<KvRow> rows,
+                                                   std::set<VolumeId>& left_out) {
+  struct Doomed {
+    std::vector<FileId> fids;
+    std::vector<std::string> row_keys;
+  };
+  std::map<VolumeId, Doomed> by_volume;
+  for (auto& [key, value] : rows) {
+    KELP_CO_TRY(const keys::DeadRowKey at, keys::parse_dead(key));
+    if (left_out.contains(at.fid.volume)) continue;
+    Doomed& doomed = by_volume[at.fid.volume];
+    doomed.fids.push_back(at.fid);
+    doomed.row_keys.push_back(std::move(key));
+  }
+  KvBatch batch;
+  for (auto& [volume, doomed] : by_volume) {
+    const auto gone = co_await seams_.volumes.remove(std::move(doomed.fids));
+    if (!gone && gone.error().code() == Errc::kCancelled) co_return gone.error();
+    if (!gone) {
+      left_out.insert(volume);
+      failed(volume, gone.error());
+      continue;
+    }
+    worked(volume);
+    for (std::string& key : doomed.row_keys) {
+      batch.writes.push_back(KvWrite::remove(std::move(key)));
+    }
+  }
+  const std::uint64_t count = batch.writes.size();
+  if (count > 0) {
+    KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
+  }
+  co_return count;
+}
+
+void Collector::failed(VolumeId volume, const Error& error) {
+  if (!failing_.insert(volume).second) return;
+  probe_.failing_volumes.Set(static_cast<double>(failing_.size()));
+  logger("filer").warn("volume_left_out volume={} error={}", volume.value,
+                       log_value(error.message()));
+}
+
+void Collector::worked(VolumeId volume) {
+  if (failing_.erase(volume) == 0) return;
+  probe_.failing_volumes.Set(static_cast<double>(failing_.size()));
+  logger("filer").info("volume_works_again volume={}", volume.value);
 }
 
 Task<Result<void>> Collector::count_dead() {
@@ -167,19 +210,33 @@ Task<Result<std::uint64_t>> Collector::bury_orphans() {
   KELP_CO_TRY(const NodeStatus node, co_await seams_.volume_admin.status());
   std::uint64_t buried = 0;
   for (const VolumeStatus& volume : node.volumes) {
-    KELP_CO_TRY(const auto needles, co_await read_needles(seams_.volume_admin, volume.volume));
-    const auto orphans = orphans_in(volume.volume, needles, named_in(names.needles, volume.volume),
-                                    oldest_provisional);
-    for (std::size_t from = 0; from < orphans.size(); from += kRowsPerCommit) {
-      const std::size_t to = std::min(orphans.size(), from + kRowsPerCommit);
-      const std::vector<Chunk> some(orphans.begin() + from, orphans.begin() + to);
-      KvBatch batch;
-      bury(some, seams_.clock.wall(), batch);
-      KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
-    }
-    buried += orphans.size();
+    auto named = named_in(names.needles, volume.volume);
+    KELP_CO_TRY(const std::uint64_t found, co_await bury_orphans_of(volume.volume, std::move(named),
+                                                                    oldest_provisional));
+    buried += found;
   }
   co_return buried;
+}
+
+/// 0 for a volume that cannot be listed; `named`: its own, ascending.
+Task<Result<std::uint64_t>> Collector::bury_orphans_of(VolumeId volume,
+                                                       std::vector<NamedNeedle> named,
+                                                       NeedleKey oldest_provisional) {
+  const auto needles = co_await read_needles(seams_.volume_admin, volume);
+  if (!needles && needles.error().code() == Errc::kCancelled) co_return needles.error();
+  if (!needles) {
+    failed(volume, needles.error());
+    co_return std::uint64_t{0};
+  }
+  const auto orphans = orphans_in(volume, *needles, named, oldest_provisional);
+  for (std::size_t from = 0; from < orphans.size(); from += kRowsPerCommit) {
+    const std::size_t to = std::min(orphans.size(), from + kRowsPerCommit);
+    const std::vector<Chunk> some(orphans.begin() + from, orphans.begin() + to);
+    KvBatch batch;
+    bury(some, seams_.clock.wall(), batch);
+    KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
+  }
+  co_return orphans.size();
 }
 
 }  // namespace kelp

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <set>
+#include <vector>
 
 #include "async/timers.h"
 #include "async/work_pool.h"
@@ -11,6 +13,7 @@
 #include "client/volume_admin.h"
 #include "client/volume_client.h"
 #include "filer/probe.h"
+#include "filer/references.h"
 #include "kv/kv_async.h"
 
 namespace kelp {
@@ -62,20 +65,27 @@ class Collector {
 
   /// One round: removes the dead whose quarantine is over; `with_walks` searches for what nothing
   /// names first. Removed needles are gone from the volumes before their dead rows go: a crash
-  /// repeats work and forgets none.
+  /// repeats work and forgets none. A volume that fails is left out of the round, its dead rows
+  /// stay queued for the next; the first time is logged.
   Task<Result<Collected>> collect(bool with_walks);
 
  private:
   Task<Result<void>> walk(Collected& done);
   Task<Result<std::uint64_t>> remove_dead();
+  Task<Result<std::uint64_t>> remove_page(std::vector<KvRow> rows, std::set<VolumeId>& left_out);
   Task<Result<void>> count_dead();
   Task<Result<std::uint64_t>> expire_finished();
   Task<Result<std::uint64_t>> bury_orphans();
+  Task<Result<std::uint64_t>> bury_orphans_of(VolumeId volume, std::vector<NamedNeedle> named,
+                                              NeedleKey oldest_provisional);
+  void failed(VolumeId volume, const Error& error);
+  void worked(VolumeId volume);
 
   const CollectorSeams seams_;
   const CollectorOptions options_;
   KvAsync kv_;
   FilerProbe probe_;
+  std::set<VolumeId> failing_;  ///< Left out when they were last needed.
 };
 
 }  // namespace kelp

@@ -14,7 +14,10 @@ FilerProbe::FilerProbe(Metrics& metrics)
       left_over_parts(metrics.counter("kelp_filer_left_over_parts_total",
                                       "Parts whose upload was gone, found by the collector")),
       failed_rounds(metrics.counter("kelp_filer_failed_rounds_total",
-                                    "Rounds of the collector that failed")) {
+                                    "Rounds of the collector that failed")),
+      failing_volumes(metrics.gauge("kelp_filer_failing_volumes",
+                                    "Volumes that the collector leaves out because they fail; "
+                                    "their room is not given back")) {
   dead_needles.Set(std::numeric_limits<double>::quiet_NaN());
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "filer/core/keys.h"
+#include "filer/core/object_commit.h"
 #include "filer/core/rows.h"
 #include "filer/fsck.h"
 #include "tests/unit/filer/fake_volumes.h"
@@ -105,7 +106,7 @@ TEST_F(CollectorTest, WorksRoundAfterRoundUntilCancelledAndGoesOnAfterAFailure) 
                       {.interval = seconds(10), .quarantine = seconds(0)});
   put("a");
   ASSERT_TRUE(world_.run(world_.filer.delete_object({"photos", "a"}, {})));
-  volumes_.refuse_removes = true;
+  volumes_.fail_status = true;
   std::vector<Task<void>> tasks;
   tasks.push_back(collector.run());
   world_.run_all(std::move(tasks));
@@ -118,12 +119,52 @@ TEST_F(CollectorTest, KeepsADeadRowUntilTheVolumesHaveRemovedTheNeedle) {
   put("a");
   ASSERT_TRUE(world_.run(world_.filer.delete_object({"photos", "a"}, {})));
   world_.clock.advance(seconds(61));
-  volumes_.refuse_removes = true;
-  EXPECT_FALSE(world_.run(collector_.collect(false)));
+  volumes_.refused = {VolumeId(1)};
+  EXPECT_EQ(collect(false).needles_removed, 0U);
+  EXPECT_EQ(collect(false).needles_removed, 0U);
+  volumes_.refused.clear();
   EXPECT_EQ(check().dead_needles, 1U);
-  volumes_.refuse_removes = false;
   EXPECT_EQ(collect(false).needles_removed, 1U);
   EXPECT_EQ(volumes_.size(), 0U);
+}
+
+TEST_F(CollectorTest, LeavesOutAVolumeThatFailsAndGoesOnWithTheOthers) {
+  // More dead needles than a page of rows holds, of both volumes by turns, and an orphan in each.
+  constexpr std::uint64_t kEach = 800;
+  KvBatch batch;
+  std::vector<Chunk> dead;
+  for (std::uint64_t i = 0; i < 2 * kEach; ++i) {
+    Chunk chunk = world_.chunk(100);
+    chunk.fid.volume = VolumeId(i % 2 == 0 ? 1 : 2);
+    volumes_.add(chunk);
+    dead.push_back(chunk);
+  }
+  bury(dead, world_.clock.wall(), batch);
+  world_.store->commit(batch, [](const Result<void>& done) { EXPECT_TRUE(done); });
+  Chunk orphans[] = {world_.chunk(50), world_.chunk(50)};
+  orphans[1].fid.volume = VolumeId(2);
+  for (const Chunk& orphan : orphans) volumes_.add(orphan);
+  oldest_provisional_ = NeedleKey(10'000);
+  world_.clock.advance(seconds(61));
+
+  volumes_.refused = {VolumeId(1)};
+  const Collected some = collect(true);
+  EXPECT_EQ(some.needles_removed, kEach);
+  EXPECT_EQ(some.orphans_buried, 1U);
+  EXPECT_EQ(collect(false).needles_removed, 0U);
+  EXPECT_EQ(volumes_.size(), kEach + 2);
+  EXPECT_NE(metrics_.text().find("kelp_filer_failing_volumes 1\n"), std::string::npos);
+  EXPECT_NE(metrics_.text().find("kelp_filer_dead_needles 801\n"), std::string::npos);
+
+  volumes_.refused.clear();
+  const Collected rest = collect(true);
+  EXPECT_EQ(rest.needles_removed, kEach);
+  EXPECT_EQ(rest.orphans_buried, 1U);
+  EXPECT_NE(metrics_.text().find("kelp_filer_failing_volumes 0\n"), std::string::npos);
+  world_.clock.advance(seconds(61));
+  EXPECT_EQ(collect(true).needles_removed, 2U);
+  EXPECT_EQ(volumes_.size(), 0U);
+  EXPECT_TRUE(check().clean());
 }
 
 TEST_F(CollectorTest, BuriesOrphansAndRemovesThemAfterTheQuarantine) {

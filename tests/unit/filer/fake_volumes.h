@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -23,9 +24,12 @@ class FakeVolumes final : public VolumeAdmin, public VolumeClient {
     return needles_.contains({fid.volume, fid.key});
   }
   void drop(const FileId& fid) { needles_.erase({fid.volume, fid.key}); }
-  bool refuse_removes = false;
+  /// Volumes that answer kUnavailable to everything but status().
+  std::set<VolumeId> refused;
+  bool fail_status = false;
 
   Task<Result<NodeStatus>> status() override {
+    if (fail_status) co_return Error(Errc::kUnavailable, "no status");
     NodeStatus node;
     for (const auto& [at, needle] : needles_) {
       if (node.volumes.empty() || node.volumes.back().volume != at.first) {
@@ -39,6 +43,7 @@ class FakeVolumes final : public VolumeAdmin, public VolumeClient {
   }
   Task<Result<std::vector<NeedleInfo>>> list_needles(VolumeId volume, NeedleKey after,
                                                      std::uint32_t limit) override {
+    if (refused.contains(volume)) co_return Error(Errc::kUnavailable, "refused");
     std::vector<NeedleInfo> page;
     for (auto at = needles_.upper_bound({volume, after});
          at != needles_.end() && at->first.first == volume && page.size() < limit; ++at) {
@@ -56,7 +61,9 @@ class FakeVolumes final : public VolumeAdmin, public VolumeClient {
     co_return Error(Errc::kUnimplemented, "not here");
   }
   Task<Result<void>> remove(std::vector<FileId> fids) override {
-    if (refuse_removes) co_return Error(Errc::kUnavailable, "refused");
+    for (const FileId& fid : fids) {
+      if (refused.contains(fid.volume)) co_return Error(Errc::kUnavailable, "refused");
+    }
     for (const FileId& fid : fids) drop(fid);
     co_return Result<void>();
   }

@@ -134,6 +134,9 @@ class KvStore {
   /// kUnavailable until the store is opened anew.
   virtual void commit(KvBatch batch, CommitDone done) = 0;
 
+  /// Whether commits are still taken: kUnavailable once the store is finished. Never blocks.
+  [[nodiscard]] virtual Result<void> writable() const { return {}; }
+
   /// Counters for benchmarks and metrics: commits acknowledged, and syncs of the log that they
   /// took.
   struct Stats {

@@ -58,6 +58,11 @@ KvStore::Stats RocksCommitter::stats() const {
           .syncs = syncs_.load(std::memory_order_relaxed)};
 }
 
+Result<void> RocksCommitter::writable() const {
+  return failed_.load(std::memory_order_relaxed) ? Result<void>(refused_after_failure())
+                                                 : Result<void>();
+}
+
 void RocksCommitter::commit(KvBatch batch, KvStore::CommitDone done) {
   if (failed_.load(std::memory_order_relaxed)) return done(refused_after_failure());
   if (auto limits = check_limits(batch); !limits) return done(std::move(limits));

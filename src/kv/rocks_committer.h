@@ -32,6 +32,8 @@ class RocksCommitter {
   /// See KvStore::commit.
   void commit(KvBatch batch, KvStore::CommitDone done);
   [[nodiscard]] KvStore::Stats stats() const;
+  /// See KvStore::writable.
+  [[nodiscard]] Result<void> writable() const;
 
  private:
   struct Pending {

@@ -64,6 +64,7 @@ class RocksKv final : public KvStore {
     committer_->commit(std::move(batch), std::move(finish));
   }
 
+  [[nodiscard]] Result<void> writable() const override { return committer_->writable(); }
   [[nodiscard]] Stats stats() const override { return committer_->stats(); }
 
  private:

@@ -133,14 +133,14 @@ std::array<char, 16> Gateway::next_request_id() {
 
 namespace {
 
-/// /healthz and /readyz: the status of the answer, nothing for another target.
-std::optional<int> health_status(const HttpRequest& request, const GatewayOptions& options) {
+/// The path, when it is /healthz or /readyz; else nothing.
+std::optional<std::string_view> health_path(const HttpRequest& request) {
   const std::string_view path = request.target.substr(0, request.target.find('?'));
   if (path != "/healthz" && path != "/readyz") return std::nullopt;
   if (request.method != "GET" && request.method != "HEAD" && request.method != "OPTIONS") {
     return std::nullopt;
   }
-  return path == "/healthz" || options.ready() ? 200 : 503;
+  return path;
 }
 
 /// Our own failures, once, with what was seen inside; 501 is an answer, not a failure.
@@ -152,7 +152,10 @@ void log_failure(const Call& call, const S3Error& error) {
              log_value(error.detail.empty() ? message_of(error) : error.detail));
 }
 
-Task<void> answer_health(HttpExchange exchange, int status) {
+Task<void> answer_health(HttpExchange exchange, std::string_view path,
+                         const GatewayOptions& options) {
+  const bool asked = path == "/readyz" && options.ready;
+  const int status = !asked || co_await options.ready() ? 200 : 503;
   HttpResponse head(status);
   head.add("Server", "Kelp");
   head.add("Content-Type", "text/plain");
@@ -168,8 +171,8 @@ Task<void> answer_health(HttpExchange exchange, int status) {
 }  // namespace
 
 Task<void> Gateway::handle(HttpExchange exchange) {
-  if (const auto health = health_status(exchange.request, services_->options)) {
-    co_await answer_health(exchange, *health);
+  if (const auto health = health_path(exchange.request)) {
+    co_await answer_health(exchange, *health, services_->options);
     co_return;
   }
   const MonoTime started = services_->deps.clock.mono();

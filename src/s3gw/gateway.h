@@ -27,8 +27,8 @@ struct GatewayOptions {
   std::vector<std::string> domains;
   /// Memory for bodies on their way, in bytes; past it requests get 503 SlowDown.
   std::size_t body_memory_bytes = 64 << 20;
-  /// Whether /readyz answers 200. Called on io threads.
-  std::function<bool()> ready = [] { return true; };
+  /// Whether /readyz answers 200. Called on io threads. Empty: always.
+  std::function<Task<bool>()> ready;
 };
 
 /// What the gateway works with; all must outlive it.

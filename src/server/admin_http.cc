@@ -27,7 +27,8 @@ Task<void> AdminHttp::handle(HttpExchange exchange) {
   } else if (path == "/healthz") {
     answer.body = "ok\n";
   } else if (path == "/readyz") {
-    answer = ready_() ? Answer{200, "ready\n"} : Answer{503, "not ready\n"};
+    Readiness found = co_await look_();
+    answer = {found.ready ? 200 : 503, std::move(found.text)};
   } else {
     answer = {404, "here are /metrics, /healthz and /readyz\n"};
   }

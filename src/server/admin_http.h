@@ -4,16 +4,18 @@
 
 #include "base/metrics.h"
 #include "net/http.h"
+#include "server/readiness.h"
 
 namespace kelp::server {
 
 /// Answers GET and HEAD of /metrics (Prometheus text), /healthz (200 while the process lives) and
-/// /readyz (200 when `ready()`, else 503). Everything else is 404 or 405. Safe from any io thread.
+/// /readyz (200 when `look()` says ready, else 503; its text either way). Everything else is 404 or
+/// 405. Safe from any io thread.
 class AdminHttp final : public HttpHandler {
  public:
-  /// `metrics` must outlive this. `ready` is called on io threads.
-  AdminHttp(const Metrics& metrics, std::function<bool()> ready)
-      : metrics_(metrics), ready_(std::move(ready)) {}
+  /// `metrics` must outlive this. `look` is called on io threads.
+  AdminHttp(const Metrics& metrics, std::function<Task<Readiness>()> look)
+      : metrics_(metrics), look_(std::move(look)) {}
 
   Task<void> handle(HttpExchange exchange) override;
   [[nodiscard]] std::pair<std::string, std::string> refusal(int status,
@@ -21,7 +23,7 @@ class AdminHttp final : public HttpHandler {
 
  private:
   const Metrics& metrics_;
-  const std::function<bool()> ready_;
+  const std::function<Task<Readiness>()> look_;
 };
 
 }  // namespace kelp::server

@@ -20,7 +20,8 @@ Task<void> ask(HostPort address, std::string target, Result<HttpClientResponse>&
   answer = co_await http_get(address.host, address.port, target, kTimeout);
 }
 
-Result<void> probe(const HealthFlags& flags) {
+/// What a healthy server said.
+Result<std::string> probe(const HealthFlags& flags) {
   std::string listen = flags.address;
   if (listen.empty()) {
     KELP_TRY(const LoadedConfig loaded, flags.config.load());
@@ -37,8 +38,10 @@ Result<void> probe(const HealthFlags& flags) {
   if (!answer.has_value()) {
     return Error(answer.error().code(), fmt::format("{}: {}", listen, answer.error().detail()));
   }
-  if (answer->status == 200) return {};
-  return Error(Errc::kUnavailable, fmt::format("{} answers {}", listen, answer->status));
+  if (answer->status == 200) return answer->body;
+  while (answer->body.ends_with('\n')) answer->body.pop_back();
+  return Error(Errc::kUnavailable,
+               fmt::format("{} answers {}: {}", listen, answer->status, answer->body));
 }
 
 }  // namespace
@@ -52,11 +55,12 @@ void add_health_command(CLI::App& app, int& exit_code) {
                       "address:port of its admin or S3 listener (default: admin.listen)");
   command->add_flag("--ready", flags->ready, "whether it takes requests, not only lives");
   command->callback([flags, &exit_code] {
-    if (const auto healthy = probe(*flags); !healthy.has_value()) {
+    const auto healthy = probe(*flags);
+    if (!healthy.has_value()) {
       exit_code = fail(healthy.error());
       return;
     }
-    fmt::print("{}\n", flags->ready ? "ready" : "ok");
+    fmt::print("{}", *healthy);
   });
 }
 

@@ -23,6 +23,7 @@
 #include "server/accounts.h"
 #include "server/admin_http.h"
 #include "server/process.h"
+#include "server/readiness.h"
 #include "volume/volume_service.h"
 #include "wire/lease_token.h"
 
@@ -87,7 +88,7 @@ KeyLeaseOptions lease_options(const Config& config) {
   return options;
 }
 
-s3::GatewayOptions gateway_options(const Config& config, std::function<bool()> ready) {
+s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool>()> ready) {
   s3::GatewayOptions options;
   options.region = config.s3.region;
   options.domains = config.s3.domains;
@@ -140,6 +141,8 @@ struct Server::Rooms {
                                                 bool tls, std::string metrics_name,
                                                 std::string& bound);
   Task<void> open_services(Result<void>& outcome);
+  Task<Readiness> look();
+  Task<bool> is_ready();
   Task<void> drain();
   Task<void> drain_one(HttpServer& server);
   Task<void> end_services();
@@ -164,6 +167,7 @@ struct Server::Rooms {
   std::unique_ptr<KeyLeases> leases;
   std::unique_ptr<FilerService> filer;
   std::unique_ptr<Collector> collector;
+  std::unique_ptr<ReadinessCheck> readiness;
   std::unique_ptr<s3::CredentialStore> accounts;
   std::unique_ptr<s3::Gateway> gateway;
   std::unique_ptr<AdminHttp> admin;
@@ -213,10 +217,11 @@ Task<void> Server::Rooms::open_services(Result<void>& outcome) {
 }
 
 Result<void> Server::Rooms::listen() {
-  const auto is_ready = [this] { return ready.load(); };
+  readiness.reset(new ReadinessCheck({*kv, *disk_pool, *volumes, *master, clock}));
   const s3::GatewayDeps deps{*filer, *volumes, *leases, *accounts, clock, metrics, *hash_pool};
-  gateway = std::make_unique<s3::Gateway>(deps, gateway_options(config, is_ready));
-  admin = std::make_unique<AdminHttp>(metrics, is_ready);
+  gateway =
+      std::make_unique<s3::Gateway>(deps, gateway_options(config, [this] { return is_ready(); }));
+  admin = std::make_unique<AdminHttp>(metrics, [this] { return look(); });
   KELP_TRY(s3_server, listen_at(config.s3.listen, *gateway, false, "kelp_s3_http", addresses.s3));
   if (!config.s3.tls_listen.empty()) {
     KELP_TRY(s3_tls_server,
@@ -242,6 +247,16 @@ Result<std::unique_ptr<HttpServer>> Server::Rooms::listen_at(const std::string& 
            serve_http(runtime, handler, metrics, std::move(options), std::move(metrics_name)));
   bound = bound_address(address, server->port());
   return server;
+}
+
+Task<Readiness> Server::Rooms::look() {
+  if (!ready) co_return Readiness{.ready = false, .text = "not ready: it starts or stops\n"};
+  co_return co_await readiness->look();
+}
+
+Task<bool> Server::Rooms::is_ready() {
+  const Readiness found = co_await look();
+  co_return found.ready;
 }
 
 void Server::Rooms::stop() {

@@ -14,6 +14,9 @@ VolumeProbe::VolumeProbe(Metrics& metrics)
       corruptions(metrics.counter("kelp_volume_corruptions_total",
                                   "Needles found not to match their checksums")),
       read_only_volumes(metrics.gauge("kelp_volume_read_only_volumes",
-                                      "Volumes that refuse writes after an I/O error")) {}
+                                      "Volumes that refuse writes: after an I/O error, or as they "
+                                      "were refused at start")),
+      refused_volumes(metrics.gauge("kelp_volume_refused_volumes",
+                                    "Volumes that did not check at start: not served at all")) {}
 
 }  // namespace kelp

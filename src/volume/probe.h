@@ -16,6 +16,7 @@ struct VolumeProbe {
   prometheus::Counter& syncs;
   prometheus::Counter& corruptions;
   prometheus::Gauge& read_only_volumes;
+  prometheus::Gauge& refused_volumes;
 };
 
 }  // namespace kelp

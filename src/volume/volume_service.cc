@@ -114,6 +114,7 @@ Result<void> VolumeService::load_volume(VolumeId volume) {
   logger("volume").error("volume_refused volume={} error={}", volume.value,
                          log_value(opened.error().message()));
   shared_->probe.read_only_volumes.Increment();
+  shared_->probe.refused_volumes.Increment();
   refused_.emplace(volume,
                    Error(Errc::kUnavailable, fmt::format("volume {} was refused at start: {}",
                                                          volume.value, opened.error().message())));

@@ -11,7 +11,7 @@ namespace kelp {
 /// What a volume server says of one volume.
 struct VolumeStatus {
   VolumeId volume;
-  Generation generation;
+  Generation generation;  ///< 0: the volume was refused at start, nothing of it is served.
   std::string collection;
   std::uint64_t file_bytes = 0;  ///< Length of the log.
   std::uint64_t live_bytes =

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
@@ -84,6 +86,10 @@ class BadDisk(unittest.TestCase):
                 failed += 1
         self.assertGreater(len(acknowledged), 3)
         self.assertGreater(failed, 3)
+        with self.assertRaises(urllib.error.HTTPError) as unready:
+            urllib.request.urlopen(f"http://{kelp.ready['admin']}/readyz", timeout=10)
+        self.assertEqual(unready.exception.code, 503)
+        self.assertIn("not ready: ", unready.exception.read().decode())
         last = max(acknowledged)
         self.assertEqual(sorted(acknowledged), list(range(last + 1)), "a write was acknowledged after a failed sync")
         os.kill(kelp.pid, 9)

@@ -10,7 +10,7 @@ TEST_F(GatewayTest, AnswersHealthWithoutAuthentication) {
     EXPECT_EQ(send(outgoing(method, "/healthz"), false).status, 200) << method;
   }
   EXPECT_EQ(send(outgoing("GET", "/readyz"), false).status, 200);
-  options.ready = [] { return false; };
+  options.ready = []() -> Task<bool> { co_return false; };
   EXPECT_EQ(send(outgoing("GET", "/readyz"), false).status, 503);
   EXPECT_EQ(send(outgoing("GET", "/healthz"), false).status, 200);
 }

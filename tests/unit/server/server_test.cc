@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "net/http_client.h"
 #include "net/network.h"
 #include "os/posix_file_io.h"
@@ -32,13 +34,26 @@ struct House {
   }
 };
 
-int status_of(const std::string& address, const std::string& target) {
+HttpClientResponse fetch(const std::string& address, const std::string& target) {
   const auto at = parse_host_port(address);
   EXPECT_TRUE(at.has_value()) << address;
-  if (!at.has_value()) return 0;
+  if (!at.has_value()) return {};
   const auto answer = test::run_coro(http_get(at->host, at->port, target, std::chrono::seconds(5)));
   EXPECT_TRUE(answer.has_value()) << address << target;
-  return answer.has_value() ? answer->status : 0;
+  return answer.value_or(HttpClientResponse{});
+}
+
+int status_of(const std::string& address, const std::string& target) {
+  return fetch(address, target).status;
+}
+
+/// Damages the superblock of a stopped server's first volume.
+void spoil_first_volume(const House& house) {
+  std::fstream file(house.config.dir + "/volume/000000001.dat",
+                    std::ios::in | std::ios::out | std::ios::binary);
+  ASSERT_TRUE(file.is_open());
+  file.seekp(40);
+  file.write("spoiled!", 8);
 }
 
 TEST(Server, AnswersOnItsPortsAndOpensItsDirectoryAgain) {
@@ -71,6 +86,22 @@ TEST(Server, RefusesAnAddressThatIsTakenAndLeavesNothingBehind) {
   EXPECT_EQ(second.error().code(), Errc::kUnavailable);
   other.config.s3.listen = "127.0.0.1:0";
   EXPECT_TRUE(other.start().has_value());
+}
+
+TEST(Server, StaysReadyWithARefusedVolumeAndSaysSo) {
+  House house;
+  ASSERT_TRUE(house.start().has_value());
+  spoil_first_volume(house);
+  const auto server = house.start();
+  ASSERT_TRUE(server.has_value()) << server.error().detail();
+  const Addresses& at = (*server)->addresses();
+  const HttpClientResponse admin = fetch(at.admin, "/readyz");
+  EXPECT_EQ(admin.status, 200);
+  EXPECT_EQ(admin.body, "ready\nvolume 1 was refused: it is not served\n");
+  EXPECT_EQ(fetch(at.s3, "/readyz").body, "ok\n");
+  const std::string metrics = fetch(at.admin, "/metrics").body;
+  EXPECT_NE(metrics.find("kelp_volume_refused_volumes 1\n"), std::string::npos);
+  EXPECT_NE(metrics.find("kelp_volume_read_only_volumes 1\n"), std::string::npos);
 }
 
 TEST(Server, RefusesToLoseTheMastersState) {

@@ -211,8 +211,8 @@ Task<Result<std::uint64_t>> Collector::bury_orphans() {
   std::uint64_t buried = 0;
   for (const VolumeStatus& volume : node.volumes) {
     auto named = named_in(names.needles, volume.volume);
-    KELP_CO_TRY(const std::uint64_t found, co_await bury_orphans_of(volume.volume, std::move(named),
-                                                                    oldest_provisional));
+    KELP_CO_TRY(const std::uint64_t found,
+                co_await bury_orphans_of(volume.volume, std::move(named), oldest_provisional));
     buried += found;
   }
   co_return buried;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -38,46 +39,83 @@ void check_buckets(const References& names, FsckReport& report) {
   }
 }
 
-/// One volume: what is on disk against what is named there, both ascending by key.
-void check_volume(VolumeId volume, const std::vector<NeedleInfo>& needles,
-                  const std::vector<NamedNeedle>& named, FsckReport& report) {
-  report.needles += needles.size();
-  auto on_disk = needles.begin();
-  const auto orphan = [&report, volume](const NeedleInfo& needle) {
-    ++report.orphan_needles;
-    report.orphan_bytes += needle.body_bytes;
-    note(report, fmt::format("needle {}: nothing names it",
-                             to_string(FileId{volume, needle.key, needle.cookie})));
-  };
-  for (std::size_t i = 0; i < named.size(); ++i) {
-    const NamedNeedle& name = named[i];
-    if (i > 0 && named[i - 1].fid.key == name.fid.key) {
-      ++report.doubly_named_needles;
-      note(report, fmt::format("needle {}: named twice", to_string(name.fid)));
-      continue;
-    }
-    while (on_disk != needles.end() && on_disk->key < name.fid.key) orphan(*on_disk++);
-    const bool there = on_disk != needles.end() && on_disk->key == name.fid.key;
-    if (there && on_disk->cookie == name.fid.cookie) {
-      if (on_disk->body_bytes != name.size_bytes) {
-        ++report.wrong_size_needles;
-        note(report, fmt::format("needle {}: {} bytes, named with {}", to_string(name.fid),
-                                 on_disk->body_bytes, name.size_bytes));
+/// A volume as it was read.
+struct VolumeContent {
+  VolumeId volume;
+  std::vector<NeedleInfo> needles;  ///< Ascending by key.
+  std::set<NeedleKey> corrupt;
+};
+
+/// Compares volumes with what is named there.
+class VolumeCheck {
+ public:
+  VolumeCheck(FsckReport& report, DamagedPlaces& damaged) : report_(report), damaged_(damaged) {}
+
+  /// `named`: what is named in that volume, ascending by key.
+  void compare(const VolumeContent& volume, const std::vector<NamedNeedle>& named) {
+    report_.needles += volume.needles.size();
+    auto on_disk = volume.needles.begin();
+    const auto end = volume.needles.end();
+    for (std::size_t i = 0; i < named.size(); ++i) {
+      const NamedNeedle& name = named[i];
+      if (i > 0 && named[i - 1].fid.key == name.fid.key) {
+        ++report_.doubly_named_needles;
+        note(report_, fmt::format("needle {}: named twice", to_string(name.fid)));
+        continue;
       }
-    } else if (!name.dead) {  // a dead one may be removed already
-      ++report.missing_needles;
-      note(report, fmt::format("needle {}: named and not on disk", to_string(name.fid)));
+      while (on_disk != end && on_disk->key < name.fid.key) orphan(volume.volume, *on_disk++);
+      const bool there = on_disk != end && on_disk->key == name.fid.key;
+      compare_one(name, there ? &*on_disk : nullptr, volume.corrupt.contains(name.fid.key));
+      if (there) ++on_disk;
     }
-    if (there) ++on_disk;
+    for (; on_disk != end; ++on_disk) orphan(volume.volume, *on_disk);
   }
-  std::for_each(on_disk, needles.end(), orphan);
-}
+
+  /// Nothing is known of this volume's needles.
+  void unreadable(VolumeId volume, const std::vector<NamedNeedle>& named, const Error& error) {
+    ++report_.unreadable_volumes;
+    const auto lost = std::ranges::count_if(named, [](const NamedNeedle& n) { return !n.dead; });
+    report_.unreadable_needles += static_cast<std::uint64_t>(lost);
+    damaged_.unreadable.insert(volume);
+    note(report_, fmt::format("volume {}: cannot be read, {} needles are named there: {}",
+                              volume.value, lost, error.detail()));
+  }
+
+ private:
+  /// `needle`: what is on disk under that key, or null.
+  void compare_one(const NamedNeedle& name, const NeedleInfo* needle, bool corrupt) {
+    if (corrupt) {
+      if (!name.dead) damage(report_.corrupt_needles, name, Damage::kCorrupt);
+    } else if (needle == nullptr || needle->cookie != name.fid.cookie) {
+      // A dead one may be removed already.
+      if (!name.dead) damage(report_.missing_needles, name, Damage::kMissing);
+    } else if (needle->body_bytes != name.size_bytes) {
+      damage(report_.wrong_size_needles, name, Damage::kWrongSize);
+    }
+  }
+
+  void damage(std::uint64_t& count, const NamedNeedle& name, Damage what) {
+    ++count;
+    damaged_.needles.emplace(std::pair(name.fid.volume, name.fid.key), what);
+    note(report_, fmt::format("needle {}: {}", to_string(name.fid), text_of(what)));
+  }
+
+  void orphan(VolumeId volume, const NeedleInfo& needle) {
+    ++report_.orphan_needles;
+    report_.orphan_bytes += needle.body_bytes;
+    note(report_, fmt::format("needle {}: nothing names it",
+                              to_string(FileId{volume, needle.key, needle.cookie})));
+  }
+
+  FsckReport& report_;
+  DamagedPlaces& damaged_;
+};
 
 /// Walks the inline bodies beside their sorted ids.
 class BodyWalk {
  public:
-  BodyWalk(const std::vector<std::uint64_t>& ids, FsckReport& report)
-      : ids_(ids), report_(report) {}
+  BodyWalk(const std::vector<std::uint64_t>& ids, FsckReport& report, DamagedPlaces& damaged)
+      : ids_(ids), report_(report), damaged_(damaged) {}
 
   /// Takes the next slice; false at the end.
   Result<bool> step(KvStore& store) {
@@ -112,6 +150,7 @@ class BodyWalk {
     std::string row(value);
     if (const auto opened = open_body(id, row); !opened) {
       ++report_.corrupt_inline_bodies;
+      damaged_.inline_bodies.emplace(id, Damage::kCorruptBody);
       note(report_, opened.error().detail());
     }
     return {};
@@ -119,20 +158,72 @@ class BodyWalk {
 
   void missing(std::uint64_t id) {
     ++report_.missing_inline_bodies;
+    damaged_.inline_bodies.emplace(id, Damage::kMissingBody);
     note(report_, fmt::format("inline body {}: named and not there", id));
   }
 
   const std::vector<std::uint64_t>& ids_;
   FsckReport& report_;
+  DamagedPlaces& damaged_;
   std::string from_;
   std::size_t next_ = 0;
 };
 
+/// All of a volume that `options` ask for.
+Task<Result<VolumeContent>> read_volume(VolumeAdmin& volumes, VolumeId volume, bool verify) {
+  VolumeContent content{.volume = volume, .needles = {}, .corrupt = {}};
+  KELP_CO_TRY(content.needles, co_await read_needles(volumes, volume));
+  if (!verify) co_return content;
+  KELP_CO_TRY(const auto failed, co_await volumes.verify_volume(volume));
+  for (const NeedleInfo& needle : failed) content.corrupt.insert(needle.key);
+  co_return content;
+}
+
+Task<Result<void>> check_volumes(const References& names, VolumeAdmin& volumes, FsckOptions options,
+                                 FsckReport& report, DamagedPlaces& damaged) {
+  VolumeCheck check(report, damaged);
+  KELP_CO_TRY(const NodeStatus node, co_await volumes.status());
+  std::set<VolumeId> ids;
+  for (const VolumeStatus& volume : node.volumes) ids.insert(volume.volume);
+  const std::set<VolumeId> on_disk = ids;
+  for (const NamedNeedle& name : names.needles) ids.insert(name.fid.volume);
+  for (const VolumeId volume : ids) {
+    const auto named = named_in(names.needles, volume);
+    Result<VolumeContent> content = VolumeContent{.volume = volume, .needles = {}, .corrupt = {}};
+    if (on_disk.contains(volume)) {
+      content = co_await read_volume(volumes, volume, options.verify);
+    }
+    if (!content && content.error().code() == Errc::kCancelled) co_return content.error();
+    if (!content) {
+      check.unreadable(volume, named, content.error());
+      continue;
+    }
+    check.compare(*content, named);
+    if (!options.verify) continue;
+    for (const NeedleInfo& needle : content->needles) report.verified_bytes += needle.body_bytes;
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> check_bodies(const References& names, KvAsync& kv, FsckReport& report,
+                                DamagedPlaces& damaged) {
+  BodyWalk bodies(names.inline_ids, report, damaged);
+  for (bool more = true; more;) {
+    std::move_only_function<Result<bool>(KvStore&)> step = [&bodies](KvStore& rows) {
+      return bodies.step(rows);
+    };
+    KELP_CO_TRY(more, co_await kv.read<bool>(std::move(step)));
+  }
+  co_return Result<void>();
+}
+
 }  // namespace
 
-Task<Result<FsckReport>> fsck(KvStore& store, WorkPool& pool, VolumeAdmin& volumes) {
+Task<Result<FsckReport>> fsck(KvStore& store, WorkPool& pool, VolumeAdmin& volumes,
+                              FsckOptions options) {
   KvAsync kv(store, pool);
   FsckReport report;
+  DamagedPlaces damaged;
   KELP_CO_TRY(const References names, co_await read_references(kv, true));
   report.objects = names.objects;
   report.uploads = names.uploads;
@@ -141,27 +232,18 @@ Task<Result<FsckReport>> fsck(KvStore& store, WorkPool& pool, VolumeAdmin& volum
   report.dead_needles = static_cast<std::uint64_t>(
       std::ranges::count_if(names.needles, [](const NamedNeedle& n) { return n.dead; }));
   check_buckets(names, report);
+  KELP_CO_CHECK(co_await check_volumes(names, volumes, options, report, damaged));
+  KELP_CO_CHECK(co_await check_bodies(names, kv, report, damaged));
+  if (damaged.empty()) co_return report;
 
-  KELP_CO_TRY(const NodeStatus node, co_await volumes.status());
-  std::set<VolumeId> ids;
-  for (const VolumeStatus& volume : node.volumes) ids.insert(volume.volume);
-  const std::set<VolumeId> on_disk = ids;
-  for (const NamedNeedle& name : names.needles) ids.insert(name.fid.volume);
-  for (const VolumeId volume : ids) {
-    std::vector<NeedleInfo> needles;
-    if (on_disk.contains(volume)) {
-      KELP_CO_TRY(needles, co_await read_needles(volumes, volume));
-    }
-    check_volume(volume, needles, named_in(names.needles, volume), report);
+  std::map<BucketId, std::string> buckets;
+  for (const auto& [id, bucket] : names.buckets) {
+    if (bucket.known) buckets.emplace(id, bucket.name);
   }
-
-  BodyWalk bodies(names.inline_ids, report);
-  for (bool more = true; more;) {
-    std::move_only_function<Result<bool>(KvStore&)> step = [&bodies](KvStore& rows) {
-      return bodies.step(rows);
-    };
-    KELP_CO_TRY(more, co_await kv.read<bool>(std::move(step)));
-  }
+  KELP_CO_TRY(DamagedNames named, co_await name_damaged(kv, damaged, buckets, kMaxDamaged));
+  report.damaged_objects = named.objects;
+  report.damaged_parts = named.parts;
+  report.damaged = std::move(named.first);
   co_return report;
 }
 

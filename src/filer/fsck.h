@@ -6,9 +6,15 @@
 
 #include "async/work_pool.h"
 #include "client/volume_admin.h"
+#include "filer/damage.h"
 #include "kv/kv_store.h"
 
 namespace kelp {
+
+/// What fsck does besides comparing.
+struct FsckOptions {
+  bool verify = false;  ///< Reads every byte of every volume and compares it with its checksums.
+};
 
 /// Metadata and needles compared. With nobody writing, every figure of the second group is 0 after
 /// a quiet period (leases expired, collector done); `orphan_needles` before it counts what the
@@ -26,6 +32,10 @@ struct FsckReport {
   std::uint64_t orphan_bytes = 0;
   std::uint64_t missing_needles = 0;  ///< Named by an object or a part and not on disk: lost data.
   std::uint64_t wrong_size_needles = 0;
+  std::uint64_t corrupt_needles = 0;     ///< Named and not as their checksums say; only `verify`.
+  std::uint64_t verified_bytes = 0;      ///< Of needles' bodies; only `verify`.
+  std::uint64_t unreadable_volumes = 0;  ///< The volume server refuses or cannot read them.
+  std::uint64_t unreadable_needles = 0;  ///< Named in such volumes: what became of them is unknown.
   std::uint64_t doubly_named_needles = 0;
   std::uint64_t missing_inline_bodies = 0;  ///< Lost data.
   std::uint64_t corrupt_inline_bodies = 0;
@@ -34,12 +44,18 @@ struct FsckReport {
   std::uint64_t left_over_parts = 0;
   std::uint64_t objects_without_bucket = 0;
 
+  std::uint64_t damaged_objects = 0;  ///< Some of their bytes cannot be read.
+  std::uint64_t damaged_parts = 0;    ///< The same of parts of uploads under way.
+
   /// One line for each of the first findings, at most kMaxFindings; object keys are not named.
   std::vector<std::string> findings;
+  /// The damaged objects and parts, in the order of the metadata, at most kMaxDamaged.
+  std::vector<Damaged> damaged;
 
   /// Nothing is lost or wrong. Orphans and left-over parts are not wrong: they are to be collected.
   [[nodiscard]] bool sound() const {
-    return missing_needles + wrong_size_needles + doubly_named_needles + missing_inline_bodies +
+    return missing_needles + wrong_size_needles + corrupt_needles + unreadable_volumes +
+               unreadable_needles + doubly_named_needles + missing_inline_bodies +
                corrupt_inline_bodies + unnamed_inline_bodies + wrong_counters +
                objects_without_bucket ==
            0;
@@ -49,9 +65,13 @@ struct FsckReport {
 };
 
 inline constexpr std::size_t kMaxFindings = 100;
+inline constexpr std::size_t kMaxDamaged = 10'000;
 
 /// Compares all metadata with all needles and recounts. Nobody may write meanwhile. All references
-/// must outlive the call. Errors are those of reading; what is wrong stands in the report.
-Task<Result<FsckReport>> fsck(KvStore& store, WorkPool& pool, VolumeAdmin& volumes);
+/// must outlive the call. A volume that cannot be read is reported and the others are compared.
+/// Errors are those of reading the metadata and of VolumeAdmin::status(); what is wrong stands in
+/// the report.
+Task<Result<FsckReport>> fsck(KvStore& store, WorkPool& pool, VolumeAdmin& volumes,
+                              FsckOptions options = {});
 
 }  // namespace kelp

@@ -13,8 +13,8 @@ FilerProbe::FilerProbe(Metrics& metrics)
                                      "Needles that nothing named, found by the collector")),
       left_over_parts(metrics.counter("kelp_filer_left_over_parts_total",
                                       "Parts whose upload was gone, found by the collector")),
-      failed_rounds(metrics.counter("kelp_filer_failed_rounds_total",
-                                    "Rounds of the collector that failed")),
+      failed_rounds(
+          metrics.counter("kelp_filer_failed_rounds_total", "Rounds of the collector that failed")),
       failing_volumes(metrics.gauge("kelp_filer_failing_volumes",
                                     "Volumes that the collector leaves out because they fail; "
                                     "their room is not given back")) {

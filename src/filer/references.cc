@@ -43,7 +43,7 @@ class Walk {
   Result<void> take(std::string_view key, std::string_view value) {
     switch (key.front()) {
       case keys::kBucket:
-        return take_bucket(value);
+        return take_bucket(key, value);
       case keys::kCount:
         return take_count(key, value);
       case keys::kDead:
@@ -57,9 +57,11 @@ class Walk {
     }
   }
 
-  Result<void> take_bucket(std::string_view value) {
+  Result<void> take_bucket(std::string_view key, std::string_view value) {
     KELP_TRY(const BucketEntry bucket, decode_bucket(value));
-    found.buckets[bucket.id].known = true;
+    BucketCount& count = found.buckets[bucket.id];
+    count.known = true;
+    count.name = keys::bucket_name(key);
     return {};
   }
 

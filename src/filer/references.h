@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "async/awaitable.h"
@@ -22,6 +23,7 @@ struct NamedNeedle {
 /// A bucket's usage counted row by row, beside what its counters claim.
 struct BucketCount {
   bool known = false;    ///< There is a bucket with this id.
+  std::string name;      ///< Empty when there is none.
   BucketUsage counted;   ///< Its rows, counted.
   BucketUsage counters;  ///< What its counters say.
 };

@@ -11,14 +11,14 @@
 namespace kelp::server {
 namespace {
 
-Task<void> run_fsck(KvStore& store, WorkPool& pool, VolumeAdmin& volumes,
+Task<void> run_fsck(KvStore& store, WorkPool& pool, VolumeAdmin& volumes, FsckOptions options,
                     Result<FsckReport>& report) {
-  report = co_await fsck(store, pool, volumes);
+  report = co_await fsck(store, pool, volumes, options);
 }
 
 }  // namespace
 
-Result<FsckReport> fsck_directory(FileIo& io, const std::string& dir) {
+Result<FsckReport> fsck_directory(FileIo& io, const std::string& dir, FsckOptions options) {
   KELP_TRY(const DataDir data, open_data_dir(io, dir, KeyPair{}, false));
   const SystemClock clock;
   Metrics metrics;
@@ -37,7 +37,7 @@ Result<FsckReport> fsck_directory(FileIo& io, const std::string& dir) {
   VolumeServiceParts parts{io, *pool, clock, metrics, std::move(refuse)};
   KELP_TRY(const auto volumes, VolumeService::start(std::move(volume_options), std::move(parts)));
   Result<FsckReport> report = Error(Errc::kInternal, "fsck did not run");
-  runtime.run(run_fsck(*kv, *pool, *volumes, report));
+  runtime.run(run_fsck(*kv, *pool, *volumes, options, report));
   return report;
 }
 

@@ -9,6 +9,7 @@ namespace kelp::server {
 
 /// Runs fsck on a stopped server's directory, under its lock. Changes nothing but what opening the
 /// stores replays. Errors: those of open_data_dir and of the stores.
-[[nodiscard]] Result<FsckReport> fsck_directory(FileIo& io, const std::string& dir);
+[[nodiscard]] Result<FsckReport> fsck_directory(FileIo& io, const std::string& dir,
+                                                FsckOptions options = {});
 
 }  // namespace kelp::server

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Bad disks: full, failing writes, failing syncs, flipped bytes, a directory in use, a directory of a newer format."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -143,6 +144,39 @@ class BadDisk(unittest.TestCase):
                         self.assertEqual(client.must("GET", f"/bad-disk/{other}").body, good)
                 kelp.stop()
         self.assertGreaterEqual(flipped, len(bodies))
+
+    def test_fsck_names_what_is_damaged_and_reads_every_byte_when_asked(self):
+        kelp, client = self.start()
+        client.must("PUT", "/bad-disk")
+        bodies = {name: os.urandom(100_000) for name in ("well", "flip ped")}
+        for name, body in bodies.items():
+            client.must("PUT", f"/bad-disk/{name}", body=body)
+
+        def fsck(*flags):
+            done = subprocess.run([kelp_binary(), "fsck", "--dir", str(kelp.data), *flags], capture_output=True, text=True)
+            return done.returncode, done.stdout
+
+        self.assertEqual(fsck(), (2, ""), "a running server's directory")
+        self.assertEqual(kelp.stop(), 0)
+        log = kelp.data / "volume/000000001.dat"
+        content = bytearray(log.read_bytes())
+        content[content.index(bodies["flip ped"][:64]) + 70_000] ^= 1
+        log.write_bytes(bytes(content))
+        self.assertEqual(fsck()[0], 0)
+        code, text = fsck("--verify")
+        self.assertEqual(code, 1)
+        self.assertRegex(text, r"(?m)^bad-disk/flip%20ped: needle \S+ is corrupt$")
+        code, text = fsck("--verify", "--json")
+        report = json.loads(text)
+        self.assertEqual((code, report["corrupt_needles"], report["damaged_objects"]), (1, 1, 1))
+        self.assertEqual([(each["bucket"], each["key"]) for each in report["damaged"]], [("bad-disk", "flip%20ped")])
+        content[40] ^= 1
+        log.write_bytes(bytes(content))
+        code, text = fsck("--json")
+        report = json.loads(text)
+        self.assertEqual((code, report["unreadable_volumes"], report["damaged_objects"]), (1, 1, 2))
+        shutil.rmtree(kelp.data)
+        self.assertEqual(fsck(), (2, ""), "no directory")
 
     def test_a_second_process_on_the_directory_is_refused(self):
         kelp, _ = self.start()

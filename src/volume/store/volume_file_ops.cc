@@ -214,14 +214,17 @@ Result<NeedleKey> VolumeFile::verify_some(const std::vector<IndexEntry>& entries
   NeedleKey last;
   for (const IndexEntry& entry : entries) {
     const auto verified = reader_.verify(entry);
-    if (!verified.has_value() && verified.error().code() != Errc::kCorruption) {
+    const Errc code = verified.has_value() ? Errc{} : verified.error().code();
+    // A sector that cannot be read is this needle's loss, not the volume's.
+    if (!verified.has_value() && code != Errc::kCorruption && code != Errc::kIo) {
       return verified.error();
     }
     if (!verified.has_value() && still_at(entry)) {
-      KELP_TRY(const auto infos, describe({entry}));
-      failed.push_back(infos.front());
-      const FileId fid{superblock_.volume, entry.key, infos.front().cookie};
-      (void)explain(verified.error(), fid, entry.place);
+      NeedleInfo info{
+          .key = entry.key, .cookie = {}, .body_bytes = entry.place.bytes, .bucket = {}};
+      if (const auto known = describe({entry}); known.has_value()) info = known->front();
+      failed.push_back(info);
+      (void)explain(verified.error(), {superblock_.volume, entry.key, info.cookie}, entry.place);
     }
     last = entry.key;
     bytes += entry.place.bytes;

@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "filer/core/keys.h"
 #include "filer/core/object_commit.h"
-#include "filer/core/rows.h"
 #include "filer/fsck.h"
 #include "tests/unit/filer/fake_volumes.h"
 #include "tests/unit/filer/filer_world.h"
@@ -44,12 +42,6 @@ class CollectorTest : public testing::Test {
     put.entry.layout.chunks.push_back(chunk);
     EXPECT_TRUE(world_.run(world_.filer.put_object(put)));
     return chunk;
-  }
-
-  void write(KvWrite change) {
-    KvBatch batch;
-    batch.writes.push_back(std::move(change));
-    world_.store->commit(batch, [](const Result<void>& done) { EXPECT_TRUE(done); });
   }
 
   FilerWorld world_;
@@ -205,42 +197,6 @@ TEST_F(CollectorTest, ForgetsFinishedUploadsAfterAWeek) {
   world_.clock.advance(std::chrono::days(7) + seconds(1));
   EXPECT_EQ(collect(true).finished_expired, 1U);
   EXPECT_EQ(collect(true).finished_expired, 0U);
-}
-
-TEST_F(CollectorTest, FsckNamesEveryKindOfDamage) {
-  const Chunk lost = put("lost");
-  const Chunk resized = put("resized");
-  const Chunk twice = put("once");
-  const auto body = world_.run(world_.filer.put_object(put_of("photos", "inline", "hello")));
-  const auto rotten = world_.run(world_.filer.put_object(put_of("photos", "rotten", "hello")));
-  EXPECT_TRUE(check().clean());
-
-  volumes_.drop(lost.fid);
-  volumes_.add({resized.fid, 99});
-  PutObject again;
-  again.bucket = "photos";
-  again.key = "twice";
-  again.entry.size_bytes = 100;
-  again.entry.layout.chunks.push_back(twice);
-  ASSERT_TRUE(world_.run(world_.filer.put_object(again)));
-  write(KvWrite::remove(keys::body(body->version)));
-  write(KvWrite::put(keys::body(rotten->version), "what is this?"));
-  write(KvWrite::put(keys::body(1'000'000), "what is this?"));
-  write(KvWrite::add(keys::count(BucketId(1), keys::Counter::kBytes, 3), 5));
-  ObjectEntry stray;
-  write(KvWrite::put(keys::object(BucketId(99), "stray"), encode_entry(stray)));
-  const FsckReport report = check();
-  EXPECT_EQ(report.missing_needles, 1U);
-  EXPECT_EQ(report.wrong_size_needles, 1U);
-  EXPECT_EQ(report.doubly_named_needles, 1U);
-  EXPECT_EQ(report.missing_inline_bodies, 1U);
-  EXPECT_EQ(report.corrupt_inline_bodies, 1U);
-  EXPECT_EQ(report.unnamed_inline_bodies, 1U);
-  EXPECT_EQ(report.objects_without_bucket, 1U);
-  EXPECT_EQ(report.wrong_counters, 2U);
-  EXPECT_FALSE(report.sound());
-  EXPECT_EQ(report.findings.size(), 9U);
-  EXPECT_EQ(report.objects, 7U);
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ class FakeVolumes final : public VolumeAdmin, public VolumeClient {
   /// Volumes that answer kUnavailable to everything but status().
   std::set<VolumeId> refused;
   bool fail_status = false;
+  std::set<NeedleKey> corrupt;  ///< What verify_volume() finds.
 
   Task<Result<NodeStatus>> status() override {
     if (fail_status) co_return Error(Errc::kUnavailable, "no status");
@@ -51,8 +52,12 @@ class FakeVolumes final : public VolumeAdmin, public VolumeClient {
     }
     co_return page;
   }
-  Task<Result<std::vector<NeedleInfo>>> verify_volume(VolumeId) override {
-    co_return Error(Errc::kUnimplemented, "not here");
+  Task<Result<std::vector<NeedleInfo>>> verify_volume(VolumeId volume) override {
+    std::vector<NeedleInfo> failed;
+    for (const auto& [at, needle] : needles_) {
+      if (at.first == volume && corrupt.contains(at.second)) failed.push_back(needle);
+    }
+    co_return failed;
   }
   Task<Result<std::unique_ptr<NeedleUpload>>> open(OpenNeedle) override {
     co_return Error(Errc::kUnimplemented, "not here");

@@ -123,6 +123,16 @@ TEST(Server, RefusesVolumesOfAnotherCluster) {
   EXPECT_FALSE(two.start().has_value());
 }
 
+TEST(Fsck, GoesOnBehindARefusedVolume) {
+  House house;
+  ASSERT_TRUE(house.start().has_value());
+  spoil_first_volume(house);
+  const auto report = fsck_directory(*house.io, house.config.dir, {.verify = true});
+  ASSERT_TRUE(report.has_value()) << report.error().detail();
+  EXPECT_EQ(report->unreadable_volumes, 1u);
+  EXPECT_FALSE(report->sound());
+}
+
 TEST(Fsck, FindsAStoppedServersDirectoryCleanAndLeavesARunningOneAlone) {
   House house;
   EXPECT_EQ(fsck_directory(*house.io, house.config.dir).error().code(), Errc::kNotFound);

@@ -70,7 +70,7 @@ Result<void> run(const ServerFlags& flags) {
     return Error(Errc::kInvalidArgument, "say where to keep everything: --dir DIR, or KELP_DIR");
   }
   KELP_CHECK(set_log_level(config.log_level));
-  StopSignal stop;
+  Signals signals(!config.s3.tls_listen.empty());
   prepare_process();
   const auto io = make_posix_file_io();
   SystemClock clock;
@@ -81,7 +81,7 @@ Result<void> run(const ServerFlags& flags) {
   if (!flags.ready_file.empty()) {
     KELP_CHECK(write_ready_file(*io, flags.ready_file, server->addresses()));
   }
-  stop.wait();
+  while (signals.wait() == Signal::kReload) server->reload_tls();
   server->stop();
   return {};
 }

@@ -13,11 +13,12 @@
 namespace kelp::server {
 namespace {
 
-sigset_t stop_signals() {
+sigset_t signal_set(bool with_reload) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  if (with_reload) sigaddset(&set, SIGHUP);
   return set;
 }
 
@@ -47,18 +48,21 @@ void prepare_process() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-StopSignal::StopSignal() {
-  const sigset_t set = stop_signals();
+Signals::Signals(bool with_reload) : with_reload_(with_reload) {
+  const sigset_t set = signal_set(with_reload_);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
-void StopSignal::wait() {
-  const sigset_t set = stop_signals();
+Signal Signals::wait() {
+  const sigset_t set = signal_set(with_reload_);
   int signal = 0;
   sigwait(&set, &signal);
+  if (signal == SIGHUP) return Signal::kReload;
   std::signal(SIGTERM, end_at_once);
   std::signal(SIGINT, end_at_once);
-  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  const sigset_t stops = signal_set(false);
+  pthread_sigmask(SIG_UNBLOCK, &stops, nullptr);
+  return Signal::kStop;
 }
 
 }  // namespace kelp::server

@@ -13,14 +13,21 @@ void prepare_process();
 /// Cores that this process may use; at least 1.
 [[nodiscard]] std::size_t core_count();
 
-/// SIGTERM and SIGINT, as something to wait for. Make it before the first thread, so that every
-/// thread leaves them to it.
-class StopSignal {
+/// What a signal asks for.
+enum class Signal { kStop, kReload };
+
+/// SIGTERM and SIGINT, and SIGHUP when there is something to read again, as something to wait for.
+/// Make it before the first thread, so that every thread leaves them to it.
+class Signals {
  public:
-  StopSignal();
-  /// Blocks until the first signal. From then on a second one ends the process at once, with exit
-  /// code 1.
-  void wait();
+  /// `with_reload`: take SIGHUP; else it ends the process, as ever.
+  explicit Signals(bool with_reload);
+  /// Blocks until the next signal. Behind kStop a further SIGTERM or SIGINT ends the process at
+  /// once, with exit code 1.
+  Signal wait();
+
+ private:
+  const bool with_reload_;
 };
 
 }  // namespace kelp::server

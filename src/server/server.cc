@@ -22,6 +22,7 @@
 #include "s3gw/gateway.h"
 #include "server/accounts.h"
 #include "server/admin_http.h"
+#include "server/certificate_watch.h"
 #include "server/process.h"
 #include "server/readiness.h"
 #include "volume/volume_service.h"
@@ -141,6 +142,8 @@ struct Server::Rooms {
                                                 bool tls, std::string metrics_name,
                                                 std::string& bound);
   Task<void> open_services(Result<void>& outcome);
+  void reload_tls();
+  Task<void> watch_certificate();
   Task<Readiness> look();
   Task<bool> is_ready();
   Task<void> drain();
@@ -171,6 +174,7 @@ struct Server::Rooms {
   std::unique_ptr<s3::CredentialStore> accounts;
   std::unique_ptr<s3::Gateway> gateway;
   std::unique_ptr<AdminHttp> admin;
+  std::unique_ptr<CertificateWatch> certificate_watch;
   TaskGroup background;  ///< On io thread 0.
   std::unique_ptr<HttpServer> s3_server;
   std::unique_ptr<HttpServer> s3_tls_server;
@@ -226,6 +230,7 @@ Result<void> Server::Rooms::listen() {
   if (!config.s3.tls_listen.empty()) {
     KELP_TRY(s3_tls_server,
              listen_at(config.s3.tls_listen, *gateway, true, "kelp_s3_https", addresses.s3_tls));
+    runtime.run(watch_certificate());
   }
   if (!config.admin_listen.empty()) {
     KELP_TRY(admin_server,
@@ -247,6 +252,25 @@ Result<std::unique_ptr<HttpServer>> Server::Rooms::listen_at(const std::string& 
            serve_http(runtime, handler, metrics, std::move(options), std::move(metrics_name)));
   bound = bound_address(address, server->port());
   return server;
+}
+
+Task<void> Server::Rooms::watch_certificate() {
+  const CertificateWatchSeams seams{io, *disk_pool, clock, *timers};
+  std::vector<std::string> files{config.s3.tls_cert, config.s3.tls_key};
+  auto changed = [this] { reload_tls(); };
+  certificate_watch =
+      std::make_unique<CertificateWatch>(seams, std::move(files), std::move(changed));
+  background.spawn(certificate_watch->run());
+  co_return;
+}
+
+void Server::Rooms::reload_tls() {
+  if (s3_tls_server == nullptr) return;
+  if (const auto loaded = s3_tls_server->reload_tls(); !loaded) {
+    logger("server").error("tls_reload_failed error={}", log_value(loaded.error().message()));
+    return;
+  }
+  logger("server").info("tls_reloaded certificate={}", log_value(config.s3.tls_cert));
 }
 
 Task<Readiness> Server::Rooms::look() {
@@ -305,6 +329,10 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, const Cluste
 
 const Addresses& Server::addresses() const {
   return rooms_->addresses;
+}
+
+void Server::reload_tls() {
+  rooms_->reload_tls();
 }
 
 void Server::stop() {

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""A renewed certificate is served to new connections while old ones go on; a bad pair changes nothing."""
+
+import http.client
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+from kelpdev.process import KelpProcess, wait_for  # noqa: E402
+
+
+class TlsReload(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(prefix="kelp-tls-")
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+        self.certificate, self.key = self.folder / "cert.pem", self.folder / "key.pem"
+        self.renew()
+        self.kelp = KelpProcess(self.folder / "server", "--tls-listen", "127.0.0.1:0", "--tls-cert", str(self.certificate),
+                                "--tls-key", str(self.key))
+        self.kelp.start()
+        self.addCleanup(lambda: self.kelp.process and self.kelp.kill())
+
+    def renew(self):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-keyout", self.key, "-out", self.certificate, "-days", "2", "-subj", "/CN=localhost"],
+                       check=True, capture_output=True)
+        return ssl.PEM_cert_to_DER_cert(self.certificate.read_text())
+
+    def connect(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        host, port = self.kelp.ready["s3_tls"].rsplit(":", 1)
+        connection = http.client.HTTPSConnection(host, int(port), context=context, timeout=10)
+        connection.connect()
+        self.addCleanup(connection.close)
+        return connection
+
+    def served(self):
+        return self.connect().sock.getpeercert(binary_form=True)
+
+    def answers(self, connection):
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    def test_sighup_takes_a_new_pair_and_a_bad_one_changes_nothing(self):
+        first = self.served()
+        old = self.connect()
+        socket = old.sock
+        self.assertEqual(self.answers(old), (200, b"ok\n"))
+        second = self.renew()
+        self.assertNotEqual(first, second)
+        self.assertEqual(self.served(), first, "nobody asked yet")
+        os.kill(self.kelp.pid, signal.SIGHUP)
+        wait_for(lambda: self.served() == second, "the new certificate", 10)
+        self.assertEqual(self.answers(old), (200, b"ok\n"))
+        self.assertIs(old.sock, socket, "the old connection was kept")
+
+        self.key.write_text("no key")
+        os.kill(self.kelp.pid, signal.SIGHUP)
+        wait_for(lambda: "tls_reload_failed" in self.kelp.log_tail(), "the error in the log", 10)
+        self.assertEqual(self.served(), second)
+        self.assertEqual(self.kelp.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

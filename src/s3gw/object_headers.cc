@@ -148,6 +148,16 @@ S3Result<void> refuse_unsupported(std::span<const HttpHeader> headers) {
   return {};
 }
 
+S3Result<void> refuse_customer_key(std::span<const HttpHeader> headers) {
+  for (const HttpHeader& header : headers) {
+    if (starts_with_lower(header.name, "x-amz-server-side-encryption-customer-")) {
+      return s3_error(S3Code::kInvalidRequest,
+                      "The encryption parameters are not applicable to this object.");
+    }
+  }
+  return {};
+}
+
 S3Result<std::vector<std::pair<std::string, std::string>>> parse_tags(std::string_view query) {
   std::vector<std::pair<std::string, std::string>> tags;
   const auto parsed = Query::parse(query);

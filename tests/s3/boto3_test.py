@@ -335,6 +335,20 @@ class Cases:
         self.assertNotIn(bucket, [item["Name"] for item in other.list_buckets()["Buckets"]])
 
 
+    def test_a_customers_key_does_not_fit_an_object_that_is_not_encrypted(self):
+        bucket = self.new_bucket()
+        self.put(bucket, "k", b"x")
+        if self.transport == "https":  # botocore sends keys over TLS only
+            key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}
+            self.refused("InvalidRequest", 400, self.s3.get_object, Bucket=bucket, Key="k", **key)
+            self.refused("400", 400, self.s3.head_object, Bucket=bucket, Key="k", **key)
+            self.refused("NotImplemented", 501, self.s3.put_object, Bucket=bucket, Key="k", Body=b"y", **key)
+        for encryption in ("AES256", "aws:kms"):
+            self.refused("NotImplemented", 501, self.s3.put_object, Bucket=bucket, Key="k", Body=b"y",
+                         ServerSideEncryption=encryption)
+        self.assertEqual(self.get(bucket, "k"), b"x")
+
+
 class Server:
     """One Kelp for both transports."""
 
@@ -365,11 +379,12 @@ class Transport(Cases):
     def certificate(self):
         return Server.certificate
 
-    def make_client(self, access=None, secret=None, signature_version=None):
+    def make_client(self, access=None, secret=None, signature_version=None, **options):
         endpoint = Server.kelp.endpoint
         if self.transport == "https":
             endpoint = f"https://127.0.0.1:{Server.tls_port}"
-        config = botocore.config.Config(retries={"total_max_attempts": 1}, signature_version=signature_version)
+        config = botocore.config.Config(retries={"total_max_attempts": 1}, signature_version=signature_version,
+                                        **options)
         return boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", verify=str(Server.certificate),
                             aws_access_key_id=access or Server.kelp.keys[0],
                             aws_secret_access_key=secret or Server.kelp.keys[1], config=config)

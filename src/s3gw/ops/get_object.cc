@@ -163,6 +163,7 @@ Task<S3Result<void>> get_object(Call& call) {
   }
   KELP_S3_CO_CHECK(check_owner(call, found->bucket));
   ObjectEntry& entry = found->entry;
+  KELP_S3_CO_CHECK(refuse_customer_key(call.headers));
 
   if (const ReadConditions conditions = read_conditions(call.headers); conditions.any()) {
     const std::string etag = etag_text(entry);

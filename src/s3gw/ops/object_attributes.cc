@@ -4,6 +4,7 @@
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/http_date.h"
 #include "s3gw/core/xml_writer.h"
+#include "s3gw/object_headers.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/s3_try.h"
 
@@ -121,6 +122,7 @@ Task<S3Result<void>> get_object_attributes(Call& call) {
   auto found = co_await call.services.deps.filer.get_object(std::move(name), false);
   KELP_S3_CO_TRY(const FoundObject object, std::move(found));
   const ObjectEntry& entry = object.entry;
+  KELP_S3_CO_CHECK(refuse_customer_key(call.headers));
 
   std::string body;
   XmlWriter xml(body);

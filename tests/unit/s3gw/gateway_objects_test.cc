@@ -149,6 +149,7 @@ TEST_F(GatewayTest, RefusesBeforeTheBodyIsAskedFor) {
            {"x-amz-acl", "public-read", "AccessControlListNotSupported"},
            {"x-amz-grant-read", "id=1", "AccessControlListNotSupported"},
            {"x-amz-server-side-encryption", "AES256", "NotImplemented"},
+           {"x-amz-server-side-encryption", "aws:kms", "NotImplemented"},
            {"x-amz-server-side-encryption-customer-algorithm", "AES256", "NotImplemented"},
            {"x-amz-object-lock-mode", "GOVERNANCE", "InvalidRequest"},
            {"x-amz-tagging", "a=1&a=2", "InvalidTag"},
@@ -201,6 +202,28 @@ TEST_F(GatewayTest, ResponseParametersReplaceStoredHeaders) {
   EXPECT_EQ(got.header("Content-Type"), "a/b");
   EXPECT_EQ(got.header("Cache-Control") + got.header("cache-control"), "no-cache");
   EXPECT_EQ(got.header("Evil"), "");
+}
+
+TEST_F(GatewayTest, ACustomersKeyDoesNotFitAnObjectThatIsNotEncrypted) {
+  send("PUT", "/bucket");
+  send("PUT", "/bucket/k", "v");
+  const auto ask = [&](std::string method, std::string target) {
+    Outgoing request = outgoing(std::move(method), std::move(target));
+    add(request, "x-amz-server-side-encryption-customer-algorithm", "AES256");
+    add(request, "x-amz-server-side-encryption-customer-key", "a2V5");
+    add(request, "x-amz-object-attributes", "ETag");
+    return send(request);
+  };
+  for (const char* target : {"/bucket/k", "/bucket/k?attributes"}) {
+    const Answer got = ask("GET", target);
+    EXPECT_EQ(got.status, 400);
+    EXPECT_EQ(got.element("Code"), "InvalidRequest");
+    EXPECT_EQ(got.element("Message"),
+              "The encryption parameters are not applicable to this object.");
+  }
+  EXPECT_EQ(ask("HEAD", "/bucket/k").status, 400);
+  EXPECT_EQ(ask("GET", "/bucket/missing").element("Code"), "NoSuchKey");
+  EXPECT_EQ(ask("HEAD", "/bucket/missing").status, 404);
 }
 
 TEST_F(GatewayTest, CorruptionIsNeverSent) {

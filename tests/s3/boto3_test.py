@@ -335,6 +335,24 @@ class Cases:
         self.assertNotIn(bucket, [item["Name"] for item in other.list_buckets()["Buckets"]])
 
 
+    def test_a_multipart_upload_without_an_algorithm_gets_crc64nvme_of_the_whole(self):
+        s3 = self.make_client(request_checksum_calculation="when_required")
+        bucket = self.new_bucket()
+        body = os.urandom(11 * MIB + 7)
+        s3.put_object(Bucket=bucket, Key="whole", Body=body)
+        upload = s3.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
+        parts = []
+        for number, begin in enumerate(range(0, len(body), 5 * MIB), 1):
+            part = s3.upload_part(Bucket=bucket, Key="parts", UploadId=upload, PartNumber=number,
+                                  Body=body[begin:begin + 5 * MIB])
+            self.assertIn("ChecksumCRC64NVME", part)
+            parts.append({"PartNumber": number, "ETag": part["ETag"]})
+        done = s3.complete_multipart_upload(Bucket=bucket, Key="parts", UploadId=upload, MultipartUpload={"Parts": parts})
+        whole, head = (s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED") for key in ("whole", "parts"))
+        for answer in (done, head):
+            self.assertEqual((answer["ChecksumCRC64NVME"], answer["ChecksumType"]),
+                             (whole["ChecksumCRC64NVME"], "FULL_OBJECT"))
+
     def test_a_customers_key_does_not_fit_an_object_that_is_not_encrypted(self):
         bucket = self.new_bucket()
         self.put(bucket, "k", b"x")

@@ -37,6 +37,12 @@ struct PartTarget {
   BucketId bucket;
 };
 
+/// What is computed of a part that comes without a checksum: the upload's algorithm, or the one
+/// that S3 adds to objects for which none was named (S3 user guide, "Checking object integrity").
+ChecksumAlgorithm default_checksum(const UploadInfo& upload) {
+  return upload.checksum_algorithm.value_or(ChecksumAlgorithm::kCrc64Nvme);
+}
+
 Task<S3Result<PartTarget>> find_target(Call& call) {
   PartTarget target;
   KELP_S3_CO_TRY(target.request.part_number, part_number(call));
@@ -79,7 +85,7 @@ Task<S3Result<void>> commit_part(Call& call, PutPart request) {
 Task<S3Result<void>> upload_part(Call& call) {
   KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
   KELP_S3_CO_TRY(PartTarget target, co_await find_target(call));
-  const BodyNeeds needs{.default_checksum = target.upload.checksum_algorithm};
+  const BodyNeeds needs{.default_checksum = default_checksum(target.upload)};
   KELP_S3_CO_TRY(PayloadSpec spec, payload_spec(call, needs));
   KELP_S3_CO_CHECK(check_upload_size(spec));
   KELP_S3_CO_CHECK(check_algorithm(spec, target.upload));
@@ -115,7 +121,7 @@ Task<S3Result<void>> upload_part_copy(Call& call) {
   NeedleSink::Target place{
       .bucket = target.bucket, .object_key = call.request.key, .total_bytes = range.size_bytes};
   NeedleSink sink(call.services.deps, std::move(place));
-  const CopyHashes hashes{.md5 = true, .checksum = target.upload.checksum_algorithm};
+  const CopyHashes hashes{.md5 = true, .checksum = default_checksum(target.upload)};
   KELP_S3_CO_TRY(CopiedBytes copied, co_await copy_bytes(call, source.object, range, hashes, sink));
   PutPart& request = target.request;
   KELP_S3_CO_TRY(request.chunks, co_await sink.finish());

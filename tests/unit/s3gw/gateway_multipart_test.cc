@@ -13,12 +13,14 @@ TEST_F(GatewayTest, MultipartFromFirstPartToObject) {
   const std::string target = "/bucket/m?uploadId=" + id;
   const Answer one = send("PUT", target + "&partNumber=1", first);
   EXPECT_EQ(one.status, 200);
+  EXPECT_EQ(one.header("x-amz-checksum-crc64nvme"), "fqe64wIdW5k=") << "nobody named an algorithm";
   Outgoing part_copy = outgoing("PUT", target + "&partNumber=2");
   send("PUT", "/bucket/source", "0123456789");
   add(part_copy, "x-amz-copy-source", "bucket/source");
   add(part_copy, "x-amz-copy-source-range", "bytes=2-4");
   const Answer two = send(part_copy);
   EXPECT_EQ(two.status, 200);
+  EXPECT_EQ(two.element("ChecksumCRC64NVME"), "YRTV7/g+ACQ=");
   EXPECT_NE(send("GET", target).body.find("<Size>3</Size>"), std::string::npos);
   EXPECT_EQ(send("GET", "/bucket?uploads&prefix=m").element("UploadId"), id);
 

@@ -42,7 +42,8 @@ Task<Result<void>> Event::wait() {
     };
     if (slot.is_connected()) {
       slot.assign([w](asio::cancellation_type) {
-        const auto keep = w;  // finishing may replace this very handler
+        // A copy: finishing may replace this very handler.
+        const auto keep = w;  // NOLINT(performance-unnecessary-copy-initialization)
         keep->finish(false);
       });
     }

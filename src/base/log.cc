@@ -11,12 +11,12 @@ namespace {
 constexpr std::size_t kLogValueBytes = 256;
 
 std::shared_ptr<spdlog::sinks::sink> shared_sink() {
-  static const auto sink = [] {
+  static const auto kSink = [] {
     auto made = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l room=%n %v");
     return made;
   }();
-  return sink;
+  return kSink;
 }
 
 }  // namespace

@@ -14,9 +14,11 @@
 namespace rocksdb::crc32c {
 
 // Declared in RocksDB's own util/crc32c.h, which is not installed.
+// NOLINTBEGIN(readability-identifier-naming): the names are RocksDB's.
 std::uint32_t Extend(std::uint32_t crc, const char* data, std::size_t size);
 std::uint32_t Crc32cCombine(std::uint32_t crc1, std::uint32_t crc2, std::size_t size2);
 std::string IsFastCrc32Supported();
+// NOLINTEND(readability-identifier-naming)
 
 std::uint32_t Extend(std::uint32_t crc, const char* data, std::size_t size) {
   return kelp::crc32c(kelp::as_bytes({data, size}), crc);

@@ -1,0 +1,227 @@
+#include "client/cluster_volumes.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/log.h"
+#include "tests/support/sim_context.h"
+
+namespace kelp::test {
+namespace {
+
+using std::chrono::milliseconds;
+
+const FileId kFid{VolumeId{1}, NeedleKey{5}, Cookie{9}};
+
+/// A volume server that answers with its own name, after a while, or with an error.
+class SlowNode final : public VolumeNode {
+ public:
+  SlowNode(std::string name, SimContext& world, Timers& timers)
+      : name_(std::move(name)), world_(world), timers_(timers) {}
+
+  Task<Result<void>> read(FileId, std::uint64_t, MutableByteSpan buffer) override {
+    ++reads;
+    KELP_CO_CHECK(co_await timers_.sleep_until(world_.now() + delay));
+    if (error) co_return *error;
+    std::ranges::fill(buffer, static_cast<std::byte>(name_[0]));
+    co_return Result<void>();
+  }
+  Task<Result<void>> remove(std::vector<FileId> fids) override {
+    if (error) co_return *error;
+    removed += static_cast<int>(fids.size());
+    co_return Result<void>();
+  }
+  Task<Result<std::unique_ptr<NeedleUpload>>> open(OpenNeedle) override {
+    ++opens;
+    co_return Error(Errc::kUnimplemented, "not needed");
+  }
+
+  Task<Result<NodeStatus>> status() override { return none<NodeStatus>(); }
+  Task<Result<void>> create_volume(VolumeId, Generation, std::string) override {
+    return none<void>();
+  }
+  Task<Result<std::vector<NeedleInfo>>> list_needles(VolumeId, NeedleKey, std::uint32_t) override {
+    return none<std::vector<NeedleInfo>>();
+  }
+  Task<Result<std::vector<NeedleInfo>>> verify_volume(VolumeId) override {
+    return none<std::vector<NeedleInfo>>();
+  }
+  Task<Result<void>> set_role(VolumeId, Generation, CopyRole) override { return none<void>(); }
+  Task<Result<VolumeDigest>> pull(VolumeId, Generation, std::string, VolumeMember) override {
+    return none<VolumeDigest>();
+  }
+  Task<Result<VolumeDigest>> digest(VolumeId, bool) override { return none<VolumeDigest>(); }
+  Task<Result<void>> retire(VolumeId, Generation) override { return none<void>(); }
+  Task<Result<std::string>> read_needles(VolumeId, Generation, NeedleKey) override {
+    return none<std::string>();
+  }
+
+  milliseconds delay{1};
+  std::optional<Error> error;
+  int reads = 0;
+  int removed = 0;
+  int opens = 0;
+
+ private:
+  template <typename T>
+  static Task<Result<T>> none() {
+    co_return Error(Errc::kUnimplemented, "not needed");
+  }
+  const std::string name_;
+  SimContext& world_;
+  Timers& timers_;
+};
+
+/// Knows where volume 1 is, and counts how often it is asked.
+class FakeMaster final : public MasterClient, public MasterControl {
+ public:
+  Task<Result<VolumeLocation>> locate(VolumeId volume) override {
+    ++asked;
+    if (volume != VolumeId{1}) co_return Error(Errc::kNotFound, "never made");
+    co_return location;
+  }
+  Task<Result<WriteLease>> lease(LeaseRequest) override { return none<WriteLease>(); }
+  Task<Result<void>> release(VolumeId, std::uint64_t) override { return none<void>(); }
+  Task<Result<HeartbeatAnswer>> heartbeat(Heartbeat) override { return none<HeartbeatAnswer>(); }
+  Task<Result<LocationChange>> watch_locations(std::uint64_t, MonoTime) override {
+    return none<LocationChange>();
+  }
+  Task<Result<NeedleKey>> key_floor() override { return none<NeedleKey>(); }
+  Task<Result<ClusterView>> view() override { return none<ClusterView>(); }
+  Task<Result<void>> set_node_intent(std::string, NodeIntent) override { return none<void>(); }
+  Task<Result<void>> remove_node(std::string) override { return none<void>(); }
+  Task<Result<std::uint64_t>> move_volume(VolumeId, std::string, std::string) override {
+    return none<std::uint64_t>();
+  }
+  Task<Result<void>> pause_jobs(bool) override { return none<void>(); }
+  Task<Result<void>> add_master(std::uint64_t, std::string) override { return none<void>(); }
+  Task<Result<void>> remove_master(std::uint64_t) override { return none<void>(); }
+  Task<Result<void>> transfer_leadership(std::optional<std::uint64_t>) override {
+    return none<void>();
+  }
+
+  VolumeLocation location;
+  int asked = 0;
+
+ private:
+  template <typename T>
+  static Task<Result<T>> none() {
+    co_return Error(Errc::kUnimplemented, "not needed");
+  }
+};
+
+class ClusterVolumesTest : public ::testing::Test, public VolumeNodes {
+ protected:
+  ClusterVolumesTest() {
+    (void)set_log_level("off");
+    master_.location.volume = VolumeId{1};
+    for (const char* name : {"a", "b", "c"}) {
+      nodes_[name] = std::make_shared<SlowNode>(name, world_, timers_);
+      if (*name != 'c') master_.location.members.push_back({name, name});
+    }
+  }
+  std::shared_ptr<VolumeNode> at(const std::string& address) override { return nodes_.at(address); }
+  SlowNode& node(const std::string& name) { return *nodes_.at(name); }
+  /// Who answered.
+  Result<std::string> read() {
+    std::string buffer(3, '?');
+    KELP_CHECK(world_.run(volumes_.read(kFid, 0, std::as_writable_bytes(std::span(buffer)))));
+    EXPECT_EQ(buffer, std::string(3, buffer[0]));
+    return buffer.substr(0, 1);
+  }
+  /// Reads until the next one begins at `name`.
+  void begin_next_at(const std::string& name) {
+    const std::string other = name == "a" ? "b" : "a";
+    while (*read() != other) {
+    }
+  }
+
+  SimContext world_{3};
+  SimClock clock_{world_};
+  SimTimers timers_{world_};
+  Metrics metrics_;
+  FakeMaster master_;
+  std::map<std::string, std::shared_ptr<SlowNode>> nodes_;
+  LocationCache locations_{master_, master_, clock_, timers_};
+  ClusterVolumes volumes_{*this, locations_, clock_, timers_, metrics_};
+};
+
+TEST_F(ClusterVolumesTest, SharesReadsAmongTheCopies) {
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(read().has_value());
+  EXPECT_EQ(node("a").reads, 5);
+  EXPECT_EQ(node("b").reads, 5);
+  EXPECT_EQ(master_.asked, 1);
+}
+
+TEST_F(ClusterVolumesTest, ReadsAroundACopyThatFailsAndAsksItLastForAWhile) {
+  begin_next_at("a");
+  node("a").error = Error(Errc::kUnavailable, "down");
+  EXPECT_EQ(*read(), "b");
+  const int before = node("a").reads;
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(*read(), "b");
+  EXPECT_EQ(node("a").reads, before);
+  world_.run_for(std::chrono::seconds(6));
+  node("a").error.reset();
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(read().has_value());
+  EXPECT_GT(node("a").reads, before);
+}
+
+TEST_F(ClusterVolumesTest, ReadsAroundACorruptCopyWithoutBlamingItsServer) {
+  node("a").error = Error(Errc::kCorruption, "bits");
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(*read(), "b");
+  EXPECT_EQ(node("a").reads, 2);
+}
+
+TEST_F(ClusterVolumesTest, AsksASecondCopyWhenTheFirstIsLate) {
+  for (int i = 0; i < 64; ++i) ASSERT_TRUE(read().has_value());
+  begin_next_at("a");
+  node("a").delay = milliseconds(10'000);
+  const MonoTime begin = world_.now();
+  EXPECT_EQ(*read(), "b");
+  EXPECT_LT(world_.now() - begin, milliseconds(100));
+}
+
+TEST_F(ClusterVolumesTest, StopsBeginningAtAServerThatIsMuchSlower) {
+  node("a").delay = milliseconds(40);
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(read().has_value());
+  const int before = node("a").reads;
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(*read(), "b");
+  EXPECT_EQ(node("a").reads, before);
+}
+
+TEST_F(ClusterVolumesTest, FindsAVolumeThatMoved) {
+  ASSERT_TRUE(read().has_value());
+  node("a").error = node("b").error = Error(Errc::kNotFound, "not here");
+  master_.location.members = {{"c", "c"}};
+  EXPECT_EQ(*read(), "c");
+  EXPECT_EQ(master_.asked, 2);
+}
+
+TEST_F(ClusterVolumesTest, SaysWhatIsWrongWhenNoCopyAnswers) {
+  node("a").error = node("b").error = Error(Errc::kCorruption, "bits");
+  EXPECT_EQ(read().error().code(), Errc::kCorruption);
+}
+
+TEST_F(ClusterVolumesTest, RemovesAtEveryCopyOrSaysThatOneIsMissing) {
+  EXPECT_TRUE(world_.run(volumes_.remove({kFid})).has_value());
+  EXPECT_EQ(node("a").removed + node("b").removed, 2);
+  node("b").error = Error(Errc::kUnavailable, "down");
+  EXPECT_EQ(world_.run(volumes_.remove({kFid})).error().code(), Errc::kUnavailable);
+  const FileId never{VolumeId{7}, NeedleKey{1}, Cookie{1}};
+  node("b").error.reset();
+  EXPECT_TRUE(world_.run(volumes_.remove({never})).has_value());
+}
+
+TEST_F(ClusterVolumesTest, WritesThroughTheFirstMember) {
+  OpenNeedle request;
+  request.fid = kFid;
+  EXPECT_EQ(world_.run(volumes_.open(request)).error().code(), Errc::kInvalidArgument);
+  request.members = {{"b", "b"}, {"a", "a"}};
+  (void)world_.run(volumes_.open(request));
+  EXPECT_EQ(node("b").opens, 1);
+  EXPECT_EQ(node("a").opens, 0);
+}
+
+}  // namespace
+}  // namespace kelp::test

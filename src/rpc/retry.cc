@@ -12,8 +12,9 @@ constexpr unsigned kMostLeaderAttempts = 9;
 }  // namespace
 
 bool may_repeat(const FailedCall& call) {
+  if (call.code != Errc::kUnavailable) return false;
   if (call.reason == Reason::kNotLeader) return call.attempts < kMostLeaderAttempts;
-  return call.repeatable && call.code == Errc::kUnavailable && call.attempts < kMostAttempts;
+  return (call.repeatable || !call.sent) && call.attempts < kMostAttempts;
 }
 
 std::chrono::nanoseconds Backoff::failed(Rng& rng) {

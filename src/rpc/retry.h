@@ -19,12 +19,13 @@ struct FailedCall {
   Errc code{};
   Reason reason = Reason::kNone;
   bool repeatable = false;  ///< Doing it twice harms nobody.
+  bool sent = true;         ///< False: the request never left.
   unsigned attempts = 1;    ///< So far.
 };
 
-/// Whether the same call may be sent once more: it was certainly not done (not the leader), or its
-/// server did not answer and it may be done twice. Never after a deadline, and never what a server
-/// refused for its own sake (kResourceExhausted). Pure.
+/// Whether the same call may be sent once more: it was certainly not done (kNotLeader, not sent),
+/// or its server did not answer and it may be done twice. Never after a deadline, and never what a
+/// server refused for its own sake (kResourceExhausted). Pure.
 [[nodiscard]] bool may_repeat(const FailedCall& call);
 
 /// Keeps repetitions from multiplying the load of servers in trouble: each takes from what

@@ -50,7 +50,7 @@ RpcClient::RpcClient(RpcWorld world, RpcClientOptions options)
 RpcClient::~RpcClient() = default;
 
 Task<Result<RpcMessage>> RpcClient::call(std::uint32_t method, RpcMessage request,
-                                         MonoTime deadline) {
+                                         MonoTime deadline, bool* sent) {
   if (stopping_) co_return Error(Errc::kCancelled, "the rpc client has stopped");
   if (request.message.size() > options_.limits.message_bytes ||
       request.attachment.size() > options_.limits.attachment_bytes) {
@@ -83,6 +83,7 @@ Task<Result<RpcMessage>> RpcClient::call(std::uint32_t method, RpcMessage reques
     tell_cancelled(call, id);
     finish(id, Error(Errc::kCancelled, "call cancelled"));
   }
+  if (sent != nullptr) *sent = call.sent;
   co_return *std::move(call.result);
 }
 

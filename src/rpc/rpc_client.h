@@ -42,7 +42,9 @@ class RpcClient {
   /// call is unknown), kDeadlineExceeded (outcome unknown), kCancelled (this coroutine was
   /// cancelled, the server is told), kResourceExhausted, kUnauthenticated and kPermissionDenied
   /// (handshake), kInvalidArgument (too large). A call waits for at most one attempt to connect.
-  Task<Result<RpcMessage>> call(std::uint32_t method, RpcMessage request, MonoTime deadline);
+  /// `sent`, when given, tells whether the request left: if not, nothing was done.
+  Task<Result<RpcMessage>> call(std::uint32_t method, RpcMessage request, MonoTime deadline,
+                                bool* sent = nullptr);
   /// Ends the connection; calls under way end with kCancelled. Call before the destructor.
   Task<void> stop();
 

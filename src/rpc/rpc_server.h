@@ -40,7 +40,8 @@ struct RpcServerOptions {
   std::size_t in_flight_bytes_limit = 128 << 20;      ///< A connection; it is not read on.
   std::size_t answer_bytes_limit = 32 << 20;          ///< A connection; see reserve_answer().
   std::chrono::milliseconds handshake_timeout{5000};  ///< Closed after it.
-  FrameLimits limits;
+  FrameLimits limits;                                 ///< Of requests.
+  FrameLimits answer_limits;                          ///< Of answers; larger ones are kInternal.
 };
 
 /// Answers calls of RpcClient on one address. One executor.

@@ -138,7 +138,7 @@ Task<void> RpcServerConnection::serve(Slot slot, const RpcHandler& handler, RpcM
   if (writer_.full()) static_cast<void>(co_await writer_.wait_for_room());
   const std::uint64_t id = slot.id();
   if (slot.release().answered) co_return;
-  const auto& limits = server_.options_.limits;
+  const auto& limits = server_.options_.answer_limits;
   if (!result && result.error().code() == Errc::kCancelled) {
     // The client did not cancel it: we are on our way out.
     refuse(id, Error(Errc::kUnavailable, "the server is shutting down"));

@@ -41,6 +41,11 @@ constexpr RpcMethodInfo kMethods[] = {
     {kVolumeCreate, "volume.create", kCommit, false},
     {kVolumeListNeedles, "volume.list_needles", kData, true},
     {kVolumeVerify, "volume.verify", kScan, false},
+    {kVolumeSetRole, "volume.set_role", kCommit, true},
+    {kVolumePull, "volume.pull", kScan, true},  // goes on where it was
+    {kVolumeDigest, "volume.digest", kScan, true},
+    {kVolumeRetire, "volume.retire", kCommit, true},
+    {kVolumeReadNeedles, "volume.read_needles", kData, true},
 
     {kFilerLimits, "filer.limits", kLook, true},
     {kFilerCreateBucket, "filer.create_bucket", kCommit, false},

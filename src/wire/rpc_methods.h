@@ -35,6 +35,11 @@ enum class RpcMethod : std::uint32_t {
   kVolumeCreate = 221,
   kVolumeListNeedles = 222,
   kVolumeVerify = 223,
+  kVolumeSetRole = 230,
+  kVolumePull = 231,
+  kVolumeDigest = 232,
+  kVolumeRetire = 233,
+  kVolumeReadNeedles = 234,
 
   kFilerLimits = 300,
   kFilerCreateBucket = 301,

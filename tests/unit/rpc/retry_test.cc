@@ -35,6 +35,8 @@ TEST(Retry, OnlyWhatMayHappenTwiceOrDidNotHappenIsRepeated) {
   }
   EXPECT_TRUE(may_repeat({.code = Errc::kUnavailable, .reason = Reason::kNotLeader}))
       << "nothing was done";
+  EXPECT_TRUE(may_repeat({.code = Errc::kUnavailable, .sent = false}));
+  EXPECT_FALSE(may_repeat({.code = Errc::kUnauthenticated, .sent = false}));
 }
 
 TEST(Retry, AttemptsHaveALimit) {

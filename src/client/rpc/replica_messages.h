@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "client/volume_replicas.h"
+#include "wire/message_codec.h"
+#include "wire/node_messages.h"
+
+namespace kelp {
+
+// What the calls of client/volume_replicas.h carry.
+
+/// Of VolumeReplicas::set_role.
+struct SetRole {
+  VolumeId volume;
+  Generation oldest;
+  CopyRole role;
+};
+/// Of VolumeReplicas::pull.
+struct PullVolume {
+  VolumeId volume;
+  Generation generation;
+  std::string collection;
+  VolumeMember source;
+};
+/// Of VolumeReplicas::digest.
+struct DigestVolume {
+  VolumeId volume;
+  bool verify = false;
+};
+/// Of VolumeReplicas::retire.
+struct RetireVolume {
+  VolumeId volume;
+  Generation generation;
+};
+/// Of VolumeReplicas::read_needles; the bytes come as the attachment, with a NeedleBytes.
+struct ReadNeedles {
+  VolumeId volume;
+  Generation generation;
+  NeedleKey after;
+};
+
+/// What travels of each, in order.
+template <>
+inline constexpr auto kFields<CopyRole> = std::tuple(&CopyRole::generation, &CopyRole::frozen);
+template <>
+inline constexpr auto kFields<VolumeDigest> =
+    std::tuple(&VolumeDigest::generation, &VolumeDigest::needles, &VolumeDigest::live_bytes,
+               &VolumeDigest::keys_hash);
+template <>
+inline constexpr auto kFields<SetRole> =
+    std::tuple(&SetRole::volume, &SetRole::oldest, &SetRole::role);
+template <>
+inline constexpr auto kFields<PullVolume> = std::tuple(
+    &PullVolume::volume, &PullVolume::generation, &PullVolume::collection, &PullVolume::source);
+template <>
+inline constexpr auto kFields<DigestVolume> =
+    std::tuple(&DigestVolume::volume, &DigestVolume::verify);
+template <>
+inline constexpr auto kFields<RetireVolume> =
+    std::tuple(&RetireVolume::volume, &RetireVolume::generation);
+template <>
+inline constexpr auto kFields<ReadNeedles> =
+    std::tuple(&ReadNeedles::volume, &ReadNeedles::generation, &ReadNeedles::after);
+
+}  // namespace kelp

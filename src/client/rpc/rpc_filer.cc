@@ -1,0 +1,179 @@
+#include "client/rpc/rpc_filer.h"
+
+#include "client/rpc/rpc_serve.h"
+#include "rpc/frame.h"
+#include "wire/filer_messages.h"
+
+namespace kelp {
+namespace {
+
+using enum RpcMethod;
+using Outcomes = std::vector<Result<DeleteOutcome>>;
+
+DeletedObjects to_message(const Outcomes& outcomes) {
+  DeletedObjects message;
+  for (const auto& outcome : outcomes) {
+    DeletedObject& one = message.objects.emplace_back();
+    if (outcome) {
+      one.outcome = *outcome;
+    } else {
+      one.error = encode_error(outcome.error());
+    }
+  }
+  return message;
+}
+
+Outcomes from_message(const DeletedObjects& message) {
+  Outcomes outcomes;
+  for (const DeletedObject& one : message.objects) {
+    if (one.error.empty()) {
+      outcomes.emplace_back(one.outcome);
+    } else {
+      outcomes.emplace_back(decode_error(one.error));
+    }
+  }
+  return outcomes;
+}
+
+Task<Result<DeletedObjects>> delete_many(FilerClient& filer, DeleteObjects request) {
+  KELP_CO_TRY(const Outcomes outcomes,
+              co_await filer.delete_objects(std::move(request.bucket), std::move(request.keys)));
+  co_return to_message(outcomes);
+}
+
+Task<Result<FilerLimits>> limits_of(const FilerClient& filer) {
+  co_return FilerLimits{filer.inline_limit_bytes()};
+}
+
+}  // namespace
+
+Task<Result<void>> RpcFilerClient::prepare() {
+  KELP_CO_TRY(const FilerLimits limits, co_await caller_.ask<FilerLimits>(kFilerLimits, Done{}));
+  inline_limit_bytes_.store(limits.inline_limit_bytes, std::memory_order_relaxed);
+  prepared_.store(true, std::memory_order_relaxed);
+  co_return Result<void>();
+}
+
+Task<Result<BucketEntry>> RpcFilerClient::create_bucket(BucketEntry bucket) {
+  return caller_.ask(kFilerCreateBucket, BucketMessage{std::move(bucket)}, &BucketMessage::bucket);
+}
+Task<Result<BucketEntry>> RpcFilerClient::get_bucket(std::string name) {
+  if (!prepared_.load(std::memory_order_relaxed)) {
+    KELP_CO_CHECK(co_await prepare());
+  }
+  co_return co_await caller_.ask(kFilerGetBucket, BucketName{std::move(name)},
+                                 &BucketMessage::bucket);
+}
+Task<Result<void>> RpcFilerClient::delete_bucket(std::string name) {
+  return caller_.tell(kFilerDeleteBucket, BucketName{std::move(name)});
+}
+Task<Result<ListedBuckets>> RpcFilerClient::list_buckets(ListBuckets request) {
+  return caller_.ask<ListedBuckets>(kFilerListBuckets, std::move(request));
+}
+Task<Result<BucketUsage>> RpcFilerClient::bucket_usage(std::string name) {
+  return caller_.ask<BucketUsage>(kFilerBucketUsage, BucketName{std::move(name)});
+}
+Task<Result<WriteOutcome>> RpcFilerClient::put_object(PutObject request) {
+  return caller_.ask<WriteOutcome>(kFilerPutObject, std::move(request));
+}
+Task<Result<FoundObject>> RpcFilerClient::get_object(ObjectKey name, bool with_inline_body) {
+  return caller_.ask<FoundObject>(kFilerGetObject, GetObject{std::move(name), with_inline_body});
+}
+Task<Result<DeleteOutcome>> RpcFilerClient::delete_object(ObjectKey name,
+                                                          WriteConditions conditions) {
+  return caller_.ask<DeleteOutcome>(kFilerDeleteObject,
+                                    DeleteObject{std::move(name), std::move(conditions)});
+}
+Task<Result<Outcomes>> RpcFilerClient::delete_objects(std::string bucket,
+                                                      std::vector<std::string> keys) {
+  DeleteObjects request{std::move(bucket), std::move(keys)};
+  KELP_CO_TRY(const DeletedObjects answer,
+              co_await caller_.ask<DeletedObjects>(kFilerDeleteObjects, std::move(request)));
+  co_return from_message(answer);
+}
+Task<Result<ListedPage>> RpcFilerClient::list_objects(ListObjects request) {
+  return caller_.ask<ListedPage>(kFilerListObjects, std::move(request));
+}
+Task<Result<UploadInfo>> RpcFilerClient::create_upload(CreateUpload request) {
+  return caller_.ask<UploadInfo>(kFilerCreateUpload, std::move(request));
+}
+Task<Result<UploadInfo>> RpcFilerClient::get_upload(UploadName name) {
+  return caller_.ask<UploadInfo>(kFilerGetUpload, std::move(name));
+}
+Task<Result<void>> RpcFilerClient::put_part(PutPart request) {
+  return caller_.tell(kFilerPutPart, std::move(request));
+}
+Task<Result<ListedParts>> RpcFilerClient::list_parts(UploadName name, std::uint32_t after_part,
+                                                     std::uint32_t limit) {
+  return caller_.ask<ListedParts>(kFilerListParts, ListParts{std::move(name), after_part, limit});
+}
+Task<Result<ListedUploads>> RpcFilerClient::list_uploads(ListUploads request) {
+  return caller_.ask<ListedUploads>(kFilerListUploads, std::move(request));
+}
+Task<Result<void>> RpcFilerClient::abort_upload(UploadName name) {
+  return caller_.tell(kFilerAbortUpload, std::move(name));
+}
+Task<Result<CompletedUpload>> RpcFilerClient::complete_upload(CompleteUpload request) {
+  return caller_.ask<CompletedUpload>(kFilerCompleteUpload, std::move(request));
+}
+
+namespace {
+
+void serve_buckets(RpcServer& server, FilerClient* f) {
+  serve_method<Done>(server, kFilerLimits, [f](Done) { return limits_of(*f); });
+  serve_method<BucketMessage>(server, kFilerCreateBucket, [f](BucketMessage r) {
+    return wrap<BucketMessage>(f->create_bucket(std::move(r.bucket)));
+  });
+  serve_method<BucketName>(server, kFilerGetBucket, [f](BucketName r) {
+    return wrap<BucketMessage>(f->get_bucket(std::move(r.name)));
+  });
+  serve_method<BucketName>(server, kFilerDeleteBucket,
+                           [f](BucketName r) { return f->delete_bucket(std::move(r.name)); });
+  serve_method<ListBuckets>(server, kFilerListBuckets,
+                            [f](ListBuckets r) { return f->list_buckets(std::move(r)); });
+  serve_method<BucketName>(server, kFilerBucketUsage,
+                           [f](BucketName r) { return f->bucket_usage(std::move(r.name)); });
+}
+
+void serve_objects(RpcServer& server, FilerClient* f) {
+  serve_method<PutObject>(server, kFilerPutObject,
+                          [f](PutObject r) { return f->put_object(std::move(r)); });
+  serve_method<GetObject>(server, kFilerGetObject, [f](GetObject r) {
+    return f->get_object(std::move(r.name), r.with_inline_body);
+  });
+  serve_method<DeleteObject>(server, kFilerDeleteObject, [f](DeleteObject r) {
+    return f->delete_object(std::move(r.name), std::move(r.conditions));
+  });
+  serve_method<DeleteObjects>(server, kFilerDeleteObjects,
+                              [f](DeleteObjects r) { return delete_many(*f, std::move(r)); });
+  serve_method<ListObjects>(server, kFilerListObjects,
+                            [f](ListObjects r) { return f->list_objects(std::move(r)); });
+}
+
+void serve_uploads(RpcServer& server, FilerClient* f) {
+  serve_method<CreateUpload>(server, kFilerCreateUpload,
+                             [f](CreateUpload r) { return f->create_upload(std::move(r)); });
+  serve_method<UploadName>(server, kFilerGetUpload,
+                           [f](UploadName r) { return f->get_upload(std::move(r)); });
+  serve_method<PutPart>(server, kFilerPutPart,
+                        [f](PutPart r) { return f->put_part(std::move(r)); });
+  serve_method<ListParts>(server, kFilerListParts, [f](ListParts r) {
+    return f->list_parts(std::move(r.name), r.after_part, r.limit);
+  });
+  serve_method<ListUploads>(server, kFilerListUploads,
+                            [f](ListUploads r) { return f->list_uploads(std::move(r)); });
+  serve_method<UploadName>(server, kFilerAbortUpload,
+                           [f](UploadName r) { return f->abort_upload(std::move(r)); });
+  serve_method<CompleteUpload>(server, kFilerCompleteUpload,
+                               [f](CompleteUpload r) { return f->complete_upload(std::move(r)); });
+}
+
+}  // namespace
+
+void serve_filer(RpcServer& server, FilerClient& filer) {
+  serve_buckets(server, &filer);
+  serve_objects(server, &filer);
+  serve_uploads(server, &filer);
+}
+
+}  // namespace kelp

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "client/filer_client.h"
+#include "client/rpc/rpc_caller.h"
+
+namespace kelp {
+
+/// The namespace at some addresses, any of which answers. Safe from any io thread.
+class RpcFilerClient final : public FilerClient {
+ public:
+  /// `channels` must outlive this.
+  RpcFilerClient(RpcChannels& channels, std::vector<std::string> addresses)
+      : caller_(channels, std::move(addresses)) {}
+
+  /// Asks the filer for its limits; get_bucket() does so when nobody has. Until then
+  /// inline_limit_bytes() is 0.
+  Task<Result<void>> prepare();
+
+  [[nodiscard]] std::uint64_t inline_limit_bytes() const override {
+    return inline_limit_bytes_.load(std::memory_order_relaxed);
+  }
+  Task<Result<BucketEntry>> create_bucket(BucketEntry bucket) override;
+  Task<Result<BucketEntry>> get_bucket(std::string name) override;
+  Task<Result<void>> delete_bucket(std::string name) override;
+  Task<Result<ListedBuckets>> list_buckets(ListBuckets request) override;
+  Task<Result<BucketUsage>> bucket_usage(std::string name) override;
+  Task<Result<WriteOutcome>> put_object(PutObject request) override;
+  Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
+  Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) override;
+  Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(
+      std::string bucket, std::vector<std::string> keys) override;
+  Task<Result<ListedPage>> list_objects(ListObjects request) override;
+  Task<Result<UploadInfo>> create_upload(CreateUpload request) override;
+  Task<Result<UploadInfo>> get_upload(UploadName name) override;
+  Task<Result<void>> put_part(PutPart request) override;
+  Task<Result<ListedParts>> list_parts(UploadName name, std::uint32_t after_part,
+                                       std::uint32_t limit) override;
+  Task<Result<ListedUploads>> list_uploads(ListUploads request) override;
+  Task<Result<void>> abort_upload(UploadName name) override;
+  Task<Result<CompletedUpload>> complete_upload(CompleteUpload request) override;
+
+ private:
+  RpcCaller caller_;
+  std::atomic<std::uint64_t> inline_limit_bytes_ = 0;
+  std::atomic<bool> prepared_ = false;
+};
+
+/// Answers RpcFilerClient's calls with `filer`, which must outlive the server. Before
+/// RpcServer::start(); of RpcServers, on each.
+void serve_filer(RpcServer& server, FilerClient& filer);
+
+}  // namespace kelp

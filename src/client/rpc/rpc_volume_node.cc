@@ -1,0 +1,203 @@
+#include "client/rpc/rpc_volume_node.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+#include <cstring>
+
+#include "base/crc.h"
+#include "client/rpc/replica_messages.h"
+#include "wire/volume_messages.h"
+
+namespace kelp {
+namespace {
+
+using enum RpcMethod;
+
+Error upload_over() {
+  return {Errc::kInvalidArgument, "the upload is over"};
+}
+
+/// Gathers the needle and sends it in one call.
+class SmallRpcUpload final : public NeedleUpload {
+ public:
+  SmallRpcUpload(RpcCaller& caller, OpenNeedle needle)
+      : caller_(caller), needle_(std::move(needle)) {
+    body_.reserve(needle_.body_bytes);
+  }
+
+  Task<Result<void>> append(ByteSpan bytes) override {
+    if (over_) co_return upload_over();
+    if (bytes.size() > needle_.body_bytes - body_.size()) {
+      over_ = true;
+      co_return Error(
+          Errc::kInvalidArgument,
+          fmt::format("more than the {} bytes that were announced", needle_.body_bytes));
+    }
+    body_ += as_text(bytes);
+    co_return Result<void>();
+  }
+
+  Task<Result<void>> finish() override {
+    if (std::exchange(over_, true)) co_return upload_over();
+    const std::uint32_t crc = crc32c(as_bytes(body_));
+    RpcMessage request{.message = encode_message(WriteNeedle{std::move(needle_), crc}),
+                       .attachment = std::move(body_)};
+    KELP_CO_CHECK(co_await caller_.call(kVolumeWrite, std::move(request)));
+    co_return Result<void>();
+  }
+
+ private:
+  RpcCaller& caller_;
+  OpenNeedle needle_;
+  std::string body_;
+  bool over_ = false;
+};
+
+/// Sends the needle as it comes. Holds its connection open: the server keeps the upload for it.
+class StreamRpcUpload final : public NeedleUpload {
+ public:
+  StreamRpcUpload(RpcCaller& caller, Executor here, std::shared_ptr<RpcClient> connection,
+                  std::uint64_t upload)
+      : caller_(caller),
+        here_(std::move(here)),
+        connection_(std::move(connection)),
+        upload_(upload) {}
+
+  ~StreamRpcUpload() override {
+    if (finished_) return;
+    caller_.channels().tell(here_, connection_, kVolumeAbandon,
+                            encode_message(AbandonNeedle{upload_}));
+  }
+
+  Task<Result<void>> append(ByteSpan bytes) override {
+    while (!bytes.empty()) {
+      if (over_) co_return upload_over();
+      const ByteSpan piece = bytes.first(std::min(bytes.size(), kPieceBytes));
+      RpcMessage request{
+          .message = encode_message(AppendNeedle{upload_, sent_bytes_, crc32c(piece)}),
+          .attachment = std::string(as_text(piece))};
+      const auto answer = co_await caller_.call(kVolumeAppend, std::move(request));
+      if (!answer) {
+        over_ = true;
+        co_return answer.error();
+      }
+      sent_bytes_ += piece.size();
+      bytes = bytes.subspan(piece.size());
+    }
+    co_return Result<void>();
+  }
+
+  Task<Result<void>> finish() override {
+    if (std::exchange(over_, true)) co_return upload_over();
+    KELP_CO_CHECK(co_await caller_.tell(kVolumeFinish, FinishNeedle{upload_}));
+    finished_ = true;
+    co_return Result<void>();
+  }
+
+ private:
+  RpcCaller& caller_;
+  const Executor here_;
+  const std::shared_ptr<RpcClient> connection_;
+  const std::uint64_t upload_;
+  std::uint64_t sent_bytes_ = 0;
+  bool over_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+RpcVolumeNode::RpcVolumeNode(RpcChannels& channels, std::string address)
+    : caller_(channels, {std::move(address)}) {}
+
+Task<Result<std::unique_ptr<NeedleUpload>>> RpcVolumeNode::open(OpenNeedle request) {
+  std::unique_ptr<NeedleUpload> upload;
+  if (request.body_bytes <= kSmallNeedleBytes) {
+    upload = std::make_unique<SmallRpcUpload>(caller_, std::move(request));
+    co_return upload;
+  }
+  const Executor here = co_await asio::this_coro::executor;
+  KELP_CO_TRY(auto connection, caller_.channels().client(here, caller_.address()));
+  KELP_CO_TRY(const OpenedNeedle opened,
+              co_await caller_.ask<OpenedNeedle>(kVolumeOpen, std::move(request)));
+  upload = std::make_unique<StreamRpcUpload>(caller_, here, std::move(connection), opened.upload);
+  co_return upload;
+}
+
+/// The attachment of the answer, checked.
+template <typename Request>
+Task<Result<std::string>> RpcVolumeNode::bytes_of(RpcMethod method, Request request) {
+  const std::string_view name = info_of(method).name;
+  RpcMessage message{.message = encode_message(request)};
+  KELP_CO_TRY(RpcMessage answer, co_await caller_.call(method, std::move(message)));
+  KELP_CO_TRY(const NeedleBytes sum, decode_message<NeedleBytes>(answer.message, name));
+  if (crc32c(as_bytes(answer.attachment)) != sum.bytes_crc) {
+    co_return Error(Errc::kCorruption,
+                    fmt::format("{}: {}: what came is not what was sent", caller_.address(), name));
+  }
+  co_return std::move(answer.attachment);
+}
+
+Task<Result<void>> RpcVolumeNode::read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) {
+  do {
+    const std::size_t now = std::min(buffer.size(), kPieceBytes);
+    const ReadNeedle request{fid, offset, static_cast<std::uint32_t>(now)};
+    KELP_CO_TRY(const std::string bytes, co_await bytes_of(kVolumeRead, request));
+    if (bytes.size() != now) {
+      co_return Error(Errc::kCorruption, fmt::format("{}: {} bytes came, {} were asked for",
+                                                     caller_.address(), bytes.size(), now));
+    }
+    if (now > 0) std::memcpy(buffer.data(), bytes.data(), now);
+    offset += now;
+    buffer = buffer.subspan(now);
+  } while (!buffer.empty());
+  co_return Result<void>();
+}
+
+Task<Result<void>> RpcVolumeNode::remove(std::vector<FileId> fids) {
+  return caller_.tell(kVolumeRemove, RemoveNeedles{std::move(fids)});
+}
+Task<Result<NodeStatus>> RpcVolumeNode::status() {
+  return caller_.ask<NodeStatus>(kVolumeStatus, Done{});
+}
+Task<Result<void>> RpcVolumeNode::create_volume(VolumeId volume, Generation generation,
+                                                std::string collection) {
+  return caller_.tell(kVolumeCreate, CreateVolume{volume, generation, std::move(collection)});
+}
+Task<Result<std::vector<NeedleInfo>>> RpcVolumeNode::list_needles(VolumeId volume, NeedleKey after,
+                                                                  std::uint32_t limit) {
+  return caller_.ask(kVolumeListNeedles, ListNeedles{volume, after, limit}, &NeedleList::needles);
+}
+Task<Result<std::vector<NeedleInfo>>> RpcVolumeNode::verify_volume(VolumeId volume) {
+  return caller_.ask(kVolumeVerify, VerifyVolume{volume}, &NeedleList::needles);
+}
+
+Task<Result<void>> RpcVolumeNode::set_role(VolumeId volume, Generation oldest, CopyRole role) {
+  return caller_.tell(kVolumeSetRole, SetRole{volume, oldest, role});
+}
+Task<Result<VolumeDigest>> RpcVolumeNode::pull(VolumeId volume, Generation generation,
+                                               std::string collection, VolumeMember source) {
+  return caller_.ask<VolumeDigest>(
+      kVolumePull, PullVolume{volume, generation, std::move(collection), std::move(source)});
+}
+Task<Result<VolumeDigest>> RpcVolumeNode::digest(VolumeId volume, bool verify) {
+  return caller_.ask<VolumeDigest>(kVolumeDigest, DigestVolume{volume, verify});
+}
+Task<Result<void>> RpcVolumeNode::retire(VolumeId volume, Generation generation) {
+  return caller_.tell(kVolumeRetire, RetireVolume{volume, generation});
+}
+Task<Result<std::string>> RpcVolumeNode::read_needles(VolumeId volume, Generation generation,
+                                                      NeedleKey after) {
+  return bytes_of(kVolumeReadNeedles, ReadNeedles{volume, generation, after});
+}
+
+std::shared_ptr<VolumeNode> RpcVolumeNodes::at(const std::string& address) {
+  if (own_ != nullptr && (address.empty() || address == own_address_)) return own_;
+  const std::lock_guard lock(mutex_);
+  auto& node = nodes_[address];
+  if (node == nullptr) node = std::make_shared<RpcVolumeNode>(channels_, address);
+  return node;
+}
+
+}  // namespace kelp

@@ -1,0 +1,542 @@
+// The rpc bindings of the client interfaces when things go wrong: broken connections, slow servers,
+// restarts, strangers, corruption.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+
+#include "base/crc.h"
+#include "tests/support/rpc_rig.h"
+#include "tests/support/sim_network.h"
+
+namespace kelp::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct World {
+  explicit World(std::uint64_t seed) : context(seed), net(context), rng(context.rng().next()) {
+    fakes.volume.timers = &timers;
+    fakes.volume.clock = &clock;
+  }
+  RpcWorld on(const std::string& host) {
+    auto random = [this](MutableByteSpan out) {
+      for (auto& byte : out) byte = static_cast<std::byte>(rng.below(256));
+    };
+    return {context.executor(), net.host(host), clock, timers, std::move(random)};
+  }
+  [[nodiscard]] MonoTime in(std::chrono::nanoseconds span) const { return context.now() + span; }
+  Task<void> sleep(std::chrono::nanoseconds span) {
+    EXPECT_TRUE(co_await timers.sleep_until(in(span)));
+  }
+  RpcRig rig(RpcRigOptions options = {}, const std::string& server = "s") {
+    return RpcRig(on(server), on("c"), {context.executor()}, fakes, std::move(options));
+  }
+
+  SimContext context;
+  SimClock clock{context};
+  SimTimers timers{context};
+  SimNetwork net;
+  Rng rng;
+  Fakes fakes;
+};
+
+void in_world(Task<void> (*scenario)(World&), std::uint64_t seeds = 10) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    World world(seed);
+    world.context.run(scenario(world));
+    EXPECT_EQ(world.fakes.volume.uploads, 0) << "no upload is left behind";
+    if (::testing::Test::HasFailure()) {
+      ADD_FAILURE() << "seed " << seed << "\n" << world.context.last_events();
+      return;
+    }
+  }
+}
+
+template <typename T>
+Errc code_of(const Result<T>& result) {
+  return result ? Errc{} : result.error().code();
+}
+
+constexpr std::size_t kLarge = 2 << 20;
+
+OpenNeedle needle_of(std::uint64_t key, std::size_t bytes = kLarge) {
+  OpenNeedle needle;
+  needle.fid = {VolumeId(1), NeedleKey(key), Cookie(9)};
+  needle.generation = Generation(1);
+  needle.token = "good";
+  needle.body_bytes = bytes;
+  return needle;
+}
+
+/// Uploads a needle in four pieces.
+Task<Errc> upload(VolumeClient& volumes, std::uint64_t key, std::size_t bytes = kLarge) {
+  auto opened = co_await volumes.open(needle_of(key, bytes));
+  if (!opened) co_return code_of(opened);
+  const std::string piece(bytes / 4, static_cast<char>(key));
+  for (int i = 0; i < 4; ++i) {
+    const auto appended = co_await (*opened)->append(as_bytes(piece));
+    if (!appended) co_return code_of(appended);
+  }
+  co_return code_of(co_await (*opened)->finish());
+}
+
+Task<void> store_code(Task<Errc> call, std::vector<Errc>* codes) {
+  codes->push_back(co_await std::move(call));
+}
+
+Task<void> killed_anywhere(World& w) {
+  RpcRig rig = w.rig();
+  co_await rig.start("s:7000");
+  w.fakes.volume.append_takes = 10ms;
+  for (int phase = 0; phase < 12; ++phase) {
+    TaskGroup group(w.context.executor());
+    std::vector<Errc> codes;
+    group.spawn(store_code(upload(*rig.volume, 1), &codes));
+    co_await w.sleep(phase * 6ms + std::chrono::microseconds(w.rng.below(6000)));
+    w.net.reset("c", "s");
+    co_await group.join();
+    EXPECT_TRUE(codes.front() == Errc::kUnavailable || codes.front() == Errc{}) << phase;
+    co_await w.sleep(100ms);
+    EXPECT_EQ(w.fakes.volume.uploads, 0) << "the server dropped it, phase " << phase;
+    EXPECT_EQ(co_await upload(*rig.volume, 2), Errc{}) << "the next one works";
+  }
+  co_await rig.end();
+}
+TEST(RpcBindings, AnUploadWhoseConnectionBreaksIsDroppedOnBothSides) {
+  in_world(killed_anywhere);
+}
+
+Task<void> between_pieces(World& w) {
+  RpcRig rig = w.rig();
+  co_await rig.start("s:7000");
+  auto opened = co_await rig.volume->open(needle_of(1));
+  EXPECT_TRUE(opened);
+  const std::string piece(1000, 'p');
+  EXPECT_TRUE(co_await (*opened)->append(as_bytes(piece)));
+  w.net.reset("c", "s");
+  co_await w.sleep(50ms);
+  EXPECT_EQ(code_of(co_await (*opened)->append(as_bytes(piece))), Errc::kUnavailable)
+      << "a new connection does not know it";
+  EXPECT_EQ(code_of(co_await (*opened)->append(as_bytes(piece))), Errc::kInvalidArgument);
+  EXPECT_EQ(code_of(co_await (*opened)->finish()), Errc::kInvalidArgument);
+  EXPECT_EQ(w.fakes.volume.finished, 0);
+  opened->reset();
+  co_await rig.end();
+}
+TEST(RpcBindings, AnUploadNeverGoesOnOverAnotherConnection) {
+  in_world(between_pieces);
+}
+
+Task<void> after_restart(World& w) {
+  RpcRig rig = w.rig();
+  co_await rig.start("s:7000");
+  auto old = co_await rig.volume->open(needle_of(1));
+  co_await rig.stop_server();
+  co_await rig.start("s:7000");
+  co_await w.sleep(50ms);
+  auto fresh = co_await rig.volume->open(needle_of(2));
+  EXPECT_TRUE(fresh);
+  if (!fresh) co_return;
+  const std::string wrong(kPieceBytes, 'w');
+  EXPECT_EQ(code_of(co_await (*old)->append(as_bytes(wrong))), Errc::kUnavailable);
+  const std::string right(kLarge, 'r');
+  EXPECT_TRUE(co_await (*fresh)->append(as_bytes(right)));
+  EXPECT_TRUE(co_await (*fresh)->finish());
+  EXPECT_EQ(w.fakes.volume.body(needle_of(2).fid), right);
+  old->reset();
+  co_await rig.end();
+}
+TEST(RpcBindings, AnUploadFromBeforeARestartIsNeverTakenForAnother) {
+  in_world(after_restart);
+}
+
+Task<void> cancelled_append(World& w) {
+  RpcRig rig = w.rig();
+  co_await rig.start("s:7000");
+  w.fakes.volume.append_takes = 200ms;
+  w.fakes.volume.cannot_be_cancelled = true;  // as a disk
+  TaskGroup group(w.context.executor());
+  std::vector<Errc> codes;
+  group.spawn(store_code(upload(*rig.volume, 1), &codes));
+  co_await w.sleep(100ms);
+  group.cancel();
+  co_await group.join();
+  EXPECT_EQ(codes, std::vector{Errc::kCancelled});
+  EXPECT_EQ(w.fakes.volume.uploads, 1) << "the server is busy with it";
+  co_await w.sleep(200ms);
+  EXPECT_EQ(w.fakes.volume.uploads, 0);
+  co_await rig.end();
+}
+TEST(RpcBindings, AnUploadGivenUpWhileAPieceIsWrittenEndsWithThatPiece) {
+  in_world(cancelled_append);
+}
+
+Task<void> given_up(World& w) {
+  RpcRig rig = w.rig();
+  co_await rig.start("s:7000");
+  auto opened = co_await rig.volume->open(needle_of(1));
+  EXPECT_EQ(w.fakes.volume.uploads, 1);
+  opened->reset();
+  co_await w.sleep(50ms);
+  EXPECT_EQ(w.fakes.volume.uploads, 0);
+  co_await rig.end();
+}
+TEST(RpcBindings, AnUploadThatDiesIsGivenUpAtTheServer) {
+  in_world(given_up);
+}
+
+Task<void> forgotten(World& w) {
+  RpcRig rig = w.rig({.uploads = {.upload_idle_time = 60s}});
+  co_await rig.start("s:7000");
+  auto opened = co_await rig.volume->open(needle_of(1));
+  const std::string piece(1000, 'p');
+  for (int i = 0; i < 3; ++i) {
+    co_await w.sleep(50s);
+    EXPECT_TRUE(co_await (*opened)->append(as_bytes(piece))) << "each piece gives it time";
+  }
+  co_await w.sleep(59s);
+  EXPECT_EQ(w.fakes.volume.uploads, 1);
+  co_await w.sleep(2s);
+  EXPECT_EQ(w.fakes.volume.uploads, 0);
+  EXPECT_EQ(code_of(co_await (*opened)->append(as_bytes(piece))), Errc::kUnavailable);
+  EXPECT_EQ(w.net.connections(), 1U) << "the connection lives";
+  opened->reset();
+  co_await rig.end();
+}
+TEST(RpcBindings, AnUploadThatNobodyContinuesExpires) {
+  in_world(forgotten, 3);
+}
+
+Task<void> too_many_uploads(World& w) {
+  RpcRig rig = w.rig({.uploads = {.upload_limit = 3}});
+  co_await rig.start("s:7000");
+  std::vector<std::unique_ptr<NeedleUpload>> uploads;
+  for (int i = 0; i < 3; ++i) {
+    auto opened = co_await rig.volume->open(needle_of(i));
+    EXPECT_TRUE(opened);
+    uploads.push_back(*std::move(opened));
+  }
+  EXPECT_EQ(code_of(co_await rig.volume->open(needle_of(4))), Errc::kResourceExhausted);
+  uploads.pop_back();
+  co_await w.sleep(50ms);
+  EXPECT_TRUE(co_await rig.volume->open(needle_of(4)));
+  uploads.clear();
+  co_await rig.end();
+}
+TEST(RpcBindings, UploadsPastTheLimitAreRefused) {
+  in_world(too_many_uploads, 3);
+}
+
+Task<void> slow_uploads(World& w) {
+  RpcRig rig = w.rig();
+  co_await rig.start("s:7000");
+  w.fakes.volume.append_takes = 1s;
+  TaskGroup group(w.context.executor());
+  std::vector<Errc> codes;
+  for (int i = 0; i < 120; ++i) group.spawn(store_code(upload(*rig.volume, i), &codes));
+  std::size_t most = 0;
+  while (codes.size() < 120) {
+    most = std::max(most, rig.last_server->in_flight_bytes());
+    co_await w.sleep(20ms);
+  }
+  co_await group.join();
+  EXPECT_EQ(std::ranges::count(codes, Errc{}), 120);
+  EXPECT_GT(most, 30U << 20) << "the limit was reached";
+  EXPECT_LT(most, 33U << 20) << "of the 60 MiB that wanted in at once";
+  co_await rig.end();
+}
+TEST(RpcBindings, ManySlowUploadsTakeALimitedAmountOfMemory) {
+  in_world(slow_uploads, 2);
+}
+
+Task<Errc> read_one(VolumeClient& volumes, FileId fid, std::size_t bytes) {
+  std::string buffer(bytes, '\0');
+  co_return code_of(co_await volumes.read(fid, 0, std::as_writable_bytes(std::span(buffer))));
+}
+
+Task<void> slow_reader(World& w) {
+  RpcRig rig = w.rig();
+  co_await rig.start("s:7000");
+  const FileId fid = needle_of(1).fid;
+  w.fakes.volume.put(fid, std::string(1 << 20, 'r'));
+  EXPECT_EQ(co_await read_one(*rig.volume, fid, 1), Errc{});
+  w.net.cut("s", "c");
+  const int before = w.fakes.volume.reads;
+  TaskGroup group(w.context.executor());
+  std::vector<Errc> codes;
+  for (int i = 0; i < 150; ++i) {
+    group.spawn(store_code(read_one(*rig.volume, fid, 1 << 20), &codes));
+  }
+  co_await w.sleep(5s);
+  EXPECT_GE(w.fakes.volume.reads - before, 64);
+  EXPECT_LE(w.fakes.volume.reads - before, 90) << "32 MiB, and what the connection holds";
+  w.net.heal_all();
+  co_await group.join();
+  EXPECT_EQ(std::ranges::count(codes, Errc{}), 150);
+  co_await rig.end();
+}
+TEST(RpcBindings, AReaderThatDoesNotReadHoldsALimitedAmountOfMemory) {
+  in_world(slow_reader, 3);
+}
+
+Task<void> restart_soon(World& w, RpcRig& rig) {
+  co_await w.sleep(60ms);
+  co_await rig.start("s:7000");
+}
+
+Task<void> server_restarts(World& w) {
+  RpcRig rig = w.rig();
+  co_await rig.start("s:7000");
+  EXPECT_TRUE(co_await rig.filer->get_bucket("b"));
+  co_await rig.stop_server();
+  TaskGroup group(w.context.executor());
+  group.spawn(restart_soon(w, rig));
+  EXPECT_TRUE(co_await rig.filer->get_bucket("b")) << "asked again until the server was back";
+  co_await group.join();
+  EXPECT_TRUE(co_await rig.filer->put_object({}));
+
+  co_await rig.stop_server();
+  co_await w.sleep(20ms);
+  group.spawn(restart_soon(w, rig));
+  EXPECT_TRUE(co_await rig.filer->put_object({})) << "it never left, so it may be sent";
+  co_await group.join();
+
+  co_await rig.stop_server();
+  const int before = w.fakes.filer.script.calls();
+  EXPECT_EQ(code_of(co_await rig.filer->put_object({})), Errc::kUnavailable);
+  EXPECT_EQ(code_of(co_await rig.filer->get_bucket("b")), Errc::kUnavailable) << "not for ever";
+  EXPECT_EQ(w.fakes.filer.script.calls(), before);
+  co_await rig.start("s:7000");
+  EXPECT_TRUE(co_await rig.filer->get_bucket("b"));
+  co_await rig.end();
+}
+TEST(RpcBindings, ARestartedServerIsFoundAgain) {
+  in_world(server_restarts);
+}
+
+Task<Errc> put_code(FilerClient& filer) {
+  co_return code_of(co_await filer.put_object({}));
+}
+
+Task<void> once(World& w) {
+  RpcRig rig = w.rig();
+  co_await rig.start("s:7000");
+  EXPECT_TRUE(co_await rig.filer->get_bucket("b"));
+  for (int i = 0; i < 20; ++i) {
+    const int before = w.fakes.filer.script.calls();
+    TaskGroup group(w.context.executor());
+    std::vector<Errc> codes;
+    group.spawn(store_code(put_code(*rig.filer), &codes));
+    co_await w.sleep(std::chrono::microseconds(w.rng.below(4000)));
+    w.net.reset("c", "s");
+    co_await group.join();
+    const int calls = w.fakes.filer.script.calls() - before;
+    EXPECT_LE(calls, 1) << "a write that may have happened is not sent again";
+    if (codes.front() == Errc{}) EXPECT_EQ(calls, 1);
+    co_await w.sleep(200ms);
+  }
+  co_await rig.end();
+}
+TEST(RpcBindings, AWriteIsSentOnceWhateverBreaks) {
+  in_world(once);
+}
+
+Task<void> too_slow(World& w) {
+  RpcRig rig = w.rig();
+  co_await rig.start("s:7000");
+  w.fakes.volume.append_takes = 10min;
+  const MonoTime start = w.context.now();
+  EXPECT_EQ(co_await upload(*rig.volume, 1), Errc::kDeadlineExceeded);
+  EXPECT_GE(w.context.now() - start, time_of(RpcTime::kData));
+  EXPECT_LT(w.context.now() - start, time_of(RpcTime::kData) + 1s);
+  co_await w.sleep(1s);
+  EXPECT_EQ(w.fakes.volume.uploads, 0) << "the server stopped as well";
+  co_await rig.end();
+}
+TEST(RpcBindings, EveryCallHasADeadline) {
+  in_world(too_slow, 3);
+}
+
+Task<void> stranger(World& w) {
+  RpcRig rig = w.rig({.client = {.cluster_id = "cluster", .secret = "fedcba9876543210"}});
+  co_await rig.start("s:7000");
+  EXPECT_EQ(code_of(co_await rig.filer->get_bucket("b")), Errc::kUnauthenticated);
+  EXPECT_EQ(code_of(co_await rig.master->lease({})), Errc::kUnauthenticated);
+  EXPECT_EQ(code_of(co_await rig.volume->status()), Errc::kUnauthenticated);
+  EXPECT_EQ(co_await upload(*rig.volume, 1), Errc::kUnauthenticated);
+  EXPECT_EQ(w.fakes.filer.script.calls() + w.fakes.master.script.calls(), 0);
+  co_await rig.end();
+}
+TEST(RpcBindings, AStrangerIsRefused) {
+  in_world(stranger, 3);
+}
+
+Task<void> other_leader(World& w) {
+  Fakes followers;
+  followers.master.script.set_error(
+      Error(Errc::kUnavailable, "another member leads", Reason::kNotLeader));
+  RpcRig leader = w.rig();
+  RpcRig follower(w.on("f"), w.on("c"), {w.context.executor()}, followers);
+  co_await leader.start("s:7000");
+  co_await follower.start("f:7000");
+  RpcMasterClient master(leader.channels(), {"f:7000", "nobody:1", "s:7000"});
+  EXPECT_TRUE(co_await master.release(VolumeId(1), 2)) << "nothing was done at the follower";
+  EXPECT_EQ(w.fakes.master.script.calls(), 1);
+  EXPECT_TRUE(co_await master.lease({}));
+  EXPECT_EQ(followers.master.script.calls(), 1) << "the leader is remembered";
+  co_await leader.end();
+  co_await follower.end();
+}
+TEST(RpcBindings, TheLeadingMasterIsFound) {
+  in_world(other_leader);
+}
+
+Task<void> unused(World& w) {
+  RpcRig rig = w.rig({.idle_time = 60s});
+  co_await rig.start("s:7000");
+  const Executor here = w.context.executor();
+  auto opened = co_await rig.volume->open(needle_of(1));
+  co_await w.sleep(200s);
+  EXPECT_EQ(rig.channels().open_channels(here), 1U) << "an upload holds it";
+  const std::string piece(1000, 'p');
+  EXPECT_TRUE(co_await (*opened)->append(as_bytes(piece)));
+  opened->reset();
+  co_await w.sleep(130s);
+  EXPECT_EQ(rig.channels().open_channels(here), 0U);
+  EXPECT_EQ(rig.last_server->connections(), 0U);
+  EXPECT_TRUE(co_await rig.filer->get_bucket("b"));
+  EXPECT_EQ(w.net.connections(), 2U);
+  co_await rig.end();
+}
+TEST(RpcBindings, AConnectionThatNobodyUsesIsClosed) {
+  in_world(unused, 3);
+}
+
+Task<void> channel_limit(World& w) {
+  RpcRig rig = w.rig({.channel_limit = 2});
+  co_await rig.start("s:7000");
+  const Executor here = w.context.executor();
+  EXPECT_TRUE(co_await rig.filer->get_bucket("b"));
+  {
+    const auto one = rig.channels().client(here, "x:1");
+    const auto two = rig.channels().client(here, "x:2");
+    EXPECT_TRUE(one && two) << "the idle one made room";
+    EXPECT_EQ(code_of(rig.channels().client(here, "x:3")), Errc::kResourceExhausted);
+  }
+  EXPECT_TRUE(co_await rig.filer->get_bucket("b"));
+  EXPECT_EQ(rig.channels().open_channels(here), 2U);
+  co_await rig.end();
+  EXPECT_EQ(code_of(co_await rig.filer->get_bucket("b")), Errc::kCancelled);
+}
+TEST(RpcBindings, AThreadKeepsALimitedNumberOfConnections) {
+  in_world(channel_limit, 3);
+}
+
+/// A client that says what it likes.
+class Raw {
+ public:
+  Raw(World& w, const RpcIdentity& identity)
+      : world_(w),
+        client_(w.on("c"), {.address = "s:7000", .identity = identity, .limits = kDaemonAnswers}) {}
+  template <typename Request>
+  Task<Result<RpcMessage>> call(RpcMethod method, Request request, std::string attachment = {}) {
+    RpcMessage message{encode_message(request), std::move(attachment)};
+    return client_.call(std::to_underlying(method), std::move(message), world_.in(5s));
+  }
+  Task<void> stop() { return client_.stop(); }
+
+ private:
+  World& world_;
+  RpcClient client_;
+};
+
+Task<std::uint64_t> open_raw(Raw& raw, std::size_t bytes) {
+  const auto opened = co_await raw.call(RpcMethod::kVolumeOpen, needle_of(1, bytes));
+  co_return decode_message<OpenedNeedle>(opened->message, "it")->upload;
+}
+Task<Result<RpcMessage>> append_raw(Raw& raw, const std::string& body, std::uint64_t upload,
+                                    std::uint64_t at, std::uint32_t sum) {
+  return raw.call(RpcMethod::kVolumeAppend, AppendNeedle{upload, at, sum}, body);
+}
+Task<Errc> code_of_append(Raw& raw, const std::string& body, std::uint64_t upload) {
+  co_return code_of(co_await append_raw(raw, body, upload, 0, crc32c(as_bytes(body))));
+}
+
+Task<void> broken_pieces(World& w) {
+  RpcRig rig = w.rig();
+  co_await rig.start("s:7000");
+  Raw raw(w, RpcRigOptions{}.client);
+  Raw other(w, RpcRigOptions{}.client);
+  const std::string body(300'000, 'b');
+  const std::uint32_t crc = crc32c(as_bytes(body));
+  EXPECT_EQ(code_of(co_await raw.call(RpcMethod::kVolumeWrite,
+                                      WriteNeedle{needle_of(1, body.size()), crc ^ 1}, body)),
+            Errc::kCorruption);
+  std::uint64_t upload = co_await open_raw(raw, body.size() * 2);
+  EXPECT_EQ(code_of(co_await append_raw(raw, body, upload, 0, crc ^ 1)), Errc::kCorruption);
+  upload = co_await open_raw(raw, body.size() * 2);
+  EXPECT_EQ(code_of(co_await append_raw(raw, body, upload, 1, crc)), Errc::kInvalidArgument);
+  EXPECT_EQ(w.fakes.volume.appended_bytes, 0U) << "nothing that was not checked is written";
+  upload = co_await open_raw(raw, body.size() * 2);
+  EXPECT_EQ(code_of(co_await append_raw(other, body, upload, 0, crc)), Errc::kUnavailable)
+      << "an upload belongs to its connection";
+  EXPECT_TRUE(co_await append_raw(raw, body, upload, 0, crc));
+  EXPECT_EQ(code_of(co_await append_raw(raw, body, upload, 0, crc)), Errc::kInvalidArgument)
+      << "twice";
+  EXPECT_EQ(code_of(co_await raw.call(RpcMethod::kVolumeRead,
+                                      ReadNeedle{needle_of(1).fid, 0, kPieceBytes + 1})),
+            Errc::kInvalidArgument);
+  EXPECT_EQ(code_of(co_await raw.call(RpcMethod::kFilerGetBucket, Done{})), Errc::kCorruption);
+  co_await raw.stop();
+  co_await other.stop();
+  co_await rig.end();
+}
+TEST(RpcBindings, PiecesThatDoNotCheckAreNotWritten) {
+  in_world(broken_pieces, 3);
+}
+
+Task<void> two_at_once(World& w) {
+  RpcRig rig = w.rig();
+  co_await rig.start("s:7000");
+  w.fakes.volume.append_takes = 100ms;
+  Raw raw(w, RpcRigOptions{}.client);
+  const std::string body = "0123456789";
+  const std::uint64_t upload = co_await open_raw(raw, 2 * body.size());
+  TaskGroup group(w.context.executor());
+  std::vector<Errc> codes;
+  group.spawn(store_code(code_of_append(raw, body, upload), &codes));
+  group.spawn(store_code(code_of_append(raw, body, upload), &codes));
+  co_await group.join();
+  EXPECT_EQ(codes, (std::vector{Errc::kInvalidArgument, Errc{}}));
+  co_await raw.stop();
+  co_await rig.end();
+}
+TEST(RpcBindings, TwoPiecesAtOnceAreRefused) {
+  in_world(two_at_once, 3);
+}
+
+Task<Result<RpcMessage>> lie(RpcMessage, RpcCallInfo) {
+  co_return RpcMessage{encode_message(NeedleBytes{crc32c(as_bytes("true"))}), "lies"};
+}
+
+Task<void> broken_answer(World& w) {
+  RpcServer liar(w.on("s"), daemon_server_options(RpcRigOptions{}.server));
+  liar.handle(std::to_underlying(RpcMethod::kVolumeRead), lie);
+  EXPECT_TRUE(liar.start("s:7000"));
+  RpcChannels channels(w.on("c"), {w.context.executor()}, {.identity = RpcRigOptions{}.client});
+  RpcVolumeNode node(channels, "s:7000");
+  std::string buffer = "before";
+  const auto into = std::as_writable_bytes(std::span(buffer)).first(4);
+  EXPECT_EQ(code_of(co_await node.read(needle_of(1).fid, 0, into)), Errc::kCorruption);
+  EXPECT_EQ(buffer, "before") << "bytes that do not check are not given on";
+  EXPECT_EQ(code_of(co_await node.read(needle_of(1).fid, 0, into.first(3))), Errc::kCorruption);
+  co_await channels.stop();
+  co_await liar.stop(w.context.now());
+}
+TEST(RpcBindings, AnAnswerThatDoesNotCheckIsNotGivenOn) {
+  in_world(broken_answer, 3);
+}
+
+}  // namespace
+}  // namespace kelp::test

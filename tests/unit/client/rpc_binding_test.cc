@@ -1,0 +1,443 @@
+// The same promises in process, in a simulated world and over TCP: a caller cannot tell.
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "async/runtime.h"
+#include "async/task_group.h"
+#include "crypto/random.h"
+#include "os/system_clock.h"
+#include "tests/support/rpc_rig.h"
+#include "tests/support/run_coro.h"
+#include "tests/support/sim_network.h"
+
+namespace kelp::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Clients {
+  MasterClient& master;
+  MasterControl& control;
+  VolumeClient& volumes;
+  VolumeAdmin& admin;
+  VolumeReplicas& replicas;
+  FilerClient& filer;
+  Fakes& fakes;
+  const Clock& clock;
+};
+using Scenario = Task<void> (*)(Clients);
+
+Task<void> through(RpcRig& rig, Fakes& fakes, const Clock& clock, std::string address,
+                   Scenario scenario) {
+  co_await rig.start(std::move(address));
+  const Clients clients{*rig.master, *rig.master, *rig.volume, *rig.volume,
+                        *rig.volume, *rig.filer,  fakes,       clock};
+  co_await scenario(clients);
+  co_await rig.end();
+}
+
+Task<void> over_tcp(Scenario scenario) {
+  const SystemClock clock;
+  const auto timers = make_asio_timers();
+  const auto network = make_tcp_network();
+  const Executor here = co_await asio::this_coro::executor;
+  const RpcWorld world{here, *network, clock, *timers, random_bytes};
+  Fakes fakes;
+  RpcRig rig(world, world, {here}, fakes);
+  co_await through(rig, fakes, clock, "127.0.0.1:0", scenario);
+}
+
+void simulated(std::uint64_t seed, Scenario scenario) {
+  SimContext context(seed);
+  const SimClock clock(context);
+  SimTimers timers(context);
+  SimNetwork net(context);
+  Rng rng(context.rng().next());
+  const auto random = [&rng](MutableByteSpan out) {
+    for (auto& byte : out) byte = static_cast<std::byte>(rng.below(256));
+  };
+  const RpcWorld served{context.executor(), net.host("s"), clock, timers, random};
+  const RpcWorld called{context.executor(), net.host("c"), clock, timers, random};
+  Fakes fakes;
+  RpcRig rig(served, called, {context.executor()}, fakes);
+  context.run(through(rig, fakes, clock, "s:7000", scenario));
+  EXPECT_EQ(fakes.volume.uploads, 0);
+}
+
+void everywhere(Scenario scenario) {
+  {
+    SCOPED_TRACE("in process");
+    const SystemClock clock;
+    Fakes fakes;
+    const Clients clients{fakes.master,   fakes.master, fakes.volume, fakes.volume,
+                          fakes.replicas, fakes.filer,  fakes,        clock};
+    run_coro(scenario(clients));
+    EXPECT_EQ(fakes.volume.uploads, 0);
+  }
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    SCOPED_TRACE("simulated");
+    simulated(seed, scenario);
+  }
+  SCOPED_TRACE("over TCP");
+  run_coro(over_tcp(scenario));
+}
+
+/// The request arrived whole, the answer is the one that the service gave.
+template <typename Answer, typename Request>
+Task<void> answers(Script& script, Request request, Task<Result<Answer>> call) {
+  const auto answer = co_await std::move(call);
+  EXPECT_EQ(script.last(), encode_message(request));
+  EXPECT_TRUE(answer);
+  if (!answer) co_return;
+  EXPECT_EQ(encode_message(*answer), encode_message(RandomMessage(Script::kSeed).make<Answer>()));
+}
+template <typename Request>
+Task<void> answers(Script& script, Request request, Task<Result<void>> call) {
+  EXPECT_TRUE(co_await std::move(call));
+  EXPECT_EQ(script.last(), encode_message(request));
+}
+template <typename Answer, typename Request, typename Value>
+Task<void> answers(Script& script, Request request, Task<Result<Value>> call,
+                   Value Answer::* member) {
+  const auto answer = co_await std::move(call);
+  EXPECT_EQ(script.last(), encode_message(request));
+  EXPECT_TRUE(answer);
+  if (!answer) co_return;
+  Answer whole = RandomMessage(Script::kSeed).make<Answer>();
+  const std::string expected = encode_message(whole);
+  whole.*member = *answer;
+  EXPECT_EQ(encode_message(whole), expected);
+}
+
+/// The Error comes as the service gave it.
+template <typename T>
+Task<void> fails(Task<Result<T>> call) {
+  const auto answer = co_await std::move(call);
+  EXPECT_FALSE(answer);
+  if (answer) co_return;
+  EXPECT_EQ(answer.error().code(), Errc::kPrecondition);
+  EXPECT_EQ(answer.error().reason(), Reason::kConditionFailed);
+  EXPECT_EQ(answer.error().detail(), "why \xff not");
+}
+std::optional<Error> scripted_error() {
+  return Error(Errc::kPrecondition, "why \xff not", Reason::kConditionFailed);
+}
+
+Task<void> filer_answers(Clients c) {
+  RandomMessage random(11);
+  Script& s = c.fakes.filer.script;
+  FilerClient& f = c.filer;
+  const auto name = random.make<UploadName>();
+  const auto bucket = random.make<BucketMessage>();
+  co_await answers(s, bucket, f.create_bucket(bucket.bucket), &BucketMessage::bucket);
+  co_await answers(s, BucketName{"b"}, f.get_bucket("b"), &BucketMessage::bucket);
+  EXPECT_EQ(f.inline_limit_bytes(), FakeFiler::kInlineLimit);
+  co_await answers(s, BucketName{"b"}, f.delete_bucket("b"));
+  const auto buckets = random.make<ListBuckets>();
+  co_await answers(s, buckets, f.list_buckets(buckets));
+  co_await answers(s, BucketName{"b"}, f.bucket_usage("b"));
+  const auto put = random.make<PutObject>();
+  co_await answers(s, put, f.put_object(put));
+  const auto get = random.make<GetObject>();
+  co_await answers(s, get, f.get_object(get.name, get.with_inline_body));
+  const auto del = random.make<DeleteObject>();
+  co_await answers(s, del, f.delete_object(del.name, del.conditions));
+  const auto list = random.make<ListObjects>();
+  co_await answers(s, list, f.list_objects(list));
+  const auto create = random.make<CreateUpload>();
+  co_await answers(s, create, f.create_upload(create));
+  co_await answers(s, name, f.get_upload(name));
+  const auto part = random.make<PutPart>();
+  co_await answers(s, part, f.put_part(part));
+  co_await answers(s, ListParts{name, 5, 6}, f.list_parts(name, 5, 6));
+  const auto uploads = random.make<ListUploads>();
+  co_await answers(s, uploads, f.list_uploads(uploads));
+  co_await answers(s, name, f.abort_upload(name));
+  const auto complete = random.make<CompleteUpload>();
+  co_await answers(s, complete, f.complete_upload(complete));
+}
+TEST(Bindings, TheFilersAnswersComeWhole) {
+  everywhere(filer_answers);
+}
+
+Task<void> filer_fails(Clients c) {
+  RandomMessage random(12);
+  FilerClient& f = c.filer;
+  EXPECT_TRUE(co_await f.get_bucket("b"));
+  c.fakes.filer.script.set_error(scripted_error());
+  const auto name = random.make<UploadName>();
+  co_await fails(f.create_bucket({}));
+  co_await fails(f.get_bucket("b"));
+  co_await fails(f.delete_bucket("b"));
+  co_await fails(f.list_buckets({}));
+  co_await fails(f.bucket_usage("b"));
+  co_await fails(f.put_object(random.make<PutObject>()));
+  co_await fails(f.get_object({"b", "k"}, true));
+  co_await fails(f.delete_object({"b", "k"}, {}));
+  co_await fails(f.delete_objects("b", {}));
+  co_await fails(f.list_objects({}));
+  co_await fails(f.create_upload({}));
+  co_await fails(f.get_upload(name));
+  co_await fails(f.put_part({}));
+  co_await fails(f.list_parts(name, 1, 2));
+  co_await fails(f.list_uploads({}));
+  co_await fails(f.abort_upload(name));
+  co_await fails(f.complete_upload({}));
+}
+TEST(Bindings, TheFilersErrorsKeepTheirReason) {
+  everywhere(filer_fails);
+}
+
+Task<void> delete_many(Clients c) {
+  const auto outcomes = co_await c.filer.delete_objects("b", {"0", "1", "2", "3"});
+  EXPECT_EQ(c.fakes.filer.script.last(), encode_message(DeleteObjects{"b", {"0", "1", "2", "3"}}));
+  EXPECT_TRUE(outcomes && outcomes->size() == 4);
+  if (!outcomes || outcomes->size() != 4) co_return;
+  EXPECT_TRUE((*outcomes)[0] && (*outcomes)[0]->existed);
+  EXPECT_TRUE((*outcomes)[2] && !(*outcomes)[2]->existed);
+  EXPECT_EQ((*outcomes)[3].error().reason(), Reason::kNoSuchKey);
+  EXPECT_EQ((*outcomes)[3].error().detail(), "not 3");
+  std::vector<std::string> keys(1000, std::string(1024, 'k'));
+  const auto many = co_await c.filer.delete_objects("b", keys);
+  EXPECT_TRUE(many && many->size() == 1000) << "the largest request that S3 knows";
+}
+TEST(Bindings, ADeleteOfManyHasAnOutcomeForEach) {
+  everywhere(delete_many);
+}
+
+Task<void> largest_object(Clients c) {
+  PutObject put;
+  put.entry.etag = std::string(16, 'e');
+  const std::uint64_t chunk = 8 << 20;
+  for (std::uint64_t i = 0; i < (5ULL << 40) / chunk; ++i) {
+    put.entry.layout.chunks.push_back(
+        {{VolumeId(200), NeedleKey(1ULL << 40 | i), Cookie(0xffffffff)}, chunk});
+  }
+  co_await answers(c.fakes.filer.script, put, c.filer.put_object(put));
+}
+TEST(Bindings, AnObjectOfFiveTebibytesFits) {
+  everywhere(largest_object);
+}
+
+Task<void> master(Clients c) {
+  RandomMessage random(13);
+  Script& s = c.fakes.master.script;
+  const auto lease = random.make<LeaseRequest>();
+  co_await answers(s, lease, c.master.lease(lease));
+  co_await answers(s, ReleaseLease{VolumeId(3), 5}, c.master.release(VolumeId(3), 5));
+  co_await answers(s, LocateVolume{VolumeId(3)}, c.master.locate(VolumeId(3)));
+  const auto beat = random.make<Heartbeat>();
+  co_await answers(s, beat, c.control.heartbeat(beat));
+  const MonoTime until = c.clock.mono() + 20s;
+  co_await answers(s, WatchLocations{9}, c.control.watch_locations(9, until));
+  EXPECT_LE(c.fakes.master.watched_until, until + 100ms);
+  EXPECT_GT(c.fakes.master.watched_until, until - 2s);
+  co_await answers(s, Done{}, c.control.key_floor(), &KeyFloor::key);
+  co_await answers(s, Done{}, c.control.view());
+  co_await answers(s, SetNodeIntent{"n", NodeIntent::kDraining},
+                   c.control.set_node_intent("n", NodeIntent::kDraining));
+  co_await answers(s, RemoveNode{"n"}, c.control.remove_node("n"));
+  co_await answers(s, MoveVolume{VolumeId(1), "a", "b"},
+                   c.control.move_volume(VolumeId(1), "a", "b"), &JobId::id);
+  co_await answers(s, PauseJobs{true}, c.control.pause_jobs(true));
+  co_await answers(s, AddMaster{4, "a:1"}, c.control.add_master(4, "a:1"));
+  co_await answers(s, RemoveMaster{4}, c.control.remove_master(4));
+  co_await answers(s, TransferLeadership{7}, c.control.transfer_leadership(7));
+  s.set_error(scripted_error());
+  co_await fails(c.master.lease({}));
+  co_await fails(c.master.release(VolumeId(3), 5));
+  co_await fails(c.master.locate(VolumeId(3)));
+  co_await fails(c.control.heartbeat({}));
+  co_await fails(c.control.view());
+}
+TEST(Bindings, TheMasterAnswers) {
+  everywhere(master);
+}
+
+Task<void> admin(Clients c) {
+  Script& s = c.fakes.volume.script;
+  const std::vector<FileId> fids{{VolumeId(1), NeedleKey(2), Cookie(3)},
+                                 {VolumeId(1), NeedleKey(4), Cookie(5)}};
+  co_await answers(s, RemoveNeedles{fids}, c.volumes.remove(fids));
+  co_await answers(s, Done{}, c.admin.status());
+  co_await answers(s, CreateVolume{VolumeId(4), Generation(1), "c"},
+                   c.admin.create_volume(VolumeId(4), Generation(1), "c"));
+  co_await answers(s, ListNeedles{VolumeId(4), NeedleKey(1), 9},
+                   c.admin.list_needles(VolumeId(4), NeedleKey(1), 9), &NeedleList::needles);
+  co_await answers(s, VerifyVolume{VolumeId(4)}, c.admin.verify_volume(VolumeId(4)),
+                   &NeedleList::needles);
+  s.set_error(scripted_error());
+  co_await fails(c.volumes.remove({}));
+  co_await fails(c.admin.status());
+  co_await fails(c.admin.create_volume(VolumeId(4), Generation(1), "c"));
+}
+TEST(Bindings, AVolumeServersStatesAreTold) {
+  everywhere(admin);
+}
+
+Task<void> replicas(Clients c) {
+  Script& s = c.fakes.replicas.script;
+  VolumeReplicas& r = c.replicas;
+  const VolumeId volume(4);
+  const Generation old(3), fresh(4);
+  co_await answers(s, SetRole{volume, old, {fresh, true}}, r.set_role(volume, old, {fresh, true}));
+  co_await answers(s, PullVolume{volume, fresh, "c", {"n", "a:1"}},
+                   r.pull(volume, fresh, "c", {"n", "a:1"}));
+  co_await answers(s, DigestVolume{volume, true}, r.digest(volume, true));
+  co_await answers(s, RetireVolume{volume, old}, r.retire(volume, old));
+  // As large as a needle can be.
+  c.fakes.replicas.images = std::string(64 << 20, 'i') + "and its trailer";
+  const auto images = co_await r.read_needles(volume, old, NeedleKey(5));
+  EXPECT_EQ(s.last(), encode_message(ReadNeedles{volume, old, NeedleKey(5)}));
+  EXPECT_TRUE(images && *images == c.fakes.replicas.images);
+  s.set_error(scripted_error());
+  co_await fails(r.set_role(volume, old, {}));
+  co_await fails(r.digest(volume, false));
+  co_await fails(r.read_needles(volume, old, NeedleKey(5)));
+}
+TEST(Bindings, CopiesOfAVolumeAreManaged) {
+  everywhere(replicas);
+}
+
+OpenNeedle needle_of(std::uint64_t key, std::size_t bytes) {
+  OpenNeedle needle;
+  needle.fid = {VolumeId(1), NeedleKey(key), Cookie(static_cast<std::uint32_t>(key * 7))};
+  needle.generation = Generation(1);
+  needle.token = "good";
+  needle.body_bytes = bytes;
+  needle.object_key = "some/key";
+  return needle;
+}
+
+std::string body_of(std::size_t bytes, std::uint64_t seed) {
+  Rng rng(seed);
+  std::string body(bytes, '\0');
+  for (char& c : body) c = static_cast<char>(rng.next());
+  return body;
+}
+
+Task<void> needles(Clients c) {
+  std::uint64_t key = 1;
+  for (const std::size_t size :
+       {std::size_t{1}, kSmallNeedleBytes - 1, kSmallNeedleBytes, kSmallNeedleBytes + 1,
+        kPieceBytes, kPieceBytes + 1, std::size_t{9} << 20}) {
+    const OpenNeedle needle = needle_of(++key, size);
+    const std::string body = body_of(size, key);
+    auto upload = co_await c.volumes.open(needle);
+    EXPECT_TRUE(upload);
+    if (!upload) co_return;
+    // Pieces as a gateway sends them, one larger than a message takes, and the rest.
+    std::string_view rest = body;
+    for (std::size_t piece = 1; !rest.empty(); piece *= 37) {
+      const auto now = rest.substr(0, piece);
+      EXPECT_TRUE(co_await (*upload)->append(as_bytes(now)));
+      rest.remove_prefix(now.size());
+    }
+    EXPECT_TRUE(co_await (*upload)->finish());
+    EXPECT_EQ(c.fakes.volume.body(needle.fid), body);
+    std::string back(size, '\0');
+    EXPECT_TRUE(co_await c.volumes.read(needle.fid, 0, std::as_writable_bytes(std::span(back))));
+    EXPECT_EQ(back, body);
+    std::string end(size / 2, '\0');
+    EXPECT_TRUE(co_await c.volumes.read(needle.fid, size - end.size(),
+                                        std::as_writable_bytes(std::span(end))));
+    EXPECT_EQ(end, body.substr(size - end.size()));
+  }
+}
+TEST(Bindings, NeedlesOfEverySizeGoThereAndBack) {
+  everywhere(needles);
+}
+
+/// What an upload of `body` comes to, wherever it is refused.
+Task<Errc> upload_code(VolumeClient& volumes, OpenNeedle needle, std::string body) {
+  const auto code = [](const auto& result) { return result ? Errc{} : result.error().code(); };
+  auto upload = co_await volumes.open(std::move(needle));
+  if (!upload) co_return code(upload);
+  const auto appended = co_await (*upload)->append(as_bytes(body));
+  if (!appended) {
+    EXPECT_EQ(code(co_await (*upload)->finish()), Errc::kInvalidArgument) << "it is over";
+    co_return code(appended);
+  }
+  co_return code(co_await (*upload)->finish());
+}
+
+Task<void> refused(Clients c) {
+  for (const std::size_t size : {std::size_t{100}, std::size_t{1} << 20}) {
+    const std::string body(size, 'b');
+    EXPECT_EQ(co_await upload_code(c.volumes, needle_of(1, size), body), Errc{});
+    OpenNeedle bad = needle_of(2, size);
+    bad.token = "bad";
+    EXPECT_EQ(co_await upload_code(c.volumes, bad, body), Errc::kPermissionDenied);
+    bad = needle_of(2, size);
+    bad.generation = Generation(2);
+    EXPECT_EQ(co_await upload_code(c.volumes, bad, body), Errc::kConflict);
+    bad = needle_of(2, size);
+    bad.fid.volume = VolumeId(2);
+    EXPECT_EQ(co_await upload_code(c.volumes, bad, body), Errc::kUnavailable);
+    EXPECT_EQ(co_await upload_code(c.volumes, needle_of(2, size), body + "x"),
+              Errc::kInvalidArgument);
+    EXPECT_EQ(co_await upload_code(c.volumes, needle_of(2, size), body.substr(1)),
+              Errc::kInvalidArgument);
+  }
+  EXPECT_EQ(c.fakes.volume.finished, 2);
+  std::string buffer(10, '\0');
+  const auto into = std::as_writable_bytes(std::span(buffer));
+  FileId fid = needle_of(1, 100).fid;
+  EXPECT_EQ((co_await c.volumes.read(fid, (1 << 20) - 9, into)).error().code(),
+            Errc::kInvalidArgument);
+  fid.cookie = Cookie(1);
+  EXPECT_EQ((co_await c.volumes.read(fid, 0, into)).error().code(), Errc::kNotFound);
+  EXPECT_EQ((co_await c.volumes.read(fid, 0, {})).error().code(), Errc::kNotFound);
+  c.fakes.volume.put(fid, "corrupt");
+  EXPECT_EQ((co_await c.volumes.read(fid, 0, into)).error().code(), Errc::kCorruption);
+}
+TEST(Bindings, WhatAVolumeRefusesIsRefusedTheSameWay) {
+  everywhere(refused);
+}
+
+Task<void> work_here(RpcRig& rig, FakeVolume& fake, std::uint64_t key, int* good) {
+  for (int i = 0; i < 50; ++i) {
+    *good += (co_await rig.filer->get_bucket("b")).has_value();
+    *good += (co_await rig.master->lease({})).has_value();
+    const OpenNeedle needle = needle_of(key + i, kSmallNeedleBytes + 1);
+    auto upload = co_await rig.volume->open(needle);
+    if (!upload) continue;
+    const std::string body(needle.body_bytes, static_cast<char>(key + i));
+    const auto appended = co_await (*upload)->append(as_bytes(body));
+    if (!appended || !co_await (*upload)->finish()) continue;
+    *good += fake.body(needle.fid) == body;
+  }
+}
+
+Task<void> work_on_both(Runtime& runtime, RpcRig& rig, FakeVolume& fake, int* good) {
+  co_await rig.start("127.0.0.1:0");
+  TaskGroup group(runtime.executor(0));
+  for (int i = 0; i < 4; ++i) group.spawn(work_here(rig, fake, 1000 * (i + 1), &good[i]));
+  for (int i = 4; i < 8; ++i) {
+    co_await asio::co_spawn(runtime.executor(1), work_here(rig, fake, 1000 * (i + 1), &good[i]),
+                            asio::use_awaitable);
+  }
+  co_await group.join();
+  co_await rig.end();
+}
+
+TEST(Bindings, TwoThreadsCallAndTwoThreadsServe) {
+  Runtime runtime(2);
+  const SystemClock clock;
+  const auto timers = make_asio_timers();
+  const auto network = make_tcp_network();
+  const RpcWorld world{runtime.executor(0), *network, clock, *timers, random_bytes};
+  Fakes fakes;
+  RpcRig rig(world, world, {runtime.executor(0), runtime.executor(1)}, fakes);
+  int good[8] = {};
+  runtime.run(work_on_both(runtime, rig, fakes.volume, good));
+  for (const int count : good) EXPECT_EQ(count, 150);
+  EXPECT_EQ(fakes.volume.uploads, 0);
+  EXPECT_EQ(fakes.master.script.threads(), 2U) << "each connection has a thread of its own";
+}
+
+}  // namespace
+}  // namespace kelp::test

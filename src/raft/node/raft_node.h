@@ -31,6 +31,7 @@ struct NodeOptions {
   std::uint32_t election_ticks = 10;
   std::uint64_t snapshot_log_bytes = 16ULL << 20;  ///< Log past the last snapshot: time for one.
   std::uint64_t keep_entries = 10'000;             ///< Behind a snapshot, for slow followers.
+  std::uint64_t log_segment_bytes = 16 << 20;      ///< Of a file of the log.
   std::uint64_t seed = 1;
 };
 

@@ -4,6 +4,7 @@
 
 #include "kv/rocks_committer.h"
 #include "kv/rocks_cursor.h"
+#include "kv/rocks_files.h"
 #include "kv/rocks_tables.h"
 #include "kv/row_cache.h"
 
@@ -15,9 +16,7 @@ class RocksKv final : public KvStore {
   RocksKv(RocksTables tables, const RocksKvOptions& options)
       : tables_(std::move(tables)),
         cache_(row_cache_bytes(options)),
-        committer_(std::make_unique<RocksCommitter>(tables_, options)) {
-    memory_only_.read_tier = rocksdb::kBlockCacheTier;
-  }
+        committer_(std::make_unique<RocksCommitter>(tables_, options)) {}
   ~RocksKv() override {
     committer_.reset();
     tables_.close();
@@ -26,13 +25,14 @@ class RocksKv final : public KvStore {
   RocksKv& operator=(const RocksKv&) = delete;
 
   Result<std::optional<std::string>> get(std::string_view key) override {
-    auto known = read(anywhere_, key);
+    auto known = read(key);
     if (known) return std::move(*known);
-    return Error(Errc::kIo, "kv: get: RocksDB answered in part, unasked");
+    return Error(Errc::kIo, "kv: get: RocksDB did not wait for the disk, unasked");
   }
 
   std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
-    return read(memory_only_, key);
+    const NoWait here;
+    return read(key);
   }
 
   Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
@@ -68,13 +68,12 @@ class RocksKv final : public KvStore {
   [[nodiscard]] Stats stats() const override { return committer_->stats(); }
 
  private:
-  /// Nothing when the row is in none of the places that `how` allows.
-  std::optional<Result<std::optional<std::string>>> read(const rocksdb::ReadOptions& how,
-                                                         std::string_view key) {
+  /// Nothing when that takes a wait and there is a NoWait.
+  std::optional<Result<std::optional<std::string>>> read(std::string_view key) {
     RowCache::Found known = cache_.find(key);
     if (known.value) return std::move(known.value);
     std::string value;
-    const rocksdb::Status status = tables_.db->Get(how, tables_.of(key), to_slice(key), &value);
+    const rocksdb::Status status = tables_.db->Get(how_, tables_.of(key), to_slice(key), &value);
     if (status.IsIncomplete()) return std::nullopt;
     if (status.IsNotFound()) return std::optional<std::string>();
     if (!status.ok()) return to_error(status, "get");
@@ -83,8 +82,7 @@ class RocksKv final : public KvStore {
   }
 
   RocksTables tables_;
-  rocksdb::ReadOptions anywhere_;
-  rocksdb::ReadOptions memory_only_;
+  const rocksdb::ReadOptions how_;
   RowCache cache_;
   std::unique_ptr<RocksCommitter> committer_;
 };

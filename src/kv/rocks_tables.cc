@@ -15,7 +15,9 @@
 
 #include "base/log.h"
 #include "kv/rocks_crc32c.h"
+#include "kv/rocks_files.h"
 #include "kv/rocks_wal_check.h"
+#include "os/posix_file_io.h"
 
 namespace kelp {
 namespace {
@@ -120,10 +122,10 @@ rocksdb::ColumnFamilyOptions bulk_options(const RocksKvOptions& options,
   bulk.max_bytes_for_level_base = 64 * kMiB;
   bulk.target_file_size_base = 8 * kMiB;
   bulk.level_compaction_dynamic_level_bytes = true;
+  // No cache of values either: what is read again is kept as a row, the rest by the page cache.
   bulk.enable_blob_files = true;
   bulk.min_blob_size = 512;
   bulk.blob_compression_type = rocksdb::kNoCompression;
-  bulk.blob_cache = cache;
   bulk.enable_blob_garbage_collection = true;
   bulk.blob_garbage_collection_age_cutoff = 0.25;
   bulk.blob_garbage_collection_force_threshold = 0.5;
@@ -194,7 +196,9 @@ void RocksTables::close() {
 Result<RocksTables> open_rocks_tables(const RocksKvOptions& options) {
   use_own_crc32c_in_rocksdb();
   KELP_CHECK(make_directory(options.path));
+  std::unique_ptr<rocksdb::Env> env = make_rocks_env(make_posix_file_io());
   rocksdb::DBOptions db_how = db_options(options);
+  db_how.env = env.get();
   KELP_TRY(db_how.wal_recovery_mode, choose_recovery(options));
   rocksdb::LRUCacheOptions cache_options;
   cache_options.capacity = options.cache_bytes - row_cache_bytes(options);
@@ -208,7 +212,8 @@ Result<RocksTables> open_rocks_tables(const RocksKvOptions& options) {
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(db_how, options.path, families, &handles, &db);
   if (!status.ok()) return open_error(status, options);
-  return RocksTables{.db = std::unique_ptr<rocksdb::DB>(db),
+  return RocksTables{.env = std::move(env),
+                     .db = std::unique_ptr<rocksdb::DB>(db),
                      .rows = handles[0],
                      .bulk = handles[1],
                      .bulk_prefix = options.bulk_prefix};

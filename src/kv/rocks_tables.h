@@ -12,6 +12,7 @@ namespace kelp {
 
 /// An open RocksDB with its two column families, for the parts of rocks_kv. Thread-safe.
 struct RocksTables {
+  std::unique_ptr<rocksdb::Env> env;  ///< Outlives db.
   std::unique_ptr<rocksdb::DB> db;
   rocksdb::ColumnFamilyHandle* rows = nullptr;  ///< Owned; freed by close().
   rocksdb::ColumnFamilyHandle* bulk = nullptr;  ///< Owned; freed by close().

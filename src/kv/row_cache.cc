@@ -1,11 +1,12 @@
 #include "kv/row_cache.h"
 
+#include <algorithm>
 #include <functional>
 
 namespace kelp {
 namespace {
 
-constexpr std::size_t kRowOverheadBytes = 160;  // List node, map slot, two allocations.
+constexpr std::size_t kRowOverheadBytes = 200;  // List node, map slot, three allocations.
 
 }  // namespace
 
@@ -18,33 +19,44 @@ RowCache::Found RowCache::find(std::string_view key) {
   ticket.clears = clears_.load();
   ticket.quiet = clears_under_way_.load() == 0;
   Shard& shard = shard_of(ticket.hash);
-  const std::lock_guard lock(shard.mutex);
-  const auto at = shard.by_hash.find(ticket.hash);
-  if (at != shard.by_hash.end() && at->second->key == key) {
-    shard.rows.splice(shard.rows.begin(), shard.rows, at->second);
-    found.value.emplace(at->second->value);
-    return found;
+  std::shared_ptr<const std::string> value;
+  {
+    const std::lock_guard lock(shard.mutex);
+    const auto at = shard.by_hash.find(ticket.hash);
+    if (at != shard.by_hash.end() && at->second->key == key) {
+      shard.rows.splice(shard.rows.begin(), shard.rows, at->second);
+      value = at->second->value;
+    } else {
+      const Mark& mark = mark_of(shard, ticket.hash);
+      ticket.writes = mark.writes;
+      ticket.quiet = ticket.quiet && mark.under_way == 0;
+    }
   }
-  const Mark& mark = mark_of(shard, ticket.hash);
-  ticket.writes = mark.writes;
-  ticket.quiet = ticket.quiet && mark.under_way == 0;
+  if (value != nullptr) found.value.emplace(*value);
   return found;
 }
 
 void RowCache::insert(const Ticket& ticket, std::string_view key, std::string_view value) {
   if (!ticket.quiet || key.size() + value.size() > shard_bytes_ / 8) return;
   Shard& shard = shard_of(ticket.hash);
+  {
+    const std::lock_guard lock(shard.mutex);
+    if (!seen_before(shard, ticket.hash)) return;
+  }
+  std::list<Row> row;
+  row.push_back({.hash = ticket.hash,
+                 .key = std::string(key),
+                 .value = std::make_shared<const std::string>(value)});
+  std::list<Row> gone;  // What is given back is given back without the lock.
   const std::lock_guard lock(shard.mutex);
-  if (!seen_before(shard, ticket.hash)) return;
   if (mark_of(shard, ticket.hash).writes != ticket.writes || clears_.load() != ticket.clears) {
     return;
   }
-  drop(shard, ticket.hash);
-  shard.rows.push_front(
-      {.hash = ticket.hash, .key = std::string(key), .value = std::string(value)});
+  take_out(shard, ticket.hash, gone);
+  shard.rows.splice(shard.rows.begin(), row);
   shard.by_hash.emplace(ticket.hash, shard.rows.begin());
   shard.bytes += bytes_of(shard.rows.front());
-  while (shard.bytes > shard_bytes_) drop(shard, shard.rows.back().hash);
+  while (shard.bytes > shard_bytes_) take_out(shard, shard.rows.back().hash, gone);
 }
 
 RowCache::Write RowCache::begin_write(const KvBatch& batch) {
@@ -56,12 +68,13 @@ RowCache::Write RowCache::begin_write(const KvBatch& batch) {
       continue;
     }
     const std::uint64_t hash = hash_of(one.key);
+    std::list<Row> gone;
     Shard& shard = shard_of(hash);
     const std::lock_guard lock(shard.mutex);
     Mark& mark = mark_of(shard, hash);
     ++mark.writes;
     ++mark.under_way;
-    drop(shard, hash);
+    take_out(shard, hash, gone);
     write.marks.push_back(static_cast<std::uint32_t>(hash % (kShards * kMarks)));
   }
   if (write.clears) clear();
@@ -93,23 +106,24 @@ std::uint64_t RowCache::hash_of(std::string_view key) {
 }
 
 std::size_t RowCache::bytes_of(const Row& row) {
-  return row.key.size() + row.value.size() + kRowOverheadBytes;
+  return row.key.size() + row.value->size() + kRowOverheadBytes;
 }
 
-/// Takes out the row with `hash`, if there is one.
-void RowCache::drop(Shard& shard, std::uint64_t hash) {
+/// Moves the row with `hash`, if there is one, to `gone`.
+void RowCache::take_out(Shard& shard, std::uint64_t hash, std::list<Row>& gone) {
   const auto at = shard.by_hash.find(hash);
   if (at == shard.by_hash.end()) return;
   shard.bytes -= bytes_of(*at->second);
-  shard.rows.erase(at->second);
+  gone.splice(gone.begin(), shard.rows, at->second);
   shard.by_hash.erase(at);
 }
 
 bool RowCache::seen_before(Shard& shard, std::uint64_t hash) {
-  std::uint32_t& slot = shard.seen[hash / kShards % kSeen];
+  auto& set = shard.seen[hash / kShards % kSeenSets];
   const auto wanted = static_cast<std::uint32_t>(hash >> 32);
-  if (slot == wanted) return true;
-  slot = wanted;
+  if (std::ranges::find(set, wanted) != set.end()) return true;
+  std::ranges::rotate(set, set.end() - 1);
+  set.front() = wanted;
   return false;
 }
 

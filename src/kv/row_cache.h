@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -55,12 +56,14 @@ class RowCache {
  private:
   static constexpr std::size_t kShards = 32;
   static constexpr std::size_t kMarks = 128;  // In a shard: how finely writes are told apart.
-  static constexpr std::size_t kSeen = 1024;  // In a shard: reads of so long ago count as first.
+  // In a shard: reads that are remembered, by hash in sets that forget their oldest.
+  static constexpr std::size_t kSeenSets = 256;
+  static constexpr std::size_t kSeenInSet = 4;
 
   struct Row {
     std::uint64_t hash;
     std::string key;
-    std::string value;
+    std::shared_ptr<const std::string> value;  ///< Copied without the lock.
   };
   struct Mark {
     std::uint32_t writes = 0;  ///< Begun so far.
@@ -72,12 +75,12 @@ class RowCache {
     boost::unordered_flat_map<std::uint64_t, std::list<Row>::iterator> by_hash;
     std::size_t bytes = 0;
     std::array<Mark, kMarks> marks;
-    std::array<std::uint32_t, kSeen> seen{};  ///< By hash, part of the hash.
+    std::array<std::array<std::uint32_t, kSeenInSet>, kSeenSets> seen{};  ///< Parts of hashes.
   };
 
   static std::uint64_t hash_of(std::string_view key);
   static std::size_t bytes_of(const Row& row);
-  static void drop(Shard& shard, std::uint64_t hash);
+  static void take_out(Shard& shard, std::uint64_t hash, std::list<Row>& gone);
   static bool seen_before(Shard& shard, std::uint64_t hash);
   Shard& shard_of(std::uint64_t hash) { return shards_[hash % kShards]; }
   static Mark& mark_of(Shard& shard, std::uint64_t hash) {

@@ -1,7 +1,12 @@
 #include "s3gw/listing_xml.h"
 
+#include <algorithm>
+#include <array>
+#include <charconv>
+
 #include "base/encoding.h"
 #include "s3gw/core/checksum.h"
+#include "s3gw/core/http_date.h"
 #include "s3gw/core/listing_token.h"
 #include "s3gw/core/xml_writer.h"
 
@@ -38,21 +43,88 @@ std::string_view storage_class_of(std::string_view stored) {
   return stored.empty() ? std::string_view("STANDARD") : stored;
 }
 
-void write_object(XmlWriter& xml, NameWriter& names, const ListedObject& object,
-                  const OwnerNames* owner) {
-  names.element("Key", object.key);
-  xml.element("LastModified", object.modified);
-  xml.etag(object.etag);
-  for (const ChecksumAlgorithm algorithm : object.checksum_algorithms) {
-    xml.element("ChecksumAlgorithm", name_of(algorithm));
+/// Writes objects: a page has a thousand, so each is a few growths of the text.
+class ObjectWriter {
+ public:
+  /// `begin` and `end` stand around an object; no owner is written when `owner` is null.
+  ObjectWriter(std::string& out, bool url_encoding, const OwnerNames* owner, std::string_view begin,
+               std::string_view end)
+      : out_(out), url_encoding_(url_encoding), begin_(begin), end_(end) {
+    if (owner == nullptr) return;
+    XmlWriter xml(owner_);
+    write_owner(xml, "Owner", *owner);
   }
-  if (!object.checksum_algorithms.empty()) {
-    xml.element("ChecksumType", name_of(object.checksum_type));
+
+  void write(const ListedObject& object) {
+    out_.append(begin_).append("<Key>");
+    if (url_encoding_) {
+      append_escaped(out_, url_encode(object.key, true));
+    } else {
+      append_escaped(out_, object.key);
+    }
+    write_facts(object);
+    out_.append(owner_);
+    if (object.storage_class.empty()) {
+      out_.append("<StorageClass>STANDARD</StorageClass>");
+    } else {
+      XmlWriter(out_).element("StorageClass", object.storage_class);
+    }
+    out_.append(end_);
   }
-  xml.element("Size", object.size_bytes);
-  if (owner != nullptr) write_owner(xml, "Owner", *owner);
-  xml.element("StorageClass", storage_class_of(object.storage_class));
-}
+
+ private:
+  /// Puts bytes behind each other into memory that is large enough.
+  class Line {
+   public:
+    explicit Line(char* begin) : end_(begin) {}
+    void text(std::string_view text) { end_ = std::ranges::copy(text, end_).out; }
+    void time(WallTime time) { end_ = put_iso8601(time, end_); }
+    void number(std::uint64_t number) { end_ = std::to_chars(end_, end_ + 20, number).ptr; }
+    [[nodiscard]] char* end() const { return end_; }
+
+   private:
+    char* end_;
+  };
+
+  /// What follows the key, up to the size: of bounded length, but for a strange ETag.
+  void write_facts(const ListedObject& object) {
+    std::array<char, 1024> bytes;
+    Line line(bytes.data());
+    line.text("</Key><LastModified>");
+    line.time(object.modified);
+    line.text("</LastModified><ETag>&quot;");
+    if (object.etag.size() <= kLongestEtag) {
+      line.text(object.etag);
+    } else {
+      out_.append(bytes.data(), line.end()).append(object.etag);
+      line = Line(bytes.data());
+    }
+    line.text("&quot;</ETag>");
+    const auto shown = std::min(object.checksum_algorithms.size(), kMostChecksums);
+    for (std::size_t i = 0; i < shown; ++i) {
+      line.text("<ChecksumAlgorithm>");
+      line.text(name_of(object.checksum_algorithms[i]));
+      line.text("</ChecksumAlgorithm>");
+    }
+    if (shown > 0) {
+      line.text("<ChecksumType>");
+      line.text(name_of(object.checksum_type));
+      line.text("</ChecksumType>");
+    }
+    line.text("<Size>");
+    line.number(object.size_bytes);
+    line.text("</Size>");
+    out_.append(bytes.data(), line.end());
+  }
+
+  static constexpr std::size_t kLongestEtag = 256;
+  static constexpr std::size_t kMostChecksums = 5;  // One of each algorithm.
+  std::string& out_;
+  const bool url_encoding_;
+  const std::string_view begin_;
+  const std::string_view end_;
+  std::string owner_;
+};
 
 void write_common_prefixes(XmlWriter& xml, NameWriter& names,
                            const std::vector<std::string>& prefixes) {
@@ -69,13 +141,11 @@ std::string reserve_for(const ListedPage& page) {
   return body;
 }
 
-void write_contents(XmlWriter& xml, NameWriter& names, const ListedPage& page,
-                    const OwnerNames* owner) {
-  for (const ListedObject& object : page.objects) {
-    xml.open("Contents");
-    write_object(xml, names, object, owner);
-    xml.close("Contents");
-  }
+void write_contents(std::string& body, NameWriter& names, const ListedPage& page,
+                    const ListingEcho& echo, const OwnerNames* owner) {
+  ObjectWriter objects(body, echo.url_encoding, owner, "<Contents>", "</Contents>");
+  for (const ListedObject& object : page.objects) objects.write(object);
+  XmlWriter xml(body);
   write_common_prefixes(xml, names, page.common_prefixes);
 }
 
@@ -107,7 +177,7 @@ std::string list_objects_xml(const ListedPage& page, const ListingEcho& echo,
   if (!echo.delimiter.empty()) names.element("Delimiter", echo.delimiter);
   if (echo.url_encoding) xml.element("EncodingType", "url");
   xml.element("IsTruncated", page.truncated);
-  write_contents(xml, names, page, &owner);
+  write_contents(body, names, page, echo, &owner);
   xml.close("ListBucketResult");
   return body;
 }
@@ -128,7 +198,7 @@ std::string list_objects_v2_xml(const ListedPage& page, const ListingEcho& echo,
   if (!echo.delimiter.empty()) names.element("Delimiter", echo.delimiter);
   if (echo.url_encoding) xml.element("EncodingType", "url");
   xml.element("IsTruncated", page.truncated);
-  write_contents(xml, names, page, v2.fetch_owner ? &owner : nullptr);
+  write_contents(body, names, page, echo, v2.fetch_owner ? &owner : nullptr);
   xml.close("ListBucketResult");
   return body;
 }
@@ -151,13 +221,10 @@ std::string list_versions_xml(const ListedPage& page, const ListingEcho& echo,
   if (!echo.delimiter.empty()) names.element("Delimiter", echo.delimiter);
   if (echo.url_encoding) xml.element("EncodingType", "url");
   xml.element("IsTruncated", page.truncated);
-  for (const ListedObject& object : page.objects) {
-    xml.open("Version");
-    xml.element("VersionId", "null");
-    xml.element("IsLatest", true);
-    write_object(xml, names, object, &owner);
-    xml.close("Version");
-  }
+  ObjectWriter objects(body, echo.url_encoding, &owner,
+                       "<Version><VersionId>null</VersionId><IsLatest>true</IsLatest>",
+                       "</Version>");
+  for (const ListedObject& object : page.objects) objects.write(object);
   write_common_prefixes(xml, names, page.common_prefixes);
   xml.close("ListVersionsResult");
   return body;

@@ -85,6 +85,7 @@ Result<ListedPage> list_objects(KvStore& store, BucketEntry bucket, const ListOb
   if (request.limit == 0) return page;
   const std::string base = keys::object(page.bucket.id, "");
   const auto cursor = store.cursor(keys::within(base + request.prefix));
+  std::string behind_group;
   std::uint32_t count = 0;
   for (cursor->seek(first_row(base, request)); cursor->valid(); ++count) {
     if (count == request.limit) {
@@ -92,14 +93,17 @@ Result<ListedPage> list_objects(KvStore& store, BucketEntry bucket, const ListOb
       break;
     }
     const std::string_view key = cursor->key().substr(base.size());
-    if (const auto group = common_prefix_of(key, request.prefix, request.delimiter)) {
-      page.next = page.common_prefixes.emplace_back(*group);
-      cursor->seek(keys::behind(base + page.next));
+    const auto group = common_prefix_of(key, request.prefix, request.delimiter);
+    if (count + 1 == request.limit) page.next = group.value_or(key);
+    if (group) {
+      page.common_prefixes.emplace_back(*group);
+      behind_group.assign(base).append(*group);
+      behind_group = keys::behind(std::move(behind_group));
+      cursor->seek(behind_group);
     } else {
       // Whoever has many objects here is likely to have a page full of them.
       if (page.objects.size() == kManyObjects) page.objects.reserve(request.limit);
       KELP_CHECK(add_object(key, cursor->value(), page));
-      if (count + 1 == request.limit) page.next = key;
       cursor->next();
     }
   }

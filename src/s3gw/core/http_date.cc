@@ -257,13 +257,16 @@ std::string http_date(WallTime time) {
   return out;
 }
 
-void append_iso8601(WallTime time, std::string& out) {
+char* put_iso8601(WallTime time, char* out) {
   const Moment moment = moment_of(seconds_of(time));
-  std::array<char, 24> line;
-  char* end = text(line.data(), {moment.day.iso.data(), moment.day.iso.size()});
-  *end++ = 'T';
-  end = text(clock_time(end, moment.seconds_of_day), ".000Z");
-  out.append(line.data(), end);
+  out = text(out, {moment.day.iso.data(), moment.day.iso.size()});
+  *out++ = 'T';
+  return text(clock_time(out, moment.seconds_of_day), ".000Z");
+}
+
+void append_iso8601(WallTime time, std::string& out) {
+  std::array<char, kIso8601Bytes> line;
+  out.append(line.data(), put_iso8601(time, line.data()));
 }
 
 std::string iso8601_seconds(sys_seconds time) {

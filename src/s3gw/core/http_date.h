@@ -26,6 +26,9 @@ void append_http_date(WallTime time, std::string& out);
 /// Appends "2013-05-24T00:00:00.000Z", the form of dates in S3's XML. The fraction is always zero,
 /// so that a listing and Last-Modified name the same moment.
 void append_iso8601(WallTime time, std::string& out);
+/// Puts the same, kIso8601Bytes of it, at `out`; returns its end.
+[[nodiscard]] char* put_iso8601(WallTime time, char* out);
+inline constexpr std::size_t kIso8601Bytes = 24;
 /// "2013-05-24T00:00:00Z", the form of dates in S3's error fields.
 [[nodiscard]] std::string iso8601_seconds(std::chrono::sys_seconds time);
 

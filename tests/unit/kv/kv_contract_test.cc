@@ -281,7 +281,12 @@ TEST_P(KvContract, CursorWalksItsRangeAndSeeksBothWays) {
   EXPECT_EQ(cursor->value(), "vb");
   cursor->next();
   EXPECT_EQ(cursor->key(), "c");
+  cursor->seek("c");
+  EXPECT_EQ(cursor->key(), "c");
   cursor->seek("cc");
+  EXPECT_EQ(cursor->key(), "d");
+  cursor->seek("b");
+  cursor->seek("d");
   EXPECT_EQ(cursor->key(), "d");
   cursor->next();
   EXPECT_FALSE(cursor->valid());

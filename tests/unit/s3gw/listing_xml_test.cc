@@ -52,6 +52,21 @@ TEST(ListingXml, Version1HasNextMarkerOnlyWithADelimiter) {
             std::string::npos);
 }
 
+TEST(ListingXml, WritesWhatIsLongAndWhatIsRare) {
+  const std::string etag(1000, 'e');
+  ListedPage page;
+  page.objects.push_back({.key = "k", .etag = etag, .storage_class = "A<B"});
+  page.objects.back().checksum_algorithms.assign(100, ChecksumAlgorithm::kCrc64Nvme);
+  const std::string body = list_versions_xml(page, {.bucket = "b"}, "", kOwner);
+  EXPECT_NE(body.find("<Version><VersionId>null</VersionId><IsLatest>true</IsLatest><Key>k</Key>"
+                      "<LastModified>1970-01-01T00:00:00.000Z</LastModified><ETag>&quot;" +
+                      etag + "&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm>"),
+            std::string::npos);
+  EXPECT_NE(body.find("<Size>0</Size><Owner><ID>owner-id</ID><DisplayName>owner</DisplayName>"
+                      "</Owner><StorageClass>A&lt;B</StorageClass></Version>"),
+            std::string::npos);
+}
+
 TEST(ListingXml, UrlEncodingKeepsSlashesAndWritesSpacesAsPercent20) {
   const ListingEcho echo{
       .bucket = "b", .prefix = "a ", .delimiter = " ", .max_keys = 2, .url_encoding = true};

@@ -195,8 +195,13 @@ Result<void> VolumeService::remove_files(VolumeId volume) {
 /// Readers that have it keep it until they are done.
 void VolumeService::forget(VolumeId volume) {
   const std::unique_lock lock(volumes_mutex_);
-  volumes_.erase(volume);
-  refused_.erase(volume);
+  const auto gone = volumes_.find(volume);
+  const bool refused = refused_.erase(volume) > 0;
+  if (refused) shared_->probe.refused_volumes.Decrement();
+  if (refused || (gone != volumes_.end() && gone->second->status().read_only)) {
+    shared_->probe.read_only_volumes.Decrement();
+  }
+  if (gone != volumes_.end()) volumes_.erase(gone);
 }
 
 }  // namespace kelp

@@ -290,5 +290,14 @@ TEST_F(VolumeCopies, AreRetiredOnlyWhenNotNewerThanTheDecision) {
   EXPECT_TRUE(run(at("b").status())->volumes.empty());
 }
 
+TEST_F(VolumeCopies, AreNotCountedAsRefusedOnceTheyAreRetired) {
+  disk("b").flip_bit("/data/000000001.dat", 40, 0);
+  start("b");
+  EXPECT_NE(metrics_.text().find("kelp_volume_refused_volumes 1\n"), std::string::npos);
+  ASSERT_TRUE(run(at("b").retire(kVolume, Generation{1})).has_value());
+  EXPECT_NE(metrics_.text().find("kelp_volume_refused_volumes 0\n"), std::string::npos);
+  EXPECT_NE(metrics_.text().find("kelp_volume_read_only_volumes 0\n"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace kelp::test

@@ -184,5 +184,19 @@ TEST(VolumeDamage, ARestartBuildsBehindTheRoomOfAnUnfinishedUpload) {
   EXPECT_EQ(rig.list_now().size(), 6U);
 }
 
+TEST(VolumeDamage, ASectorThatCannotBeReadIsTheLossOfItsNeedleOnly) {
+  VolumeRig rig(11);
+  rig.start_fresh();
+  for (const std::uint64_t key : {1, 2, 3}) {
+    ASSERT_TRUE(rig.put_now(key, body_for(key, 100'000)).has_value());
+  }
+  rig.disk.fail_nth(DiskOp::kRead, 1);
+  const auto failed = rig.world.run(rig.service->verify_volume(VolumeId{1}));
+  ASSERT_TRUE(failed.has_value()) << failed.error().message();
+  ASSERT_EQ(failed->size(), 1U);
+  EXPECT_EQ(failed->front().key, NeedleKey{1});
+  EXPECT_TRUE(rig.world.run(rig.service->verify_volume(VolumeId{1}))->empty());
+}
+
 }  // namespace
 }  // namespace kelp::test

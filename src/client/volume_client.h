@@ -21,6 +21,9 @@ class NeedleUpload {
   /// The next bytes of the body; the sum must come to body_bytes. `bytes` must live until this
   /// returns. Pieces of 256 KiB are the natural size.
   virtual Task<Result<void>> append(ByteSpan bytes) = 0;
+  /// append() for those who are on a worker thread already; blocks for the disk. False when this
+  /// upload cannot: then nothing was taken.
+  virtual Result<bool> append_here(ByteSpan /*bytes*/) { return false; }
   /// Durable on every copy when this returns (durability "os": in the page cache).
   virtual Task<Result<void>> finish() = 0;
 };

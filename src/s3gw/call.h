@@ -11,6 +11,7 @@
 #include "async/awaitable.h"
 #include "net/http.h"
 #include "s3gw/auth.h"
+#include "s3gw/body_workers.h"
 #include "s3gw/buffer_pool.h"
 #include "s3gw/core/operations.h"
 #include "s3gw/core/s3_request.h"
@@ -25,6 +26,7 @@ struct Services {
   GatewayDeps deps;
   GatewayOptions options;
   BufferPool buffers;
+  BodyWorkers body_workers;
   std::string host_id;  ///< x-amz-id-2.
 };
 

@@ -112,6 +112,7 @@ Gateway::Gateway(GatewayDeps deps, GatewayOptions options)
   services_ = std::unique_ptr<Services>(new Services{.deps = deps,
                                                      .options = std::move(options),
                                                      .buffers = BufferPool(budget, kIdleBuffers),
+                                                     .body_workers = BodyWorkers(deps.pool),
                                                      .host_id = base64_encode(host)});
 }
 

@@ -66,9 +66,14 @@ class SmallUpload final : public NeedleUpload {
   }
 
   Task<Result<void>> append(ByteSpan bytes) override {
-    KELP_CO_CHECK(count_.take(bytes.size()));
+    const Result<bool> taken = append_here(bytes);
+    co_return taken.has_value() ? Result<void>() : Result<void>(taken.error());
+  }
+
+  Result<bool> append_here(ByteSpan bytes) override {
+    KELP_CHECK(count_.take(bytes.size()));
     image_ += as_text(bytes);
-    co_return Result<void>();
+    return true;
   }
 
   Task<Result<void>> finish() override {
@@ -136,6 +141,14 @@ class StreamUpload final : public NeedleUpload {
     const Result<void> stored = co_await offload<void>(volume_->shared().pool, std::move(job));
     if (!stored.has_value()) count_.stop();
     co_return stored;
+  }
+
+  Result<bool> append_here(ByteSpan bytes) override {
+    KELP_CHECK(count_.take(bytes.size()));
+    const Result<void> stored = bytes.empty() ? Result<void>() : store(bytes);
+    if (stored.has_value()) return true;
+    count_.stop();
+    return stored.error();
   }
 
   Task<Result<void>> finish() override {

@@ -196,7 +196,7 @@ S3Result<PayloadSpec> parse_payload_spec(const PayloadHead& head) {
 
 PayloadDecoder::PayloadDecoder(PayloadSpec spec)
     : spec_(std::move(spec)), chunked_(make_chunked(spec_)) {
-  if (spec_.compute_md5) md5_.emplace(DigestAlgorithm::kMd5);
+  if (spec_.compute_md5) md5_.emplace();
   if (spec_.claim.mode == PayloadMode::kSigned) sha256_.emplace(DigestAlgorithm::kSha256);
   if (spec_.checksum) {
     checksum_.emplace(spec_.checksum->algorithm);
@@ -208,6 +208,12 @@ PayloadDecoder::PayloadDecoder(PayloadSpec spec)
 }
 
 S3Result<MutableByteSpan> PayloadDecoder::feed(MutableByteSpan raw) {
+  auto data = feed_without_md5(raw);
+  if (data && md5_) md5_->update(*data);
+  return data;
+}
+
+S3Result<MutableByteSpan> PayloadDecoder::feed_without_md5(MutableByteSpan raw) {
   MutableByteSpan data = raw;
   if (chunked_) {
     auto decoded = chunked_->feed(raw);
@@ -216,7 +222,6 @@ S3Result<MutableByteSpan> PayloadDecoder::feed(MutableByteSpan raw) {
   }
   decoded_bytes_ += data.size();
   if (decoded_bytes_ > spec_.decoded_bytes) return s3_error(S3Code::kIncompleteBody);
-  if (md5_) md5_->update(data);
   if (sha256_) sha256_->update(data);
   if (checksum_) checksum_->update(data);
   return data;

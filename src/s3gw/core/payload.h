@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/http_header.h"
+#include "crypto/md5.h"
 #include "s3gw/core/checksum.h"
 #include "s3gw/core/chunked_signature.h"
 #include "s3gw/core/payload_mode.h"
@@ -71,6 +72,10 @@ class PayloadDecoder {
   /// that was moved together within it.
   /// Errors  as ChunkedDecoder::feed(); IncompleteBody for more than was announced.
   [[nodiscard]] S3Result<MutableByteSpan> feed(MutableByteSpan raw);
+  /// feed() without the MD5: before the next call, update md5() with what this returns.
+  [[nodiscard]] S3Result<MutableByteSpan> feed_without_md5(MutableByteSpan raw);
+  /// Null when no MD5 is wanted. Moves with this.
+  [[nodiscard]] Md5* md5() { return md5_ ? &*md5_ : nullptr; }
 
   /// Call once, at the end of the body.
   /// Errors  IncompleteBody, XAmzContentSHA256Mismatch, BadDigest (Content-MD5 or a checksum),
@@ -87,7 +92,7 @@ class PayloadDecoder {
 
   PayloadSpec spec_;
   std::optional<ChunkedDecoder> chunked_;
-  std::optional<Digest> md5_;
+  std::optional<Md5> md5_;
   std::optional<Digest> sha256_;
   std::optional<ChecksumHasher> checksum_;
   std::uint64_t decoded_bytes_ = 0;

@@ -14,6 +14,11 @@ class ByteSink {
   virtual ~ByteSink() = default;
   /// `bytes` live until this returns.
   virtual Task<S3Result<void>> append(ByteSpan bytes) = 0;
+  /// Makes it likely that append_here() can take the next piece.
+  virtual Task<S3Result<void>> make_room() { co_return S3Result<void>{}; }
+  /// For those who are on a worker already, while nobody else uses the sink: appends what it can
+  /// without an io thread, and returns how many bytes that were. May block for the disk.
+  virtual S3Result<std::size_t> append_here(ByteSpan /*bytes*/) { return std::size_t{0}; }
 };
 
 /// Collects in memory; the caller bounds what it appends.

@@ -47,6 +47,20 @@ Task<S3Result<void>> NeedleSink::append(ByteSpan bytes) {
   co_return S3Result<void>{};
 }
 
+Task<S3Result<void>> NeedleSink::make_room() {
+  if (left_in_needle_ == 0 && left_bytes_ > 0) KELP_S3_CO_CHECK(co_await open_next());
+  co_return S3Result<void>{};
+}
+
+S3Result<std::size_t> NeedleSink::append_here(ByteSpan bytes) {
+  const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(left_in_needle_, bytes.size()));
+  if (now == 0) return std::size_t{0};
+  KELP_S3_TRY(const bool taken, open_.back()->append_here(bytes.first(now)));
+  if (!taken) return std::size_t{0};
+  left_in_needle_ -= now;
+  return now;
+}
+
 Task<S3Result<void>> NeedleSink::open_next() {
   if (left_bytes_ == 0) co_return s3_error(S3Code::kInternalError);
   if (open_.size() == kMaxUnsettled) KELP_S3_CO_CHECK(co_await settle());

@@ -25,6 +25,10 @@ class NeedleSink final : public ByteSink {
 
   /// Past total_bytes: InternalError. Else the errors of leases and volumes.
   Task<S3Result<void>> append(ByteSpan bytes) override;
+  /// Opens the next needle when there is none with room.
+  Task<S3Result<void>> make_room() override;
+  /// Up to the end of the open needle.
+  S3Result<std::size_t> append_here(ByteSpan bytes) override;
   /// All needles are durable when this returns. Call once, after the last byte.
   [[nodiscard]] Task<S3Result<std::vector<Chunk>>> finish();
 

@@ -36,14 +36,18 @@ Task<S3Result<MutableByteSpan>> decode(WorkPool& pool, PayloadDecoder& decoder,
 
 /// What the pieces of one body share. Lives in receive_stream(), which joins every task.
 struct Stream {
-  WorkPool& pool;
+  BodyWorkers& workers;
   PayloadDecoder decoder;
   ByteSink& sink;
   S3Result<void> outcome;
 };
 
 Task<void> process(Stream& stream, MutableByteSpan raw) {
-  const auto data = co_await decode(stream.pool, stream.decoder, raw);
+  if (raw.size() > kHashInPlaceBytes) {
+    stream.outcome = co_await stream.workers.process(stream.decoder, stream.sink, raw);
+    co_return;
+  }
+  const auto data = stream.decoder.feed(raw);
   if (!data) {
     stream.outcome = std::unexpected(data.error());
   } else if (!data->empty()) {
@@ -121,7 +125,7 @@ Task<S3Result<PayloadResult>> receive_stream(Call& call, PayloadSpec spec, ByteS
     if (!taken) co_return s3_error(S3Code::kSlowDown);
     buffers[i] = *std::move(taken);
   }
-  Stream stream{.pool = call.services.deps.pool,
+  Stream stream{.workers = call.services.body_workers,
                 .decoder = PayloadDecoder(std::move(spec)),
                 .sink = sink,
                 .outcome = {}};

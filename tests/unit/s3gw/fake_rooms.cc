@@ -35,10 +35,11 @@ class FakeUpload final : public NeedleUpload {
  public:
   FakeUpload(FakeVolumes& volumes, std::uint64_t key, std::uint64_t bytes)
       : volumes_(volumes), key_(key), bytes_(bytes) {}
-  Task<Result<void>> append(ByteSpan bytes) override {
-    body_.append(as_text(bytes));
-    if (body_.size() > bytes_) co_return Error(Errc::kInvalidArgument, "too many bytes");
-    co_return Result<void>{};
+  Task<Result<void>> append(ByteSpan bytes) override { co_return take(bytes); }
+  Result<bool> append_here(ByteSpan bytes) override {
+    if (volumes_.remote) return false;
+    KELP_CHECK(take(bytes));
+    return true;
   }
   Task<Result<void>> finish() override {
     if (volumes_.fail_finish) co_return Error(Errc::kIo, "planted");
@@ -48,6 +49,12 @@ class FakeUpload final : public NeedleUpload {
   }
 
  private:
+  Result<void> take(ByteSpan bytes) {
+    body_.append(as_text(bytes));
+    if (body_.size() > bytes_) return Error(Errc::kInvalidArgument, "too many bytes");
+    return {};
+  }
+
   FakeVolumes& volumes_;
   std::uint64_t key_;
   std::uint64_t bytes_;

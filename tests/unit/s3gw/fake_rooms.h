@@ -59,6 +59,7 @@ class FakeVolumes final : public VolumeClient {
   std::vector<OpenNeedle> opened;
   int refuse_opens = 0;      ///< So many open() fail with kUnavailable.
   bool fail_finish = false;  ///< finish() fails with kIo.
+  bool remote = false;       ///< Uploads take nothing from a worker thread.
   int reads = 0;             ///< Calls of read().
   int corrupt_read = -1;     ///< This read() (from 0) finds corruption.
 };

@@ -1,6 +1,8 @@
 #include "base/encoding.h"
+#include "crypto/digest.h"
 #include "s3gw/buffer_pool.h"
 #include "tests/unit/s3gw/gateway_fixture.h"
+#include "tests/unit/s3gw_auth/chunked_body.h"
 
 namespace kelp::s3::test {
 namespace {
@@ -74,6 +76,26 @@ TEST_F(GatewayTest, LargeObjectsGoToNeedlesOfEightMebibytes) {
   EXPECT_EQ(part.status, 206);
   EXPECT_EQ(part.body, data.substr(8'388'600, 21));
   EXPECT_EQ(part.header("Content-Range"), "bytes 8388600-8388620/17825797");
+}
+
+// The framing moves the pieces off the borders of needles.
+TEST_F(GatewayTest, ChunkedBodiesCrossNeedlesWhereverTheVolumesAre) {
+  send("PUT", "/bucket");
+  const std::string data = bytes_of((17 << 20) + 5);
+  for (const bool remote : {false, true}) {
+    volumes.remote = remote;
+    ChunkedBody body(nullptr);
+    body.all(data, 64 << 10).zero().end();
+    Outgoing put = outgoing("PUT", "/bucket/k", body.text);
+    put.set("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
+    add(put, "x-amz-decoded-content-length", std::to_string(data.size()));
+    const Answer answer = send(put);
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    Digest md5(DigestAlgorithm::kMd5);
+    md5.update(data);
+    EXPECT_EQ(answer.header("ETag"), '"' + hex_encode(md5.finish()) + '"');
+    EXPECT_TRUE(send("GET", "/bucket/k").body == data);
+  }
 }
 
 TEST_F(GatewayTest, PiecesOfEverySizeArriveWhole) {

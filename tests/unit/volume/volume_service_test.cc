@@ -157,6 +157,42 @@ Task<void> put_too_little_and_too_much(VolumeRig& rig, std::size_t size) {
     EXPECT_EQ((co_await (*upload)->append(as_bytes(body))).error().code(), Errc::kInvalidArgument);
     EXPECT_EQ((co_await (*upload)->finish()).error().code(), Errc::kInvalidArgument);
   }
+  {
+    const auto upload = co_await rig.service->open(request);
+    EXPECT_EQ((*upload)->append_here(as_bytes(body)).error().code(), Errc::kInvalidArgument);
+    EXPECT_EQ((*upload)->append_here(as_bytes(body).first(1)).error().code(),
+              Errc::kInvalidArgument);
+  }
+}
+
+/// Pieces in turn from here and from a worker thread.
+Task<void> put_both_ways(VolumeRig& rig, std::string_view body) {
+  OpenNeedle request{.fid = fid_of(body.size()),
+                     .generation = Generation{1},
+                     .token = rig.token,
+                     .body_bytes = body.size(),
+                     .bucket = {},
+                     .object_key = "key"};
+  const auto upload = co_await rig.service->open(std::move(request));
+  bool here = true;
+  for (std::size_t at = 0; at < body.size(); at += 30'000, here = !here) {
+    const ByteSpan piece = as_bytes(body.substr(at, 30'000));
+    if (here) {
+      EXPECT_TRUE((*upload)->append_here(piece).value_or(false));
+    } else {
+      EXPECT_TRUE((co_await (*upload)->append(piece)).has_value());
+    }
+  }
+  EXPECT_TRUE((co_await (*upload)->finish()).has_value());
+}
+
+TEST_F(VolumeServiceTest, AWorkerThreadMayAppendItself) {
+  for (const std::size_t size : {std::size_t{64'000}, std::size_t{300'000}}) {
+    std::string body(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) body[i] = static_cast<char>(i % 251);
+    rig.world.run(put_both_ways(rig, body));
+    EXPECT_EQ(*rig.get_now(size, size), body);
+  }
 }
 
 TEST_F(VolumeServiceTest, ABodyHasExactlyTheAnnouncedLength) {

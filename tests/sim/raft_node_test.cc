@@ -37,14 +37,23 @@ TEST(RaftNode, AnotherMemberTakesOverAndNothingIsLost) {
   in_world(failover);
 }
 
+Task<void> read_into(RaftHost& host, MonoTime deadline, Result<void>* out) {
+  *out = co_await host.node->read_barrier(deadline);
+}
+
 Task<void> minority(RaftWorld& w) {
   co_await w.start_all();
   RaftHost* const old = co_await w.wait_for_leader();
   for (const auto& host : w.hosts) w.net.partition(old->name(), host->name());
-  const auto stale_read = co_await old->node->read_barrier(w.in(5s));
-  EXPECT_FALSE(stale_read) << "it cannot know whether it still leads";
+  TaskGroup reader(w.context.executor());
+  Result<void> read;
+  reader.spawn(read_into(*old, w.in(5s), &read));
   const auto proposed = co_await old->node->propose("alone", w.in(5s));
+  co_await reader.join();
+  EXPECT_FALSE(read) << "it cannot know whether it still leads";
+  EXPECT_EQ(read.error().reason(), Reason::kNotLeader);
   EXPECT_FALSE(proposed);
+  EXPECT_EQ(proposed.error().code(), Errc::kUnavailable) << "told as soon as it steps down";
   if (!proposed && proposed.error().reason() == Reason::kNotLeader) {
     w.history.refused("alone");
   }
@@ -153,6 +162,39 @@ Task<void> grow_and_shrink(RaftWorld& w) {
 }
 TEST(RaftNode, MembersComeAndGo) {
   in_world(grow_and_shrink, {.hosts = 5, .voters = 3});
+}
+
+Task<void> propose_many(RaftWorld& w, std::string name, int count) {
+  for (int i = 0; i < count; ++i) {
+    EXPECT_TRUE(co_await w.propose_somewhere(fmt::format("{}{}", name, i)));
+  }
+}
+
+Task<void> snapshot_members(RaftWorld& w) {
+  co_await w.start_all();
+  RaftHost* const lead = co_await w.wait_for_leader();
+  RaftHost& added = *w.hosts[3];
+  co_await added.stop();
+  const std::vector<NodeId> all{NodeId{1}, NodeId{2}, NodeId{3}, NodeId{4}};
+  EXPECT_TRUE(co_await lead->node->change_members(all, {}, w.in(10s)));
+  co_await propose_many(w, "a", 100);
+  co_await added.start();  // too late for the log: a snapshot names the members
+  co_await propose_many(w, "b", 100);
+  co_await w.sleep(5s);
+  EXPECT_GT(added.machine->restores(), 0U);
+  co_await propose_many(w, "c", 100);
+  co_await w.sleep(5s);
+  co_await added.crash(false);
+  for (const auto& host : w.hosts) {
+    if (host.get() != &added) w.net.partition(host->name(), added.name());
+  }
+  co_await added.start();  // alone, with what its own snapshots say
+  EXPECT_EQ(added.node->status().membership.voters, all);
+  co_await w.converge();
+  co_await w.stop_all();
+}
+TEST(RaftNode, TheMembersOfASnapshotAreKept) {
+  in_world(snapshot_members, {.hosts = 4, .voters = 3, .keep_entries = 0}, 5);
 }
 
 Task<void> transfer(RaftWorld& w) {

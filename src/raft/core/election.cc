@@ -21,7 +21,10 @@ bool is_from_leader(const Message& message) {
 
 void RaftCore::State::tick() {
   if (lead) return lead_tick();
-  if (++elapsed < timeout) return;
+  const bool alone =
+      promotable() && membership().voters.size() == 1 && membership().old_voters.empty();
+  const bool at_once = alone && role == Role::kFollower;  // nobody to wait for
+  if (++elapsed < timeout && !at_once) return;
   if (promotable()) return pre_campaign();
   leader.reset();
   reset_election_timer();
@@ -80,11 +83,7 @@ bool RaftCore::State::in_lease() const {
 
 void RaftCore::State::reset_election_timer() {
   elapsed = 0;
-  const bool alone = promotable() && membership().voters.size() == 1 &&
-                     membership().old_voters.empty();  // nobody to wait for
-  timeout = alone ? 1
-                  : options.election_ticks +
-                        static_cast<std::uint32_t>(rng.below(options.election_ticks));
+  timeout = options.election_ticks + static_cast<std::uint32_t>(rng.below(options.election_ticks));
 }
 
 void RaftCore::State::become_follower(Term new_term, std::optional<NodeId> new_leader) {

@@ -46,6 +46,7 @@ void RaftCore::State::on_append(NodeId from, AppendRequest request) {
   const std::uint64_t read_sequence = request.read_sequence;
   const LogIndex leader_commit = request.commit;
   take_entries(request);
+  if (agreed > log.last()) return;  // against the rules: it would change what is committed
   commit_to(std::min(leader_commit, agreed));
   AppendAnswer accepted{.accepted = true, .match = agreed, .read_sequence = read_sequence};
   if (agreed <= log.stored_to()) return answer(from, accepted);
@@ -66,6 +67,7 @@ void RaftCore::State::take_entries(AppendRequest& request) {
       log.truncate_from(entry.index);
       memberships.truncate_from(entry.index);
     }
+    if (entry.term < log.last_term()) return;
     if (entry.kind == EntryKind::kMembership) {
       memberships.push(entry.index, decode_membership(entry.data).value());
     }
@@ -74,7 +76,8 @@ void RaftCore::State::take_entries(AppendRequest& request) {
 }
 
 void RaftCore::State::on_snapshot(NodeId from, const SnapshotMark& mark) {
-  if (!validate(mark.membership) || mark.term > term || mark.index == LogIndex{}) return;
+  if (!validate(mark.membership) || mark.membership.voters.empty()) return;
+  if (mark.index == LogIndex{} || mark.term == Term{} || mark.term > term) return;
   if (mark.index > commit) {
     if (log.term_at(mark.index) == mark.term) {
       commit_to(mark.index);  // nothing is missing, it was only not known to be committed

@@ -48,7 +48,7 @@ bool Progress::accepted(LogIndex match) {
 }
 
 bool Progress::is_news(LogIndex hint) const {
-  return state_ != State::kSnapshot && hint >= match_ && after(hint) < next_;
+  return state_ != State::kSnapshot && hint >= match_ && hint < before(next_);
 }
 
 void Progress::refused(LogIndex agreed) {

@@ -67,15 +67,11 @@ void RaftCore::State::send_appends() {
 }
 
 void RaftCore::State::send_appends_to(Progress& peer) {
-  while (peer.next() <= log.last() && peer.may_send(options.append_window)) {
+  while (peer.next() <= log.last()) {
     const LogIndex previous = before(peer.next());
     const auto previous_term = log.term_at(previous);
-    if (!previous_term) {                                       // compacted away
-      if (peer.silent_ticks >= options.election_ticks) return;  // offered when it is heard of
-      peer.offered_snapshot(snapshot.index);
-      now.push_back(message(peer.node(), InstallSnapshot{.mark = snapshot}));
-      return;
-    }
+    if (!previous_term) return offer_snapshot(peer);
+    if (!peer.may_send(options.append_window)) return;
     std::vector<Entry> entries = log.copy_bytes(peer.next(), options.append_bytes);
     peer.sent(entries.back().index);
     now.push_back(message(peer.node(), AppendRequest{
@@ -86,6 +82,15 @@ void RaftCore::State::send_appends_to(Progress& peer) {
                                            .entries = std::move(entries),
                                        }));
   }
+}
+
+/// What the peer needs next is compacted away. A full window is no reason to wait: heartbeats can
+/// no longer ask whether what fills it arrived. Who is silent is offered it when heard of again.
+void RaftCore::State::offer_snapshot(Progress& peer) {
+  const bool waits = peer.state() != Progress::State::kReplicate && !peer.may_send(1);
+  if (waits || peer.silent_ticks >= options.election_ticks) return;
+  peer.offered_snapshot(snapshot.index);
+  now.push_back(message(peer.node(), InstallSnapshot{.mark = snapshot}));
 }
 
 void RaftCore::State::on_append_answer(NodeId from, const AppendAnswer& given) {

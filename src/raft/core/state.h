@@ -91,6 +91,7 @@ struct RaftCore::State {
   void send_heartbeats();
   void send_appends();
   void send_appends_to(Progress& peer);
+  void offer_snapshot(Progress& peer);
   void on_append_answer(NodeId from, const AppendAnswer& given);
   void advance_commit();
 

@@ -295,6 +295,16 @@ TEST(RaftElection, AVoterAloneLeadsAfterOneTick) {
   EXPECT_EQ(node->commit_index(), LogIndex{1});
 }
 
+TEST(RaftElection, AVoterAloneWaitsForItsDiskInOneTerm) {
+  Solo node(kOne, fresh({kOne}));
+  node.tick(1);
+  node.hold();
+  node.tick(9);
+  EXPECT_EQ(node->term(), Term{1});
+  node->stored(node.unstored);
+  EXPECT_EQ(node->role(), Role::kLeader);
+}
+
 TEST(RaftElection, WhoDoesNotVoteNeverStands) {
   StoredState stored = fresh(kThreeVoters);
   stored.snapshot.membership.learners = {kFour};

@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kQueueBytes = 64 << 20;  // Waiting, so that memory stays bounded.
 constexpr std::size_t kGroupBytes = 4 << 20;   // Of one sync: bounds how long its first waits.
 constexpr std::chrono::microseconds kGatherTime(400);
-constexpr std::size_t kGatherLimit = 64;  // In flight; so many share a sync well enough.
+constexpr std::size_t kGatherLimit = 8;  // So many share a sync well enough; more need not wait.
 constexpr std::size_t kCountersKept = 4096;
 constexpr std::size_t kBatchKept = 1 << 20;
 // A seek walks over the deleted rows of a memtable at about 0.1 us each; only tables get compacted.
@@ -109,7 +109,8 @@ void RocksCommitter::run() {
 }
 
 /// Waits for commits. Those whom the last sync released are likely to come back soon: a short wait
-/// for as many as were in flight then makes one sync where two would follow each other.
+/// for as many as were in flight then makes one sync where two would follow each other. Only for
+/// the first few: a longer wait puts all writers in step, so that nobody works during a sync.
 void RocksCommitter::gather(std::unique_lock<std::mutex>& lock, std::size_t released) {
   const auto wait_for_size = [&](std::size_t size) {
     wake_at_ = size;

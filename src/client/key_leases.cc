@@ -141,9 +141,12 @@ LeasedFid KeyLeases::take(const std::shared_ptr<Batch>& batch, std::uint64_t byt
   const std::uint32_t index = batch->handed++;
   batch->bytes_left -= bytes;
   ++batch->pending;
+  const auto& members = batch->lease.members;
+  const bool in_process = members.size() == 1 && members.front().address.empty();
   return {{batch->lease.volume, batch->key(index), cookie()},
           batch->lease.generation,
           batch->lease.token,
+          in_process ? std::vector<VolumeMember>() : members,
           ProvisionalKey(this, batch, index)};
 }
 

@@ -64,8 +64,9 @@ class ProvisionalKey {
 struct LeasedFid {
   FileId fid;
   Generation generation;
-  std::string token;    ///< For OpenNeedle::token.
-  ProvisionalKey hold;  ///< Keep until the metadata names the fid.
+  std::string token;                  ///< For OpenNeedle::token.
+  std::vector<VolumeMember> members;  ///< For OpenNeedle::members; empty in process.
+  ProvisionalKey hold;                ///< Keep until the metadata names the fid.
 };
 
 /// Takes leases from the master ahead of need and hands out their keys one at a time: a put waits

@@ -2,229 +2,166 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
 
 #include "base/log.h"
-#include "wire/lease_token.h"
 
 namespace kelp::master {
 namespace {
 
-constexpr std::uint64_t kStateLimitBytes = 64ULL << 20;
+constexpr std::uint64_t kOldStateLimitBytes = 64ULL << 20;
+constexpr std::chrono::seconds kTurn{1};
 
-std::string state_path(const MasterOptions& options) {
-  return options.dir + "/state";
-}
-
-Result<std::optional<MasterState>> load(FileIo& io, const MasterOptions& options) {
-  KELP_CHECK(io.make_dirs(options.dir));
-  const auto bytes = read_whole_file(io, state_path(options), kStateLimitBytes);
-  if (!bytes.has_value()) {
-    if (bytes.error().code() == Errc::kNotFound) return std::optional<MasterState>();
-    return bytes.error();
-  }
-  KELP_TRY(MasterState state, decode_state(*bytes));
-  if (state.cluster_id != options.cluster_id) {
-    return Error(Errc::kPrecondition,
-                 fmt::format("{} belongs to cluster {}, this is cluster {}", state_path(options),
-                             state.cluster_id, options.cluster_id));
-  }
-  return std::optional<MasterState>(std::move(state));
-}
-
-/// Says what differs between the decisions and the disk; nothing is changed or removed here.
-void report_differences(const MasterState& state, const NodeStatus& node) {
-  for (const auto& [id, record] : state.volumes) {
-    if (record.phase == VolumePhase::kCreating) continue;
-    if (trusted_status(state, node, id) == nullptr) {
-      logger("master").error("volume_missing volume={} generation={} node={}", id.value,
-                             record.generation.value, log_value(node.node_id));
-    }
-  }
-  for (const auto& status : node.volumes) {
-    if (!state.volumes.contains(status.volume)) {
-      logger("master").error("volume_unknown volume={} generation={} node={}", status.volume.value,
-                             status.generation.value, log_value(node.node_id));
-    }
-  }
+raft::NodeOptions node_options(const MasterOptions& options) {
+  raft::NodeOptions out;
+  out.dir = options.dir + "/raft";
+  out.cluster_id = options.cluster_id;
+  out.self = raft::NodeId{options.id};
+  out.tick = options.tick;
+  out.seed = options.seed;
+  if (options.join) return out;
+  for (const auto& [id, address] : options.bootstrap) out.bootstrap.emplace_back(id);
+  if (out.bootstrap.empty()) out.bootstrap.emplace_back(options.id);
+  return out;
 }
 
 }  // namespace
 
-Task<Result<std::unique_ptr<MasterService>>> open_master(MasterSeams seams, MasterOptions options) {
-  auto read = [&io = seams.io, options] { return load(io, options); };
-  auto loaded = co_await offload<std::optional<MasterState>>(seams.pool, std::move(read));
-  if (!loaded.has_value()) co_return std::move(loaded).error();
-  KELP_CO_TRY(const NodeStatus node, co_await seams.volumes.status());
-  MasterState state;
-  state.cluster_id = options.cluster_id;
-  if (loaded->has_value()) {
-    state = **std::move(loaded);
-  } else if (!node.volumes.empty()) {
-    co_return Error(Errc::kCorruption,
-                    fmt::format("{} is missing, but there are {} volumes: without it file ids "
-                                "would be given out twice",
-                                state_path(options), node.volumes.size()));
-  }
-  report_differences(state, node);
-  co_return std::make_unique<MasterService>(seams, std::move(options), std::move(state));
+MasterService::MasterService(MasterSeams seams, MasterOptions options)
+    : context_(std::move(seams), std::move(options)),
+      desk_(context_),
+      jobs_(context_),
+      tasks_(context_.seams.executor),
+      volume_count_(
+          context_.seams.metrics.gauge("kelp_master_volumes", "Volumes that were decided on.")),
+      leading_(context_.seams.metrics.gauge("kelp_master_leading", "1 on the master that leads.")) {
 }
 
-MasterService::MasterService(MasterSeams seams, MasterOptions options, MasterState state)
-    : seams_(seams),
-      options_(std::move(options)),
-      leases_(seams.metrics.counter("kelp_master_leases_total", "Write leases given out.")),
-      refusals_(seams.metrics.counter("kelp_master_lease_refusals_total",
-                                      "Lease requests that were refused.")),
-      volume_count_(seams.metrics.gauge("kelp_master_volumes", "Volumes that were decided on.")),
-      next_key_(state.key_mark),
-      state_(std::move(state)) {
-  volume_count_.Set(static_cast<double>(state_.volumes.size()));
+MasterService::~MasterService() = default;
+
+Task<Result<std::unique_ptr<MasterService>>> MasterService::open(MasterSeams seams,
+                                                                 MasterOptions options) {
+  std::unique_ptr<MasterService> service(new MasterService(std::move(seams), std::move(options)));
+  MasterService* const self = service.get();
+  const auto started = co_await self->here(self->start());
+  if (!started.has_value()) {
+    co_await service->stop();
+    co_return started.error();
+  }
+  co_return std::move(service);
 }
 
-Task<Result<WriteLease>> MasterService::lease(LeaseRequest request) {
-  if (request.key_count == 0 || request.key_count > options_.key_reserve) {
-    co_return Error(Errc::kInvalidArgument, fmt::format("lease: {} keys, allowed are 1 to {}",
-                                                        request.key_count, options_.key_reserve));
-  }
-  const auto pass = co_await turn_.enter();
-  const auto volume = co_await volume_for(request, request.key_count);
-  if (!volume.has_value()) {
-    refusals_.Increment();
-    co_return volume.error();
-  }
-  leases_.Increment();
-  co_return grant(request, *volume);
+Task<Result<void>> MasterService::start() {
+  context_.machine.on_change([this] { changed(); });
+  const raft::NodeSeams seams{context_.seams.executor, context_.seams.io,
+                              context_.seams.pool,     context_.seams.clock,
+                              context_.seams.timers,   context_.seams.transport,
+                              context_.seams.metrics};
+  changed();
+  KELP_CO_TRY(context_.node, co_await raft::RaftNode::open(seams, node_options(context_.options),
+                                                           context_.machine));
+  tasks_.spawn(tick_forever());
+  tasks_.spawn(desk_.grow_forever());
+  tasks_.spawn(lead_or_follow());
+  co_return Result<void>();
 }
 
-Task<Result<VolumeId>> MasterService::volume_for(LeaseRequest request, std::uint64_t keys_wanted) {
-  if (broken_) co_return *broken_;
-  KELP_CO_TRY(const NodeStatus node, co_await seams_.volumes.status());
-  Placement placement;
-  {
-    const std::lock_guard lock(mutex_);
-    reservations_.expire(seams_.clock.wall());
-    KELP_CO_TRY(placement, place(state_, node, reservations_, request, options_.placement));
+/// State or role changed: everything that waits looks again.
+void MasterService::changed() {
+  volume_count_.Set(static_cast<double>(context_.state().volumes.size()));
+  leading_.Set(context_.machine.is_leading() ? 1 : 0);
+  // Whom the configuration names is known before the state says anything, and stays known.
+  auto masters = context_.options.bootstrap;
+  for (const auto& [id, address] : context_.state().masters) masters[id] = address;
+  if (masters != peers_) {
+    peers_ = std::move(masters);
+    if (context_.seams.peers_changed) context_.seams.peers_changed(peers_);
   }
-  std::vector<Command> commands;
-  add_reserve(keys_wanted, commands);
-  for (const VolumeId full : placement.full) commands.emplace_back(SealVolume{full});
-  VolumeRecord record;
-  if (placement.kind == Placement::Kind::kCreate) {
-    record.generation = Generation{1};
-    record.collection = request.collection;
-    record.member_node_ids = {node.node_id};
-    placement.volume = state_.next_volume;
-    for (const VolumeStatus& known : node.volumes) {  // also those that we never decided on
-      placement.volume = std::max(placement.volume, VolumeId{known.volume.value + 1});
+  context_.changed.notify_all();
+}
+
+/// Tells the parts when leadership begins and ends.
+Task<void> MasterService::lead_or_follow() {
+  while (true) {
+    const bool leading = context_.machine.is_leading();
+    if (leading != led_) {
+      led_ = leading;
+      context_.serving = false;
+      desk_.forget_keys();
+      co_await jobs_.stop();
+      if (leading) {
+        context_.topology.reset(context_.seams.clock.mono());
+        context_.reservations = {};
+        const auto imported = co_await import_old_state();
+        context_.serving = imported.has_value();
+        if (!imported.has_value()) {
+          logger("master").error("begin_failed error={}", log_value(imported.error().message()));
+        }
+        context_.changed.notify_all();
+      }
     }
-    commands.emplace_back(CreateVolume{placement.volume, record});
-  } else if (placement.kind == Placement::Kind::kFinish) {
-    record = state_.volumes.at(placement.volume);
+    if (context_.machine.is_leading() != led_) continue;
+    if (!(co_await context_.changed.wait()).has_value()) co_return;
   }
-  if (!commands.empty()) {
-    KELP_CO_CHECK(co_await commit(std::move(commands)));
-  }
-  if (placement.kind != Placement::Kind::kUse) {
-    KELP_CO_CHECK(co_await make_volume(placement.volume, record.generation, record.collection));
-  }
-  co_return placement.volume;
 }
 
-Task<Result<void>> MasterService::make_volume(VolumeId volume, Generation generation,
-                                              std::string collection) {
-  const auto made =
-      co_await seams_.volumes.create_volume(volume, generation, std::move(collection));
-  if (!made.has_value()) {
-    if (made.error().code() != Errc::kAlreadyExists) co_return made.error();
-    // It was made before a crash. Only if it is the one we meant may it be used.
-    KELP_CO_TRY(const NodeStatus node, co_await seams_.volumes.status());
-    if (trusted_status(state_, node, volume) == nullptr) {
-      co_return Error(Errc::kConflict, fmt::format("volume {} exists with another generation than "
-                                                   "{}, or on another node",
-                                                   volume.value, generation.value));
+/// The first leader writes down where the masters are, and takes over what a single master kept in
+/// a file before it had a log. Does nothing the second time.
+Task<Result<void>> MasterService::import_old_state() {
+  if (context_.state().masters.empty()) {
+    auto masters = context_.options.bootstrap;
+    if (masters.empty()) masters[context_.options.id] = context_.options.address;
+    for (const auto& [id, address] : masters) {
+      if (address.empty()) continue;
+      KELP_CO_CHECK(co_await context_.commit(SetMaster{id, address}));
     }
   }
-  logger("master").info("volume_made volume={} generation={}", volume.value, generation.value);
-  std::vector<Command> commands{ActivateVolume{volume}};
-  co_return co_await commit(std::move(commands));
-}
-
-void MasterService::add_reserve(std::uint64_t keys_wanted, std::vector<Command>& commands) const {
-  if (state_.key_mark.value - next_key_.value < keys_wanted) {
-    commands.emplace_back(ReserveKeys{options_.key_reserve});
-  }
-}
-
-Task<Result<void>> MasterService::commit(std::vector<Command> commands) {
-  MasterState next = state_;
-  for (const Command& command : commands) {
-    KELP_CO_CHECK(apply_command(next, command));
-  }
-  auto write = [&io = seams_.io, path = state_path(options_), bytes = encode_state(next)] {
-    return write_file_atomically(io, path, bytes);
+  const MasterState& state = context_.state();
+  if (state.key_mark != NeedleKey{1} || !state.volumes.empty()) co_return Result<void>();
+  const std::string path = context_.options.dir + "/state";
+  auto read = [&io = context_.seams.io, path] {
+    return read_whole_file(io, path, kOldStateLimitBytes);
   };
-  const auto written = co_await offload<void>(seams_.pool, std::move(write));
-  if (!written.has_value()) {
-    const Errc code = written.error().code();
-    if (code != Errc::kNoSpace && code != Errc::kResourceExhausted) {
-      // Old or new, the disk has one of them; which one only a restart can tell.
-      logger("master").error("state_write_failed error={}", log_value(written.error().message()));
-      broken_.emplace(Errc::kUnavailable, fmt::format("the master's state could not be written "
-                                                      "({}); restart when the disk is well",
-                                                      written.error().detail()));
-    }
-    co_return written.error();
+  auto old = co_await offload<std::string>(context_.seams.pool, std::move(read));
+  if (!old.has_value()) {
+    if (old.error().code() == Errc::kNotFound) co_return Result<void>();
+    co_return old.error();
   }
-  const std::lock_guard lock(mutex_);
-  state_ = std::move(next);
-  volume_count_.Set(static_cast<double>(state_.volumes.size()));
-  co_return Result<void>();
+  logger("master").info("old_state_imported path={}", log_value(path));
+  co_return co_await context_.commit(ImportState{*std::move(old)});
 }
 
-WriteLease MasterService::grant(const LeaseRequest& request, VolumeId volume) {
-  WriteLease lease;
-  lease.first_key = next_key_;
-  lease.key_count = request.key_count;
-  lease.volume = volume;
-  lease.bytes = request.bytes;
-  lease.expires = seams_.clock.wall() + options_.lease_time;
-  next_key_.value += request.key_count;
-  const std::lock_guard lock(mutex_);
-  const VolumeRecord& record = state_.volumes.at(volume);
-  lease.generation = record.generation;
-  for (const auto& node_id : record.member_node_ids) lease.members.push_back({node_id, {}});
-  lease.token = sign_lease(options_.cluster_secret, {volume, lease.generation, lease.first_key,
-                                                     lease.key_count, lease.expires});
-  reservations_.grant(volume, lease.bytes, lease.expires);
-  return lease;
-}
-
-Task<Result<void>> MasterService::release(VolumeId volume, std::uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
-  reservations_.release(volume, bytes);
-  co_return Result<void>();
-}
-
-Task<Result<VolumeLocation>> MasterService::locate(VolumeId volume) {
-  const std::lock_guard lock(mutex_);
-  const auto found = state_.volumes.find(volume);
-  if (found == state_.volumes.end()) {
-    co_return Error(Errc::kNotFound, fmt::format("volume {} was never made", volume.value));
+Task<void> MasterService::tick_forever() {
+  while (true) {
+    const MonoTime next = context_.seams.clock.mono() + kTurn;
+    co_await turn();
+    if (!(co_await context_.seams.timers.sleep_until(next)).has_value()) co_return;
   }
-  VolumeLocation location;
-  location.volume = volume;
-  location.generation = found->second.generation;
-  location.writable = found->second.phase == VolumePhase::kWritable;
-  for (const auto& node_id : found->second.member_node_ids) {
-    location.members.push_back({node_id, {}});
-  }
-  co_return location;
 }
 
-MasterState MasterService::state() const {
-  const std::lock_guard lock(mutex_);
-  return state_;
+Task<void> MasterService::turn() {
+  context_.changed.notify_all();  // whoever waits looks at its deadline
+  if (!context_.check_serving().has_value()) co_return;
+  context_.reservations.expire(context_.seams.clock.wall());
+  auto done = co_await desk_.refresh_keys();
+  if (done.has_value()) done = co_await jobs_.turn();
+  if (!done.has_value()) {
+    logger("master").warn("turn_failed error={}", log_value(done.error().message()));
+  }
+}
+
+Task<void> MasterService::stop() {
+  co_await asio::co_spawn(context_.seams.executor, end(), asio::use_awaitable);
+}
+
+Task<void> MasterService::end() {
+  context_.serving = false;
+  tasks_.cancel();
+  co_await tasks_.join();
+  context_.machine.on_change({});
+  co_await jobs_.stop();
+  co_await desk_.stop();
+  if (context_.node != nullptr) co_await context_.node->stop();
 }
 
 }  // namespace kelp::master

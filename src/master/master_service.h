@@ -1,89 +1,109 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "async/work_pool.h"
-#include "base/clock.h"
-#include "base/metrics.h"
+#include "async/completion.h"
+#include "async/task_group.h"
 #include "client/master_client.h"
-#include "client/volume_admin.h"
-#include "master/core/commands.h"
-#include "master/core/placement.h"
-#include "master/core/reservations.h"
-#include "master/core/state.h"
-#include "master/turn.h"
-#include "os/file_io.h"
+#include "client/master_control.h"
+#include "master/job_runner.h"
+#include "master/lease_desk.h"
+#include "master/master_context.h"
 
 namespace kelp::master {
 
-/// Who the master is and where it keeps its state.
-struct MasterOptions {
-  std::string dir;             ///< Made when missing; holds the file `state`.
-  std::string cluster_id;      ///< UUID text; a state of another cluster is refused.
-  std::string cluster_secret;  ///< Signs lease tokens.
-  PlacementOptions placement;
-  std::uint64_t key_reserve = 1ULL << 20;  ///< Keys made durable at a time; a crash skips at most
-                                           ///< so many.
-  std::chrono::seconds lease_time{600};    ///< How long a token lets needles be opened.
-};
-
-/// What the master touches; everything must outlive it.
-struct MasterSeams {
-  FileIo& io;
-  WorkPool& pool;
-  Clock& clock;
-  VolumeAdmin& volumes;
-  Metrics& metrics;
-};
-
-/// The master of one node: the state is a file, replaced whole and durable before anything that
-/// depends on it leaves. Safe from any io thread.
-class MasterService final : public MasterClient {
+/// One master: a member of the group that keeps the cluster's decisions in a Raft log. All know the
+/// state; the leader decides, hears the volume servers, and runs the jobs. Safe from any io thread;
+/// what is asked of it happens on the seams' executor.
+class MasterService final : public MasterClient, public MasterControl {
  public:
-  MasterService(MasterSeams seams, MasterOptions options, MasterState state);
+  /// Opens Raft's log and takes part. Errors: those of raft::RaftNode::open; kCorruption and
+  /// kPrecondition for a state of an older Kelp that does not fit.
+  [[nodiscard]] static Task<Result<std::unique_ptr<MasterService>>> open(MasterSeams seams,
+                                                                         MasterOptions options);
+  ~MasterService() override;
 
   Task<Result<WriteLease>> lease(LeaseRequest request) override;
   Task<Result<void>> release(VolumeId volume, std::uint64_t bytes) override;
   Task<Result<VolumeLocation>> locate(VolumeId volume) override;
 
-  /// A copy of what was decided, for fsck and the admin pages.
-  [[nodiscard]] MasterState state() const;
+  Task<Result<HeartbeatAnswer>> heartbeat(Heartbeat beat) override;
+  Task<Result<LocationChange>> watch_locations(std::uint64_t after, MonoTime deadline) override;
+  Task<Result<NeedleKey>> key_floor() override;
+  Task<Result<ClusterView>> view() override;
+  Task<Result<void>> set_node_intent(std::string node_id, NodeIntent intent) override;
+  Task<Result<void>> remove_node(std::string node_id) override;
+  Task<Result<std::uint64_t>> move_volume(VolumeId volume, std::string from,
+                                          std::string to) override;
+  Task<Result<void>> pause_jobs(bool paused) override;
+  Task<Result<void>> add_master(std::uint64_t id, std::string address) override;
+  Task<Result<void>> remove_master(std::uint64_t id) override;
+  Task<Result<void>> transfer_leadership(std::optional<std::uint64_t> id) override;
+
+  /// Returns when this master leads; kDeadlineExceeded after `deadline`.
+  Task<Result<void>> wait_until_leading(MonoTime deadline);
+  /// Ends everything; waiting calls end with kCancelled. Before the destructor, from any thread.
+  Task<void> stop();
+  /// What was decided, for fsck and the admin pages.
+  Task<MasterState> state();
 
  private:
-  // Only in one's turn:
-  Task<Result<VolumeId>> volume_for(LeaseRequest request, std::uint64_t keys_wanted);
-  Task<Result<void>> make_volume(VolumeId volume, Generation generation, std::string collection);
-  Task<Result<void>> commit(std::vector<Command> commands);
-  void add_reserve(std::uint64_t keys_wanted, std::vector<Command>& commands) const;
-  WriteLease grant(const LeaseRequest& request, VolumeId volume);
+  MasterService(MasterSeams seams, MasterOptions options);
 
-  MasterSeams seams_;
-  const MasterOptions options_;
-  prometheus::Counter& leases_;
-  prometheus::Counter& refusals_;
+  /// Runs `task` on the seams' executor and gives its value.
+  template <typename T>
+  Task<T> here(Task<T> task) {
+    auto start = [this, t = std::move(task)](std::function<void(T)> done) mutable {
+      auto job = [this, t2 = std::move(t), d = std::move(done)]() mutable {
+        tasks_.spawn(deliver<T>(std::move(t2), std::move(d)));
+      };
+      asio::post(context_.seams.executor, std::move(job));
+    };
+    co_return co_await await_callback<T>(std::move(start));
+  }
+  template <typename T>
+  static Task<void> deliver(Task<T> task, std::function<void(T)> done) {
+    done(co_await std::move(task));
+  }
+
+  Task<Result<void>> start();
+  Task<Result<void>> import_old_state();
+  void changed();
+  Task<void> tick_forever();
+  Task<void> turn();
+  Task<void> lead_or_follow();
+
+  // On the executor:
+  Task<Result<HeartbeatAnswer>> take_heartbeat(Heartbeat beat);
+  Task<Result<LocationChange>> await_locations(std::uint64_t after, MonoTime deadline);
+  Task<Result<NeedleKey>> find_key_floor();
+  Task<Result<VolumeLocation>> find_location(VolumeId volume);
+  Task<Result<void>> end_reservation(VolumeId volume, std::uint64_t bytes);
+  Task<Result<ClusterView>> describe();
+  Task<Result<void>> intend(std::string node_id, NodeIntent intent);
+  Task<Result<void>> forget_node(std::string node_id);
+  Task<Result<std::uint64_t>> start_move(VolumeId volume, std::string from, std::string to);
+  Task<Result<void>> join_master(std::uint64_t id, std::string address);
+  Task<Result<void>> await_caught_up(raft::NodeId node, MonoTime deadline);
+  Task<Result<void>> leave_master(std::uint64_t id);
+  Task<Result<void>> transfer(std::optional<std::uint64_t> id);
+  Task<Result<void>> await_leading(MonoTime deadline);
+  Task<MasterState> copy_state();
+  Task<void> end();
+  [[nodiscard]] Result<NodeNumber> number_of(const std::string& node_id) const;
+
+  MasterContext context_;
+  LeaseDesk desk_;
+  JobRunner jobs_;
+  TaskGroup tasks_;
+  bool led_ = false;  ///< Whether the parts were told that this master leads.
+  std::map<std::uint64_t, std::string> peers_;  ///< As last told to peers_changed.
   prometheus::Gauge& volume_count_;
-
-  Turn turn_;
-  NeedleKey next_key_;           ///< In one's turn. Always at most state_.key_mark.
-  std::optional<Error> broken_;  ///< In one's turn. Set when the state on disk is in doubt.
-
-  mutable std::mutex mutex_;  ///< Guards what follows; written in one's turn only.
-  MasterState state_;
-  Reservations reservations_;
+  prometheus::Gauge& leading_;
 };
-
-/// Reads the state of `options.dir`, or starts a new one, and compares it with the volume server.
-///
-/// Errors: kCorruption when the state does not check, or is missing although volumes are there
-/// (keys would be leased again); kPrecondition for another cluster's state; kUnimplemented for a
-/// newer format.
-[[nodiscard]] Task<Result<std::unique_ptr<MasterService>>> open_master(MasterSeams seams,
-                                                                       MasterOptions options);
 
 }  // namespace kelp::master

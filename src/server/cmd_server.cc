@@ -20,18 +20,6 @@ struct ServerFlags {
   std::string ready_file;
 };
 
-std::optional<KeyPair> pair_of(const char* access_name, const char* secret_name) {
-  const char* access = std::getenv(access_name);
-  const char* secret = std::getenv(secret_name);
-  if (access == nullptr || secret == nullptr || *access == 0 || *secret == 0) return std::nullopt;
-  return KeyPair{access, secret};
-}
-
-std::optional<KeyPair> keys_of_environment() {
-  if (auto keys = pair_of("KELP_ACCESS_KEY", "KELP_SECRET_KEY")) return keys;
-  return pair_of("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
-}
-
 void print_welcome(const Config& config, const DataDir& data, bool keys_given,
                    const Addresses& addresses) {
   const KeyPair& keys = data.identity.admin;
@@ -54,13 +42,6 @@ void print_welcome(const Config& config, const DataDir& data, bool keys_given,
   fmt::print("\nTry it:\n  aws --endpoint-url http://{} s3 mb s3://my-first-bucket\n",
              addresses.s3);
   std::fflush(stdout);
-}
-
-Result<void> write_ready_file(FileIo& io, const std::string& path, const Addresses& addresses) {
-  return write_file_atomically(
-      io, path,
-      fmt::format("{{\"s3\": \"{}\", \"s3_tls\": \"{}\", \"admin\": \"{}\", \"pid\": {}}}\n",
-                  addresses.s3, addresses.s3_tls, addresses.admin, getpid()));
 }
 
 Result<void> run(const ServerFlags& flags) {

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "server/config_load.h"
+#include "server/data_dir.h"
+#include "server/server.h"
 
 namespace kelp::server {
 
@@ -24,6 +26,14 @@ struct ConfigFlags {
   [[nodiscard]] Result<LoadedConfig> load() const;
 };
 
+/// The administrator's keys: KELP_ACCESS_KEY and KELP_SECRET_KEY, else AWS_ACCESS_KEY_ID and
+/// AWS_SECRET_ACCESS_KEY, when both are set.
+[[nodiscard]] std::optional<KeyPair> keys_of_environment();
+
+/// Tells whoever waits, as JSON, where the process listens and which it is.
+[[nodiscard]] Result<void> write_ready_file(FileIo& io, const std::string& path,
+                                            const Addresses& addresses);
+
 /// Prints `error` for a person and gives the exit code 1.
 int fail(const Error& error);
 
@@ -32,5 +42,7 @@ void add_server_command(CLI::App& app, int& exit_code);
 void add_health_command(CLI::App& app, int& exit_code);
 void add_config_command(CLI::App& app, int& exit_code);
 void add_fsck_command(CLI::App& app, int& exit_code);
+void add_daemon_commands(CLI::App& app, int& exit_code);
+void add_cluster_command(CLI::App& app, int& exit_code);
 
 }  // namespace kelp::server

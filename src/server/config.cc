@@ -22,6 +22,12 @@ Result<void> read(std::string& value, std::string_view text) {
   return {};
 }
 
+Result<void> read(bool& value, std::string_view text) {
+  value = text == "true";
+  if (value || text == "false") return {};
+  return Error(Errc::kInvalidArgument, fmt::format("'{}' is neither true nor false", text));
+}
+
 Result<void> read(nanoseconds& value, std::string_view text) {
   KELP_TRY(value, parse_duration(text));
   return {};
@@ -50,6 +56,10 @@ Result<void> read(std::vector<std::string>& value, std::string_view text) {
 
 std::string print(const std::string& value) {
   return toml_quoted(value);
+}
+
+std::string print(bool value) {
+  return value ? "true" : "false";
 }
 
 std::string print(std::uint64_t value) {
@@ -122,7 +132,26 @@ constexpr std::array kSettings = {
     KELP_SETTING("volume.size_limit", volume.size_limit, "a volume is sealed at it, 1MiB to 1TiB"),
     KELP_SETTING("volume.reserve", volume.reserve,
                  "free disk that writes leave; at most a twentieth of the disk"),
-    KELP_COUNT("volume.writable", volume.writable, "volumes that take data at once, 1 to 16"),
+    KELP_COUNT("volume.writable", volume.writable,
+               "volumes that take data at once, 0 to 16; 0: one a node"),
+    KELP_SETTING("volume.listen", volume.listen, "address:port of a volume server's rpc"),
+    KELP_SETTING("volume.address", volume.address, "host:port where others reach it"),
+    KELP_SETTING("volume.data_centre", volume.data_centre, "where the volume server stands"),
+    KELP_SETTING("volume.rack", volume.rack, "where in the data centre"),
+    KELP_SETTING("volume.tags", volume.tags, "words for placement; several with commas"),
+    KELP_SETTING("cluster.file", cluster.file, "made by `kelp cluster init`; empty: DIR/cluster"),
+    KELP_SETTING("cluster.masters", cluster.masters, "id=host:port of each master, with commas"),
+    KELP_SETTING("cluster.filers", cluster.filers, "host:port of each filer, with commas"),
+    KELP_COUNT("master.id", master.id, "of this master, from 1"),
+    KELP_SETTING("master.listen", master.listen, "address:port of a master's rpc"),
+    KELP_SETTING("master.join", master.join, "true: waits to be added to a group that exists"),
+    KELP_SETTING("master.spread", master.spread,
+                 "copies in other data centres, other racks, on other nodes: three digits"),
+    KELP_SETTING("master.repair_after", master.repair_after,
+                 "silence of a volume server before its volumes are repaired, 1s to 24h"),
+    KELP_SETTING("master.key_grace", master.key_grace,
+                 "from the lease of a key to its commit at most, 10s to 48h"),
+    KELP_SETTING("filer.listen", filer.listen, "address:port of a filer's rpc"),
     KELP_SETTING("collector.interval", collector.interval, "between collections, 10ms to 24h"),
     KELP_SETTING("collector.quarantine", collector.quarantine,
                  "from unreachable to removed, 0 to 30d"),
@@ -191,13 +220,35 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
   KELP_CHECK(check.range("kv.write_buffer", config.kv.write_buffer, kMiB, kGiB));
   KELP_CHECK(check.range("volume.size_limit", config.volume.size_limit, kMiB, 1024 * kGiB));
   KELP_CHECK(check.range<std::uint64_t>("volume.reserve", config.volume.reserve, 0, 1024 * kGiB));
-  KELP_CHECK(check.range<std::uint64_t>("volume.writable", config.volume.writable, 1, 16));
+  KELP_CHECK(check.range<std::uint64_t>("volume.writable", config.volume.writable, 0, 16));
+  KELP_CHECK(check.range<nanoseconds>("master.repair_after", config.master.repair_after,
+                                      std::chrono::seconds(1), std::chrono::hours(24)));
+  KELP_CHECK(check.range<nanoseconds>("master.key_grace", config.master.key_grace,
+                                      std::chrono::seconds(10), std::chrono::hours(48)));
+  KELP_CHECK(check.range<std::uint64_t>("master.id", config.master.id, 1, 1'000'000));
   KELP_CHECK(check.range<nanoseconds>("collector.interval", config.collector.interval,
                                       std::chrono::milliseconds(10), std::chrono::hours(24)));
   KELP_CHECK(check.range<nanoseconds>("collector.orphan_interval", config.collector.orphan_interval,
                                       std::chrono::seconds(1), std::chrono::days(30)));
   return check.range<nanoseconds>("collector.quarantine", config.collector.quarantine, none,
                                   std::chrono::days(30));
+}
+
+Result<void> check_cluster(const Config& config, const Checker& check) {
+  KELP_CHECK(check.address("master.listen", config.master.listen, false));
+  KELP_CHECK(check.address("volume.listen", config.volume.listen, false));
+  KELP_CHECK(check.address("volume.address", config.volume.address, true));
+  KELP_CHECK(check.address("filer.listen", config.filer.listen, false));
+  for (const auto& filer : config.cluster.filers) {
+    KELP_CHECK(check.address("cluster.filers", filer, false));
+  }
+  if (const auto masters = parse_masters(config.cluster.masters); !masters.has_value()) {
+    return check.refuse("cluster.masters", masters.error().detail());
+  }
+  if (const auto spread = parse_spread(config.master.spread); !spread.has_value()) {
+    return check.refuse("master.spread", spread.error().detail());
+  }
+  return {};
 }
 
 Result<void> check_domain(const std::string& domain, const Checker& check) {
@@ -239,6 +290,39 @@ Result<void> check_identities(const std::vector<IdentityConfig>& identities) {
 
 }  // namespace
 
+Result<std::map<std::uint64_t, std::string>> parse_masters(
+    const std::vector<std::string>& masters) {
+  std::map<std::uint64_t, std::string> out;
+  for (const std::string& master : masters) {
+    const std::size_t equals = master.find('=');
+    std::uint64_t id = 0;
+    const auto [end, code] =
+        std::from_chars(master.data(), master.data() + std::min(equals, master.size()), id);
+    if (equals == std::string::npos || code != std::errc{} || end != master.data() + equals ||
+        id == 0) {
+      return Error(Errc::kInvalidArgument, fmt::format("'{}' is not id=host:port", master));
+    }
+    std::string address = master.substr(equals + 1);
+    KELP_TRY([[maybe_unused]] const HostPort at, parse_host_port(address));
+    if (!out.emplace(id, std::move(address)).second) {
+      return Error(Errc::kInvalidArgument, fmt::format("two masters have the id {}", id));
+    }
+  }
+  return out;
+}
+
+Result<Spread> parse_spread(std::string_view text) {
+  const auto digit = [text](std::size_t at) { return static_cast<std::uint8_t>(text[at] - '0'); };
+  const bool digits =
+      text.size() == 3 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '7'; });
+  if (!digits || digit(0) + digit(1) + digit(2) > 7) {
+    return Error(Errc::kInvalidArgument,
+                 "must be three digits whose sum is at most 7: copies in other data centres, in "
+                 "other racks, on other nodes");
+  }
+  return Spread{digit(0), digit(1), digit(2)};
+}
+
 std::span<const Setting> settings() {
   return kSettings;
 }
@@ -270,6 +354,7 @@ Result<void> check_config(const Config& config, const Origins& origins) {
   for (const auto& domain : config.s3.domains) {
     KELP_CHECK(check_domain(domain, check));
   }
+  KELP_CHECK(check_cluster(config, check));
   KELP_CHECK(check_ranges(config, check));
   return check_identities(config.s3.identities);
 }

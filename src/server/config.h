@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kelp/result.h"
+#include "wire/cluster.h"
 
 namespace kelp::server {
 
@@ -53,12 +54,40 @@ struct KvConfig {
   std::uint64_t write_buffer = 16u << 20;  ///< Bytes; 1 MiB to 1 GiB.
 };
 
+/// Which cluster a daemon belongs to, and where the others are.
+struct ClusterConfig {
+  std::string file;                  ///< Made by `kelp cluster init`; empty: DIR/cluster.
+  std::vector<std::string> masters;  ///< "id=host:port" of each master's rpc.
+  std::vector<std::string> filers;   ///< host:port of each filer's rpc; for gateways.
+};
+
+/// One of the masters.
+struct MasterConfig {
+  std::uint64_t id = 1;                    ///< Of this one, from 1; never used for another disk.
+  std::string listen = "127.0.0.1:19333";  ///< Of its rpc.
+  bool join = false;                       ///< Waits to be added to a group that exists.
+  std::string spread = "000";              ///< Copies in other data centres, racks, nodes.
+  std::chrono::nanoseconds repair_after = std::chrono::seconds(30);  ///< Silence, 1s to 24h.
+  std::chrono::nanoseconds key_grace = std::chrono::hours(24);  ///< From lease to commit, at most.
+};
+
+/// A filer's own.
+struct FilerConfig {
+  std::string listen = "127.0.0.1:18888";  ///< Of its rpc.
+};
+
 /// Where object bytes go.
 struct VolumeConfig {
+  std::string listen = "127.0.0.1:18080";  ///< Of its rpc.
+  std::string address;                     ///< Where others reach it; empty: `listen`.
+  std::string data_centre = "default";
+  std::string rack = "default";
+  std::vector<std::string> tags;
   std::uint64_t size_limit = 8ULL << 30;  ///< Bytes at which a volume is sealed; 1 MiB to 1 TiB.
   std::uint64_t reserve = 1ULL << 30;     ///< Free bytes of the disk that writes leave; at most a
                                           ///< twentieth of the disk is kept.
-  std::uint64_t writable = 1;             ///< Volumes that take data at once; 1 to 16.
+  std::uint64_t writable = 1;             ///< Volumes that take data at once; 1 to 16. In a
+                                          ///< cluster 0: one for each node.
 };
 
 /// Taking back what nothing names.
@@ -80,7 +109,10 @@ struct Config {
   LimitsConfig limits;
   ThreadsConfig threads;
   KvConfig kv;
+  ClusterConfig cluster;
+  MasterConfig master;
   VolumeConfig volume;
+  FilerConfig filer;
   CollectorConfig collector;
 };
 
@@ -94,6 +126,12 @@ struct Setting {
   Result<void> (*set)(Config& config, std::string_view text);
   std::string (*get)(const Config& config);
 };
+
+/// "1=host:port" and so on; kInvalidArgument for anything else, and for an id that is there twice.
+[[nodiscard]] Result<std::map<std::uint64_t, std::string>> parse_masters(
+    const std::vector<std::string>& masters);
+/// "001"; kInvalidArgument for anything else, and for more than 8 copies.
+[[nodiscard]] Result<Spread> parse_spread(std::string_view text);
 
 /// All settings, in the order they are printed.
 [[nodiscard]] std::span<const Setting> settings();

@@ -38,14 +38,13 @@ Result<std::string> text_field(const toml::table& table, const std::string& path
   return Error(Errc::kCorruption, fmt::format("{}: {} is missing", path, name));
 }
 
-Result<void> read_cluster(const std::string& dir, std::string_view text, ClusterIdentity& out) {
-  const std::string path = cluster_path(dir);
+Result<void> read_cluster(const std::string& path, std::string_view text, ClusterIdentity& out) {
   KELP_TRY(const toml::table table, parse_file(path, text));
   const auto format = table["format"].value<std::int64_t>();
   if (!format) return Error(Errc::kCorruption, fmt::format("{}: format is missing", path));
   if (*format != kFormat) {
     return Error(Errc::kUnimplemented, fmt::format("{} has format {}, this program knows format {}",
-                                                   dir, *format, kFormat));
+                                                   path, *format, kFormat));
   }
   KELP_TRY(out.cluster_id, text_field(table, path, "cluster_id"));
   KELP_TRY(const std::string hex, text_field(table, path, "cluster_secret"));
@@ -136,7 +135,7 @@ Result<DataDir> open_data_dir(FileIo& io, const std::string& dir,
     KELP_CHECK(create(io, dir, given, opened.identity));
     return opened;
   }
-  KELP_CHECK(read_cluster(dir, *text, opened.identity));
+  KELP_CHECK(read_cluster(cluster_path(dir), *text, opened.identity));
   KELP_TRY(const auto stored, read_credentials(io, dir));
   if (!given && !stored) {
     return Error(Errc::kPrecondition,
@@ -145,6 +144,44 @@ Result<DataDir> open_data_dir(FileIo& io, const std::string& dir,
                              credentials_path(dir)));
   }
   opened.identity.admin = given ? *given : *stored;
+  return opened;
+}
+
+Result<ClusterIdentity> read_cluster_file(FileIo& io, const std::string& path,
+                                          const std::optional<KeyPair>& given) {
+  KELP_TRY(const auto text, read_optional(io, path));
+  if (!text) return Error(Errc::kNotFound, fmt::format("{} is not there", path));
+  ClusterIdentity identity;
+  KELP_CHECK(read_cluster(path, *text, identity));
+  if (given) {
+    identity.admin = *given;
+    return identity;
+  }
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash);
+  KELP_TRY(const auto stored, read_credentials(io, folder));
+  if (stored) identity.admin = *stored;
+  return identity;
+}
+
+Result<DataDir> join_data_dir(FileIo& io, const std::string& dir, const ClusterIdentity& identity) {
+  DataDir opened;
+  KELP_CHECK(io.make_dirs(dir));
+  KELP_TRY(opened.lock, io.lock_dir(dir));
+  KELP_TRY(const auto text, read_optional(io, cluster_path(dir)));
+  opened.first_start = !text.has_value();
+  if (opened.first_start) {
+    KELP_CHECK(refuse_leftovers(io, dir));
+    KELP_CHECK(write_cluster(io, dir, identity));
+  } else {
+    KELP_CHECK(read_cluster(cluster_path(dir), *text, opened.identity));
+    if (opened.identity.cluster_id != identity.cluster_id) {
+      return Error(Errc::kPermissionDenied,
+                   fmt::format("{} belongs to cluster {}, this is cluster {}", dir,
+                               opened.identity.cluster_id, identity.cluster_id));
+    }
+  }
+  opened.identity = identity;
   return opened;
 }
 

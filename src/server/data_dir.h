@@ -51,6 +51,16 @@ struct DataDir {
 [[nodiscard]] Result<DataDir> open_data_dir(FileIo& io, const std::string& dir,
                                             const std::optional<KeyPair>& given, bool may_create);
 
+/// What a cluster's daemons share: the file that `kelp cluster init` made, with the credentials
+/// beside it. Errors as open_data_dir().
+[[nodiscard]] Result<ClusterIdentity> read_cluster_file(FileIo& io, const std::string& path,
+                                                        const std::optional<KeyPair>& given);
+
+/// Locks `dir` for a daemon of the cluster `identity`; an empty one becomes the cluster's.
+/// kPermissionDenied when it is another cluster's, naming both; else as open_data_dir().
+[[nodiscard]] Result<DataDir> join_data_dir(FileIo& io, const std::string& dir,
+                                            const ClusterIdentity& identity);
+
 /// A random UUID (RFC 9562, version 4).
 [[nodiscard]] std::string random_uuid();
 

@@ -10,6 +10,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", fmt::format("kelp {}", kelp::kVersion));
   kelp::server::add_server_command(app, exit_code);
+  kelp::server::add_daemon_commands(app, exit_code);
+  kelp::server::add_cluster_command(app, exit_code);
   kelp::server::add_health_command(app, exit_code);
   kelp::server::add_config_command(app, exit_code);
   kelp::server::add_fsck_command(app, exit_code);

@@ -15,6 +15,7 @@ struct Addresses {
   std::string s3;
   std::string s3_tls;
   std::string admin;
+  std::string rpc;  ///< Of a cluster's daemon.
 };
 
 /// Master, volume server, filer and S3 gateway in one process, bound to each other by calls.

@@ -1,5 +1,6 @@
 #include "client/rpc/rpc_caller.h"
 
+#include <algorithm>
 #include <boost/asio/this_coro.hpp>
 
 #include "base/assert.h"
@@ -11,6 +12,13 @@ RpcCaller::RpcCaller(RpcChannels& channels, std::vector<std::string> addresses)
   KELP_ASSERT(!addresses_.empty(), "a service has an address");
 }
 
+namespace {
+
+/// One of several may be silent (cut off, stopped): then the next one is asked after so long.
+constexpr std::chrono::seconds kTurnTime{2};
+
+}  // namespace
+
 Task<Result<RpcMessage>> RpcCaller::call(RpcMethod method, RpcMessage request,
                                          std::optional<MonoTime> deadline) {
   const Executor here = co_await asio::this_coro::executor;
@@ -18,20 +26,23 @@ Task<Result<RpcMessage>> RpcCaller::call(RpcMethod method, RpcMessage request,
   const MonoTime end = deadline ? *deadline : channels_.clock().mono() + time_of(info.time);
   // What cannot be repeated anyway is not worth a copy of up to 512 KiB.
   const bool may_repeat = info.repeatable || request.attachment.empty();
+  const bool by_turns = !deadline && info.repeatable && addresses_.size() > 1;
   Backoff backoff({});
   for (unsigned attempts = 1;; ++attempts) {
     const std::string& to = address();
     KELP_CO_TRY(const auto client, channels_.client(here, to));
     RpcMessage sent = may_repeat ? request : std::move(request);
     bool left = false;
-    auto answer = co_await client->call(std::to_underlying(method), std::move(sent), end, &left);
+    const MonoTime until = by_turns ? std::min(end, channels_.clock().mono() + kTurnTime) : end;
+    auto answer = co_await client->call(std::to_underlying(method), std::move(sent), until, &left);
     if (answer) {
       channels_.succeeded(here);
       co_return answer;
     }
     const Error& error = answer.error();
     avoid_if_gone(to, error.code());
-    const FailedCall failed{.code = error.code(),
+    const bool turn_over = error.code() == Errc::kDeadlineExceeded && until < end;
+    const FailedCall failed{.code = turn_over ? Errc::kUnavailable : error.code(),
                             .reason = error.reason(),
                             .repeatable = info.repeatable,
                             .sent = left,

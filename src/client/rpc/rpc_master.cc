@@ -30,7 +30,10 @@ Task<Result<VolumeLocation>> RpcMasterClient::locate(VolumeId volume) {
   return caller_.ask<VolumeLocation>(kMasterLocate, LocateVolume{volume});
 }
 Task<Result<HeartbeatAnswer>> RpcMasterClient::heartbeat(Heartbeat beat) {
-  return caller_.ask<HeartbeatAnswer>(kMasterHeartbeat, std::move(beat));
+  // The next one comes anyway, and goes to another master when this one is silent.
+  constexpr std::chrono::seconds kPatience{2};
+  const MonoTime until = caller_.channels().clock().mono() + kPatience;
+  return caller_.ask<HeartbeatAnswer>(kMasterHeartbeat, std::move(beat), until);
 }
 Task<Result<LocationChange>> RpcMasterClient::watch_locations(std::uint64_t after,
                                                               MonoTime deadline) {

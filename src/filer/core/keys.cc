@@ -232,8 +232,4 @@ std::string ids() {
   return std::string(1, kIds);
 }
 
-std::string key_floor() {
-  return std::string(1, kKeyFloor);
-}
-
 }  // namespace kelp::keys

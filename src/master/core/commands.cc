@@ -2,24 +2,63 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace kelp::master {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
-// Values are stored: never renumber.
-constexpr std::uint8_t kReserveKeys = 1;
-constexpr std::uint8_t kCreateVolume = 2;
-constexpr std::uint8_t kActivateVolume = 3;
-constexpr std::uint8_t kSealVolume = 4;
+/// Leases and uploads are over after so long; what the state remembers of their keys goes then.
+constexpr std::chrono::hours kKeyBlockMemory{48};
+
+Error conflict(std::string detail) {
+  return {Errc::kConflict, std::move(detail)};
+}
+
+Result<VolumeRecord*> find_volume(MasterState& state, VolumeId volume) {
+  const auto found = state.volumes.find(volume);
+  if (found == state.volumes.end()) {
+    return Error(Errc::kNotFound, fmt::format("volume {} was never made", volume.value));
+  }
+  return &found->second;
+}
+
+Result<NodeRecord*> find_node(MasterState& state, NodeNumber node) {
+  const auto found = state.nodes.find(node);
+  if (found == state.nodes.end()) {
+    return Error(Errc::kNotFound, fmt::format("node {} is not of this cluster", node.value));
+  }
+  return &found->second;
+}
 
 Result<void> move_phase(MasterState& state, VolumeId volume, VolumePhase from, VolumePhase to) {
-  const auto found = state.volumes.find(volume);
-  if (found == state.volumes.end() || found->second.phase != from) {
-    return Error(Errc::kConflict,
-                 fmt::format("volume {} is not in phase {}", volume.value, static_cast<int>(from)));
+  KELP_TRY(VolumeRecord* const record, find_volume(state, volume));
+  if (record->phase != from) {
+    return conflict(
+        fmt::format("volume {} is not in phase {}", volume.value, static_cast<int>(from)));
   }
-  found->second.phase = to;
+  record->phase = to;
+  if (to == VolumePhase::kSealed) state.open_volumes.erase(volume);
   return {};
+}
+
+void raise_generation(VolumeRecord& volume) {
+  ++volume.generation.value;
+}
+
+/// What follows a step that is done; nothing: the job has ended.
+std::optional<JobStep> next_step(const JobRecord& job) {
+  switch (job.step) {
+    case JobStep::kFreeze:
+      return JobStep::kCopy;
+    case JobStep::kCopy:
+      return JobStep::kSwitch;
+    case JobStep::kSwitch:
+      return job.from.has_value() ? std::optional(JobStep::kRetire) : std::nullopt;
+    case JobStep::kRetire:
+    case JobStep::kRelease:
+      return std::nullopt;
+  }
+  return std::nullopt;
 }
 
 struct Apply {
@@ -28,96 +67,208 @@ struct Apply {
   Result<void> operator()(const ReserveKeys& command) const {
     std::uint64_t mark = 0;
     if (__builtin_add_overflow(state.key_mark.value, command.count, &mark)) {
-      return Error(Errc::kConflict, "the key space is used up");
+      return conflict("the key space is used up");
     }
+    auto& blocks = state.key_blocks;
+    // A clock that was set back must not make older keys look younger.
+    const WallTime now =
+        blocks.empty() ? command.now : std::max(command.now, blocks.back().reserved);
+    blocks.push_back({state.key_mark, now});
+    while (blocks.size() > 1 && blocks[1].reserved < now - kKeyBlockMemory) blocks.pop_front();
     state.key_mark = NeedleKey{mark};
     return {};
   }
+
   Result<void> operator()(const CreateVolume& command) const {
     if (command.volume < state.next_volume || command.volume.value == UINT32_MAX) {
-      return Error(Errc::kConflict,
-                   fmt::format("volume id {} was used before or is out of range, next is {}",
-                               command.volume.value, state.next_volume.value));
+      return conflict(fmt::format("volume id {} was used before or is out of range, next is {}",
+                                  command.volume.value, state.next_volume.value));
+    }
+    if (command.record.phase != VolumePhase::kCreating || command.record.frozen ||
+        command.record.members.empty()) {
+      return Error(Errc::kInvalidArgument, "a volume is made empty, by its members");
+    }
+    for (const NodeNumber member : command.record.members) {
+      KELP_CHECK(find_node(state, member));
     }
     state.next_volume = VolumeId{command.volume.value + 1};
     state.volumes.emplace(command.volume, command.record);
+    state.open_volumes.insert(command.volume);
     return {};
   }
   Result<void> operator()(const ActivateVolume& command) const {
     return move_phase(state, command.volume, VolumePhase::kCreating, VolumePhase::kWritable);
   }
+  Result<void> operator()(const DropVolume& command) const {
+    KELP_TRY(VolumeRecord* const record, find_volume(state, command.volume));
+    if (record->phase != VolumePhase::kCreating) {
+      return conflict(fmt::format("volume {} may hold needles", command.volume.value));
+    }
+    state.volumes.erase(command.volume);
+    state.open_volumes.erase(command.volume);
+    return {};
+  }
   Result<void> operator()(const SealVolume& command) const {
     return move_phase(state, command.volume, VolumePhase::kWritable, VolumePhase::kSealed);
   }
-};
 
-struct Encode {
-  std::string& out;
+  Result<void> operator()(const RegisterNode& command) const {
+    if (command.identity.node_id.empty()) {
+      return Error(Errc::kInvalidArgument, "a node without an id");
+    }
+    const auto known = state.find_node(command.identity.node_id);
+    if (known.has_value()) {
+      state.nodes.at(*known).identity = command.identity;
+      return {};
+    }
+    state.nodes[state.next_node].identity = command.identity;
+    ++state.next_node.value;
+    return {};
+  }
+  Result<void> operator()(const SetIntent& command) const {
+    KELP_TRY(NodeRecord* const node, find_node(state, command.node));
+    node->intent = command.intent;
+    return {};
+  }
+  Result<void> operator()(const RemoveNode& command) const {
+    KELP_CHECK(find_node(state, command.node));
+    for (const auto& [id, volume] : state.volumes) {
+      if (std::ranges::find(volume.members, command.node) != volume.members.end()) {
+        return conflict(fmt::format("node {} still has volume {}", command.node.value, id.value));
+      }
+    }
+    for (const auto& [id, job] : state.jobs) {
+      if (job.to == command.node || job.from == command.node) {
+        return conflict(fmt::format("job {} works with node {}", id.value, command.node.value));
+      }
+    }
+    state.nodes.erase(command.node);
+    return {};
+  }
 
-  void operator()(const ReserveKeys& command) const {
-    ByteWriter writer(out);
-    writer.fixed(kReserveKeys);
-    writer.fixed(command.count);
+  Result<void> operator()(const StartJob& command) const {
+    const JobRecord& job = command.job;
+    KELP_TRY(VolumeRecord* const volume, find_volume(state, job.volume));
+    KELP_CHECK(find_node(state, job.to));
+    KELP_CHECK(check_start(command, *volume));
+    raise_generation(*volume);
+    volume->frozen = true;
+    for (const NodeNumber lost : command.lost) std::erase(volume->members, lost);
+    JobRecord begun = job;
+    begun.step = JobStep::kFreeze;
+    state.jobs.emplace(state.next_job, begun);
+    ++state.next_job.value;
+    return {};
   }
-  void operator()(const CreateVolume& command) const {
-    ByteWriter writer(out);
-    writer.fixed(kCreateVolume);
-    writer.fixed(command.volume.value);
-    encode_volume(command.record, out);
+  Result<void> operator()(const AdvanceJob& command) const {
+    const auto found = state.jobs.find(command.job);
+    if (found == state.jobs.end() || found->second.step != command.from_step) {
+      return conflict(fmt::format("job {} is not at step {}", command.job.value,
+                                  static_cast<int>(command.from_step)));
+    }
+    JobRecord& job = found->second;
+    KELP_TRY(VolumeRecord* const volume, find_volume(state, job.volume));
+    if (job.step == JobStep::kCopy) switch_members(job, *volume);
+    const auto next = next_step(job);
+    if (next.has_value()) {
+      job.step = *next;
+    } else {
+      state.jobs.erase(found);
+    }
+    return {};
   }
-  void operator()(const ActivateVolume& command) const { one(kActivateVolume, command.volume); }
-  void operator()(const SealVolume& command) const { one(kSealVolume, command.volume); }
+  Result<void> operator()(const AbandonJob& command) const {
+    const auto found = state.jobs.find(command.job);
+    if (found == state.jobs.end() || found->second.step > JobStep::kCopy) {
+      return conflict(fmt::format("job {} is over or has switched", command.job.value));
+    }
+    KELP_TRY(VolumeRecord* const volume, find_volume(state, found->second.volume));
+    raise_generation(*volume);
+    volume->frozen = false;
+    found->second.step = JobStep::kRelease;
+    return {};
+  }
+  Result<void> operator()(const PauseJobs& command) const {
+    state.jobs_paused = command.paused;
+    return {};
+  }
+
+  Result<void> operator()(const SetMaster& command) const {
+    if (command.address.empty()) {
+      state.masters.erase(command.id);
+    } else {
+      state.masters[command.id] = command.address;
+    }
+    return {};
+  }
+  Result<void> operator()(const TakeLock& command) const {
+    auto& lock = state.lock;
+    if (lock.has_value() && lock->expires > command.now && lock->token != command.token) {
+      return conflict(fmt::format("the cluster is locked by {}", lock->owner));
+    }
+    if (command.expires <= command.now) {
+      lock.reset();
+    } else {
+      lock = AdminLock{command.owner, command.token, command.expires};
+    }
+    return {};
+  }
+  Result<void> operator()(const ImportState& command) const {
+    if (state.key_mark != NeedleKey{1} || !state.volumes.empty()) {
+      return conflict("this cluster's state is in use already");
+    }
+    KELP_TRY(MasterState imported, decode_state(command.state));
+    if (imported.cluster_id != state.cluster_id) {
+      return Error(Errc::kPrecondition, fmt::format("the state is of cluster {}, this is {}",
+                                                    imported.cluster_id, state.cluster_id));
+    }
+    imported.masters = std::move(state.masters);
+    state = std::move(imported);
+    return {};
+  }
 
  private:
-  void one(std::uint8_t kind, VolumeId volume) const {
-    ByteWriter writer(out);
-    writer.fixed(kind);
-    writer.fixed(volume.value);
+  Result<void> check_start(const StartJob& command, const VolumeRecord& volume) const {
+    const JobRecord& job = command.job;
+    const auto is_member = [&volume](NodeNumber node) {
+      return std::ranges::find(volume.members, node) != volume.members.end();
+    };
+    if (volume.generation != command.expected || volume.phase == VolumePhase::kCreating ||
+        state.job_of(job.volume).has_value()) {
+      return conflict(
+          fmt::format("volume {} is in generation {}, the job expects {} and none "
+                      "other under way",
+                      job.volume.value, volume.generation.value, command.expected.value));
+    }
+    const bool is_move = job.kind == JobKind::kMove;
+    if (is_member(job.to) || is_move != job.from.has_value() ||
+        (is_move && (!is_member(*job.from) || !command.lost.empty()))) {
+      return conflict(fmt::format("volume {}: the copy would go from {} to {}", job.volume.value,
+                                  job.from.value_or(NodeNumber{}).value, job.to.value));
+    }
+    const bool all_members = std::ranges::all_of(command.lost, is_member);
+    if (!all_members || command.lost.size() >= volume.members.size()) {
+      return conflict(fmt::format("volume {}: no copy to go from", job.volume.value));
+    }
+    return {};
+  }
+
+  static void switch_members(const JobRecord& job, VolumeRecord& volume) {
+    raise_generation(volume);
+    volume.frozen = false;
+    if (job.kind == JobKind::kMove) {
+      // The new copy takes the place of the old one, also as primary.
+      std::ranges::replace(volume.members, *job.from, job.to);
+    } else {
+      volume.members.push_back(job.to);
+    }
   }
 };
-
-Result<Command> read_command(ByteReader& reader) {
-  const auto kind = reader.fixed<std::uint8_t>();
-  switch (kind) {
-    case kReserveKeys:
-      return Command(ReserveKeys{reader.fixed<std::uint64_t>()});
-    case kCreateVolume: {
-      const VolumeId volume{reader.fixed<std::uint32_t>()};
-      KELP_TRY(VolumeRecord record, decode_volume(reader));
-      return Command(CreateVolume{volume, std::move(record)});
-    }
-    case kActivateVolume:
-      return Command(ActivateVolume{VolumeId{reader.fixed<std::uint32_t>()}});
-    case kSealVolume:
-      return Command(SealVolume{VolumeId{reader.fixed<std::uint32_t>()}});
-    default:
-      return Error(Errc::kUnimplemented, fmt::format("master command {} is not known", kind));
-  }
-}
 
 }  // namespace
 
 Result<void> apply_command(MasterState& state, const Command& command) {
   return std::visit(Apply{state}, command);
-}
-
-std::string encode_command(const Command& command) {
-  std::string out;
-  ByteWriter(out).fixed(kVersion);
-  std::visit(Encode{out}, command);
-  return out;
-}
-
-Result<Command> decode_command(std::string_view bytes) {
-  ByteReader reader(bytes);
-  if (const auto version = reader.fixed<std::uint8_t>(); version != kVersion) {
-    return Error(
-        version > kVersion ? Errc::kUnimplemented : Errc::kCorruption,
-        fmt::format("master command has format {}, this program knows {}", version, kVersion));
-  }
-  KELP_TRY(Command command, read_command(reader));
-  KELP_CHECK(reader.finish("master command"));
-  return command;
 }
 
 }  // namespace kelp::master

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 
 namespace kelp::master {
 namespace {
@@ -13,81 +12,140 @@ bool contains(const std::vector<T>& values, const T& value) {
   return std::ranges::find(values, value) != values.end();
 }
 
-Result<void> check_room(const NodeStatus& node, const Reservations& reservations,
-                        std::uint64_t bytes, const PlacementOptions& options) {
-  const std::uint64_t reserve = std::min(options.free_reserve_bytes, node.total_bytes / 20);
-  const std::uint64_t kept = reservations.total() + reserve;
-  const std::uint64_t room = node.free_bytes > kept ? node.free_bytes - kept : 0;
-  if (bytes <= room) return {};
-  return Error(
-      Errc::kNoSpace,
-      fmt::format("the disk of node {} has {} bytes free, {} of them kept back for "
-                  "deletions and {} promised to uploads; {} are missing",
-                  node.node_id, node.free_bytes, reserve, reservations.total(), bytes - room));
+/// Why no needle can be written to the copies of a volume just now; empty: it can.
+std::string obstacle(const PlacementView& view, VolumeId id, const VolumeRecord& volume,
+                     std::uint64_t bytes) {
+  if (volume.frozen) return "is being copied";
+  for (const NodeNumber member : volume.members) {
+    const NodeRecord& node = view.state.nodes.at(member);
+    const std::string& name = node.identity.node_id;
+    if (node.intent != NodeIntent::kActive) return fmt::format("node {} takes no data", name);
+    const ObservedCopy* copy = view.topology.trusted(member, id, volume, view.now);
+    if (copy == nullptr) return fmt::format("node {} or its copy is not there", name);
+    if (copy->read_only || copy->frozen) return fmt::format("node {}: read-only", name);
+    if (room_of(view, member) < bytes) return fmt::format("node {}: its disk is full", name);
+  }
+  return {};
+}
+
+std::uint64_t filled_bytes(const PlacementView& view, VolumeId id, const VolumeRecord& volume) {
+  std::uint64_t longest = 0;
+  for (const NodeNumber member : volume.members) {
+    const ObservedCopy* copy = view.topology.trusted(member, id, volume, view.now);
+    if (copy != nullptr) longest = std::max(longest, copy->file_bytes);
+  }
+  return longest + view.reservations.of(id);
+}
+
+bool near(const PlacementView& view, const VolumeRecord& volume, const std::string& rack) {
+  return !rack.empty() && !volume.members.empty() &&
+         view.state.nodes.at(volume.members.front()).identity.rack == rack;
+}
+
+std::uint32_t writable_wanted(const PlacementView& view) {
+  if (view.options.writable_volumes > 0) return view.options.writable_volumes;
+  std::uint32_t nodes = 0;
+  for (const auto& [number, node] : view.state.nodes) {
+    if (node.intent == NodeIntent::kActive && view.topology.steady(number, view.now)) ++nodes;
+  }
+  return std::max<std::uint32_t>(nodes, 1);
+}
+
+/// The better of two volumes: near, then empty.
+struct Choice {
+  VolumeId volume;
+  bool is_near = false;
+  std::uint64_t filled = 0;
+  [[nodiscard]] bool beats(const Choice& other) const {
+    if (is_near != other.is_near) return is_near;
+    return filled < other.filled;
+  }
+};
+
+/// kNoSpace when not even the node with the most room has `bytes`.
+Result<void> check_room(const PlacementView& view, std::uint64_t bytes) {
+  const NodeIdentity* roomiest = nullptr;
+  std::uint64_t room = 0;
+  for (const auto& [number, node] : view.state.nodes) {
+    if (node.intent != NodeIntent::kActive || !view.topology.alive(number, view.now)) continue;
+    const std::uint64_t its_room = room_of(view, number);
+    if (roomiest != nullptr && its_room <= room) continue;
+    roomiest = &node.identity;
+    room = its_room;
+  }
+  if (roomiest == nullptr || bytes <= room) return {};
+  return Error(Errc::kNoSpace,
+               fmt::format("node {} has the most room: {} bytes beside what is kept back for "
+                           "deletions and promised to uploads; {} are missing",
+                           roomiest->node_id, room, bytes - room));
+}
+
+bool all_alive(const PlacementView& view, const VolumeRecord& volume) {
+  return std::ranges::all_of(
+      volume.members, [&view](NodeNumber member) { return view.topology.alive(member, view.now); });
 }
 
 }  // namespace
 
-const VolumeStatus* trusted_status(const MasterState& state, const NodeStatus& node,
-                                   VolumeId volume) {
-  const auto record = state.volumes.find(volume);
-  if (record == state.volumes.end()) return nullptr;
-  if (!contains(record->second.member_node_ids, node.node_id)) return nullptr;
-  const auto status = std::ranges::find(node.volumes, volume, &VolumeStatus::volume);
-  if (status == node.volumes.end()) return nullptr;
-  return status->generation == record->second.generation ? &*status : nullptr;
+std::uint64_t room_of(const PlacementView& view, NodeNumber number) {
+  const ObservedNode* node = view.topology.find(number);
+  if (node == nullptr) return 0;
+  std::uint64_t kept = std::min(view.options.free_reserve_bytes, node->total_bytes / 20);
+  view.reservations.for_each([&](VolumeId volume, std::uint64_t bytes) {
+    const auto record = view.state.volumes.find(volume);
+    if (record != view.state.volumes.end() && contains(record->second.members, number)) {
+      kept += bytes;
+    }
+  });
+  return node->free_bytes > kept ? node->free_bytes - kept : 0;
 }
 
-Result<Placement> place(const MasterState& state, const NodeStatus& node,
-                        const Reservations& reservations, const LeaseRequest& request,
-                        const PlacementOptions& options) {
-  KELP_CHECK(check_room(node, reservations, request.bytes, options));
+Result<Placement> place(const PlacementView& view, const LeaseRequest& request) {
+  KELP_CHECK(check_room(view, request.bytes));
   Placement placement;
-  std::optional<VolumeId> unfinished;
-  std::optional<VolumeId> emptiest;
-  std::uint64_t emptiest_bytes = 0;
+  std::optional<Choice> best;
+  std::string last_obstacle;
   std::uint32_t usable = 0;
   std::uint32_t open = 0;
-  std::uint32_t excluded = 0;
-  for (const auto& [id, record] : state.volumes) {
-    if (record.collection != request.collection || record.phase == VolumePhase::kSealed) continue;
+  for (const VolumeId id : view.state.open_volumes) {
+    const VolumeRecord& volume = view.state.volumes.at(id);
+    if (volume.collection != request.collection) continue;
     ++open;
     if (contains(request.exclude, id)) {
-      ++excluded;
+      last_obstacle = fmt::format("volume {} failed for the caller", id.value);
       continue;
     }
-    if (record.phase == VolumePhase::kCreating) {
-      if (contains(record.member_node_ids, node.node_id)) unfinished = id;
+    if (volume.phase == VolumePhase::kCreating) {
+      if (all_alive(view, volume)) placement.finish = id;
       continue;
     }
-    const VolumeStatus* status = trusted_status(state, node, id);
-    if (status == nullptr || status->read_only) continue;
-    const std::uint64_t filled = status->file_bytes + reservations.of(id);
-    if (filled >= options.volume_size_limit) {
-      placement.full.push_back(id);
+    const std::uint64_t filled = filled_bytes(view, id, volume);
+    if (filled >= view.options.volume_size_limit) {
+      if (!volume.frozen) placement.full.push_back(id);
       --open;
       continue;
     }
-    ++usable;
-    if (!emptiest || filled < emptiest_bytes) {
-      emptiest = id;
-      emptiest_bytes = filled;
+    if (std::string why = obstacle(view, id, volume, request.bytes); !why.empty()) {
+      last_obstacle = fmt::format("volume {}: {}", id.value, why);
+      continue;
     }
+    ++usable;
+    const Choice choice{id, near(view, volume, request.rack), filled};
+    if (!best || choice.beats(*best)) best = choice;
   }
-  const bool may_create = open < options.writable_volumes + options.spare_volumes;
-  if (usable < options.writable_volumes && (unfinished || may_create)) {
-    placement.kind = unfinished ? Placement::Kind::kFinish : Placement::Kind::kCreate;
-    placement.volume = unfinished.value_or(VolumeId{});
-    return placement;
+  const std::uint32_t wanted = writable_wanted(view);
+  placement.grow = usable < wanted && open < wanted + view.options.spare_volumes;
+  if (usable >= wanted) placement.finish.reset();
+  if (best) placement.use = best->volume;
+  if (placement.use || placement.finish) return placement;
+  if (!placement.grow) {
+    return Error(Errc::kUnavailable,
+                 fmt::format("none of the {} volumes that are not full takes data: {}", open,
+                             last_obstacle));
   }
-  if (emptiest) {
-    placement.volume = *emptiest;
-    return placement;
-  }
-  return Error(Errc::kUnavailable,
-               fmt::format("none of the {} volumes of node {} that are not full takes data: {} "
-                           "failed for the caller, the others are read-only or not there",
-                           open, node.node_id, excluded));
+  KELP_TRY([[maybe_unused]] const auto members,
+           choose_members(view, view.options.spread, request.bytes, view.state.next_volume.value));
+  return placement;
 }
 
 }  // namespace kelp::master

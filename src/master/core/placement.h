@@ -1,20 +1,22 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <optional>
 #include <vector>
 
 #include "master/core/reservations.h"
 #include "master/core/state.h"
+#include "master/core/topology.h"
 #include "wire/lease.h"
-#include "wire/node_status.h"
 
 namespace kelp::master {
 
 /// What bounds placement.
 struct PlacementOptions {
+  Spread spread;                                 ///< Of new volumes.
   std::uint64_t volume_size_limit = 8ULL << 30;  ///< A volume at or past it is sealed.
-  /// Volumes of a collection that take needles at once. Few, so that one sync serves many writers.
+  /// Volumes of a collection that take needles at once. Few, so that one sync serves many writers;
+  /// 0: one for each node that takes data.
   std::uint32_t writable_volumes = 1;
   /// Volumes that may be made beyond those when the others fail; a bound against making volumes
   /// without end on a broken disk.
@@ -24,27 +26,48 @@ struct PlacementOptions {
   std::uint64_t free_reserve_bytes = 1ULL << 30;
 };
 
-/// Where a lease goes.
-struct Placement {
-  enum class Kind : std::uint8_t {
-    kUse,     ///< `volume` takes it.
-    kFinish,  ///< `volume` is in phase kCreating: make it first.
-    kCreate   ///< A new volume is needed.
-  };
-  Kind kind = Kind::kUse;
-  VolumeId volume;             ///< kUse and kFinish.
-  std::vector<VolumeId> full;  ///< Writable volumes to seal.
+/// What placement looks at: what was decided, what nodes say, what is promised.
+struct PlacementView {
+  const MasterState& state;
+  const Topology& topology;
+  const Reservations& reservations;
+  const PlacementOptions& options;
+  MonoTime now;
 };
 
-/// Decides where `request` goes, from what was decided (`state`), what the disk says (`node`) and
-/// what is promised. A volume whose generation, or whose server, differs from the record is never
-/// used. Errors: kNoSpace, kUnavailable, saying what is missing.
-[[nodiscard]] Result<Placement> place(const MasterState& state, const NodeStatus& node,
-                                      const Reservations& reservations, const LeaseRequest& request,
-                                      const PlacementOptions& options);
+/// Where a lease goes.
+struct Placement {
+  std::optional<VolumeId> use;     ///< Takes it; nothing: make or finish a volume first.
+  std::vector<VolumeId> full;      ///< Writable volumes to seal.
+  std::optional<VolumeId> finish;  ///< In phase kCreating, by members that are there.
+  bool grow = false;               ///< One more volume should be made (before `use` if nothing).
+};
 
-/// What `node` says of `volume`, when it may be trusted: the same generation, on a member's disk.
-[[nodiscard]] const VolumeStatus* trusted_status(const MasterState& state, const NodeStatus& node,
-                                                 VolumeId volume);
+/// Decides where `request` goes. A volume is used only when every member is alive, may be trusted,
+/// takes data and has room: a write needs them all. Errors: kNoSpace, kUnavailable, saying what is
+/// missing.
+[[nodiscard]] Result<Placement> place(const PlacementView& view, const LeaseRequest& request);
+
+/// The members of a new volume, the primary first: exactly as far apart as `spread` asks, chosen
+/// among the nodes that take data with a probability that rises with their free bytes. `salt` (the
+/// volume's id) is the only chance in it. kUnavailable, naming what each candidate lacks.
+[[nodiscard]] Result<std::vector<NodeNumber>> choose_members(const PlacementView& view,
+                                                             const Spread& spread,
+                                                             std::uint64_t bytes,
+                                                             std::uint64_t salt);
+
+/// A node for one more copy of `volume`, so that with the members that stay they fit its spread;
+/// those `leaving` do not count and are not chosen. Errors as choose_members.
+[[nodiscard]] Result<NodeNumber> choose_replacement(const PlacementView& view,
+                                                    const VolumeRecord& volume,
+                                                    const std::vector<NodeNumber>& leaving,
+                                                    std::uint64_t bytes, std::uint64_t salt);
+
+/// Whether `members` are a part of a set that stands as far apart as `spread` asks, or all of it.
+[[nodiscard]] bool fits_spread(const MasterState& state, const std::vector<NodeNumber>& members,
+                               const Spread& spread);
+
+/// Bytes that new needles may take on a node's disk: free, less the reserve and what is promised.
+[[nodiscard]] std::uint64_t room_of(const PlacementView& view, NodeNumber node);
 
 }  // namespace kelp::master

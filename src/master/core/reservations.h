@@ -20,6 +20,11 @@ class Reservations {
   void expire(WallTime now);
   [[nodiscard]] std::uint64_t of(VolumeId volume) const;
   [[nodiscard]] std::uint64_t total() const;
+  /// Calls `visit(volume, bytes)` for each volume that has promises.
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (const auto& [volume, grants] : grants_) visit(volume, of(volume));
+  }
 
  private:
   struct Grant {

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,53 +12,127 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "kelp/result.h"
+#include "wire/cluster.h"
 
 namespace kelp::master {
 
+/// Stands for a node's UUID in the state, so that a copy costs 4 bytes; given once, never again.
+using NodeNumber = StrongId<struct NodeNumberTag, std::uint32_t>;
+using JobId = StrongId<struct JobIdTag, std::uint64_t>;
+
 /// Values are stored: never renumber.
 enum class VolumePhase : std::uint8_t {
-  kCreating = 1,  ///< Decided; the volume server may or may not have it yet. Holds no needle.
+  kCreating = 1,  ///< Decided; its servers may or may not have it yet. Holds no needle.
   kWritable = 2,  ///< Made; takes needles.
-  kSealed = 3     ///< Full; takes no new needles.
+  kSealed = 3,    ///< Full; takes no new needles.
 };
 
-/// How a volume's needles are kept safe. Values are stored: never renumber.
-enum class SchemeKind : std::uint8_t { kCopies = 1 };
-struct Scheme {
-  SchemeKind kind = SchemeKind::kCopies;
-  std::uint8_t copies = 1;
-  friend bool operator==(const Scheme&, const Scheme&) = default;
-};
-
-/// What the master decided about a volume; what disks hold is reported, and never trusted when its
+/// What was decided about a volume. What disks hold is reported, and never trusted when its
 /// generation differs.
 struct VolumeRecord {
-  Generation generation;
-  Scheme scheme;
+  Generation generation;  ///< Rises with every change of the members.
+  Spread spread;          ///< The copies it should have.
   VolumePhase phase = VolumePhase::kCreating;
+  bool frozen = false;  ///< A job copies it: no needle and no tombstone is written.
   std::string collection;
-  std::vector<std::string> member_node_ids;
+  std::vector<NodeNumber> members;  ///< Who has a copy; the first one is the primary.
   friend bool operator==(const VolumeRecord&, const VolumeRecord&) = default;
 };
 
-/// Everything a master must not forget: the result of applying its commands in order.
-struct MasterState {
-  std::string cluster_id;   ///< UUID text.
-  NeedleKey key_mark{1};    ///< Keys below may have been leased and never are again.
-  VolumeId next_volume{1};  ///< Never used before.
-  std::map<VolumeId, VolumeRecord> volumes;
-  friend bool operator==(const MasterState&, const MasterState&) = default;
+/// A volume server that belongs to the cluster.
+struct NodeRecord {
+  NodeIdentity identity;
+  NodeIntent intent = NodeIntent::kActive;
+  friend bool operator==(const NodeRecord&, const NodeRecord&) = default;
 };
 
-/// The state as stored (docs/formats/master-state.md, version 1), with its checksum.
+/// Keys from `first` on were put into leases from `reserved` on.
+struct KeyBlock {
+  NeedleKey first;
+  WallTime reserved;
+  friend bool operator==(const KeyBlock&, const KeyBlock&) = default;
+};
+
+/// Why a job runs. Values are stored: never renumber.
+enum class JobKind : std::uint8_t {
+  kRepair = 1,  ///< Copies are lost: `to` gets one. `from` is nobody.
+  kMove = 2,    ///< `from` gives its copy to `to`: balance, draining, an operator.
+};
+
+/// How far a job is; each step was committed before the next one's work begins, so that any leader
+/// can go on. Values are stored: never renumber.
+enum class JobStep : std::uint8_t {
+  kFreeze = 1,   ///< Generation raised and frozen: tell the members, wait until they are.
+  kCopy = 2,     ///< Let `to` pull from a member; compare digests.
+  kSwitch = 3,   ///< `to` is a member in a new generation: tell all members.
+  kRetire = 4,   ///< Remove the copy at `from`.
+  kRelease = 5,  ///< Given up before the switch: thaw the members as they are.
+};
+
+/// A recorded change of where a volume lives. At most one a volume.
+struct JobRecord {
+  JobKind kind = JobKind::kRepair;
+  JobStep step = JobStep::kFreeze;
+  VolumeId volume;
+  std::optional<NodeNumber> from;  ///< kMove only.
+  NodeNumber to;
+  friend bool operator==(const JobRecord&, const JobRecord&) = default;
+};
+
+/// Who may change the cluster by hand just now.
+struct AdminLock {
+  std::string owner;
+  std::uint64_t token = 0;
+  WallTime expires;
+  friend bool operator==(const AdminLock&, const AdminLock&) = default;
+};
+
+/// Everything that the masters must not forget: the result of applying the commands in order.
+struct MasterState {
+  std::string cluster_id;           ///< UUID text.
+  NeedleKey key_mark{1};            ///< Keys below may have been leased and never are again.
+  std::deque<KeyBlock> key_blocks;  ///< Of the last 48 hours, oldest first.
+  VolumeId next_volume{1};          ///< Never used before.
+  NodeNumber next_node{1};
+  JobId next_job{1};
+  std::map<VolumeId, VolumeRecord> volumes;
+  std::map<NodeNumber, NodeRecord> nodes;
+  std::map<JobId, JobRecord> jobs;
+  std::map<std::uint64_t, std::string> masters;  ///< Raft id and rpc address of each.
+  bool jobs_paused = false;
+  std::optional<AdminLock> lock;
+  /// Volumes in phase kCreating or kWritable, so that a lease looks at few. Follows from `volumes`.
+  std::set<VolumeId> open_volumes;
+  friend bool operator==(const MasterState&, const MasterState&) = default;
+
+  /// The number of the node with this UUID. Linear in the nodes.
+  [[nodiscard]] std::optional<NodeNumber> find_node(std::string_view node_id) const;
+  /// The job under way on `volume`. Linear in the jobs.
+  [[nodiscard]] std::optional<JobId> job_of(VolumeId volume) const;
+};
+
+/// Copies that a spread asks for: 1 to 8.
+[[nodiscard]] constexpr std::uint32_t copies_of(const Spread& spread) {
+  return 1U + spread.other_data_centres + spread.other_racks + spread.other_nodes;
+}
+
+/// The state as stored (docs/formats/master-state.md, version 2), with its checksum.
 [[nodiscard]] std::string encode_state(const MasterState& state);
-/// kCorruption for anything that encode_state() would not make; kUnimplemented for a newer version,
-/// naming both.
+/// Reads versions 1 and 2. kCorruption for anything that encode_state() would not make;
+/// kUnimplemented for a newer version, naming both.
 [[nodiscard]] Result<MasterState> decode_state(std::string_view bytes);
 
-/// One volume record, as in the state and in commands. Reading gives kCorruption for unknown
-/// values; a short input shows in reader.failed().
+/// Parts of the state, as in it and in commands. Reading gives kCorruption for unknown values; a
+/// short input shows in reader.failed().
 void encode_volume(const VolumeRecord& volume, std::string& out);
 [[nodiscard]] Result<VolumeRecord> decode_volume(ByteReader& reader);
+void encode_node(const NodeRecord& node, std::string& out);
+[[nodiscard]] Result<NodeRecord> decode_node(ByteReader& reader);
+void encode_job(const JobRecord& job, std::string& out);
+[[nodiscard]] Result<JobRecord> decode_job(ByteReader& reader);
+
+/// Wall times travel as nanoseconds since 1970, UTC.
+void encode_time(WallTime time, std::string& out);
+[[nodiscard]] WallTime decode_time(ByteReader& reader);
 
 }  // namespace kelp::master

@@ -9,9 +9,11 @@
 
 namespace kelp::raft {
 
+/// The next place in the log.
 [[nodiscard]] constexpr LogIndex after(LogIndex index) {
   return LogIndex{index.value + 1};
 }
+/// The place before; `index` is not 0.
 [[nodiscard]] constexpr LogIndex before(LogIndex index) {
   return LogIndex{index.value - 1};
 }

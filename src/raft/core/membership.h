@@ -20,6 +20,7 @@ namespace kelp::raft {
 /// learners, or old voters without new ones.
 [[nodiscard]] Result<void> validate(const Membership& membership);
 
+/// Whether `node` is one of `nodes`.
 [[nodiscard]] bool contains(const std::vector<NodeId>& nodes, NodeId node);
 /// Votes now: in either set.
 [[nodiscard]] bool is_voter(const Membership& membership, NodeId node);

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <map>
+#include <memory>
+#include <string>
 
 #include "async/work_pool.h"
 #include "base/clock.h"
-#include "client/volume_admin.h"
+#include "client/volume_nodes.h"
+#include "raft/node/transport.h"
 
 namespace kelp::test {
 
@@ -28,11 +31,21 @@ class ManualClock final : public Clock {
   std::chrono::nanoseconds since_{std::chrono::hours(1)};
 };
 
-/// A volume server in memory; what it made survives a crash of the master.
-class FakeVolumes final : public VolumeAdmin {
+/// A group of one master has nobody to talk to.
+class NoTransport final : public raft::Transport {
  public:
-  FakeVolumes() {
-    node.node_id = "node-1";
+  void receive(Receiver) override {}
+  void send(raft::Message) override {}
+  Task<Result<void>> send_chunk(raft::NodeId, raft::SnapshotChunk) override {
+    co_return Error(Errc::kUnavailable, "alone");
+  }
+};
+
+/// A volume server in memory, as the master sees it; what it made survives a crash of the master.
+class FakeNode final : public VolumeNode {
+ public:
+  explicit FakeNode(std::string id) {
+    node.node_id = std::move(id);
     node.total_bytes = 100ULL << 30;
     node.free_bytes = 100ULL << 30;
   }
@@ -40,22 +53,74 @@ class FakeVolumes final : public VolumeAdmin {
   Task<Result<NodeStatus>> status() override { co_return node; }
   Task<Result<void>> create_volume(VolumeId volume, Generation generation,
                                    std::string collection) override {
+    KELP_CO_CHECK(check());
     ++creations;
-    if (fail_next_creation) {
-      fail_next_creation = false;
-      co_return Error(Errc::kIo, "the test's disk fails");
-    }
     if (find(volume) != nullptr) co_return Error(Errc::kAlreadyExists, "the volume is there");
-    node.volumes.push_back({.volume = volume,
-                            .generation = generation,
-                            .collection = std::move(collection),
-                            .file_bytes = 4096});
+    VolumeStatus made;
+    made.volume = volume;
+    made.generation = generation;
+    made.collection = std::move(collection);
+    made.file_bytes = 4096;
+    node.volumes.push_back(made);
     co_return Result<void>();
+  }
+  Task<Result<void>> set_role(VolumeId volume, Generation oldest, CopyRole role) override {
+    KELP_CO_CHECK(check());
+    VolumeStatus* const copy = find(volume);
+    if (copy == nullptr) co_return Error(Errc::kNotFound, "no such volume here");
+    if (copy->generation < oldest || copy->generation > role.generation) {
+      co_return Error(Errc::kConflict, "another generation");
+    }
+    copy->generation = role.generation;
+    copy->frozen = role.frozen;
+    co_return Result<void>();
+  }
+  Task<Result<VolumeDigest>> pull(VolumeId volume, Generation generation, std::string,
+                                  VolumeMember source) override {
+    KELP_CO_CHECK(check());
+    const VolumeStatus* const from = peers->at(source.address)->find(volume);
+    if (from == nullptr || !from->frozen) co_return Error(Errc::kConflict, "not frozen");
+    retire_now(volume);
+    node.volumes.push_back(*from);
+    node.volumes.back().generation = generation;
+    if (spoil_pulls > 0) {
+      --spoil_pulls;
+      ++node.volumes.back().needle_count;
+    }
+    co_return digest_of(node.volumes.back());
+  }
+  Task<Result<VolumeDigest>> digest(VolumeId volume, bool) override {
+    KELP_CO_CHECK(check());
+    const VolumeStatus* const copy = find(volume);
+    if (copy == nullptr) co_return Error(Errc::kNotFound, "no such volume here");
+    co_return digest_of(*copy);
+  }
+  Task<Result<void>> retire(VolumeId volume, Generation generation) override {
+    KELP_CO_CHECK(check());
+    const VolumeStatus* const copy = find(volume);
+    if (copy != nullptr && copy->generation > generation) {
+      co_return Error(Errc::kConflict, "newer");
+    }
+    retire_now(volume);
+    co_return Result<void>();
+  }
+
+  Task<Result<std::string>> read_needles(VolumeId, Generation, NeedleKey) override {
+    co_return Error(Errc::kUnimplemented, "not needed");
   }
   Task<Result<std::vector<NeedleInfo>>> list_needles(VolumeId, NeedleKey, std::uint32_t) override {
     co_return Error(Errc::kUnimplemented, "not needed");
   }
   Task<Result<std::vector<NeedleInfo>>> verify_volume(VolumeId) override {
+    co_return Error(Errc::kUnimplemented, "not needed");
+  }
+  Task<Result<std::unique_ptr<NeedleUpload>>> open(OpenNeedle) override {
+    co_return Error(Errc::kUnimplemented, "not needed");
+  }
+  Task<Result<void>> read(FileId, std::uint64_t, MutableByteSpan) override {
+    co_return Error(Errc::kUnimplemented, "not needed");
+  }
+  Task<Result<void>> remove(std::vector<FileId>) override {
     co_return Error(Errc::kUnimplemented, "not needed");
   }
 
@@ -67,8 +132,35 @@ class FakeVolumes final : public VolumeAdmin {
   }
 
   NodeStatus node;
+  bool up = true;  ///< Answers.
   int creations = 0;
-  bool fail_next_creation = false;
+  int spoil_pulls = 0;  ///< So many copies come out different.
+  std::map<std::string, std::shared_ptr<FakeNode>>* peers = nullptr;
+
+ private:
+  [[nodiscard]] Result<void> check() const {
+    if (up) return {};
+    return Error(Errc::kUnavailable, "the test's node is down");
+  }
+  void retire_now(VolumeId volume) {
+    std::erase_if(node.volumes, [&](const auto& status) { return status.volume == volume; });
+  }
+  static VolumeDigest digest_of(const VolumeStatus& copy) {
+    return {copy.generation, copy.needle_count, copy.live_bytes, 0};
+  }
+};
+
+/// Volume servers by their address.
+class FakeNodes final : public VolumeNodes {
+ public:
+  std::shared_ptr<VolumeNode> at(const std::string& address) override { return all.at(address); }
+  std::shared_ptr<FakeNode> add(const std::string& address) {
+    auto node = std::make_shared<FakeNode>("node-" + address);
+    node->peers = &all;
+    all[address] = node;
+    return node;
+  }
+  std::map<std::string, std::shared_ptr<FakeNode>> all;
 };
 
 }  // namespace kelp::test

@@ -1,131 +1,213 @@
 #include "master/core/placement.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "tests/unit/master/house.h"
 
 namespace kelp::master {
 namespace {
 
-/// A cluster of one node with volume 1, 10 GiB free.
-struct House {
-  House() {
-    node.node_id = "node-1";
-    node.total_bytes = 100ULL << 30;
-    node.free_bytes = 10ULL << 30;
-    add(1);
-  }
-  void add(std::uint32_t id) {
-    state.volumes[VolumeId{id}] = {Generation{1}, Scheme{}, VolumePhase::kWritable, "", {"node-1"}};
-    node.volumes.push_back({.volume = VolumeId{id}, .generation = Generation{1}});
-    state.next_volume = VolumeId{id + 1};
-  }
-  Result<Placement> decide() { return place(state, node, promised, request, options); }
-
-  MasterState state;
-  NodeStatus node;
-  Reservations promised;
-  LeaseRequest request{.key_count = 1, .bytes = 1000};
-  PlacementOptions options;
-};
+using std::chrono::seconds;
+using testing::HasSubstr;
 
 TEST(Placement, UsesTheWritableVolume) {
-  House house;
-  const auto decided = house.decide();
-  ASSERT_TRUE(decided.has_value());
-  EXPECT_EQ(decided->kind, Placement::Kind::kUse);
-  EXPECT_EQ(decided->volume, VolumeId{1});
+  House house(1);
+  const VolumeId volume = house.add_volume({1});
+  EXPECT_EQ(house.decide()->use, volume);
+  EXPECT_FALSE(house.decide()->grow);
 }
 
-TEST(Placement, WantsANewVolumeForTheFirstWriteAndForEachCollection) {
-  House house;
+TEST(Placement, WantsAVolumeForTheFirstWriteAndForEachCollection) {
+  House house(1);
+  EXPECT_TRUE(house.decide()->grow);
+  house.add_volume({1});
   house.request.collection = "other";
-  EXPECT_EQ(house.decide()->kind, Placement::Kind::kCreate);
+  EXPECT_TRUE(house.decide()->grow);
+  EXPECT_FALSE(house.decide()->use.has_value());
 }
 
 TEST(Placement, FinishesAVolumeThatWasBeingMade) {
-  House house;
-  house.state.volumes.at(VolumeId{1}).phase = VolumePhase::kCreating;
-  house.node.volumes.clear();
-  EXPECT_EQ(house.decide()->kind, Placement::Kind::kFinish);
-  EXPECT_EQ(house.decide()->volume, VolumeId{1});
+  House house(1);
+  VolumeRecord record;
+  record.members = {NodeNumber{1}};
+  house.apply(CreateVolume{VolumeId{1}, record});
+  EXPECT_EQ(house.decide()->finish, VolumeId{1});
+  EXPECT_FALSE(house.decide()->use.has_value());
 }
 
 TEST(Placement, SealsAFullVolumeAndCountsWhatIsPromised) {
-  House house;
+  House house(1);
   house.options.volume_size_limit = 10'000;
-  house.node.volumes[0].file_bytes = 6'000;
-  EXPECT_EQ(house.decide()->kind, Placement::Kind::kUse);
-  house.promised.grant(VolumeId{1}, 4'000, WallTime::max());
-  EXPECT_EQ(house.decide()->kind, Placement::Kind::kCreate);
-  EXPECT_EQ(house.decide()->full, std::vector{VolumeId{1}});
+  const VolumeId volume = house.add_volume({1}, 6'000);
+  EXPECT_EQ(house.decide()->use, volume);
+  house.promised.grant(volume, 4'000, WallTime::max());
+  EXPECT_EQ(house.decide()->full, std::vector{volume});
+  EXPECT_TRUE(house.decide()->grow);
 }
 
-TEST(Placement, NeverTrustsAnotherGenerationOrAnotherNode) {
-  House house;
-  house.node.volumes[0].generation = Generation{2};
-  EXPECT_EQ(house.decide()->kind, Placement::Kind::kCreate);
-  EXPECT_EQ(trusted_status(house.state, house.node, VolumeId{1}), nullptr);
-  house.node.volumes[0].generation = Generation{1};
-  EXPECT_NE(trusted_status(house.state, house.node, VolumeId{1}), nullptr);
-  house.node.node_id = "node-2";
-  EXPECT_EQ(trusted_status(house.state, house.node, VolumeId{1}), nullptr);
-  EXPECT_EQ(house.decide()->kind, Placement::Kind::kCreate);
+TEST(Placement, NeedsEveryMemberOfAVolumeInItsGeneration) {
+  House house(3, 2);
+  const VolumeId volume = house.add_volume({1, 2});
+  EXPECT_EQ(house.decide()->use, volume);
+  house.copy(2, volume).generation = Generation{2};
+  house.hear(NodeNumber{2});
+  EXPECT_FALSE(house.decide()->use.has_value());
+  house.copy(2, volume).generation = Generation{1};
+  house.copy(2, volume).read_only = true;
+  house.hear(NodeNumber{2});
+  EXPECT_FALSE(house.decide()->use.has_value());
 }
 
-TEST(Placement, LeavesReadOnlyExcludedAndMissingVolumesAlone) {
-  House house;
-  house.node.volumes[0].read_only = true;
-  EXPECT_EQ(house.decide()->kind, Placement::Kind::kCreate);
-  house.node.volumes[0].read_only = false;
-  house.request.exclude = {VolumeId{1}};
-  EXPECT_EQ(house.decide()->kind, Placement::Kind::kCreate);
+TEST(Placement, TakesAnotherSetAtOnceWhenAMemberIsSilent) {
+  House house(3, 2);
+  house.options.writable_volumes = 2;
+  const VolumeId first = house.add_volume({1, 2});
+  const VolumeId second = house.add_volume({2, 3});
+  house.pass(seconds(5), 1);
+  EXPECT_EQ(house.decide()->use, second);
+  EXPECT_TRUE(house.decide()->grow);
+  house.hear(NodeNumber{1});
+  house.promised.grant(second, 100, WallTime::max());
+  EXPECT_EQ(house.decide()->use, first);
+}
+
+TEST(Placement, SparesNodesThatOperatorsTookOut) {
+  House house(2);
+  const VolumeId volume = house.add_volume({1});
+  house.apply(SetIntent{NodeNumber{1}, NodeIntent::kDraining});
+  EXPECT_FALSE(house.decide()->use.has_value());
+  EXPECT_EQ(*choose_members(house.view(), {}, 1, 1), std::vector{NodeNumber{2}});
+  house.apply(SetIntent{NodeNumber{1}, NodeIntent::kActive});
+  EXPECT_EQ(house.decide()->use, volume);
+}
+
+TEST(Placement, LeavesExcludedAndFrozenVolumesAlone) {
+  House house(3, 2);
+  house.options.writable_volumes = 2;
+  const VolumeId first = house.add_volume({1, 2});
+  const VolumeId second = house.add_volume({2, 3});
+  house.request.exclude = {first};
+  EXPECT_EQ(house.decide()->use, second);
   house.request.exclude.clear();
-  house.node.volumes.clear();
-  EXPECT_EQ(house.decide()->kind, Placement::Kind::kCreate);
+  house.apply(StartJob{
+      {JobKind::kMove, JobStep::kFreeze, second, NodeNumber{3}, NodeNumber{1}}, Generation{1}, {}});
+  EXPECT_EQ(house.decide()->use, first);
 }
 
 TEST(Placement, StopsMakingVolumesOnABrokenDisk) {
-  House house;
-  for (std::uint32_t id = 2; id <= 5; ++id) house.add(id);
-  for (auto& volume : house.node.volumes) volume.read_only = true;
+  House house(1);
+  for (int i = 0; i < 5; ++i) {
+    const VolumeId volume = house.add_volume({1});
+    house.copy(1, volume).read_only = true;
+  }
+  house.hear(NodeNumber{1});
   const auto refused = house.decide();
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code(), Errc::kUnavailable);
-  house.node.volumes[3].read_only = false;
-  EXPECT_EQ(house.decide()->volume, VolumeId{4});
+  EXPECT_THAT(refused.error().detail(), HasSubstr("none of the 5 volumes"));
+  house.copy(1, VolumeId{4}).read_only = false;
+  house.hear(NodeNumber{1});
+  EXPECT_EQ(house.decide()->use, VolumeId{4});
 }
 
-TEST(Placement, FillsTheEmptiestOfSeveral) {
-  House house;
-  house.options.writable_volumes = 2;
-  EXPECT_EQ(house.decide()->kind, Placement::Kind::kCreate);
-  house.add(2);
-  house.node.volumes[0].file_bytes = 5'000;
-  EXPECT_EQ(house.decide()->volume, VolumeId{2});
-  house.promised.grant(VolumeId{2}, 6'000, WallTime::max());
-  EXPECT_EQ(house.decide()->volume, VolumeId{1});
+TEST(Placement, PrefersTheCallersRackThenTheEmptiest) {
+  House house(0);
+  house.options.writable_volumes = 3;
+  house.add_node("dc", "r1");
+  house.add_node("dc", "r2");
+  const VolumeId one = house.add_volume({1}, 100);
+  const VolumeId two = house.add_volume({2}, 5'000);
+  EXPECT_EQ(house.decide()->use, one);
+  house.request.rack = "r2";
+  EXPECT_EQ(house.decide()->use, two);
 }
 
 TEST(Placement, SaysHowManyBytesAreMissing) {
-  House house;
-  house.node.free_bytes = (1ULL << 30) + 900;
+  House house(1);
+  const VolumeId volume = house.add_volume({1});
+  house.options.free_reserve_bytes = 1ULL << 30;
+  house.beats[NodeNumber{1}].status.free_bytes = (1ULL << 30) + 900;
+  house.hear(NodeNumber{1});
   const auto refused = house.decide();
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code(), Errc::kNoSpace);
-  EXPECT_NE(refused.error().detail().find("100 are missing"), std::string::npos)
-      << refused.error().detail();
+  EXPECT_THAT(refused.error().detail(), HasSubstr("100 are missing"));
   house.request.bytes = 900;
   EXPECT_TRUE(house.decide().has_value());
-  house.promised.grant(VolumeId{1}, 1, WallTime::max());
+  house.promised.grant(volume, 1, WallTime::max());
   EXPECT_FALSE(house.decide().has_value());
 }
 
 TEST(Placement, KeepsATwentiethOfASmallDisk) {
-  House house;
-  house.node.total_bytes = 20'000;
-  house.node.free_bytes = 2'000;
+  House house(1);
+  house.add_volume({1});
+  house.options.free_reserve_bytes = 1ULL << 30;
+  house.beats[NodeNumber{1}].status.total_bytes = 20'000;
+  house.beats[NodeNumber{1}].status.free_bytes = 2'000;
+  house.hear(NodeNumber{1});
   EXPECT_TRUE(house.decide().has_value());
   house.request.bytes = 1'001;
   EXPECT_FALSE(house.decide().has_value());
+}
+
+TEST(Spread, PutsCopiesExactlyAsFarApartAsItSays) {
+  House house(0);
+  for (const char* centre : {"east", "west"}) {
+    for (const char* rack : {"a", "b", "c"}) {
+      for (int i = 0; i < 3; ++i) house.add_node(centre, rack);
+    }
+  }
+  for (std::uint8_t x = 0; x <= 1; ++x) {
+    for (std::uint8_t y = 0; y <= 2; ++y) {
+      for (std::uint8_t z = 0; z <= 2; ++z) {
+        const Spread spread{x, y, z};
+        for (std::uint64_t salt = 0; salt < 20; ++salt) {
+          const auto members = choose_members(house.view(), spread, 1000, salt);
+          ASSERT_TRUE(members.has_value()) << members.error().message();
+          EXPECT_EQ(members->size(), copies_of(spread));
+          EXPECT_EQ(std::set(members->begin(), members->end()).size(), members->size());
+          EXPECT_TRUE(fits_spread(house.state, *members, spread));
+        }
+      }
+    }
+  }
+}
+
+TEST(Spread, NamesWhatIsMissingInsteadOfPlacingLess) {
+  House house(2);
+  house.apply(SetIntent{NodeNumber{2}, NodeIntent::kMaintenance});
+  const auto refused = choose_members(house.view(), Spread{0, 1, 1}, 1000, 1);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::kUnavailable);
+  EXPECT_THAT(refused.error().detail(),
+              HasSubstr("3 copies (spread 011) cannot be placed: 1 nodes in 1 racks in 1 data"));
+  EXPECT_THAT(refused.error().detail(), HasSubstr("node-2 is draining or in maintenance"));
+}
+
+TEST(Spread, FavoursRoomInProportion) {
+  House house(2);
+  house.beats[NodeNumber{1}].status.free_bytes = 30ULL << 30;
+  house.hear(NodeNumber{1});
+  int first = 0;
+  for (std::uint64_t salt = 0; salt < 1000; ++salt) {
+    first += (*choose_members(house.view(), {}, 1, salt))[0] == NodeNumber{1} ? 1 : 0;
+  }
+  EXPECT_GT(first, 700);
+  EXPECT_LT(first, 800);
+}
+
+TEST(Spread, ReplacesAMemberWithoutBendingTheRule) {
+  House house(0);
+  house.add_node("dc", "a");
+  house.add_node("dc", "b");
+  house.add_node("dc", "a");
+  house.options.spread = Spread{0, 1, 0};
+  const VolumeId volume = house.add_volume({1, 2});
+  const VolumeRecord& record = house.state.volumes.at(volume);
+  EXPECT_EQ(*choose_replacement(house.view(), record, {NodeNumber{1}}, 1, 1), NodeNumber{3});
+  EXPECT_FALSE(choose_replacement(house.view(), record, {NodeNumber{2}}, 1, 1).has_value());
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ TEST(DataDir, RefusesANewerFormatAndNamesBoth) {
   const auto refused = house.open();
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code(), Errc::kUnimplemented);
-  EXPECT_EQ(refused.error().detail(), "/d has format 7, this program knows format 1");
+  EXPECT_EQ(refused.error().detail(), "/d/cluster has format 7, this program knows format 1");
 }
 
 TEST(DataDir, RefusesABrokenIdentity) {

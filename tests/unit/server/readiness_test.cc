@@ -80,7 +80,7 @@ class ReadinessTest : public testing::Test {
   TroubledKv store;
   kelp::test::InlinePool pool;
   kelp::test::ManualClock clock;
-  kelp::test::FakeVolumes volumes;
+  kelp::test::FakeNode volumes{"node-1"};
   OneAnswerMaster master;
   ReadinessCheck check{{store, pool, volumes, master, clock}};
 };

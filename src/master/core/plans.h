@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "master/core/commands.h"
+#include "master/core/placement.h"
+
+namespace kelp::master {
+
+/// How much is done at a time.
+struct PlanOptions {
+  std::uint32_t jobs_per_node = 2;  ///< That read from or write to it.
+  std::uint32_t jobs = 16;          ///< In all.
+  /// The fullest and the emptiest node may differ by so much of the mean before volumes move, in
+  /// percent of used bytes.
+  std::uint32_t balance_percent = 5;
+  /// Nor do they for less than this many bytes.
+  std::uint64_t balance_bytes = 512ULL << 20;
+};
+
+/// Jobs to start now, so that volumes with too few healthy copies get them back: what has least
+/// redundancy left first. A member counts as lost when its node is dead, its copy is of another
+/// generation or gone, or read-only; a node in maintenance is waited for. Nothing while jobs are
+/// paused. Pure.
+[[nodiscard]] std::vector<StartJob> plan_repairs(const PlacementView& view,
+                                                 const PlanOptions& options);
+
+/// Jobs that take volumes off draining nodes, then those that even the nodes' used bytes out.
+/// Nothing while a repair is needed or jobs are paused. Pure.
+[[nodiscard]] std::vector<StartJob> plan_moves(const PlacementView& view,
+                                               const PlanOptions& options);
+
+/// A copy that no decision names, or of an older generation than the decision.
+struct StrayCopy {
+  NodeNumber node;
+  VolumeId volume;
+  Generation generation;
+};
+/// Copies that may be removed: their volume has all its copies elsewhere in the newest generation,
+/// alive, and no job. A volume that was never decided on is left alone (it may be all that is left
+/// of a lost state). Pure.
+[[nodiscard]] std::vector<StrayCopy> plan_retirements(const PlacementView& view);
+
+/// Healthy copies of a volume: alive, trusted, not read-only.
+[[nodiscard]] std::uint32_t healthy_copies(const PlacementView& view, VolumeId id,
+                                           const VolumeRecord& volume);
+
+}  // namespace kelp::master

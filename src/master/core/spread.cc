@@ -1,0 +1,146 @@
+// Choosing nodes as far apart as a spread asks.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/rng.h"
+#include "master/core/placement.h"
+
+namespace kelp::master {
+namespace {
+
+struct Candidate {
+  NodeNumber number;
+  const NodeIdentity* identity = nullptr;
+  double order = 0;  ///< Smaller comes first.
+};
+
+/// Why nodes cannot take a copy.
+struct Missing {
+  std::string text;
+  bool room = false;  ///< One of them would, if it had room.
+};
+
+/// The nodes that may take `bytes` more, in an order drawn from `salt`: those with more room come
+/// first more often (Efraimidis and Spirakis, 2006: the key -ln(u) / weight). What the others lack
+/// goes to `missing`.
+std::vector<Candidate> candidates(const PlacementView& view, std::uint64_t bytes,
+                                  std::uint64_t salt, Missing& missing) {
+  std::vector<Candidate> out;
+  for (const auto& [number, node] : view.state.nodes) {
+    const auto lacks = [&](std::string_view why) {
+      missing.text +=
+          fmt::format("{}{} {}", missing.text.empty() ? "" : ", ", node.identity.node_id, why);
+    };
+    if (node.intent != NodeIntent::kActive) {
+      lacks("is draining or in maintenance");
+    } else if (!view.topology.steady(number, view.now)) {
+      lacks("is not heard");
+    } else if (const std::uint64_t room = room_of(view, number); room < bytes || room == 0) {
+      lacks(fmt::format("has room for {} bytes", room));
+      missing.room = true;
+    } else {
+      Rng rng(salt * 0x9e3779b97f4a7c15ULL + number.value);
+      const double u = (static_cast<double>(rng.next() >> 11) + 1) / 9007199254740993.0;
+      out.push_back({number, &node.identity, -std::log(u) / static_cast<double>(room)});
+    }
+  }
+  std::ranges::sort(out, {}, &Candidate::order);
+  return out;
+}
+
+using Rack = std::pair<std::string, std::string>;  ///< Data centre and rack.
+
+Rack rack_of(const NodeIdentity& identity) {
+  return {identity.data_centre, identity.rack};
+}
+
+/// As many members of a spread around a first node as there are: greedily, in the order of the
+/// candidates. Greedy is exact here: each of the three kinds takes from nodes that no other may.
+std::vector<NodeNumber> spread_around(const Candidate& first, const std::vector<Candidate>& all,
+                                      const Spread& spread) {
+  std::vector<NodeNumber> members{first.number};
+  std::set<std::string> centres{first.identity->data_centre};
+  std::set<Rack> racks{rack_of(*first.identity)};
+  unsigned nodes_left = spread.other_nodes;
+  unsigned racks_left = spread.other_racks;
+  unsigned centres_left = spread.other_data_centres;
+  for (const Candidate& candidate : all) {
+    if (candidate.number == first.number) continue;
+    const NodeIdentity& at = *candidate.identity;
+    if (at.data_centre != first.identity->data_centre) {
+      if (centres_left == 0 || !centres.insert(at.data_centre).second) continue;
+      --centres_left;
+    } else if (at.rack != first.identity->rack) {
+      if (racks_left == 0 || !racks.insert(rack_of(at)).second) continue;
+      --racks_left;
+    } else {
+      if (nodes_left == 0) continue;
+      --nodes_left;
+    }
+    members.push_back(candidate.number);
+  }
+  return members;
+}
+
+Error too_few(const Spread& spread, const std::vector<Candidate>& all, const Missing& missing) {
+  std::set<std::string> centres;
+  std::set<Rack> racks;
+  for (const Candidate& candidate : all) {
+    centres.insert(candidate.identity->data_centre);
+    racks.insert(rack_of(*candidate.identity));
+  }
+  return {missing.room ? Errc::kNoSpace : Errc::kUnavailable,
+          fmt::format("{} copies (spread {}{}{}) cannot be placed: {} nodes in {} racks in {} data "
+                      "centres take data{}{}",
+                      copies_of(spread), spread.other_data_centres, spread.other_racks,
+                      spread.other_nodes, all.size(), racks.size(), centres.size(),
+                      missing.text.empty() ? "" : "; ", missing.text)};
+}
+
+}  // namespace
+
+Result<std::vector<NodeNumber>> choose_members(const PlacementView& view, const Spread& spread,
+                                               std::uint64_t bytes, std::uint64_t salt) {
+  Missing missing;
+  const auto all = candidates(view, bytes, salt, missing);
+  for (const Candidate& first : all) {
+    auto members = spread_around(first, all, spread);
+    if (members.size() == copies_of(spread)) return members;
+  }
+  return too_few(spread, all, missing);
+}
+
+bool fits_spread(const MasterState& state, const std::vector<NodeNumber>& members,
+                 const Spread& spread) {
+  std::vector<Candidate> all;
+  for (const NodeNumber member : members) {
+    const auto node = state.nodes.find(member);
+    if (node == state.nodes.end()) return false;
+    all.push_back({member, &node->second.identity, 0});
+  }
+  return std::ranges::any_of(all, [&](const Candidate& first) {
+    return spread_around(first, all, spread).size() == members.size();
+  });
+}
+
+Result<NodeNumber> choose_replacement(const PlacementView& view, const VolumeRecord& volume,
+                                      const std::vector<NodeNumber>& leaving, std::uint64_t bytes,
+                                      std::uint64_t salt) {
+  std::vector<NodeNumber> staying = volume.members;
+  for (const NodeNumber member : leaving) std::erase(staying, member);
+  Missing missing;
+  const auto all = candidates(view, bytes, salt, missing);
+  for (const Candidate& candidate : all) {
+    if (std::ranges::find(volume.members, candidate.number) != volume.members.end()) continue;
+    std::vector<NodeNumber> together = staying;
+    together.push_back(candidate.number);
+    if (fits_spread(view.state, together, volume.spread)) return candidate.number;
+  }
+  return too_few(volume.spread, all, missing);
+}
+
+}  // namespace kelp::master

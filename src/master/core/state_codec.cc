@@ -1,0 +1,326 @@
+#include <fmt/format.h>
+
+#include "base/crc.h"
+#include "master/core/state.h"
+
+namespace kelp::master {
+namespace {
+
+constexpr std::string_view kMagic = "KLPM";
+constexpr std::uint32_t kVersion = 2;
+constexpr std::size_t kCrcBytes = 4;
+constexpr std::uint64_t kMaxCopies = 8;
+
+Error bad(std::string_view what, std::uint64_t value) {
+  return {Errc::kCorruption, fmt::format("master state: {} {}", what, value)};
+}
+
+/// The part between version and checksum, and the version.
+struct Body {
+  std::string_view bytes;
+  std::uint32_t version = 0;
+};
+
+Result<Body> checked_body(std::string_view bytes) {
+  const std::size_t smallest = kMagic.size() + sizeof kVersion + kCrcBytes;
+  if (bytes.size() < smallest || !bytes.starts_with(kMagic)) {
+    return Error(Errc::kCorruption,
+                 fmt::format("master state: {} bytes without the mark KLPM", bytes.size()));
+  }
+  ByteReader head(bytes.substr(kMagic.size()));
+  const auto version = head.fixed<std::uint32_t>();
+  if (version == 0 || version > kVersion) {
+    return Error(
+        version > kVersion ? Errc::kUnimplemented : Errc::kCorruption,
+        fmt::format("master state has format {}, this program knows 1 to {}", version, kVersion));
+  }
+  const std::string_view covered = bytes.substr(0, bytes.size() - kCrcBytes);
+  ByteReader tail(bytes.substr(covered.size()));
+  if (const auto crc = tail.fixed<std::uint32_t>(); crc != crc32c(as_bytes(covered))) {
+    return Error(Errc::kCorruption, "master state: the checksum differs");
+  }
+  return Body{covered.substr(kMagic.size() + sizeof kVersion), version};
+}
+
+/// Reads `count` times what `read` reads, until something fails.
+template <typename Read>
+Result<void> repeat(ByteReader& reader, Read read) {
+  const std::uint64_t count = reader.varint();
+  for (std::uint64_t i = 0; i < count && !reader.failed(); ++i) {
+    KELP_CHECK(read());
+  }
+  return {};
+}
+
+void encode_identity(const NodeIdentity& identity, std::string& out) {
+  ByteWriter writer(out);
+  writer.text(identity.node_id);
+  writer.text(identity.address);
+  writer.text(identity.data_centre);
+  writer.text(identity.rack);
+  writer.varint(identity.tags.size());
+  for (const auto& tag : identity.tags) writer.text(tag);
+}
+
+NodeIdentity decode_identity(ByteReader& reader) {
+  NodeIdentity identity;
+  identity.node_id = reader.text();
+  identity.address = reader.text();
+  identity.data_centre = reader.text();
+  identity.rack = reader.text();
+  const std::uint64_t tags = reader.varint();
+  for (std::uint64_t i = 0; i < tags && !reader.failed(); ++i) {
+    identity.tags.emplace_back(reader.text());
+  }
+  return identity;
+}
+
+/// A volume of version 1, whose members are UUIDs: they become nodes of the state.
+Result<VolumeRecord> decode_volume_v1(ByteReader& reader, MasterState& state) {
+  VolumeRecord volume;
+  volume.generation.value = reader.fixed<std::uint32_t>();
+  const auto kind = reader.fixed<std::uint8_t>();
+  const auto copies = reader.fixed<std::uint8_t>();
+  const auto phase = reader.fixed<std::uint8_t>();
+  volume.collection = reader.text();
+  const std::uint64_t members = reader.varint();
+  for (std::uint64_t i = 0; i < members && !reader.failed(); ++i) {
+    const std::string node_id(reader.text());
+    auto number = state.find_node(node_id);
+    if (!number.has_value()) {
+      number = state.next_node;
+      ++state.next_node.value;
+      state.nodes[*number].identity = {node_id, "", "default", "default", {}};
+    }
+    volume.members.push_back(*number);
+  }
+  if (reader.failed()) return volume;
+  if (kind != 1 || copies != 1) return bad("scheme", kind);
+  if (phase < 1 || phase > 3) return bad("volume phase", phase);
+  volume.phase = static_cast<VolumePhase>(phase);
+  return volume;
+}
+
+Result<void> decode_volumes(ByteReader& reader, std::uint32_t version, MasterState& state) {
+  return repeat(reader, [&]() -> Result<void> {
+    const VolumeId id{reader.fixed<std::uint32_t>()};
+    KELP_TRY(VolumeRecord volume,
+             version == 1 ? decode_volume_v1(reader, state) : decode_volume(reader));
+    if (reader.failed()) return {};
+    for (const NodeNumber member : volume.members) {
+      if (!state.nodes.contains(member)) return bad("unknown member", member.value);
+    }
+    if (volume.phase != VolumePhase::kSealed) state.open_volumes.insert(id);
+    if (id >= state.next_volume || !state.volumes.emplace(id, std::move(volume)).second) {
+      return bad("misplaced volume", id.value);
+    }
+    return {};
+  });
+}
+
+Result<void> decode_nodes(ByteReader& reader, MasterState& state) {
+  return repeat(reader, [&]() -> Result<void> {
+    const NodeNumber number{reader.fixed<std::uint32_t>()};
+    KELP_TRY(NodeRecord node, decode_node(reader));
+    if (reader.failed()) return {};
+    if (number >= state.next_node || !state.nodes.emplace(number, std::move(node)).second) {
+      return bad("misplaced node", number.value);
+    }
+    return {};
+  });
+}
+
+Result<void> decode_jobs(ByteReader& reader, MasterState& state) {
+  return repeat(reader, [&]() -> Result<void> {
+    const JobId id{reader.fixed<std::uint64_t>()};
+    KELP_TRY(const JobRecord job, decode_job(reader));
+    if (reader.failed()) return {};
+    if (id >= state.next_job || !state.volumes.contains(job.volume) ||
+        !state.jobs.emplace(id, job).second) {
+      return bad("misplaced job", id.value);
+    }
+    return {};
+  });
+}
+
+void encode_rest(const MasterState& state, std::string& out) {
+  ByteWriter writer(out);
+  writer.varint(state.jobs.size());
+  for (const auto& [id, job] : state.jobs) {
+    writer.fixed(id.value);
+    encode_job(job, out);
+  }
+  writer.varint(state.key_blocks.size());
+  for (const KeyBlock& block : state.key_blocks) {
+    writer.fixed(block.first.value);
+    encode_time(block.reserved, out);
+  }
+  writer.varint(state.masters.size());
+  for (const auto& [id, address] : state.masters) {
+    writer.fixed(id);
+    writer.text(address);
+  }
+  writer.fixed(static_cast<std::uint8_t>(state.jobs_paused));
+  writer.fixed(static_cast<std::uint8_t>(state.lock.has_value()));
+  if (!state.lock.has_value()) return;
+  writer.text(state.lock->owner);
+  writer.fixed(state.lock->token);
+  encode_time(state.lock->expires, out);
+}
+
+Result<void> decode_rest(ByteReader& reader, MasterState& state) {
+  KELP_CHECK(decode_jobs(reader, state));
+  KELP_CHECK(repeat(reader, [&]() -> Result<void> {
+    const NeedleKey first{reader.fixed<std::uint64_t>()};
+    state.key_blocks.push_back({first, decode_time(reader)});
+    return {};
+  }));
+  KELP_CHECK(repeat(reader, [&]() -> Result<void> {
+    const auto id = reader.fixed<std::uint64_t>();
+    state.masters[id] = reader.text();
+    return {};
+  }));
+  const auto paused = reader.fixed<std::uint8_t>();
+  const auto locked = reader.fixed<std::uint8_t>();
+  if (paused > 1 || locked > 1) return bad("flag", std::max(paused, locked));
+  state.jobs_paused = paused == 1;
+  if (locked == 0) return {};
+  AdminLock& lock = state.lock.emplace();
+  lock.owner = reader.text();
+  lock.token = reader.fixed<std::uint64_t>();
+  lock.expires = decode_time(reader);
+  return {};
+}
+
+}  // namespace
+
+void encode_time(WallTime time, std::string& out) {
+  ByteWriter(out).fixed(static_cast<std::uint64_t>(time.time_since_epoch().count()));
+}
+
+WallTime decode_time(ByteReader& reader) {
+  const auto count = static_cast<std::int64_t>(reader.fixed<std::uint64_t>());
+  return WallTime(std::chrono::nanoseconds(count));
+}
+
+void encode_volume(const VolumeRecord& volume, std::string& out) {
+  ByteWriter writer(out);
+  writer.fixed(volume.generation.value);
+  writer.fixed(volume.spread.other_data_centres);
+  writer.fixed(volume.spread.other_racks);
+  writer.fixed(volume.spread.other_nodes);
+  writer.fixed(static_cast<std::uint8_t>(volume.phase));
+  writer.fixed(static_cast<std::uint8_t>(volume.frozen));
+  writer.text(volume.collection);
+  writer.varint(volume.members.size());
+  for (const NodeNumber member : volume.members) writer.fixed(member.value);
+}
+
+Result<VolumeRecord> decode_volume(ByteReader& reader) {
+  VolumeRecord volume;
+  volume.generation.value = reader.fixed<std::uint32_t>();
+  volume.spread.other_data_centres = reader.fixed<std::uint8_t>();
+  volume.spread.other_racks = reader.fixed<std::uint8_t>();
+  volume.spread.other_nodes = reader.fixed<std::uint8_t>();
+  const auto phase = reader.fixed<std::uint8_t>();
+  const auto frozen = reader.fixed<std::uint8_t>();
+  volume.collection = reader.text();
+  const std::uint64_t members = reader.varint();
+  if (members > kMaxCopies) return bad("members of a volume:", members);
+  for (std::uint64_t i = 0; i < members; ++i) {
+    volume.members.emplace_back(reader.fixed<std::uint32_t>());
+  }
+  if (reader.failed()) return volume;
+  if (copies_of(volume.spread) > kMaxCopies) return bad("copies:", copies_of(volume.spread));
+  if (phase < 1 || phase > 3) return bad("volume phase", phase);
+  if (frozen > 1) return bad("flag", frozen);
+  volume.phase = static_cast<VolumePhase>(phase);
+  volume.frozen = frozen == 1;
+  return volume;
+}
+
+void encode_node(const NodeRecord& node, std::string& out) {
+  encode_identity(node.identity, out);
+  ByteWriter(out).fixed(static_cast<std::uint8_t>(node.intent));
+}
+
+Result<NodeRecord> decode_node(ByteReader& reader) {
+  NodeRecord node;
+  node.identity = decode_identity(reader);
+  const auto intent = reader.fixed<std::uint8_t>();
+  if (reader.failed()) return node;
+  if (intent < 1 || intent > 3) return bad("intent", intent);
+  node.intent = static_cast<NodeIntent>(intent);
+  return node;
+}
+
+void encode_job(const JobRecord& job, std::string& out) {
+  ByteWriter writer(out);
+  writer.fixed(static_cast<std::uint8_t>(job.kind));
+  writer.fixed(static_cast<std::uint8_t>(job.step));
+  writer.fixed(job.volume.value);
+  writer.fixed(job.from.value_or(NodeNumber{}).value);  // 0 is no node
+  writer.fixed(job.to.value);
+}
+
+Result<JobRecord> decode_job(ByteReader& reader) {
+  JobRecord job;
+  const auto kind = reader.fixed<std::uint8_t>();
+  const auto step = reader.fixed<std::uint8_t>();
+  job.volume.value = reader.fixed<std::uint32_t>();
+  const NodeNumber from{reader.fixed<std::uint32_t>()};
+  if (from.value != 0) job.from = from;
+  job.to.value = reader.fixed<std::uint32_t>();
+  if (reader.failed()) return job;
+  if (kind < 1 || kind > 2) return bad("job kind", kind);
+  if (step < 1 || step > 5) return bad("job step", step);
+  job.kind = static_cast<JobKind>(kind);
+  job.step = static_cast<JobStep>(step);
+  return job;
+}
+
+std::string encode_state(const MasterState& state) {
+  std::string out(kMagic);
+  ByteWriter writer(out);
+  writer.fixed(kVersion);
+  writer.text(state.cluster_id);
+  writer.fixed(state.key_mark.value);
+  writer.fixed(state.next_volume.value);
+  writer.fixed(state.next_node.value);
+  writer.fixed(state.next_job.value);
+  writer.varint(state.nodes.size());
+  for (const auto& [number, node] : state.nodes) {
+    writer.fixed(number.value);
+    encode_node(node, out);
+  }
+  writer.varint(state.volumes.size());
+  for (const auto& [id, volume] : state.volumes) {
+    writer.fixed(id.value);
+    encode_volume(volume, out);
+  }
+  encode_rest(state, out);
+  writer.fixed(crc32c(as_bytes(out)));
+  return out;
+}
+
+Result<MasterState> decode_state(std::string_view bytes) {
+  KELP_TRY(const Body body, checked_body(bytes));
+  ByteReader reader(body.bytes);
+  MasterState state;
+  state.cluster_id = reader.text();
+  state.key_mark.value = reader.fixed<std::uint64_t>();
+  state.next_volume.value = reader.fixed<std::uint32_t>();
+  if (body.version > 1) {
+    state.next_node.value = reader.fixed<std::uint32_t>();
+    state.next_job.value = reader.fixed<std::uint64_t>();
+    KELP_CHECK(decode_nodes(reader, state));
+  }
+  KELP_CHECK(decode_volumes(reader, body.version, state));
+  if (body.version > 1) {
+    KELP_CHECK(decode_rest(reader, state));
+  }
+  KELP_CHECK(reader.finish("master state"));
+  return state;
+}
+
+}  // namespace kelp::master

@@ -1,0 +1,196 @@
+#include "master/job_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "rpc/retry.h"
+
+namespace kelp::master {
+namespace {
+
+/// A job that cannot be switched after so many attempts is given up; the plan finds another way.
+constexpr int kAttempts = 5;
+
+Generation before(Generation generation, std::uint32_t steps) {
+  return Generation{generation.value - std::min(generation.value, steps)};
+}
+
+}  // namespace
+
+JobRunner::JobRunner(MasterContext& context)
+    : context_(context),
+      tasks_(context.seams.executor),
+      done_(context.seams.metrics.counter("kelp_master_jobs_done_total", "Jobs that ended well.")),
+      abandoned_(context.seams.metrics.counter("kelp_master_jobs_abandoned_total",
+                                               "Jobs that were given up before they switched.")) {}
+
+Task<Result<void>> JobRunner::turn() {
+  for (const auto& [id, job] : context_.state().jobs) {
+    if (!running_.contains(id)) running_[id] = tasks_.spawn(run(id));
+  }
+  std::erase_if(errors_,
+                [this](const auto& item) { return !context_.state().jobs.contains(item.first); });
+  auto starts = plan_repairs(context_.view(), context_.options.plan);
+  if (starts.empty()) starts = plan_moves(context_.view(), context_.options.plan);
+  for (StartJob& start : starts) {
+    logger("master").info("job_started volume={} kind={} to={}", start.job.volume.value,
+                          static_cast<int>(start.job.kind), start.job.to.value);
+    KELP_CO_CHECK(co_await context_.commit(std::move(start)));
+  }
+  if (!retiring_) {
+    retiring_ = true;
+    tasks_.spawn(retire_strays());
+  }
+  co_return Result<void>();
+}
+
+Task<void> JobRunner::stop() {
+  tasks_.cancel();
+  co_await tasks_.join();
+  running_.clear();
+  errors_.clear();
+}
+
+std::string JobRunner::error_of(JobId id) const {
+  const auto found = errors_.find(id);
+  return found == errors_.end() ? std::string() : found->second;
+}
+
+Task<void> JobRunner::run(JobId id) {
+  Backoff backoff({std::chrono::milliseconds(100), std::chrono::seconds(5)});
+  Rng rng(id.value);
+  int attempts = 0;
+  while (context_.machine.is_leading()) {
+    const auto found = context_.state().jobs.find(id);
+    if (found == context_.state().jobs.end()) break;
+    const JobRecord job = found->second;
+    auto done = co_await step(id, job, context_.state().volumes.at(job.volume));
+    if (done.has_value()) {
+      attempts = 0;
+      backoff.succeeded();
+      errors_.erase(id);
+      continue;
+    }
+    if (done.error().code() == Errc::kCancelled) break;
+    errors_[id] = done.error().message();
+    logger("master").warn("job_stands job={} volume={} step={} error={}", id.value,
+                          job.volume.value, static_cast<int>(job.step),
+                          log_value(done.error().message()));
+    if (hopeless(job, done.error(), ++attempts)) {
+      abandoned_.Increment();
+      done = co_await context_.commit(AbandonJob{id});
+      attempts = 0;
+      continue;
+    }
+    const MonoTime again = context_.seams.clock.mono() + backoff.failed(rng);
+    if (!(co_await context_.seams.timers.sleep_until(again)).has_value()) break;
+  }
+  running_.erase(id);
+}
+
+bool JobRunner::hopeless(const JobRecord& job, const Error& error, int attempts) const {
+  if (job.step > JobStep::kCopy || error.reason() == Reason::kNotLeader) return false;
+  return attempts >= kAttempts;
+}
+
+Task<Result<void>> JobRunner::step(JobId id, JobRecord job, VolumeRecord volume) {
+  KELP_CO_CHECK(co_await work_on(job, std::move(volume)));
+  KELP_CO_CHECK(co_await context_.commit(AdvanceJob{id, job.step}));
+  if (!context_.state().jobs.contains(id)) done_.Increment();
+  co_return Result<void>();
+}
+
+Task<Result<void>> JobRunner::work_on(JobRecord job, VolumeRecord volume) {
+  switch (job.step) {
+    case JobStep::kFreeze:
+      return freeze(job, std::move(volume));
+    case JobStep::kCopy:
+      return copy(job, std::move(volume));
+    case JobStep::kRetire:
+      return retire(job, std::move(volume));
+    case JobStep::kSwitch:
+    case JobStep::kRelease:
+      break;
+  }
+  return thaw(job, std::move(volume));
+}
+
+/// Every member must be frozen before a byte is copied: from then on no write of an older
+/// generation can be acknowledged, since that takes them all.
+Task<Result<void>> JobRunner::freeze(JobRecord job, VolumeRecord volume) {
+  const CopyRole role{volume.generation, true};
+  for (const NodeNumber member : volume.members) {
+    const auto node = context_.reach(member);
+    KELP_CO_CHECK(co_await node->set_role(job.volume, before(volume.generation, 1), role));
+    context_.topology.assume(member, job.volume, role.generation, role.frozen);
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> JobRunner::copy(JobRecord job, VolumeRecord volume) {
+  Error last(Errc::kUnavailable, fmt::format("no member of volume {} is alive", job.volume.value));
+  for (const NodeNumber source : volume.members) {
+    if (!context_.topology.alive(source, context_.seams.clock.mono())) continue;
+    const NodeIdentity& from = context_.state().nodes.at(source).identity;
+    const VolumeMember member{from.node_id, from.address};
+    const auto pulled = co_await context_.reach(job.to)->pull(job.volume, volume.generation,
+                                                              volume.collection, member);
+    if (!pulled.has_value()) {
+      last = pulled.error();
+      continue;
+    }
+    KELP_CO_TRY(const VolumeDigest expected,
+                co_await context_.reach(source)->digest(job.volume, false));
+    if (*pulled == expected) co_return Result<void>();
+    last = Error(Errc::kCorruption,
+                 fmt::format("volume {}: the copy has {} needles of {} bytes, its source {} of {}",
+                             job.volume.value, pulled->needles, pulled->live_bytes,
+                             expected.needles, expected.live_bytes));
+  }
+  co_return last;
+}
+
+/// Members that are dead miss it: their copies are old then and are replaced.
+Task<Result<void>> JobRunner::thaw(JobRecord job, VolumeRecord volume) {
+  const CopyRole role{volume.generation, false};
+  for (const NodeNumber member : volume.members) {
+    const auto node = context_.reach(member);
+    const auto set = co_await node->set_role(job.volume, before(volume.generation, 2), role);
+    if (set.has_value()) {
+      context_.topology.assume(member, job.volume, role.generation, role.frozen);
+      continue;
+    }
+    if (set.error().code() == Errc::kCancelled) co_return set.error();
+    if (context_.topology.dead(member, context_.seams.clock.mono())) continue;
+    if (set.error().code() == Errc::kConflict || set.error().code() == Errc::kNotFound) continue;
+    co_return set.error();
+  }
+  co_return Result<void>();
+}
+
+/// The old copy goes only now that the new one is a member; a dead node's waits until it is back.
+Task<Result<void>> JobRunner::retire(JobRecord job, VolumeRecord volume) {
+  if (!job.from.has_value() || !context_.state().nodes.contains(*job.from))
+    co_return Result<void>();
+  const auto retired =
+      co_await context_.reach(*job.from)->retire(job.volume, before(volume.generation, 1));
+  if (!retired.has_value() && !context_.topology.dead(*job.from, context_.seams.clock.mono())) {
+    co_return retired.error();
+  }
+  co_return Result<void>();
+}
+
+Task<void> JobRunner::retire_strays() {
+  for (const StrayCopy& stray : plan_retirements(context_.view())) {
+    const auto retired =
+        co_await context_.reach(stray.node)->retire(stray.volume, stray.generation);
+    if (!retired.has_value()) continue;
+    logger("master").info("stray_copy_retired volume={} node={} generation={}", stray.volume.value,
+                          stray.node.value, stray.generation.value);
+  }
+  retiring_ = false;
+}
+
+}  // namespace kelp::master

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <map>
+
+#include "async/task_group.h"
+#include "master/master_context.h"
+
+namespace kelp::master {
+
+/// Plans and runs jobs while this master leads: each step's work is done, then recorded. A job that
+/// stands still is tried again; a new leader goes on where the last one stopped. Everything on the
+/// context's executor.
+class JobRunner {
+ public:
+  /// `context` must outlive this.
+  explicit JobRunner(MasterContext& context);
+  /// Starts what should be started and runs what was recorded; call it about once a second.
+  Task<Result<void>> turn();
+  /// Leadership ended, or the process does: stops working on jobs, which stay recorded.
+  Task<void> stop();
+  /// What the last attempt at a job came to; empty when well.
+  [[nodiscard]] std::string error_of(JobId id) const;
+
+ private:
+  Task<void> run(JobId id);
+  Task<Result<void>> step(JobId id, JobRecord job, VolumeRecord volume);
+  Task<Result<void>> work_on(JobRecord job, VolumeRecord volume);
+  Task<Result<void>> freeze(JobRecord job, VolumeRecord volume);
+  Task<Result<void>> copy(JobRecord job, VolumeRecord volume);
+  Task<Result<void>> thaw(JobRecord job, VolumeRecord volume);
+  Task<Result<void>> retire(JobRecord job, VolumeRecord volume);
+  Task<void> retire_strays();
+  [[nodiscard]] bool hopeless(const JobRecord& job, const Error& error, int attempts) const;
+
+  MasterContext& context_;
+  TaskGroup tasks_;
+  std::map<JobId, std::uint64_t> running_;  ///< The task of each job that is worked on.
+  std::map<JobId, std::string> errors_;     ///< What the last attempt came to.
+  bool retiring_ = false;
+  prometheus::Counter& done_;
+  prometheus::Counter& abandoned_;
+};
+
+}  // namespace kelp::master

@@ -1,0 +1,201 @@
+#include "master/lease_desk.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "wire/lease_token.h"
+
+namespace kelp::master {
+namespace {
+
+constexpr std::chrono::hours kBlockAge{1};
+/// Attempts to find or make a volume before a lease is refused.
+constexpr int kAttempts = 3;
+
+}  // namespace
+
+LeaseDesk::LeaseDesk(MasterContext& context)
+    : context_(context),
+      tasks_(context.seams.executor),
+      leases_(context.seams.metrics.counter("kelp_master_leases_total", "Write leases given out.")),
+      refusals_(context.seams.metrics.counter("kelp_master_lease_refusals_total",
+                                              "Lease requests that were refused.")) {}
+
+Task<void> LeaseDesk::stop() {
+  tasks_.cancel();
+  co_await tasks_.join();
+}
+
+Task<Result<WriteLease>> LeaseDesk::lease(LeaseRequest request) {
+  KELP_CO_CHECK(context_.check_serving());
+  if (request.key_count == 0 || request.key_count > context_.options.key_reserve) {
+    co_return Error(Errc::kInvalidArgument,
+                    fmt::format("lease: {} keys, allowed are 1 to {}", request.key_count,
+                                context_.options.key_reserve));
+  }
+  while (keys_left() < request.key_count) {
+    KELP_CO_CHECK(co_await reserve(request.key_count));
+  }
+  auto lease = co_await volume_for(request);
+  if (!lease.has_value()) refusals_.Increment();
+  co_return lease;
+}
+
+/// Finds a volume and takes the lease in the same step, so that nothing changes in between.
+Task<Result<WriteLease>> LeaseDesk::volume_for(LeaseRequest request) {
+  for (int attempt = 0;; ++attempt) {
+    KELP_CO_CHECK(context_.check_serving());
+    context_.reservations.expire(context_.seams.clock.wall());
+    KELP_CO_TRY(const Placement placement, place(context_.view(), request));
+    for (const VolumeId full : placement.full) seal(full);
+    if (placement.grow || placement.finish) {
+      wanted_.insert(request.collection);
+      wanted_changed_.notify_all();
+    }
+    if (placement.use) {
+      if (keys_left() < request.key_count) {
+        KELP_CO_CHECK(co_await reserve(request.key_count));
+        continue;
+      }
+      co_return grant(request, *placement.use);
+    }
+    if (attempt == kAttempts) {
+      co_return last_growth_.value_or(Error(Errc::kUnavailable, "no volume could be made"));
+    }
+    KELP_CO_CHECK(co_await grown_.wait());
+  }
+}
+
+WriteLease LeaseDesk::grant(const LeaseRequest& request, VolumeId id) {
+  const VolumeRecord& volume = context_.state().volumes.at(id);
+  VolumeLocation location = context_.location(id, volume);
+  WriteLease lease;
+  lease.first_key = next_key_;
+  lease.key_count = request.key_count;
+  next_key_.value += request.key_count;
+  lease.volume = id;
+  lease.generation = volume.generation;
+  lease.members = std::move(location.members);
+  lease.bytes = request.bytes;
+  lease.expires = context_.seams.clock.wall() + context_.options.lease_time;
+  lease.token = sign_lease(context_.options.cluster_secret,
+                           {id, lease.generation, lease.first_key, lease.key_count, lease.expires});
+  context_.reservations.grant(id, lease.bytes, lease.expires);
+  leases_.Increment();
+  return lease;
+}
+
+void LeaseDesk::seal(VolumeId full) {
+  if (!sealing_.insert(full).second) return;
+  tasks_.spawn(seal_one(full));
+}
+
+Task<void> LeaseDesk::seal_one(VolumeId full) {
+  const auto sealed = co_await context_.commit(SealVolume{full});
+  if (!sealed.has_value()) {
+    logger("master").warn("seal_failed volume={} error={}", full.value,
+                          log_value(sealed.error().message()));
+  }
+  sealing_.erase(full);
+}
+
+// --- keys
+
+Task<Result<void>> LeaseDesk::reserve(std::uint64_t keys) {
+  if (reserving_) co_return co_await reserved_.wait();
+  reserving_ = true;
+  const ReserveKeys command{std::max(keys, context_.options.key_reserve),
+                            context_.seams.clock.wall()};
+  const auto outcome = co_await context_.propose(command);
+  reserving_ = false;
+  reserved_.notify_all();
+  if (!outcome.has_value()) co_return outcome.error();
+  KELP_CO_CHECK(outcome->result);
+  // What is left of the block before is skipped unless the new one follows it.
+  if (outcome->reserved_first != end_key_ || keys_left() == 0) next_key_ = outcome->reserved_first;
+  end_key_ = NeedleKey{outcome->reserved_first.value + command.count};
+  reserved_at_ = context_.seams.clock.mono();
+  co_return Result<void>();
+}
+
+Task<Result<void>> LeaseDesk::refresh_keys() {
+  const bool old = context_.seams.clock.mono() - reserved_at_ > kBlockAge;
+  if (old) forget_keys();
+  if (keys_left() > context_.options.key_reserve / 4) co_return Result<void>();
+  co_return co_await reserve(context_.options.key_reserve);
+}
+
+// --- volumes
+
+Task<void> LeaseDesk::grow_forever() {
+  while (true) {
+    while (wanted_.empty()) {
+      if (!(co_await wanted_changed_.wait()).has_value()) co_return;
+    }
+    const std::string collection = *wanted_.begin();
+    wanted_.erase(wanted_.begin());
+    const auto grown = co_await grow(collection);
+    last_growth_.reset();
+    if (!grown.has_value()) {
+      if (grown.error().code() == Errc::kCancelled) co_return;
+      last_growth_ = grown.error();
+      logger("master").warn("no_volume_made error={}", log_value(grown.error().message()));
+    }
+    grown_.notify_all();
+  }
+}
+
+Task<Result<void>> LeaseDesk::grow(std::string collection) {
+  LeaseRequest request;
+  request.collection = std::move(collection);
+  KELP_CO_TRY(const Placement placement, place(context_.view(), request));
+  if (placement.finish) co_return co_await make(*placement.finish);
+  if (!placement.grow) co_return Result<void>();
+  const VolumeId id = context_.state().next_volume;
+  VolumeRecord record;
+  record.generation = Generation{1};
+  record.spread = context_.options.placement.spread;
+  record.collection = request.collection;
+  KELP_CO_TRY(record.members, choose_members(context_.view(), record.spread, 0, id.value));
+  KELP_CO_CHECK(co_await context_.commit(CreateVolume{id, record}));
+  co_return co_await make(id);
+}
+
+Task<Result<void>> LeaseDesk::make(VolumeId id) {
+  const VolumeRecord record = context_.state().volumes.at(id);
+  for (const NodeNumber member : record.members) {
+    const auto made = co_await make_at(member, id, record);
+    if (made.has_value()) continue;
+    // It holds nothing yet: another set is taken rather than waiting for this one.
+    const auto dropped = co_await context_.commit(DropVolume{id});
+    logger("master").warn("volume_not_made volume={} node={} dropped={} error={}", id.value,
+                          member.value, dropped.has_value(), log_value(made.error().message()));
+    co_return made;
+  }
+  KELP_CO_CHECK(co_await context_.commit(ActivateVolume{id}));
+  logger("master").info("volume_made volume={} copies={}", id.value, record.members.size());
+  co_return Result<void>();
+}
+
+Task<Result<void>> LeaseDesk::make_at(NodeNumber member, VolumeId id, VolumeRecord record) {
+  const auto node = context_.reach(member);
+  const auto made = co_await node->create_volume(id, record.generation, record.collection);
+  if (!made.has_value()) {
+    if (made.error().code() != Errc::kAlreadyExists) co_return made.error();
+    // It was made before a crash. Only if it is the one we meant may it be used.
+    KELP_CO_TRY(const VolumeDigest digest, co_await node->digest(id, false));
+    if (digest.generation != record.generation || digest.needles != 0) {
+      co_return Error(
+          Errc::kConflict,
+          fmt::format("volume {} exists with generation {} and {} needles, an empty one "
+                      "of generation {} was decided",
+                      id.value, digest.generation.value, digest.needles, record.generation.value));
+    }
+  }
+  context_.topology.assume(member, id, record.generation, false);
+  co_return Result<void>();
+}
+
+}  // namespace kelp::master

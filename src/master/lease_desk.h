@@ -1,0 +1,58 @@
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+
+#include "async/task_group.h"
+#include "master/master_context.h"
+
+namespace kelp::master {
+
+/// Hands out leases and has volumes made ahead of need. Leader only; everything on the context's
+/// executor.
+class LeaseDesk {
+ public:
+  /// `context` must outlive this.
+  explicit LeaseDesk(MasterContext& context);
+  /// Ends what runs beside. Before the destructor.
+  Task<void> stop();
+
+  /// As MasterClient::lease.
+  Task<Result<WriteLease>> lease(LeaseRequest request);
+  /// Leadership begins or ends: keys reserved before are never handed out again.
+  void forget_keys() { next_key_ = end_key_ = NeedleKey{}; }
+  /// Makes volumes until it is cancelled.
+  Task<void> grow_forever();
+  /// Reserves keys ahead of need, and a fresh block once an hour, so that a block's age bounds that
+  /// of its leases.
+  Task<Result<void>> refresh_keys();
+
+ private:
+  Task<Result<WriteLease>> volume_for(LeaseRequest request);
+  WriteLease grant(const LeaseRequest& request, VolumeId id);
+  void seal(VolumeId full);
+  Task<void> seal_one(VolumeId full);
+  Task<Result<void>> reserve(std::uint64_t keys);
+  Task<Result<void>> grow(std::string collection);
+  Task<Result<void>> make(VolumeId id);
+  Task<Result<void>> make_at(NodeNumber member, VolumeId id, VolumeRecord record);
+  [[nodiscard]] std::uint64_t keys_left() const { return end_key_.value - next_key_.value; }
+
+  MasterContext& context_;
+  TaskGroup tasks_;
+  std::set<VolumeId> sealing_;
+  prometheus::Counter& leases_;
+  prometheus::Counter& refusals_;
+  NeedleKey next_key_;  ///< Up to end_key_: reserved by this leadership, not leased yet.
+  NeedleKey end_key_;
+  MonoTime reserved_at_{};
+  bool reserving_ = false;
+  Event reserved_;                ///< A reservation ended, well or not.
+  std::set<std::string> wanted_;  ///< Collections that want a volume.
+  Event wanted_changed_;
+  Event grown_;                       ///< An attempt to make a volume ended.
+  std::optional<Error> last_growth_;  ///< What it came to, when not well.
+};
+
+}  // namespace kelp::master

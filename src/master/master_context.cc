@@ -1,0 +1,53 @@
+#include "master/master_context.h"
+
+#include <fmt/format.h>
+
+namespace kelp::master {
+namespace {
+
+constexpr std::chrono::seconds kCommitTime{10};
+
+}  // namespace
+
+Task<Result<CommandOutcome>> MasterContext::propose(Command command) {
+  const MonoTime deadline = seams.clock.mono() + kCommitTime;
+  KELP_CO_TRY(const raft::Applied applied,
+              co_await node->propose(encode_command(command), deadline));
+  co_return decode_outcome(applied.answer);
+}
+
+Task<Result<void>> MasterContext::commit(Command command) {
+  KELP_CO_TRY(const CommandOutcome outcome, co_await propose(std::move(command)));
+  co_return outcome.result;
+}
+
+Result<void> MasterContext::check_serving() const {
+  if (serving && machine.is_leading()) return {};
+  const auto leader = node == nullptr ? std::nullopt : node->status().leader;
+  if (!leader.has_value() || leader->value == options.id) {
+    return Error(Errc::kUnavailable, "no master leads just now", Reason::kNotLeader);
+  }
+  const auto address = state().masters.find(leader->value);
+  return Error(Errc::kUnavailable,
+               fmt::format("leader={} address={}", leader->value,
+                           address == state().masters.end() ? "" : address->second),
+               Reason::kNotLeader);
+}
+
+std::shared_ptr<VolumeNode> MasterContext::reach(NodeNumber node_number) const {
+  return seams.volumes.at(state().nodes.at(node_number).identity.address);
+}
+
+VolumeLocation MasterContext::location(VolumeId id, const VolumeRecord& volume) const {
+  VolumeLocation location;
+  location.volume = id;
+  location.generation = volume.generation;
+  location.writable = volume.phase == VolumePhase::kWritable && !volume.frozen;
+  for (const NodeNumber member : volume.members) {
+    const NodeIdentity& identity = state().nodes.at(member).identity;
+    location.members.push_back({identity.node_id, identity.address});
+  }
+  return location;
+}
+
+}  // namespace kelp::master

@@ -1,0 +1,347 @@
+// What volume servers and operators ask of a master (client/master_control.h).
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "master/master_service.h"
+
+namespace kelp::master {
+namespace {
+
+std::string_view name_of(JobKind kind) {
+  return kind == JobKind::kRepair ? "repair" : "move";
+}
+
+std::string_view name_of(JobStep step) {
+  switch (step) {
+    case JobStep::kFreeze:
+      return "freeze";
+    case JobStep::kCopy:
+      return "copy";
+    case JobStep::kSwitch:
+      return "switch";
+    case JobStep::kRetire:
+      return "retire";
+    case JobStep::kRelease:
+      return "release";
+  }
+  return "";
+}
+
+std::string_view phase_of(const VolumeRecord& volume) {
+  if (volume.frozen) return "frozen";
+  if (volume.phase == VolumePhase::kCreating) return "creating";
+  return volume.phase == VolumePhase::kWritable ? "writable" : "sealed";
+}
+
+}  // namespace
+
+Task<Result<WriteLease>> MasterService::lease(LeaseRequest request) {
+  return here(desk_.lease(std::move(request)));
+}
+Task<Result<void>> MasterService::release(VolumeId volume, std::uint64_t bytes) {
+  return here(end_reservation(volume, bytes));
+}
+Task<Result<VolumeLocation>> MasterService::locate(VolumeId volume) {
+  return here(find_location(volume));
+}
+Task<Result<HeartbeatAnswer>> MasterService::heartbeat(Heartbeat beat) {
+  return here(take_heartbeat(std::move(beat)));
+}
+Task<Result<LocationChange>> MasterService::watch_locations(std::uint64_t after,
+                                                            MonoTime deadline) {
+  return here(await_locations(after, deadline));
+}
+Task<Result<NeedleKey>> MasterService::key_floor() {
+  return here(find_key_floor());
+}
+Task<Result<ClusterView>> MasterService::view() {
+  return here(describe());
+}
+Task<Result<void>> MasterService::set_node_intent(std::string node_id, NodeIntent intent) {
+  return here(intend(std::move(node_id), intent));
+}
+Task<Result<void>> MasterService::remove_node(std::string node_id) {
+  return here(forget_node(std::move(node_id)));
+}
+Task<Result<std::uint64_t>> MasterService::move_volume(VolumeId volume, std::string from,
+                                                       std::string to) {
+  return here(start_move(volume, std::move(from), std::move(to)));
+}
+Task<Result<void>> MasterService::pause_jobs(bool paused) {
+  return here(context_.commit(PauseJobs{paused}));
+}
+Task<Result<void>> MasterService::add_master(std::uint64_t id, std::string address) {
+  return here(join_master(id, std::move(address)));
+}
+Task<Result<void>> MasterService::remove_master(std::uint64_t id) {
+  return here(leave_master(id));
+}
+Task<Result<void>> MasterService::transfer_leadership(std::optional<std::uint64_t> id) {
+  return here(transfer(id));
+}
+Task<Result<void>> MasterService::wait_until_leading(MonoTime deadline) {
+  return here(await_leading(deadline));
+}
+Task<MasterState> MasterService::state() {
+  return here(copy_state());
+}
+
+// --- on the executor
+
+Task<MasterState> MasterService::copy_state() {
+  co_return context_.state();
+}
+
+Task<Result<void>> MasterService::await_leading(MonoTime deadline) {
+  while (!context_.check_serving().has_value()) {
+    if (context_.seams.clock.mono() >= deadline) {
+      co_return Error(Errc::kDeadlineExceeded, "this master does not lead");
+    }
+    KELP_CO_CHECK(co_await context_.changed.wait());
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> MasterService::end_reservation(VolumeId volume, std::uint64_t bytes) {
+  context_.reservations.release(volume, bytes);
+  co_return Result<void>();
+}
+
+/// Any master knows where volumes are; one that lags says where they were, and the volume servers
+/// refuse what is too old.
+Task<Result<VolumeLocation>> MasterService::find_location(VolumeId volume) {
+  const auto found = context_.state().volumes.find(volume);
+  if (found == context_.state().volumes.end()) {
+    co_return Error(Errc::kNotFound, fmt::format("volume {} was never made", volume.value));
+  }
+  co_return context_.location(volume, found->second);
+}
+
+Task<Result<LocationChange>> MasterService::await_locations(std::uint64_t after,
+                                                            MonoTime deadline) {
+  LocationChange change;
+  while (true) {
+    const LocationLog& log = context_.machine.locations();
+    const bool all = !log.since(after).has_value();
+    if (all || log.newest() != after) break;
+    if (context_.seams.clock.mono() >= deadline) {
+      change.sequence = after;
+      co_return change;
+    }
+    KELP_CO_CHECK(co_await context_.changed.wait());
+  }
+  const LocationLog& log = context_.machine.locations();
+  const auto changed = after == 0 ? std::nullopt : log.since(after);
+  change.sequence = log.newest();
+  for (const auto& [id, volume] : context_.state().volumes) {
+    if (changed.has_value() && !changed->contains(id)) continue;
+    change.volumes.push_back(context_.location(id, volume));
+  }
+  co_return change;
+}
+
+Task<Result<HeartbeatAnswer>> MasterService::take_heartbeat(Heartbeat beat) {
+  KELP_CO_CHECK(context_.check_serving());
+  for (const VolumeStatus& volume : beat.status.volumes) {
+    if (volume.volume < context_.state().next_volume) continue;
+    // Going on would lease keys that are in use: this state is not the one that made the volume.
+    co_return Error(
+        Errc::kCorruption,
+        fmt::format("node {} has volume {}, and no volume from {} on was ever made: the "
+                    "masters' state was lost or is an older one",
+                    beat.identity.node_id, volume.volume.value,
+                    context_.state().next_volume.value));
+  }
+  auto number = context_.state().find_node(beat.identity.node_id);
+  if (!number.has_value() || context_.state().nodes.at(*number).identity != beat.identity) {
+    KELP_CO_CHECK(co_await context_.commit(RegisterNode{beat.identity}));
+    KELP_CO_CHECK(context_.check_serving());
+    number = context_.state().find_node(beat.identity.node_id);
+  }
+  co_return context_.topology.take(*number, beat, context_.seams.clock.mono());
+}
+
+/// A block's keys were leased until the next block was begun, which is at most an hour and a turn
+/// later (LeaseDesk::refresh_keys); so what is older than the grace ends where the first block
+/// begins that is younger.
+Task<Result<NeedleKey>> MasterService::find_key_floor() {
+  KELP_CO_CHECK(context_.check_serving());
+  constexpr std::chrono::hours kBlockAge{2};
+  const WallTime cut = context_.seams.clock.wall() - context_.options.key_grace - kBlockAge;
+  for (const KeyBlock& block : context_.state().key_blocks) {
+    if (block.reserved >= cut) co_return block.first;
+  }
+  co_return context_.state().key_mark;
+}
+
+Task<Result<ClusterView>> MasterService::describe() {
+  KELP_CO_CHECK(context_.check_serving());
+  const PlacementView now = context_.view();
+  ClusterView view;
+  view.cluster_id = now.state.cluster_id;
+  view.jobs_paused = now.state.jobs_paused;
+  const raft::NodeStatus raft = context_.node->status();
+  view.term = raft.term.value;
+  for (const auto& member : raft.members) {
+    const auto address = now.state.masters.find(member.node.value);
+    view.masters.push_back({.id = member.node.value,
+                            .address = address == now.state.masters.end() ? "" : address->second,
+                            .leader = member.node == raft.self,
+                            .learner = member.learner,
+                            .alive = member.active || member.node == raft.self,
+                            .match = member.match.value});
+  }
+  std::map<NodeNumber, std::uint32_t> volumes_at;
+  for (const auto& [id, volume] : now.state.volumes) {
+    VolumeView out;
+    out.location = context_.location(id, volume);
+    out.collection = volume.collection;
+    out.spread = volume.spread;
+    out.phase = phase_of(volume);
+    out.copies_asked = copies_of(volume.spread);
+    out.copies_healthy = healthy_copies(now, id, volume);
+    for (const NodeNumber member : volume.members) {
+      ++volumes_at[member];
+      const ObservedCopy* copy = now.topology.trusted(member, id, volume, now.now);
+      if (copy != nullptr) out.bytes = std::max(out.bytes, copy->file_bytes);
+    }
+    view.volumes.push_back(std::move(out));
+  }
+  for (const auto& [number, node] : now.state.nodes) {
+    const ObservedNode* seen = now.topology.find(number);
+    view.nodes.push_back({.identity = node.identity,
+                          .intent = node.intent,
+                          .alive = now.topology.alive(number, now.now),
+                          .total_bytes = seen == nullptr ? 0 : seen->total_bytes,
+                          .free_bytes = seen == nullptr ? 0 : seen->free_bytes,
+                          .volumes = volumes_at[number]});
+  }
+  const auto id_of = [&now](NodeNumber number) {
+    const auto node = now.state.nodes.find(number);
+    return node == now.state.nodes.end() ? std::string() : node->second.identity.node_id;
+  };
+  for (const auto& [id, job] : now.state.jobs) {
+    view.jobs.push_back({.id = id.value,
+                         .kind = std::string(name_of(job.kind)),
+                         .step = std::string(name_of(job.step)),
+                         .volume = job.volume,
+                         .from = job.from.has_value() ? id_of(*job.from) : "",
+                         .to = id_of(job.to),
+                         .error = jobs_.error_of(id)});
+  }
+  co_return view;
+}
+
+Result<NodeNumber> MasterService::number_of(const std::string& node_id) const {
+  KELP_CHECK(context_.check_serving());
+  const auto number = context_.state().find_node(node_id);
+  if (number.has_value()) return *number;
+  return Error(Errc::kNotFound, fmt::format("no node {} in this cluster", node_id));
+}
+
+Task<Result<void>> MasterService::intend(std::string node_id, NodeIntent intent) {
+  KELP_CO_TRY(const NodeNumber number, number_of(node_id));
+  co_return co_await context_.commit(SetIntent{number, intent});
+}
+
+Task<Result<void>> MasterService::forget_node(std::string node_id) {
+  KELP_CO_TRY(const NodeNumber number, number_of(node_id));
+  KELP_CO_CHECK(co_await context_.commit(RemoveNode{number}));
+  context_.topology.forget(number);
+  co_return Result<void>();
+}
+
+Task<Result<std::uint64_t>> MasterService::start_move(VolumeId volume, std::string from,
+                                                      std::string to) {
+  KELP_CO_TRY(const NodeNumber source, number_of(from));
+  KELP_CO_TRY(const NodeNumber target, number_of(to));
+  const auto found = context_.state().volumes.find(volume);
+  if (found == context_.state().volumes.end()) {
+    co_return Error(Errc::kNotFound, fmt::format("volume {} was never made", volume.value));
+  }
+  std::vector<NodeNumber> members = found->second.members;
+  std::ranges::replace(members, source, target);
+  if (!fits_spread(context_.state(), members, found->second.spread)) {
+    co_return Error(Errc::kInvalidArgument,
+                    fmt::format("volume {} on node {} instead of {} would not keep its copies as "
+                                "far apart as they must be",
+                                volume.value, to, from));
+  }
+  const JobRecord job{JobKind::kMove, JobStep::kFreeze, volume, source, target};
+  const JobId id = context_.state().next_job;
+  KELP_CO_CHECK(co_await context_.commit(StartJob{job, found->second.generation, {}}));
+  co_return context_.state().job_of(volume).value_or(id).value;
+}
+
+// --- the masters' own group
+
+/// As a learner first, so that an empty log never counts for a majority; then as a voter.
+Task<Result<void>> MasterService::join_master(std::uint64_t id, std::string address) {
+  KELP_CO_CHECK(context_.check_serving());
+  if (id == 0 || address.empty()) {
+    co_return Error(Errc::kInvalidArgument, "a master has an id from 1 and an address");
+  }
+  constexpr std::chrono::seconds kCatchUp{60};
+  const MonoTime deadline = context_.seams.clock.mono() + kCatchUp;
+  const raft::NodeId node{id};
+  KELP_CO_CHECK(co_await context_.commit(SetMaster{id, std::move(address)}));
+  raft::Membership members = context_.node->status().membership;
+  if (std::ranges::find(members.voters, node) != members.voters.end()) co_return Result<void>();
+  if (std::ranges::find(members.learners, node) == members.learners.end()) {
+    members.learners.push_back(node);
+    KELP_CO_CHECK(
+        co_await context_.node->change_members(members.voters, members.learners, deadline));
+  }
+  KELP_CO_CHECK(co_await await_caught_up(node, deadline));
+  members = context_.node->status().membership;
+  std::erase(members.learners, node);
+  members.voters.push_back(node);
+  std::ranges::sort(members.voters);
+  co_return co_await context_.node->change_members(members.voters, members.learners, deadline);
+}
+
+Task<Result<void>> MasterService::await_caught_up(raft::NodeId node, MonoTime deadline) {
+  while (true) {
+    KELP_CO_CHECK(context_.check_serving());
+    const raft::NodeStatus status = context_.node->status();
+    for (const auto& member : status.members) {
+      if (member.node == node && member.active && member.match >= status.commit) {
+        co_return Result<void>();
+      }
+    }
+    if (context_.seams.clock.mono() >= deadline) {
+      co_return Error(Errc::kDeadlineExceeded,
+                      fmt::format("master {} is a learner and has not caught up yet: is it "
+                                  "running and reachable? Add it again to go on",
+                                  node.value));
+    }
+    KELP_CO_CHECK(co_await context_.changed.wait());
+  }
+}
+
+Task<Result<void>> MasterService::leave_master(std::uint64_t id) {
+  KELP_CO_CHECK(context_.check_serving());
+  const MonoTime deadline = context_.seams.clock.mono() + std::chrono::seconds(30);
+  raft::Membership members = context_.node->status().membership;
+  std::erase(members.voters, raft::NodeId{id});
+  std::erase(members.learners, raft::NodeId{id});
+  if (members.voters.empty()) {
+    co_return Error(Errc::kInvalidArgument, "the last master cannot be removed");
+  }
+  // First the address goes, while this master surely leads; a removed leader steps down at once.
+  KELP_CO_CHECK(co_await context_.commit(SetMaster{id, ""}));
+  co_return co_await context_.node->change_members(members.voters, members.learners, deadline);
+}
+
+Task<Result<void>> MasterService::transfer(std::optional<std::uint64_t> id) {
+  KELP_CO_CHECK(context_.check_serving());
+  const MonoTime deadline = context_.seams.clock.mono() + std::chrono::seconds(10);
+  std::optional<raft::NodeId> to;
+  if (id.has_value()) to = raft::NodeId{*id};
+  co_return co_await context_.node->transfer_leadership(to, deadline);
+}
+
+}  // namespace kelp::master

@@ -1,0 +1,123 @@
+#include "server/assembly.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "filer/core/keys.h"
+#include "net/network.h"
+#include "server/process.h"
+#include "wire/lease_token.h"
+
+namespace kelp::server {
+namespace {
+
+constexpr std::uint64_t kLeaseBytes = 256ULL << 20;
+constexpr std::uint64_t kKvReserveBytes = 64ULL << 20;
+
+}  // namespace
+
+std::size_t io_threads(const Config& config) {
+  if (config.threads.io_threads > 0) return config.threads.io_threads;
+  return std::min<std::size_t>(core_count(), 4);
+}
+
+std::size_t hash_threads() {
+  return std::min<std::size_t>(core_count(), 16);
+}
+
+std::chrono::milliseconds milliseconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time);
+}
+
+RocksKvOptions kv_options(const Config& config, const DiskSpace& disk) {
+  RocksKvOptions options;
+  options.path = filer_dir(config.dir);
+  options.sync = config.durability == "synced";
+  options.cache_bytes = config.kv.cache;
+  options.write_buffer_bytes = config.kv.write_buffer;
+  options.bulk_prefix = kBulkPrefix;
+  // Below the volumes' reserve (which is at most 1/20 of the disk), so that what deletes still
+  // commits when data no longer fits, and data is refused before its commit would be.
+  options.reserve_bytes =
+      std::min({kKvReserveBytes, config.volume.reserve / 2, disk.total_bytes / 40});
+  return options;
+}
+
+VolumeServiceOptions volume_options(const Config& config, const ClusterIdentity& identity) {
+  VolumeServiceOptions options;
+  options.directory = volume_dir(config.dir);
+  options.cluster_id = identity.cluster_id;
+  options.sync = config.durability == "synced";
+  // The master seals at size_limit; leases that are out by then may still fill.
+  options.volume_limit_bytes = 2 * config.volume.size_limit + 2 * kLeaseBytes;
+  options.reserve_bytes = config.volume.reserve;
+  return options;
+}
+
+master::MasterOptions master_options(const Config& config, const ClusterIdentity& identity) {
+  master::MasterOptions options;
+  options.dir = master_dir(config.dir);
+  options.tick = std::chrono::milliseconds(20);  // a group of one leads after the first
+  options.cluster_id = identity.cluster_id;
+  options.cluster_secret = identity.cluster_secret;
+  options.placement.volume_size_limit = config.volume.size_limit;
+  options.placement.writable_volumes = static_cast<std::uint32_t>(config.volume.writable);
+  options.placement.spread = *parse_spread(config.master.spread);
+  options.plan.balance_bytes = config.volume.size_limit / 16;
+  options.liveness.dead_after = milliseconds(config.master.repair_after);
+  options.key_grace = std::chrono::duration_cast<std::chrono::seconds>(config.master.key_grace);
+  options.placement.free_reserve_bytes = 0;  // the volume server keeps its reserve back itself
+  return options;
+}
+
+KeyLeaseOptions lease_options(const Config& config) {
+  KeyLeaseOptions options;
+  options.bytes = std::min(kLeaseBytes, config.volume.size_limit / 8);
+  return options;
+}
+
+s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool>()> ready) {
+  s3::GatewayOptions options;
+  options.region = config.s3.region;
+  options.domains = config.s3.domains;
+  options.body_memory_bytes = config.limits.body_memory;
+  options.ready = std::move(ready);
+  return options;
+}
+
+CollectorOptions collector_options(const Config& config) {
+  CollectorOptions options;
+  options.interval = config.collector.interval;
+  options.quarantine = config.collector.quarantine;
+  options.orphan_interval = config.collector.orphan_interval;
+  return options;
+}
+
+Result<HttpServerOptions> http_options(const Config& config, const std::string& address) {
+  KELP_TRY(const HostPort at, parse_host_port(address));
+  HttpServerOptions options;
+  options.address = at.host;
+  options.port = at.port;
+  options.connection_limit = config.limits.connections;
+  options.head_timeout = milliseconds(config.limits.head_timeout);
+  options.idle_timeout = milliseconds(config.limits.idle_timeout);
+  options.progress_timeout = milliseconds(config.limits.progress_timeout);
+  options.minimum_body_rate = config.limits.minimum_body_rate;
+  return options;
+}
+
+std::string bound_address(const std::string& listen, std::uint16_t port) {
+  return fmt::format("{}:{}", listen.substr(0, listen.rfind(':')), port);
+}
+
+std::function<Result<void>(const OpenNeedle&)> token_check(const ClusterIdentity& identity,
+                                                           Clock& clock) {
+  return [secret = identity.cluster_secret, &clock](const OpenNeedle& needle) {
+    const auto claims =
+        verify_lease(secret, needle.token, needle.fid, needle.generation, clock.wall());
+    return claims.has_value() ? Result<void>() : Result<void>(claims.error());
+  };
+}
+
+}  // namespace kelp::server

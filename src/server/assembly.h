@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "client/key_leases.h"
+#include "filer/collector.h"
+#include "kv/rocks_kv.h"
+#include "master/master_context.h"
+#include "net/http_server.h"
+#include "s3gw/gateway.h"
+#include "server/config.h"
+#include "server/data_dir.h"
+#include "server/readiness.h"
+#include "volume/volume_service.h"
+
+namespace kelp::server {
+
+// What the rooms are told, made of what was configured.
+
+/// One a core, at most 4, unless it was configured.
+[[nodiscard]] std::size_t io_threads(const Config& config);
+/// One a core, at most 16.
+[[nodiscard]] std::size_t hash_threads();
+[[nodiscard]] std::chrono::milliseconds milliseconds(std::chrono::nanoseconds time);
+
+/// `disk` is that of the directory.
+[[nodiscard]] RocksKvOptions kv_options(const Config& config, const DiskSpace& disk);
+[[nodiscard]] VolumeServiceOptions volume_options(const Config& config,
+                                                  const ClusterIdentity& identity);
+[[nodiscard]] master::MasterOptions master_options(const Config& config,
+                                                   const ClusterIdentity& identity);
+[[nodiscard]] KeyLeaseOptions lease_options(const Config& config);
+[[nodiscard]] s3::GatewayOptions gateway_options(const Config& config,
+                                                 std::function<Task<bool>()> ready);
+[[nodiscard]] CollectorOptions collector_options(const Config& config);
+/// kInvalidArgument when `address` is not host:port.
+[[nodiscard]] Result<HttpServerOptions> http_options(const Config& config,
+                                                     const std::string& address);
+/// Says whether a needle's token was signed with the cluster's secret and covers it.
+[[nodiscard]] std::function<Result<void>(const OpenNeedle&)> token_check(
+    const ClusterIdentity& identity, Clock& clock);
+/// `listen` with the port that was taken.
+[[nodiscard]] std::string bound_address(const std::string& listen, std::uint16_t port);
+
+}  // namespace kelp::server

@@ -1,0 +1,124 @@
+#include "server/cluster_text.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+namespace kelp::server {
+namespace {
+
+std::string_view name_of(NodeIntent intent) {
+  switch (intent) {
+    case NodeIntent::kActive:
+      return "active";
+    case NodeIntent::kDraining:
+      return "draining";
+    case NodeIntent::kMaintenance:
+      return "maintenance";
+  }
+  return "";
+}
+
+std::string size(std::uint64_t bytes) {
+  if (bytes >= 1ULL << 30) return fmt::format("{:.1f}GiB", static_cast<double>(bytes) / (1 << 30));
+  return fmt::format("{:.1f}MiB", static_cast<double>(bytes) / (1 << 20));
+}
+
+std::string spread_text(const Spread& spread) {
+  return fmt::format("{}{}{}", spread.other_data_centres, spread.other_racks, spread.other_nodes);
+}
+
+std::string member_names(const VolumeLocation& location) {
+  std::string out;
+  for (const VolumeMember& member : location.members) {
+    out += (out.empty() ? "" : ",") + member.node_id.substr(0, 8);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string text_of(const ClusterView& view) {
+  std::string out = fmt::format("cluster {} term {}{}\n", view.cluster_id, view.term,
+                                view.jobs_paused ? ", jobs are paused" : "");
+  for (const MasterView& master : view.masters) {
+    out += fmt::format("master {:<4} {:<22} {}{}\n", master.id, master.address,
+                       master.leader ? "leads" : (master.alive ? "follows" : "silent"),
+                       master.learner ? " (learner)" : "");
+  }
+  for (const NodeView& node : view.nodes) {
+    out += fmt::format("node {} {:<22} {}/{} {:<11} {:<6} volumes {:<5} free {} of {}\n",
+                       node.identity.node_id, node.identity.address, node.identity.data_centre,
+                       node.identity.rack, name_of(node.intent), node.alive ? "alive" : "silent",
+                       node.volumes, size(node.free_bytes), size(node.total_bytes));
+  }
+  for (const VolumeView& volume : view.volumes) {
+    out +=
+        fmt::format("volume {:<6} {:<9} generation {:<4} copies {}/{} spread {} {:<10} on {} {}\n",
+                    volume.location.volume.value, volume.phase, volume.location.generation.value,
+                    volume.copies_healthy, volume.copies_asked, spread_text(volume.spread),
+                    size(volume.bytes), member_names(volume.location), volume.collection);
+  }
+  for (const JobView& job : view.jobs) {
+    out += fmt::format("job {:<6} {} of volume {} at {} from {} to {} {}\n", job.id, job.kind,
+                       job.volume.value, job.step, job.from.empty() ? "-" : job.from, job.to,
+                       job.error);
+  }
+  return out;
+}
+
+boost::json::value json_of(const ClusterView& view) {
+  boost::json::array masters;
+  for (const MasterView& master : view.masters) {
+    masters.push_back({{"id", master.id},
+                       {"address", master.address},
+                       {"leader", master.leader},
+                       {"learner", master.learner},
+                       {"alive", master.alive},
+                       {"match", master.match}});
+  }
+  boost::json::array nodes;
+  for (const NodeView& node : view.nodes) {
+    nodes.push_back({{"node_id", node.identity.node_id},
+                     {"address", node.identity.address},
+                     {"data_centre", node.identity.data_centre},
+                     {"rack", node.identity.rack},
+                     {"intent", name_of(node.intent)},
+                     {"alive", node.alive},
+                     {"total_bytes", node.total_bytes},
+                     {"free_bytes", node.free_bytes},
+                     {"volumes", node.volumes}});
+  }
+  boost::json::array volumes;
+  for (const VolumeView& volume : view.volumes) {
+    boost::json::array members;
+    for (const VolumeMember& member : volume.location.members) {
+      members.push_back(boost::json::string(member.node_id));
+    }
+    volumes.push_back({{"volume", volume.location.volume.value},
+                       {"generation", volume.location.generation.value},
+                       {"phase", volume.phase},
+                       {"collection", volume.collection},
+                       {"spread", spread_text(volume.spread)},
+                       {"copies_asked", volume.copies_asked},
+                       {"copies_healthy", volume.copies_healthy},
+                       {"bytes", volume.bytes},
+                       {"members", std::move(members)}});
+  }
+  boost::json::array jobs;
+  for (const JobView& job : view.jobs) {
+    jobs.push_back({{"id", job.id},
+                    {"kind", job.kind},
+                    {"step", job.step},
+                    {"volume", job.volume.value},
+                    {"from", job.from},
+                    {"to", job.to},
+                    {"error", job.error}});
+  }
+  return {{"cluster_id", view.cluster_id},  {"term", view.term},
+          {"masters", std::move(masters)},  {"nodes", std::move(nodes)},
+          {"volumes", std::move(volumes)},  {"jobs", std::move(jobs)},
+          {"jobs_paused", view.jobs_paused}};
+}
+
+}  // namespace kelp::server

@@ -1,0 +1,109 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "base/log.h"
+#include "kelp/version.h"
+#include "os/posix_file_io.h"
+#include "os/system_clock.h"
+#include "server/commands.h"
+#include "server/daemon.h"
+#include "server/process.h"
+
+namespace kelp::server {
+namespace {
+
+struct DaemonFlags {
+  ConfigFlags config;
+  std::string ready_file;
+};
+
+/// The cluster that the configuration names, and the directory, locked. A gateway keeps nothing.
+Result<DataDir> open_directory(Role role, const Config& config, FileIo& io) {
+  const std::string path =
+      config.cluster.file.empty() ? config.dir + "/cluster" : config.cluster.file;
+  KELP_TRY(ClusterIdentity identity, read_cluster_file(io, path, keys_of_environment()));
+  if (role == Role::kS3 && identity.admin.access_key.empty()) {
+    return Error(Errc::kInvalidArgument,
+                 "a gateway needs the administrator's keys: the file `credentials` beside the "
+                 "cluster's, or KELP_ACCESS_KEY and KELP_SECRET_KEY");
+  }
+  if (role == Role::kS3) return DataDir{nullptr, std::move(identity), false};
+  if (config.dir.empty()) {
+    return Error(Errc::kInvalidArgument, "say where to keep everything: --dir DIR, or KELP_DIR");
+  }
+  return join_data_dir(io, config.dir, identity);
+}
+
+void print_welcome(Role role, const Addresses& addresses) {
+  fmt::print("Kelp {} {}", kVersion, name_of(role));
+  if (!addresses.rpc.empty()) fmt::print(", rpc on {}", addresses.rpc);
+  if (!addresses.s3.empty()) fmt::print(", S3 on http://{}", addresses.s3);
+  if (!addresses.s3_tls.empty()) fmt::print(" and https://{}", addresses.s3_tls);
+  if (!addresses.admin.empty()) fmt::print(", admin on http://{}", addresses.admin);
+  fmt::print("\n");
+  std::fflush(stdout);
+}
+
+Result<void> run(Role role, const DaemonFlags& flags) {
+  KELP_TRY(const LoadedConfig loaded, flags.config.load());
+  const Config& config = loaded.config;
+  KELP_CHECK(set_log_level(config.log_level));
+  Signals signals(!config.s3.tls_listen.empty());
+  prepare_process();
+  const auto io = make_posix_file_io();
+  SystemClock clock;
+  KELP_TRY(const DataDir data, open_directory(role, config, *io));
+  KELP_TRY(const auto daemon, Daemon::start(role, config, data.identity, *io, clock));
+  print_welcome(role, daemon->addresses());
+  if (!flags.ready_file.empty()) {
+    KELP_CHECK(write_ready_file(*io, flags.ready_file, daemon->addresses()));
+  }
+  while (signals.wait() == Signal::kReload) daemon->reload_tls();
+  daemon->stop();
+  return {};
+}
+
+void add_one(CLI::App& app, int& exit_code, Role role, const std::string& help) {
+  CLI::App* command = app.add_subcommand(std::string(name_of(role)), help);
+  const auto flags = std::make_shared<DaemonFlags>();
+  flags->config.add_to(*command);
+  flags->config.add_named(*command, "--cluster-file", "cluster.file");
+  flags->config.add_named(*command, "--masters", "cluster.masters");
+  flags->config.add_named(*command, "--admin-listen", "admin.listen");
+  if (role == Role::kMaster) {
+    flags->config.add_named(*command, "--id", "master.id");
+    flags->config.add_named(*command, "--listen", "master.listen");
+    flags->config.add_named(*command, "--spread", "master.spread");
+    flags->config.add_named(*command, "--join", "master.join");
+  } else if (role == Role::kVolume) {
+    flags->config.add_named(*command, "--listen", "volume.listen");
+    flags->config.add_named(*command, "--address", "volume.address");
+    flags->config.add_named(*command, "--data-centre", "volume.data_centre");
+    flags->config.add_named(*command, "--rack", "volume.rack");
+  } else if (role == Role::kFiler) {
+    flags->config.add_named(*command, "--listen", "filer.listen");
+  } else {
+    flags->config.add_named(*command, "--filers", "cluster.filers");
+    flags->config.add_named(*command, "--listen", "s3.listen");
+    flags->config.add_named(*command, "--tls-listen", "s3.tls_listen");
+    flags->config.add_named(*command, "--tls-cert", "s3.tls_cert");
+    flags->config.add_named(*command, "--tls-key", "s3.tls_key");
+  }
+  command->add_option("--ready-file", flags->ready_file,
+                      "written as JSON once requests are taken: addresses and pid");
+  command->callback([flags, role, &exit_code] {
+    if (const auto ran = run(role, *flags); !ran.has_value()) exit_code = fail(ran.error());
+  });
+}
+
+}  // namespace
+
+void add_daemon_commands(CLI::App& app, int& exit_code) {
+  add_one(app, exit_code, Role::kMaster, "Run a master of a cluster");
+  add_one(app, exit_code, Role::kVolume, "Run a volume server of a cluster");
+  add_one(app, exit_code, Role::kFiler, "Run a filer of a cluster");
+  add_one(app, exit_code, Role::kS3, "Run an S3 gateway of a cluster");
+}
+
+}  // namespace kelp::server

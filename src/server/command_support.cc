@@ -1,0 +1,33 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "server/commands.h"
+
+namespace kelp::server {
+namespace {
+
+std::optional<KeyPair> pair_of(const char* access_name, const char* secret_name) {
+  const char* access = std::getenv(access_name);
+  const char* secret = std::getenv(secret_name);
+  if (access == nullptr || secret == nullptr || *access == 0 || *secret == 0) return std::nullopt;
+  return KeyPair{access, secret};
+}
+
+}  // namespace
+
+std::optional<KeyPair> keys_of_environment() {
+  if (auto keys = pair_of("KELP_ACCESS_KEY", "KELP_SECRET_KEY")) return keys;
+  return pair_of("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+}
+
+Result<void> write_ready_file(FileIo& io, const std::string& path, const Addresses& addresses) {
+  return write_file_atomically(
+      io, path,
+      fmt::format("{{\"s3\": \"{}\", \"s3_tls\": \"{}\", \"admin\": \"{}\", \"rpc\": \"{}\", "
+                  "\"pid\": {}}}\n",
+                  addresses.s3, addresses.s3_tls, addresses.admin, addresses.rpc, getpid()));
+}
+
+}  // namespace kelp::server

@@ -1,0 +1,380 @@
+#include "server/daemon.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+
+#include "async/runtime.h"
+#include "async/task_group.h"
+#include "base/log.h"
+#include "client/cluster_volume_admin.h"
+#include "client/cluster_volumes.h"
+#include "client/rpc/rpc_channels.h"
+#include "client/rpc/rpc_filer.h"
+#include "client/rpc/rpc_limits.h"
+#include "client/rpc/rpc_master.h"
+#include "client/rpc/rpc_volume_node.h"
+#include "client/rpc/volume_handlers.h"
+#include "crypto/random.h"
+#include "filer/filer_service.h"
+#include "master/master_service.h"
+#include "raft/node/rpc_transport.h"
+#include "rpc/rpc_servers.h"
+#include "server/accounts.h"
+#include "server/admin_http.h"
+#include "server/assembly.h"
+#include "server/front.h"
+#include "volume/heartbeats.h"
+
+namespace kelp::server {
+namespace {
+
+/// An election begins after 10 to 20 of these without a leader.
+constexpr std::chrono::milliseconds kTick{50};
+
+std::vector<Executor> executors_of(const Runtime& runtime) {
+  std::vector<Executor> executors;
+  for (std::size_t i = 0; i < runtime.size(); ++i) executors.push_back(runtime.executor(i));
+  return executors;
+}
+
+std::vector<std::string> addresses_of(const std::map<std::uint64_t, std::string>& masters) {
+  std::vector<std::string> out;
+  for (const auto& [id, address] : masters) out.push_back(address);
+  return out;
+}
+
+std::uint64_t random_number() {
+  std::uint64_t number = 0;
+  random_bytes(std::as_writable_bytes(std::span(&number, 1)));
+  return number | 1;
+}
+
+}  // namespace
+
+std::string_view name_of(Role role) {
+  switch (role) {
+    case Role::kMaster:
+      return "master";
+    case Role::kVolume:
+      return "volume";
+    case Role::kFiler:
+      return "filer";
+    case Role::kS3:
+      return "s3";
+  }
+  return "";
+}
+
+/// What lives in the process, in the order it is made; it dies the other way round. What a role
+/// does not have stays empty.
+struct Daemon::Parts {
+  Parts(Role what, const Config& given, const ClusterIdentity& cluster, FileIo& files, Clock& time)
+      : role(what),
+        config(given),
+        identity(cluster),
+        io(files),
+        clock(time),
+        runtime(io_threads(given)),
+        background(runtime.executor(0)) {}
+
+  Result<void> start();
+  Task<void> open(Result<void>& outcome);
+  Task<Result<void>> open_master();
+  Task<Result<void>> open_volume();
+  Task<Result<void>> open_filer();
+  Task<Result<void>> open_s3();
+  Task<void> keep_key_floor();
+  Task<Result<void>> serve(const std::string& address, std::vector<Executor> executors,
+                           std::function<void(RpcServer&)> prepare);
+  Task<Readiness> look();
+  Task<Result<void>> try_role();
+  Task<bool> is_ready();
+  Task<void> close();
+  void stop();
+
+  const Role role;
+  const Config config;
+  const ClusterIdentity identity;
+  FileIo& io;
+  Clock& clock;
+  Addresses addresses;
+  std::atomic<bool> ready = false;
+  bool stopped = false;
+
+  Metrics metrics;
+  Runtime runtime;
+  std::unique_ptr<Timers> timers = make_asio_timers();
+  std::unique_ptr<WorkPool> disk_pool;
+  std::unique_ptr<WorkPool> hash_pool;
+  std::unique_ptr<Network> network = make_tcp_network();
+  std::unique_ptr<RpcChannels> channels;
+  std::unique_ptr<RpcMasterClient> masters;
+  std::unique_ptr<RpcVolumeNodes> volume_nodes;
+  std::unique_ptr<LocationCache> locations;
+  std::unique_ptr<ClusterVolumes> cluster_volumes;
+  std::unique_ptr<ClusterVolumeAdmin> volume_admin;
+
+  std::unique_ptr<raft::RpcTransport> transport;
+  std::unique_ptr<master::MasterService> master;
+  std::unique_ptr<VolumeService> volumes;
+  std::unique_ptr<Heartbeats> heartbeats;
+  std::unique_ptr<KvStore> kv;
+  std::unique_ptr<FilerService> filer;
+  std::atomic<std::uint64_t> key_floor = 0;
+  std::unique_ptr<Collector> collector;
+  std::unique_ptr<RpcFilerClient> filers;
+  std::unique_ptr<KeyLeases> leases;
+  std::unique_ptr<s3::CredentialStore> accounts;
+  std::unique_ptr<s3::Gateway> gateway;
+  std::unique_ptr<AdminHttp> admin;
+  TaskGroup background;  ///< On io thread 0.
+  std::unique_ptr<RpcServers> rpc;
+  std::unique_ptr<HttpFront> front;
+
+ private:
+  [[nodiscard]] RpcWorld world() {
+    return {runtime.executor(0), *network, clock, *timers, random_bytes};
+  }
+  [[nodiscard]] RpcIdentity rpc_identity() const {
+    return {identity.cluster_id, identity.cluster_secret};
+  }
+};
+
+Result<void> Daemon::Parts::start() {
+  disk_pool = make_thread_pool({.threads = config.threads.disk_threads});
+  hash_pool = make_thread_pool({.threads = hash_threads()});
+  KELP_TRY(const auto group, parse_masters(config.cluster.masters));
+  if (group.empty()) {
+    return Error(Errc::kInvalidArgument,
+                 "cluster.masters is empty: say where the masters are, as 1=host:port,…");
+  }
+  RpcChannelsOptions options;
+  options.identity = rpc_identity();
+  channels = std::make_unique<RpcChannels>(world(), executors_of(runtime), std::move(options));
+  masters = std::make_unique<RpcMasterClient>(*channels, addresses_of(group));
+  volume_nodes = std::make_unique<RpcVolumeNodes>(*channels);
+  locations = std::make_unique<LocationCache>(*masters, *masters, clock, *timers);
+  cluster_volumes =
+      std::make_unique<ClusterVolumes>(*volume_nodes, *locations, clock, *timers, metrics);
+  volume_admin = std::make_unique<ClusterVolumeAdmin>(*volume_nodes, *masters, *locations);
+  Result<void> outcome;
+  runtime.run(open(outcome));
+  KELP_CHECK(outcome);
+  front = std::make_unique<HttpFront>(runtime, config, metrics);
+  if (role == Role::kS3) {
+    KELP_CHECK(front->listen_s3(*gateway, addresses));
+  }
+  admin = std::make_unique<AdminHttp>(metrics, [this] { return look(); });
+  return front->listen_admin(*admin, addresses);
+}
+
+Task<void> Daemon::Parts::open(Result<void>& outcome) {
+  switch (role) {
+    case Role::kMaster:
+      outcome = co_await open_master();
+      break;
+    case Role::kVolume:
+      outcome = co_await open_volume();
+      break;
+    case Role::kFiler:
+      outcome = co_await open_filer();
+      break;
+    case Role::kS3:
+      outcome = co_await open_s3();
+      break;
+  }
+}
+
+Task<Result<void>> Daemon::Parts::serve(const std::string& address, std::vector<Executor> executors,
+                                        std::function<void(RpcServer&)> prepare) {
+  rpc = std::make_unique<RpcServers>(world(), executors, daemon_server_options(rpc_identity()));
+  rpc->each(prepare);
+  KELP_CO_CHECK(co_await rpc->start(address));
+  addresses.rpc = bound_address(address, rpc->port());
+  co_return Result<void>();
+}
+
+Task<Result<void>> Daemon::Parts::open_master() {
+  KELP_CO_TRY(const auto group, parse_masters(config.cluster.masters));
+  master::MasterOptions options = master_options(config, identity);
+  options.tick = kTick;
+  options.id = config.master.id;
+  options.bootstrap = group;
+  options.join = config.master.join;
+  const auto self = group.find(options.id);
+  if (self == group.end()) {
+    co_return Error(Errc::kInvalidArgument,
+                    fmt::format("cluster.masters does not name master {}", options.id));
+  }
+  options.address = self->second;
+  options.seed = random_number();
+  raft::RpcTransportOptions transport_options;
+  transport_options.cluster_id = identity.cluster_id;
+  transport_options.self = raft::NodeId{options.id};
+  transport_options.identity = rpc_identity();
+  transport = std::make_unique<raft::RpcTransport>(world(), std::move(transport_options));
+  auto peers_changed = [this](const std::map<std::uint64_t, std::string>& all) {
+    std::map<raft::NodeId, std::string> peers;
+    for (const auto& [id, address] : all) peers[raft::NodeId{id}] = address;
+    transport->set_peers(peers);
+  };
+  master::MasterSeams seams{
+      runtime.executor(0),     io, *disk_pool, clock, *timers, *volume_nodes, *transport, metrics,
+      std::move(peers_changed)};
+  KELP_CO_TRY(master, co_await master::MasterService::open(std::move(seams), std::move(options)));
+  auto prepare = [this](RpcServer& server) {
+    transport->serve(server);
+    serve_master(server, *master);
+    serve_master_control(server, *master);
+  };
+  co_return co_await serve(config.master.listen, {runtime.executor(0)}, std::move(prepare));
+}
+
+Task<Result<void>> Daemon::Parts::open_volume() {
+  VolumeServiceParts parts{
+      io, *disk_pool, clock, metrics, token_check(identity, clock), volume_nodes.get()};
+  VolumeServiceOptions options = volume_options(config, identity);
+  std::move_only_function<Result<std::unique_ptr<VolumeService>>()> begin =
+      [o = std::move(options), p = std::move(parts)]() mutable {
+        return VolumeService::start(std::move(o), std::move(p));
+      };
+  KELP_CO_TRY(volumes,
+              co_await offload<std::unique_ptr<VolumeService>>(*disk_pool, std::move(begin)));
+  auto prepare = [this](RpcServer& server) {
+    serve_volume(server, *volumes, *volumes);
+    serve_volume_replicas(server, *volumes);
+  };
+  KELP_CO_CHECK(co_await serve(config.volume.listen, executors_of(runtime), std::move(prepare)));
+  const std::string& reach = config.volume.address.empty() ? addresses.rpc : config.volume.address;
+  NodeIdentity node{volumes->node_id(), reach, config.volume.data_centre, config.volume.rack,
+                    config.volume.tags};
+  heartbeats = std::make_unique<Heartbeats>(std::move(node), random_number(), *volumes, *masters,
+                                            clock, *timers);
+  background.spawn(heartbeats->run());
+  co_return Result<void>();
+}
+
+Task<Result<void>> Daemon::Parts::open_filer() {
+  auto begin = [this]() -> Result<std::unique_ptr<KvStore>> {
+    KELP_TRY(const DiskSpace disk, io.space(config.dir));
+    return open_rocks_kv(kv_options(config, disk));
+  };
+  KELP_CO_TRY(kv, co_await offload<std::unique_ptr<KvStore>>(*disk_pool, std::move(begin)));
+  filer = std::make_unique<FilerService>(*kv, *disk_pool, clock);
+  CollectorSeams seams{*kv,
+                       *disk_pool,
+                       clock,
+                       *timers,
+                       *cluster_volumes,
+                       *volume_admin,
+                       [this] { return NeedleKey{key_floor.load()}; },
+                       metrics};
+  collector = std::make_unique<Collector>(std::move(seams), collector_options(config));
+  background.spawn(collector->run());
+  background.spawn(locations->follow());
+  background.spawn(keep_key_floor());
+  auto prepare = [this](RpcServer& server) { serve_filer(server, *filer); };
+  co_return co_await serve(config.filer.listen, executors_of(runtime), std::move(prepare));
+}
+
+/// Asks the masters now and then which keys are too old to be named by new metadata.
+Task<void> Daemon::Parts::keep_key_floor() {
+  constexpr std::chrono::seconds kPause{30};
+  while (true) {
+    const auto floor = co_await masters->key_floor();
+    if (floor.has_value()) key_floor = floor->value;
+    if (!(co_await timers->sleep_until(clock.mono() + kPause)).has_value()) co_return;
+  }
+}
+
+Task<Result<void>> Daemon::Parts::open_s3() {
+  if (config.cluster.filers.empty()) {
+    co_return Error(Errc::kInvalidArgument,
+                    "cluster.filers is empty: say where the filers are, as host:port,…");
+  }
+  KELP_CO_TRY(accounts, make_accounts(identity, config.s3.identities));
+  filers = std::make_unique<RpcFilerClient>(*channels, config.cluster.filers);
+  leases = std::make_unique<KeyLeases>(*masters, clock, runtime.executor(0), lease_options(config));
+  background.spawn(locations->follow());
+  const s3::GatewayDeps deps{*filers, *cluster_volumes, *leases,   *accounts,
+                             clock,   metrics,          *hash_pool};
+  gateway =
+      std::make_unique<s3::Gateway>(deps, gateway_options(config, [this] { return is_ready(); }));
+  co_return Result<void>();
+}
+
+Task<Readiness> Daemon::Parts::look() {
+  if (!ready) co_return Readiness{.ready = false, .text = "not ready: it starts or stops\n"};
+  const auto tried = co_await try_role();
+  if (tried.has_value()) co_return Readiness{.ready = true, .text = "ready\n"};
+  co_return Readiness{.ready = false,
+                      .text = fmt::format("not ready: {}\n", tried.error().message())};
+}
+
+/// A volume server and a filer serve without a master; a gateway needs a filer and, for what is not
+/// small, room.
+Task<Result<void>> Daemon::Parts::try_role() {
+  if (role == Role::kMaster) {
+    KELP_CO_TRY([[maybe_unused]] const ClusterView view, co_await masters->view());
+  } else if (role == Role::kS3) {
+    KELP_CO_CHECK(co_await filers->prepare());
+  }
+  co_return Result<void>();
+}
+
+Task<bool> Daemon::Parts::is_ready() {
+  const Readiness found = co_await look();
+  co_return found.ready;
+}
+
+void Daemon::Parts::stop() {
+  if (std::exchange(stopped, true)) return;
+  ready = false;
+  if (front != nullptr) front->drain();
+  runtime.run(close());
+  if (volumes != nullptr) {
+    // Without snapshots the next start reads more; nothing is lost. The room logs it.
+    [[maybe_unused]] const auto closed = volumes->close();
+  }
+}
+
+Task<void> Daemon::Parts::close() {
+  background.cancel();
+  co_await background.join();
+  if (leases != nullptr) co_await leases->close();
+  if (rpc != nullptr) co_await rpc->stop(clock.mono() + config.threads.drain_grace);
+  if (master != nullptr) co_await master->stop();
+  if (transport != nullptr) co_await transport->stop();
+  if (channels != nullptr) co_await channels->stop();
+}
+
+Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Daemon::~Daemon() {
+  stop();
+}
+
+Result<std::unique_ptr<Daemon>> Daemon::start(Role role, const Config& config,
+                                              const ClusterIdentity& identity, FileIo& io,
+                                              Clock& clock) {
+  std::unique_ptr<Daemon> daemon(
+      new Daemon(std::make_unique<Parts>(role, config, identity, io, clock)));
+  KELP_CHECK(daemon->parts_->start());
+  daemon->parts_->ready = true;
+  return daemon;
+}
+
+const Addresses& Daemon::addresses() const {
+  return parts_->addresses;
+}
+
+void Daemon::reload_tls() {
+  parts_->front->reload_tls();
+}
+
+void Daemon::stop() {
+  parts_->stop();
+}
+
+}  // namespace kelp::server

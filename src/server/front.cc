@@ -1,0 +1,67 @@
+#include "server/front.h"
+
+#include "async/task_group.h"
+#include "base/log.h"
+#include "server/assembly.h"
+
+namespace kelp::server {
+
+HttpFront::HttpFront(Runtime& runtime, const Config& config, Metrics& metrics)
+    : runtime_(runtime), config_(config), metrics_(metrics) {}
+
+Result<void> HttpFront::listen_s3(HttpHandler& handler, Addresses& addresses) {
+  KELP_TRY(s3_, listen_at(config_.s3.listen, handler, false, "kelp_s3_http", addresses.s3));
+  if (config_.s3.tls_listen.empty()) return {};
+  KELP_TRY(s3_tls_,
+           listen_at(config_.s3.tls_listen, handler, true, "kelp_s3_https", addresses.s3_tls));
+  return {};
+}
+
+Result<void> HttpFront::listen_admin(HttpHandler& handler, Addresses& addresses) {
+  if (config_.admin_listen.empty()) return {};
+  KELP_TRY(admin_,
+           listen_at(config_.admin_listen, handler, false, "kelp_admin_http", addresses.admin));
+  return {};
+}
+
+Result<std::unique_ptr<HttpServer>> HttpFront::listen_at(const std::string& address,
+                                                         HttpHandler& handler, bool tls,
+                                                         std::string metrics_name,
+                                                         std::string& bound) {
+  KELP_TRY(HttpServerOptions options, http_options(config_, address));
+  if (tls) {
+    options.certificate_file = config_.s3.tls_cert;
+    options.key_file = config_.s3.tls_key;
+  }
+  KELP_TRY(auto server,
+           serve_http(runtime_, handler, metrics_, std::move(options), std::move(metrics_name)));
+  bound = bound_address(address, server->port());
+  return server;
+}
+
+void HttpFront::reload_tls() {
+  if (s3_tls_ == nullptr) return;
+  if (const auto loaded = s3_tls_->reload_tls(); !loaded) {
+    logger("server").error("tls_reload_failed error={}", log_value(loaded.error().message()));
+    return;
+  }
+  logger("server").info("tls_reloaded certificate={}", log_value(config_.s3.tls_cert));
+}
+
+void HttpFront::drain() {
+  runtime_.run(drain_all());
+}
+
+Task<void> HttpFront::drain_all() {
+  TaskGroup drains(runtime_.executor(0));
+  for (HttpServer* server : {s3_.get(), s3_tls_.get(), admin_.get()}) {
+    if (server != nullptr) drains.spawn(drain_one(*server));
+  }
+  co_await drains.join();
+}
+
+Task<void> HttpFront::drain_one(HttpServer& server) {
+  co_await server.drain(milliseconds(config_.threads.drain_grace));
+}
+
+}  // namespace kelp::server

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "async/runtime.h"
+#include "base/metrics.h"
+#include "net/http_server.h"
+#include "server/config.h"
+#include "server/server.h"
+
+namespace kelp::server {
+
+/// The HTTP listeners of a process: S3, with and without TLS, and the admin port.
+class HttpFront {
+ public:
+  /// All must outlive this.
+  HttpFront(Runtime& runtime, const Config& config, Metrics& metrics);
+
+  /// Listens for S3 where the configuration says so, and notes the addresses that were taken.
+  /// `handler` must outlive this. Errors: those of serve_http().
+  Result<void> listen_s3(HttpHandler& handler, Addresses& addresses);
+  /// The same for the admin port; none when it is not configured.
+  Result<void> listen_admin(HttpHandler& handler, Addresses& addresses);
+  /// Re-reads certificate and key; a pair that does not fit is logged and the old one stays.
+  void reload_tls();
+  /// Takes no more connections, lets requests end within the configured grace. Blocks; not from an
+  /// io thread.
+  void drain();
+
+ private:
+  Result<std::unique_ptr<HttpServer>> listen_at(const std::string& address, HttpHandler& handler,
+                                                bool tls, std::string metrics_name,
+                                                std::string& bound);
+  Task<void> drain_all();
+  Task<void> drain_one(HttpServer& server);
+
+  Runtime& runtime_;
+  const Config& config_;
+  Metrics& metrics_;
+  std::unique_ptr<HttpServer> s3_;
+  std::unique_ptr<HttpServer> s3_tls_;
+  std::unique_ptr<HttpServer> admin_;
+};
+
+}  // namespace kelp::server

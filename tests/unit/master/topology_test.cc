@@ -1,0 +1,104 @@
+#include "master/core/topology.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/master/house.h"
+
+namespace kelp::master {
+namespace {
+
+using std::chrono::seconds;
+
+const NodeNumber kFirst{1};
+
+TEST(Topology, TakesDeltasAfterAFullHeartbeatAndProvesThatNothingElseChanged) {
+  House house(1);
+  const VolumeId volume = house.add_volume({1}, 100);
+  Heartbeat delta = house.beats[kFirst];
+  delta.full = false;
+  ++delta.sequence;
+  delta.status.volumes = {status_of(volume, Generation{1}, 200)};
+  delta.volumes_hash = hash_of(delta.status.volumes[0]);
+  EXPECT_FALSE(house.topology.take(kFirst, delta, house.now)->send_full);
+  EXPECT_EQ(house.topology.find(kFirst)->find(volume)->file_bytes, 200U);
+
+  ++delta.sequence;
+  delta.status.volumes.clear();
+  delta.gone = {volume};
+  delta.volumes_hash = 0;
+  EXPECT_FALSE(house.topology.take(kFirst, delta, house.now)->send_full);
+  EXPECT_EQ(house.topology.find(kFirst)->find(volume), nullptr);
+}
+
+TEST(Topology, AsksForAllAfterAGapOrWhenTheHashDiffers) {
+  House house(1);
+  house.add_volume({1});
+  Heartbeat delta = house.beats[kFirst];
+  delta.full = false;
+  delta.status.volumes.clear();
+  delta.sequence += 2;
+  EXPECT_TRUE(house.topology.take(kFirst, delta, house.now)->send_full);
+  EXPECT_FALSE(house.topology.alive(kFirst, house.now)) << "what it has is not known";
+  house.beats[kFirst].sequence = delta.sequence;
+  house.hear(kFirst);
+  EXPECT_TRUE(house.topology.alive(kFirst, house.now));
+
+  delta.sequence = house.beats[kFirst].sequence + 1;
+  delta.volumes_hash = 12345;
+  EXPECT_TRUE(house.topology.take(kFirst, delta, house.now)->send_full);
+}
+
+TEST(Topology, SuspectsEarlyAndBuriesLate) {
+  House house(2);
+  house.pass(seconds(4), 1);
+  EXPECT_FALSE(house.topology.alive(kFirst, house.now));
+  EXPECT_FALSE(house.topology.dead(kFirst, house.now));
+  house.pass(seconds(30), 1);
+  EXPECT_TRUE(house.topology.dead(kFirst, house.now));
+  EXPECT_TRUE(house.topology.alive(NodeNumber{2}, house.now));
+}
+
+TEST(Topology, BelievesNobodyDeadBeforeItHasListenedLongEnough) {
+  House house(1);
+  house.topology.reset(house.now);
+  EXPECT_FALSE(house.topology.dead(kFirst, house.now + seconds(29)));
+  EXPECT_TRUE(house.topology.dead(kFirst, house.now + seconds(31)));
+}
+
+TEST(Topology, RefusesASecondProcessWithTheSameIdUntilTheFirstIsSilent) {
+  House house(1);
+  Heartbeat twin = house.beats[kFirst];
+  twin.process = 99;
+  const auto refused = house.topology.take(kFirst, twin, house.now + seconds(1));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::kConflict);
+  EXPECT_TRUE(house.topology.take(kFirst, twin, house.now + seconds(4)).has_value());
+}
+
+TEST(Topology, GivesAFlappingNodeNoNewDataUntilItHoldsStill) {
+  House house(1);
+  for (int i = 0; i < 3; ++i) {
+    house.now += seconds(5);
+    house.hear(kFirst);
+  }
+  EXPECT_TRUE(house.topology.alive(kFirst, house.now));
+  EXPECT_FALSE(house.topology.steady(kFirst, house.now));
+  house.pass(seconds(60));
+  EXPECT_TRUE(house.topology.steady(kFirst, house.now));
+}
+
+TEST(Topology, TrustsOnlyTheGenerationThatWasDecided) {
+  House house(1);
+  const VolumeId volume = house.add_volume({1});
+  VolumeRecord record = house.state.volumes.at(volume);
+  EXPECT_NE(house.topology.trusted(kFirst, volume, record, house.now), nullptr);
+  record.generation = Generation{2};
+  EXPECT_EQ(house.topology.trusted(kFirst, volume, record, house.now), nullptr);
+}
+
+TEST(Topology, KeepsAMillionCopiesInFewBytes) {
+  static_assert(sizeof(ObservedCopy) <= 40);
+}
+
+}  // namespace
+}  // namespace kelp::master

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
 #include "filer/core/object_commit.h"
 #include "filer/core/rows.h"
@@ -16,6 +17,7 @@ namespace {
 constexpr std::size_t kRowsPerCommit = 1000;
 constexpr std::size_t kRowsPerRead = 10'000;
 constexpr std::size_t kMostCounted = 10'000;
+constexpr int kMaxAttempts = 100;
 
 /// A page of rows whose time has come.
 struct ExpiredPage {
@@ -35,14 +37,13 @@ Result<ExpiredPage> find_expired(KvStore& store, const std::string& from, WallTi
   return page;
 }
 
-/// Needles of one volume below `oldest_provisional` that `named` (its own, ascending) does not
-/// name.
+/// Needles of one volume below `floor` that `named` (its own, ascending) does not name.
 std::vector<Chunk> orphans_in(VolumeId volume, const std::vector<NeedleInfo>& needles,
-                              const std::vector<NamedNeedle>& named, NeedleKey oldest_provisional) {
+                              const std::vector<NamedNeedle>& named, NeedleKey floor) {
   std::vector<Chunk> orphans;
   auto at = named.begin();
   for (const NeedleInfo& needle : needles) {
-    if (needle.key >= oldest_provisional) break;
+    if (needle.key >= floor) break;
     at = std::lower_bound(at, named.end(), needle.key,
                           [](const NamedNeedle& a, NeedleKey key) { return a.fid.key < key; });
     if (at != named.end() && at->fid.key == needle.key) continue;
@@ -78,11 +79,12 @@ Task<void> Collector::run() {
 
 Task<Result<Collected>> Collector::collect(bool with_walks) {
   Collected done;
-  if (with_walks) {
-    KELP_CO_CHECK(co_await walk(done));
-  }
+  // A walk that fails, as on a full disk, must not keep the dead from making room.
+  Result<void> walked;
+  if (with_walks) walked = co_await walk(done);
   KELP_CO_TRY(done.needles_removed, co_await remove_dead());
   KELP_CO_CHECK(co_await count_dead());
+  KELP_CO_CHECK(walked);
   co_return done;
 }
 
@@ -199,36 +201,53 @@ Task<Result<std::uint64_t>> Collector::expire_finished() {
   co_return expired;
 }
 
-// The order is what makes this safe. First the bound: keys below it are named by the metadata now,
-// or never will be. Then all names at one point in time, in which a chunk on its way from a part to
-// an object or to the dead stands exactly once. Then the needles: one whose dead row was gone by
-// then is gone from its volume too.
+// The order is what makes this safe. First the key floor: needles below it are named by the
+// metadata now, or never will be. Then all names at one point in time, in which a chunk on its way
+// from a part to an object or to the dead stands exactly once. Then the needles: one whose dead row
+// was gone by then is gone from its volume too.
 Task<Result<std::uint64_t>> Collector::bury_orphans() {
   const NeedleKey oldest_provisional = seams_.oldest_provisional();
   if (oldest_provisional == NeedleKey(0)) co_return std::uint64_t{0};
+  KELP_CO_TRY(const NeedleKey floor, co_await raise_key_floor(oldest_provisional));
   KELP_CO_TRY(const References names, co_await read_references(kv_, false));
   KELP_CO_TRY(const NodeStatus node, co_await seams_.volume_admin.status());
   std::uint64_t buried = 0;
   for (const VolumeStatus& volume : node.volumes) {
     auto named = named_in(names.needles, volume.volume);
     KELP_CO_TRY(const std::uint64_t found,
-                co_await bury_orphans_of(volume.volume, std::move(named), oldest_provisional));
+                co_await bury_orphans_of(volume.volume, std::move(named), floor));
     buried += found;
   }
   co_return buried;
 }
 
+/// Makes the key floor at least `least`. Returns it, as committed.
+Task<Result<NeedleKey>> Collector::raise_key_floor(NeedleKey least) {
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    KELP_CO_TRY(auto row, co_await kv_.get(keys::key_floor()));
+    KELP_CO_TRY(const NeedleKey floor, key_floor_of(row));
+    if (floor >= least) co_return floor;
+    KvBatch batch;
+    batch.conditions.push_back(key_floor_is(std::move(row)));
+    batch.writes.push_back(KvWrite::put(keys::key_floor(), encode_key_floor(least)));
+    const Result<void> committed = co_await kv_.commit(std::move(batch));
+    if (committed) co_return least;
+    if (committed.error().code() != Errc::kPrecondition) co_return committed.error();
+  }
+  co_return Error(Errc::kUnavailable, "others keep raising the key floor");
+}
+
 /// 0 for a volume that cannot be listed; `named`: its own, ascending.
 Task<Result<std::uint64_t>> Collector::bury_orphans_of(VolumeId volume,
                                                        std::vector<NamedNeedle> named,
-                                                       NeedleKey oldest_provisional) {
+                                                       NeedleKey floor) {
   const auto needles = co_await read_needles(seams_.volume_admin, volume);
   if (!needles && needles.error().code() == Errc::kCancelled) co_return needles.error();
   if (!needles) {
     failed(volume, needles.error());
     co_return std::uint64_t{0};
   }
-  const auto orphans = orphans_in(volume, *needles, named, oldest_provisional);
+  const auto orphans = orphans_in(volume, *needles, named, floor);
   for (std::size_t from = 0; from < orphans.size(); from += kRowsPerCommit) {
     const std::size_t to = std::min(orphans.size(), from + kRowsPerCommit);
     const std::vector<Chunk> some(orphans.begin() + from, orphans.begin() + to);

@@ -40,7 +40,9 @@ struct CollectorSeams {
   VolumeClient& volumes;
   VolumeAdmin& volume_admin;
   /// Every needle below this key that the metadata does not name is garbage
-  /// (KeyLeases::oldest_provisional). 0: nothing is known to be.
+  /// (KeyLeases::oldest_provisional, MasterControl::key_floor). 0: nothing is known to be. A walk
+  /// begins by making it the key floor (core/key_floor.h), so that one that is too high refuses
+  /// writes and loses nothing.
   std::function<NeedleKey()> oldest_provisional;
   Metrics& metrics;
 };
@@ -66,7 +68,8 @@ class Collector {
   /// One round: removes the dead whose quarantine is over; `with_walks` searches for what nothing
   /// names first. Removed needles are gone from the volumes before their dead rows go: a crash
   /// repeats work and forgets none. A volume that fails is left out of the round, its dead rows
-  /// stay queued for the next; the first time is logged.
+  /// stay queued for the next; the first time is logged. The dead are removed even when the search
+  /// fails; then this answers how it failed.
   Task<Result<Collected>> collect(bool with_walks);
 
  private:
@@ -77,7 +80,8 @@ class Collector {
   Task<Result<std::uint64_t>> expire_finished();
   Task<Result<std::uint64_t>> bury_orphans();
   Task<Result<std::uint64_t>> bury_orphans_of(VolumeId volume, std::vector<NamedNeedle> named,
-                                              NeedleKey oldest_provisional);
+                                              NeedleKey floor);
+  Task<Result<NeedleKey>> raise_key_floor(NeedleKey least);
   void failed(VolumeId volume, const Error& error);
   void worked(VolumeId volume);
 

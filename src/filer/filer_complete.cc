@@ -54,7 +54,8 @@ Task<Result<CompletedUpload>> FilerService::complete_upload(CompleteUpload reque
 }
 
 // The upload's row has not changed since before the parts were read, so no part that was read was
-// replaced meanwhile; one that is new and was not read is left over for the collector.
+// replaced meanwhile; one that is new and was not read is left over for the collector. Needles move
+// from part rows that name them, so the key floor does not matter.
 Task<Result<CompletedUpload>> FilerService::complete_once(CompleteUpload request) {
   KELP_CO_TRY(FoundUpload found, co_await find_upload(request.upload));
   std::move_only_function<Result<PartsAndPlan>(KvStore&)> work =

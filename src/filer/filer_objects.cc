@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
 #include "filer/core/rows.h"
@@ -141,9 +142,13 @@ Task<Result<WriteOutcome>> FilerService::put_object(PutObject request) {
     entry.layout.inline_id = has_body ? entry.version : 0;
 
     KvBatch batch;
-    batch.conditions.reserve(2);
+    batch.conditions.reserve(3);
     batch.writes.reserve(5);
     batch.conditions.push_back(KvCondition::equals(in.row_key, in.row));
+    if (!entry.layout.chunks.empty()) {
+      KELP_CO_TRY(auto floor, co_await kv_.get(keys::key_floor()));
+      KELP_CO_CHECK(require_above_floor(std::move(floor), entry.layout.chunks, batch));
+    }
     if (has_body) {
       std::string body;
       body.reserve(request.inline_body->size() + 8);

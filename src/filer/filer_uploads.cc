@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
 #include "filer/core/rows.h"
@@ -140,6 +141,10 @@ Task<Result<void>> FilerService::put_part_once(PutPart request) {
   PartRow part{now, request.size_bytes, std::move(request.md5), std::move(request.checksums),
                std::move(request.chunks)};
   KvBatch batch;
+  if (!part.chunks.empty()) {
+    KELP_CO_TRY(auto floor, co_await kv_.get(keys::key_floor()));
+    KELP_CO_CHECK(require_above_floor(std::move(floor), part.chunks, batch));
+  }
   if (old_row) {
     KELP_CO_TRY(const PartRow old, decode_part(*old_row));
     part.modified = std::max(part.modified, old.modified);

@@ -230,13 +230,13 @@ S3Code code_of(Errc code) {
   switch (code) {
     case Errc::kInvalidArgument:
       return kInvalidRequest;
-    case Errc::kConflict:
-      return kConditionalRequestConflict;
     case Errc::kPrecondition:
       return kPreconditionFailed;
     case Errc::kResourceExhausted:
     case Errc::kNoSpace:
       return kSlowDown;
+    // Of needles that went stale: the whole request, sent again, gets fresh ones.
+    case Errc::kConflict:
     case Errc::kUnavailable:
     case Errc::kDeadlineExceeded:
     case Errc::kCancelled:

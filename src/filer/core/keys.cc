@@ -232,4 +232,8 @@ std::string ids() {
   return std::string(1, kIds);
 }
 
+std::string key_floor() {
+  return std::string(1, kKeyFloor);
+}
+
 }  // namespace kelp::keys

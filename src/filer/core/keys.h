@@ -94,6 +94,8 @@ struct CountRowKey {
 [[nodiscard]] Result<std::uint64_t> parse_body(std::string_view row_key);
 /// The next id that was never leased.
 [[nodiscard]] std::string ids();
+/// The key floor (core/key_floor.h).
+[[nodiscard]] std::string key_floor();
 
 // Everything of one kind begins with this byte. 'a' (identities), 'e' (events), 'j' (jobs) and 's'
 // (sub-resources of buckets) are kept for what comes.
@@ -101,6 +103,7 @@ inline constexpr char kBucket = 'b';
 inline constexpr char kCount = 'c';
 inline constexpr char kDead = 'd';
 inline constexpr char kFinished = 'f';
+inline constexpr char kKeyFloor = 'k';
 inline constexpr char kIds = 'n';
 inline constexpr char kObject = 'o';
 inline constexpr char kUpload = 'u';

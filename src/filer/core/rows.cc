@@ -23,6 +23,22 @@ Result<void> check_format(ByteReader& in, std::string_view what) {
   return {};
 }
 
+std::string encode_number(std::uint64_t number) {
+  std::string row;
+  ByteWriter to(row);
+  to.fixed(kFormat);
+  to.fixed(number);
+  return row;
+}
+
+Result<std::uint64_t> decode_number(std::string_view row, std::string_view what) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, what));
+  const auto number = in.fixed<std::uint64_t>();
+  KELP_CHECK(in.finish(what));
+  return number;
+}
+
 }  // namespace
 
 std::string encode_upload(const UploadRow& upload) {
@@ -134,19 +150,20 @@ Result<std::uint64_t> decode_dead(std::string_view row) {
 }
 
 std::string encode_ids(std::uint64_t next) {
-  std::string row;
-  ByteWriter to(row);
-  to.fixed(kFormat);
-  to.fixed(next);
-  return row;
+  return encode_number(next);
 }
 
 Result<std::uint64_t> decode_ids(std::string_view row) {
-  ByteReader in(row);
-  KELP_CHECK(check_format(in, "ids"));
-  const auto next = in.fixed<std::uint64_t>();
-  KELP_CHECK(in.finish("ids row"));
-  return next;
+  return decode_number(row, "ids");
+}
+
+std::string encode_key_floor(NeedleKey floor) {
+  return encode_number(floor.value);
+}
+
+Result<NeedleKey> decode_key_floor(std::string_view row) {
+  KELP_TRY(const std::uint64_t key, decode_number(row, "key floor"));
+  return NeedleKey(key);
 }
 
 // The guard stands behind the body, so that neither sealing nor opening moves the body's bytes.

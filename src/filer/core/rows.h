@@ -63,6 +63,10 @@ struct FinishedRow {
 [[nodiscard]] std::string encode_ids(std::uint64_t next);
 [[nodiscard]] Result<std::uint64_t> decode_ids(std::string_view row);
 
+/// The key floor.
+[[nodiscard]] std::string encode_key_floor(NeedleKey floor);
+[[nodiscard]] Result<NeedleKey> decode_key_floor(std::string_view row);
+
 /// Appends what guards an inline body in its row: a CRC-32C over the body and its id.
 void seal_body(std::uint64_t inline_id, std::string& body);
 /// Checks the guard and takes it off. kCorruption, naming the id.

@@ -120,6 +120,15 @@ TEST_F(CollectorTest, KeepsADeadRowUntilTheVolumesHaveRemovedTheNeedle) {
   EXPECT_EQ(volumes_.size(), 0U);
 }
 
+TEST_F(CollectorTest, RemovesTheDeadEvenWhenTheWalkFails) {
+  put("a");
+  ASSERT_TRUE(world_.run(world_.filer.delete_object({"photos", "a"}, {})));
+  world_.clock.advance(seconds(61));
+  volumes_.fail_status = true;
+  EXPECT_FALSE(world_.run(collector_.collect(true)));
+  EXPECT_EQ(volumes_.size(), 0U);
+}
+
 TEST_F(CollectorTest, LeavesOutAVolumeThatFailsAndGoesOnWithTheOthers) {
   // More dead needles than a page of rows holds, of both volumes by turns, and an orphan in each.
   constexpr std::uint64_t kEach = 800;

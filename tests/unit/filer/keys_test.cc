@@ -95,6 +95,7 @@ TEST(Keys, KeepInlineBodiesOutOfTheWalkOverAllMetadata) {
   EXPECT_TRUE(inside(keys::upload(BucketId(1), "k", 1)));
   EXPECT_TRUE(inside(keys::dead(WallTime(), {})));
   EXPECT_TRUE(inside(keys::count(BucketId(1), keys::Counter::kBytes, 0)));
+  EXPECT_TRUE(inside(keys::key_floor()));
 }
 
 }  // namespace

@@ -61,6 +61,7 @@ TEST(Rows, KeepTheirGoldenBytes) {
   EXPECT_EQ(hex_encode(encode_finished(finished())), golden("filer_finished_v1.hex"));
   EXPECT_EQ(hex_encode(encode_dead(300)), "01ac02");
   EXPECT_EQ(hex_encode(encode_ids(0x0102)), "010201000000000000");
+  EXPECT_EQ(hex_encode(encode_key_floor(NeedleKey(0x0102))), "010201000000000000");
   std::string body = "hello";
   seal_body(7, body);
   EXPECT_EQ(hex_encode(body), golden("filer_body_v1.hex"));
@@ -73,6 +74,7 @@ TEST(Rows, ReadWhatTheyWrite) {
   EXPECT_EQ(decode_finished(encode_finished(finished())).value(), finished());
   EXPECT_EQ(decode_dead(encode_dead(~0ULL)).value(), ~0ULL);
   EXPECT_EQ(decode_ids(encode_ids(~0ULL)).value(), ~0ULL);
+  EXPECT_EQ(decode_key_floor(encode_key_floor(NeedleKey(~0ULL))).value(), NeedleKey(~0ULL));
 }
 
 TEST(Rows, RefuseEveryTruncationAndNewerFormats) {
@@ -89,6 +91,8 @@ TEST(Rows, RefuseEveryTruncationAndNewerFormats) {
   refuses(encode_finished(finished()), [](const std::string& row) { return decode_finished(row); });
   refuses(encode_dead(300), [](const std::string& row) { return decode_dead(row); });
   refuses(encode_ids(300), [](const std::string& row) { return decode_ids(row); });
+  refuses(encode_key_floor(NeedleKey(300)),
+          [](const std::string& row) { return decode_key_floor(row); });
 }
 
 TEST(Rows, SurviveAnyBytes) {

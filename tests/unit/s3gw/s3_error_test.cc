@@ -34,6 +34,8 @@ TEST(S3ErrorTable, InnerFailuresAreNeverTheClients) {
     EXPECT_EQ(text_of(from_error(Error(code, "secret 42")).code).status, 500) << name_of(code);
     EXPECT_TRUE(from_error(Error(code, "secret 42")).message.empty());
   }
+  // Needles that went stale: clients send the request again, as after any 503.
+  EXPECT_EQ(from_error(Error(Errc::kConflict, "")).code, S3Code::kServiceUnavailable);
   EXPECT_EQ(from_error(Error(Errc::kNoSpace, "")).code, S3Code::kSlowDown);
   EXPECT_EQ(from_error(Error(Errc::kResourceExhausted, "")).code, S3Code::kSlowDown);
 }

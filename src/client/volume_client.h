@@ -26,6 +26,9 @@ class NeedleUpload {
   virtual Result<bool> append_here(ByteSpan /*bytes*/) { return false; }
   /// Durable on every copy when this returns (durability "os": in the page cache).
   virtual Task<Result<void>> finish() = 0;
+  /// After finish() failed: the body, when it was kept so that it can be written to another volume;
+  /// else empty.
+  virtual std::string take_body() { return {}; }
 };
 
 /// Volume servers as their users see them: in process in `kelp server`, over rpc in a cluster. Safe

@@ -43,10 +43,12 @@ class SmallRpcUpload final : public NeedleUpload {
     if (std::exchange(over_, true)) co_return upload_over();
     const std::uint32_t crc = crc32c(as_bytes(body_));
     RpcMessage request{.message = encode_message(WriteNeedle{std::move(needle_), crc}),
-                       .attachment = std::move(body_)};
+                       .attachment = body_};
     KELP_CO_CHECK(co_await caller_.call(kVolumeWrite, std::move(request)));
     co_return Result<void>();
   }
+
+  std::string take_body() override { return std::move(body_); }
 
  private:
   RpcCaller& caller_;

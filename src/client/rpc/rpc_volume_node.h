@@ -13,8 +13,8 @@ namespace kelp {
 
 /// One volume server at one address. Safe from any io thread. Two things differ from the
 /// interfaces: a needle of up to kSmallNeedleBytes travels when it is finished, so that what open()
-/// would refuse comes from finish(); and an upload stays on the thread that opened it, where it
-/// also dies, before its RpcChannels.
+/// would refuse comes from finish(), and the body can be had back then; and an upload stays on the
+/// thread that opened it, where it also dies, before its RpcChannels.
 class RpcVolumeNode final : public VolumeNode {
  public:
   /// `channels` must outlive this.

@@ -65,6 +65,16 @@ Task<S3Result<void>> NeedleSink::open_next() {
   if (left_bytes_ == 0) co_return s3_error(S3Code::kInternalError);
   if (open_.size() == kMaxUnsettled) KELP_S3_CO_CHECK(co_await settle());
   const std::uint64_t bytes = std::min(left_bytes_, kNeedleBytes);
+  KELP_S3_CO_TRY(Placed placed, co_await open_needle(bytes));
+  chunks_.push_back({.fid = placed.fid, .size_bytes = bytes});
+  holds_.push_back(std::move(placed.hold));
+  open_.push_back(std::move(placed.upload));
+  left_bytes_ -= bytes;
+  left_in_needle_ = bytes;
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<NeedleSink::Placed>> NeedleSink::open_needle(std::uint64_t bytes) {
   for (int attempt = 1;; ++attempt) {
     KELP_S3_CO_TRY(LeasedFid place, co_await deps_.leases.next(bytes));
     OpenNeedle request{.fid = place.fid,
@@ -75,14 +85,7 @@ Task<S3Result<void>> NeedleSink::open_next() {
                        .object_key = target_.object_key,
                        .members = std::move(place.members)};
     auto opened = co_await deps_.volumes.open(std::move(request));
-    if (opened) {
-      chunks_.push_back({.fid = place.fid, .size_bytes = bytes});
-      holds_.push_back(std::move(place.hold));
-      open_.push_back(*std::move(opened));
-      left_bytes_ -= bytes;
-      left_in_needle_ = bytes;
-      co_return S3Result<void>{};
-    }
+    if (opened) co_return Placed{place.fid, std::move(place.hold), *std::move(opened)};
     if (attempt == kMaxAttempts || !worth_another_volume(opened.error())) {
       co_return std::unexpected(from_error(opened.error()));
     }
@@ -92,7 +95,8 @@ Task<S3Result<void>> NeedleSink::open_next() {
 
 Task<S3Result<void>> NeedleSink::settle() {
   if (open_.size() == 1) {
-    KELP_S3_CO_CHECK(co_await open_.front()->finish());
+    const Result<void> outcome = co_await open_.front()->finish();
+    if (!outcome) KELP_S3_CO_CHECK(co_await write_elsewhere(0, outcome.error()));
   } else if (!open_.empty()) {
     // At once, so that one sync of a volume serves all of them.
     co_await asio::this_coro::throw_if_cancelled(false);
@@ -100,10 +104,31 @@ Task<S3Result<void>> NeedleSink::settle() {
     TaskGroup group(co_await asio::this_coro::executor);
     for (std::size_t i = 0; i < open_.size(); ++i) group.spawn(finish_one(*open_[i], outcomes[i]));
     co_await group.join();
-    for (const Result<void>& outcome : outcomes) KELP_S3_CO_CHECK(outcome);
+    for (std::size_t i = 0; i < open_.size(); ++i) {
+      if (!outcomes[i]) KELP_S3_CO_CHECK(co_await write_elsewhere(i, outcomes[i].error()));
+    }
   }
   open_.clear();
   co_return S3Result<void>{};
+}
+
+/// Writes the needle of open_[index], which its volume refused at the end, to another volume; if
+/// its body is still there.
+Task<S3Result<void>> NeedleSink::write_elsewhere(std::size_t index, Error refusal) {
+  const std::string body = open_[index]->take_body();
+  const std::size_t at = chunks_.size() - open_.size() + index;
+  for (int attempt = 1; attempt < kMaxAttempts; ++attempt) {
+    if (body.empty() || !worth_another_volume(refusal)) break;
+    deps_.leases.report_failed(chunks_[at].fid.volume);
+    KELP_S3_CO_TRY(Placed placed, co_await open_needle(body.size()));
+    chunks_[at].fid = placed.fid;
+    holds_[at] = std::move(placed.hold);
+    KELP_S3_CO_CHECK(co_await placed.upload->append(as_bytes(body)));
+    const Result<void> written = co_await placed.upload->finish();
+    if (written) co_return S3Result<void>{};
+    refusal = written.error();
+  }
+  co_return std::unexpected(from_error(refusal));
 }
 
 Task<S3Result<std::vector<Chunk>>> NeedleSink::finish() {

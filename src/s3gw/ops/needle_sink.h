@@ -33,8 +33,16 @@ class NeedleSink final : public ByteSink {
   [[nodiscard]] Task<S3Result<std::vector<Chunk>>> finish();
 
  private:
+  /// A needle that has a place.
+  struct Placed {
+    FileId fid;
+    ProvisionalKey hold;
+    std::unique_ptr<NeedleUpload> upload;
+  };
+  Task<S3Result<Placed>> open_needle(std::uint64_t bytes);
   Task<S3Result<void>> open_next();
   Task<S3Result<void>> settle();
+  Task<S3Result<void>> write_elsewhere(std::size_t index, Error refusal);
 
   const GatewayDeps& deps_;
   const Target target_;

@@ -18,6 +18,7 @@ Task<Result<WriteLease>> FakeMaster::lease(LeaseRequest request) {
                    .token = "token",
                    .expires = clock->wall() + std::chrono::hours(1)};
   next_key_ += request.key_count;
+  excluded = std::move(request.exclude);
   co_return lease;
 }
 
@@ -43,10 +44,17 @@ class FakeUpload final : public NeedleUpload {
   }
   Task<Result<void>> finish() override {
     if (volumes_.fail_finish) co_return Error(Errc::kIo, "planted");
+    if (volumes_.take_finishes > 0) {
+      --volumes_.take_finishes;
+    } else if (volumes_.refuse_finishes > 0) {
+      --volumes_.refuse_finishes;
+      co_return Error(Errc::kConflict, "planted");
+    }
     if (body_.size() != bytes_) co_return Error(Errc::kInvalidArgument, "too few bytes");
     volumes_.needles[key_] = body_;
     co_return Result<void>{};
   }
+  std::string take_body() override { return volumes_.remote ? std::move(body_) : std::string(); }
 
  private:
   Result<void> take(ByteSpan bytes) {

@@ -44,6 +44,7 @@ class FakeMaster final : public MasterClient {
   Task<Result<void>> release(VolumeId volume, std::uint64_t bytes) override;
   Task<Result<VolumeLocation>> locate(VolumeId volume) override;
   const Clock* clock = nullptr;
+  std::vector<VolumeId> excluded;  ///< By the last lease.
 
  private:
   std::uint64_t next_key_ = 1;
@@ -59,9 +60,11 @@ class FakeVolumes final : public VolumeClient {
   std::vector<OpenNeedle> opened;
   int refuse_opens = 0;      ///< So many open() fail with kUnavailable.
   bool fail_finish = false;  ///< finish() fails with kIo.
-  bool remote = false;       ///< Uploads take nothing from a worker thread.
-  int reads = 0;             ///< Calls of read().
-  int corrupt_read = -1;     ///< This read() (from 0) finds corruption.
+  int refuse_finishes = 0;   ///< So many finish() fail with kConflict,
+  int take_finishes = 0;     ///< after so many were taken.
+  bool remote = false;    ///< Uploads take nothing from a worker thread, and give their body back.
+  int reads = 0;          ///< Calls of read().
+  int corrupt_read = -1;  ///< This read() (from 0) finds corruption.
 };
 
 class FakeFiler final : public FilerClient {

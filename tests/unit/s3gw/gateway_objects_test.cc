@@ -143,6 +143,29 @@ TEST_F(GatewayTest, AnotherVolumeIsTriedWhenOneRefuses) {
   EXPECT_EQ(send("PUT", "/bucket/k", bytes_of(100'000)).status, 503);
 }
 
+TEST_F(GatewayTest, AnotherVolumeIsTriedWhenOneRefusesAtTheEndAndTheBodyIsStillHere) {
+  send("PUT", "/bucket");
+  volumes.remote = true;
+  // One needle alone, three that are finished at once, and the ninth after eight at once.
+  for (const std::size_t size : {100'000, 20 << 20, 66 << 20}) {
+    const std::string body = bytes_of(size);
+    volumes.take_finishes = size > (64 << 20) ? 8 : 0;
+    volumes.refuse_finishes = 2;
+    EXPECT_EQ(send("PUT", "/bucket/k", body).status, 200) << size;
+    EXPECT_EQ(volumes.refuse_finishes, 0);
+    EXPECT_TRUE(send("GET", "/bucket/k").body == body) << size;
+  }
+  EXPECT_EQ(master.excluded, std::vector{VolumeId{1}});
+  volumes.refuse_finishes = 3;
+  EXPECT_EQ(send("PUT", "/bucket/k", bytes_of(100'000)).status, 503);
+  EXPECT_EQ(volumes.refuse_finishes, 0);
+
+  volumes.remote = false;
+  volumes.refuse_finishes = 1;
+  EXPECT_EQ(send("PUT", "/bucket/k", bytes_of(100'000)).status, 503);
+  EXPECT_EQ(volumes.refuse_finishes, 0);
+}
+
 TEST_F(GatewayTest, RefusesBeforeTheBodyIsAskedFor) {
   send("PUT", "/bucket");
   make_foreign_bucket("foreign");

@@ -124,6 +124,7 @@ Task<Result<LocationChange>> MasterService::await_locations(std::uint64_t after,
                                                             MonoTime deadline) {
   LocationChange change;
   while (true) {
+    if (ending_) co_return Error(Errc::kUnavailable, "this master stops");
     const LocationLog& log = context_.machine.locations();
     const bool all = !log.since(after).has_value();
     if (all || log.newest() != after) break;

@@ -150,6 +150,13 @@ Task<void> MasterService::turn() {
   }
 }
 
+void MasterService::end_waits() {
+  asio::post(context_.seams.executor, [this] {
+    ending_ = true;
+    context_.changed.notify_all();
+  });
+}
+
 Task<void> MasterService::stop() {
   co_await asio::co_spawn(context_.seams.executor, end(), asio::use_awaitable);
 }

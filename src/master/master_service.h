@@ -46,6 +46,9 @@ class MasterService final : public MasterClient, public MasterControl {
 
   /// Returns when this master leads; kDeadlineExceeded after `deadline`.
   Task<Result<void>> wait_until_leading(MonoTime deadline);
+  /// Calls that wait for news end with kUnavailable, now and later: so that a server that drains
+  /// need not wait for them. From any thread, before stop().
+  void end_waits();
   /// Ends everything; waiting calls end with kCancelled. Before the destructor, from any thread.
   Task<void> stop();
   /// What was decided, for fsck and the admin pages.
@@ -100,7 +103,8 @@ class MasterService final : public MasterClient, public MasterControl {
   LeaseDesk desk_;
   JobRunner jobs_;
   TaskGroup tasks_;
-  bool led_ = false;  ///< Whether the parts were told that this master leads.
+  bool ending_ = false;  ///< end_waits() was called.
+  bool led_ = false;     ///< Whether the parts were told that this master leads.
   std::map<std::uint64_t, std::string> peers_;  ///< As last told to peers_changed.
   prometheus::Gauge& volume_count_;
   prometheus::Gauge& leading_;

@@ -343,6 +343,7 @@ Task<void> Daemon::Parts::close() {
   background.cancel();
   co_await background.join();
   if (leases != nullptr) co_await leases->close();
+  if (master != nullptr) master->end_waits();
   if (rpc != nullptr) co_await rpc->stop(clock.mono() + config.threads.drain_grace);
   if (master != nullptr) co_await master->stop();
   if (transport != nullptr) co_await transport->stop();

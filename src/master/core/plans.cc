@@ -139,9 +139,9 @@ void plan_draining(const PlacementView& view, Budget& budget, std::vector<StartJ
 
 /// The volume at `from` whose move to `to` evens the two out best without turning them round.
 std::optional<VolumeId> best_volume(const PlacementView& view, const Load& from, const Load& to,
-                                    const std::vector<StartJob>& planned) {
+                                    const std::vector<StartJob>& planned, std::uint64_t least) {
   std::optional<VolumeId> best;
-  std::uint64_t best_bytes = 0;
+  std::uint64_t best_bytes = least;
   const std::uint64_t most = (from.used - std::min(from.used, to.used)) / 2;
   for (const auto& [id, volume] : view.state.volumes) {
     if (std::ranges::find(volume.members, from.node) == volume.members.end() ||
@@ -185,7 +185,7 @@ void plan_balance(const PlacementView& view, const PlanOptions& options, Budget&
     const std::uint64_t mean = sum / all.size();
     const std::uint64_t apart = from.used - std::min(from.used, to.used);
     if (apart <= std::max(mean * options.balance_percent / 100, options.balance_bytes)) return;
-    const auto volume = best_volume(view, from, to, out);
+    const auto volume = best_volume(view, from, to, out, options.balance_bytes / 8);
     if (!volume.has_value()) return;
     const VolumeRecord& record = view.state.volumes.at(*volume);
     const JobRecord job{JobKind::kMove, JobStep::kFreeze, *volume, from.node, to.node};

@@ -17,7 +17,9 @@ constexpr int kMaxAttempts = 3;
 bool worth_another_volume(const Error& error) {
   switch (error.code()) {
     case Errc::kUnavailable:
+    case Errc::kDeadlineExceeded:
     case Errc::kConflict:
+    case Errc::kNotFound:  // the copy moved away
     case Errc::kNoSpace:
     case Errc::kPermissionDenied:
       return true;
@@ -40,7 +42,14 @@ Task<S3Result<void>> NeedleSink::append(ByteSpan bytes) {
     if (left_in_needle_ == 0) KELP_S3_CO_CHECK(co_await open_next());
     const auto now =
         static_cast<std::size_t>(std::min<std::uint64_t>(left_in_needle_, bytes.size()));
-    KELP_S3_CO_CHECK(co_await open_.back()->append(bytes.first(now)));
+    const Result<void> appended = co_await open_.back()->append(bytes.first(now));
+    if (!appended) {
+      // What was sent is gone; but the next body goes elsewhere.
+      if (worth_another_volume(appended.error())) {
+        deps_.leases.report_failed(chunks_.back().fid.volume);
+      }
+      co_return std::unexpected(from_error(appended.error()));
+    }
     left_in_needle_ -= now;
     bytes = bytes.subspan(now);
   }
@@ -118,8 +127,9 @@ Task<S3Result<void>> NeedleSink::write_elsewhere(std::size_t index, Error refusa
   const std::string body = open_[index]->take_body();
   const std::size_t at = chunks_.size() - open_.size() + index;
   for (int attempt = 1; attempt < kMaxAttempts; ++attempt) {
-    if (body.empty() || !worth_another_volume(refusal)) break;
+    if (!worth_another_volume(refusal)) break;
     deps_.leases.report_failed(chunks_[at].fid.volume);
+    if (body.empty()) break;
     KELP_S3_CO_TRY(Placed placed, co_await open_needle(body.size()));
     chunks_[at].fid = placed.fid;
     holds_[at] = std::move(placed.hold);

@@ -20,8 +20,8 @@ def kelp_binary():
     return os.environ.get("KELP_BINARY", str(REPOSITORY / "build/release/src/server/kelp"))
 
 
-def wait_for(condition, what, seconds=60):
-    """Returns the first truthy answer of `condition`; raises when there was none in time."""
+def wait_for(condition, what, seconds=60, every=0.01):
+    """Returns the first truthy answer of `condition`, asked `every` so many seconds; raises when there was none in time."""
     deadline = time.monotonic() + seconds
     while True:
         answer = condition()
@@ -29,7 +29,7 @@ def wait_for(condition, what, seconds=60):
             return answer
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} did not happen in {seconds} s")
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 def free_port(offset=0):
@@ -108,16 +108,25 @@ class KelpProcess:
     def pid(self):
         return self.ready["pid"]
 
-    def start(self, seconds=60):
-        """Starts and waits until it is ready; the seconds that took. Raises with the log's end when it stops instead."""
+    def words(self, ready):
+        """The command that runs it; `ready` is the file that it writes once it serves."""
+        return [self.binary, "server", "--dir", str(self.data), "--listen", "127.0.0.1:0", "--admin-listen",
+                "127.0.0.1:0", "--ready-file", str(ready), *self.options]
+
+    def environment(self):
+        return dict(os.environ, AWS_ACCESS_KEY_ID=self.keys[0], AWS_SECRET_ACCESS_KEY=self.keys[1])
+
+    def launch(self):
+        """Starts it without waiting; await_ready() comes next."""
         ready = self.folder / "ready"
         ready.unlink(missing_ok=True)
-        environment = dict(os.environ, AWS_ACCESS_KEY_ID=self.keys[0], AWS_SECRET_ACCESS_KEY=self.keys[1])
-        words = [*self.wrapper, self.binary, "server", "--dir", str(self.data), "--listen", "127.0.0.1:0",
-                 "--admin-listen", "127.0.0.1:0", "--ready-file", str(ready), *self.options]
-        begun = time.monotonic()
         with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(words, stdout=log, stderr=log, env=environment)
+            self.process = subprocess.Popen([*self.wrapper, *self.words(ready)], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, env=self.environment())
+
+    def await_ready(self, seconds=60):
+        """Waits until it serves. Raises with the log's end when it stops instead."""
+        ready = self.folder / "ready"
 
         def is_ready():
             if self.process.poll() is not None:
@@ -125,9 +134,14 @@ class KelpProcess:
             return ready.exists()
 
         wait_for(is_ready, "kelp's start", seconds)
-        took = time.monotonic() - begun
         self.ready = json.loads(ready.read_text())
-        return took
+
+    def start(self, seconds=60):
+        """launch() and await_ready(); the seconds that took."""
+        begun = time.monotonic()
+        self.launch()
+        self.await_ready(seconds)
+        return time.monotonic() - begun
 
     def log_tail(self, lines=20):
         text = (self.folder / "log").read_text(errors="replace")

@@ -8,6 +8,7 @@
 #include "async/awaitable.h"
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "os/pinned_pages.h"
 #include "wire/fid.h"
 #include "wire/open_needle.h"
 
@@ -43,6 +44,14 @@ class VolumeClient {
   /// stored checksums before this returns. kNotFound (also for a wrong cookie), kCorruption,
   /// kInvalidArgument past the end.
   virtual Task<Result<void>> read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) = 0;
+  /// The same bytes as pages of this machine's page cache, verified as well, to be sent without a
+  /// copy; of more than PinnedPages::kUsualBytes perhaps only so many. Never waits. Empty when that
+  /// cannot be done at once - another machine's needle, not in memory, not whole 64 KiB blocks,
+  /// damaged: then read() them.
+  [[nodiscard]] virtual PinnedPages try_pin(FileId /*fid*/, std::uint64_t /*offset*/,
+                                            std::size_t /*bytes*/) {
+    return {};
+  }
   /// Writes tombstones, durable when this returns. Needles that are not there count as removed.
   virtual Task<Result<void>> remove(std::vector<FileId> fids) = 0;
 };

@@ -11,6 +11,7 @@
 #include "async/awaitable.h"
 #include "base/bytes.h"
 #include "base/http_header.h"
+#include "os/pinned_pages.h"
 
 namespace kelp {
 
@@ -90,6 +91,10 @@ class ResponseWriter {
   /// Sends a piece; together with the head when it is the first. `bytes` must live until this
   /// returns.
   virtual Task<Result<void>> write(ByteSpan bytes) = 0;
+  /// Whether write_pages() saves the copies: not over TLS.
+  [[nodiscard]] virtual bool takes_pages() const { return false; }
+  /// As write(); only where takes_pages(), and after start() with a length.
+  virtual Task<Result<void>> write_pages(PinnedPages pages) = 0;
   /// Ends the body. Closes the connection, so that the peer sees the loss, when fewer bytes than
   /// announced were written.
   virtual Task<Result<void>> finish() = 0;

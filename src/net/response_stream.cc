@@ -64,6 +64,24 @@ Task<Result<void>> ResponseStream::write(ByteSpan bytes) {
   co_return co_await flush();
 }
 
+Task<Result<void>> ResponseStream::write_pages(PinnedPages pages) {
+  if (!begun_ || complete_ || failed_) co_return misuse("a piece of a body outside an answer");
+  if (!takes_pages() || !left_ || drops_body_) co_return misuse("pages where they cannot be sent");
+  if (pages.size() > *left_) co_return misuse("more body than was announced");
+  *left_ -= pages.size();
+  const bool more = *left_ > 0;
+  if (!started_) {
+    pieces_.push_back(as_bytes(head_));
+    KELP_CO_CHECK(co_await flush(true));
+  }
+  IoStatus status = transport_.try_write_pages(pages, more);
+  while (status == IoStatus::kWouldBlock) {
+    status = co_await transport_.wait_writable(worker_.now() + worker_.limits().progress_timeout);
+    if (status == IoStatus::kOk) status = transport_.try_write_pages(pages, more);
+  }
+  co_return outcome_of(status);
+}
+
 Task<Result<void>> ResponseStream::finish() {
   if (!begun_ || complete_ || failed_) co_return misuse("the end of an answer that is not open");
   if (left_.value_or(0) > 0 && !drops_body_) {
@@ -109,23 +127,28 @@ void ResponseStream::build_head(const HttpResponse& head, std::optional<std::uin
   append_response_head(head_, head, framing, worker_.date_line());
 }
 
-/// Sends pieces_, which live in our caller.
-Task<Result<void>> ResponseStream::flush() {
+/// Sends pieces_, which live in our caller. `more`: what follows will be sent at once.
+Task<Result<void>> ResponseStream::flush(bool more) {
   started_ = true;
-  IoStatus status = transport_.try_write(pieces_);
+  IoStatus status = transport_.try_write(pieces_, more);
   while (status == IoStatus::kWouldBlock) {
     const MonoTime deadline = worker_.now() + worker_.limits().progress_timeout;
     status = co_await transport_.write_some(pieces_, deadline);
   }
-  if (status == IoStatus::kOk) co_return Result<void>();
+  co_return outcome_of(status);
+}
+
+/// How a send ended; after a bad end nothing more goes out.
+Result<void> ResponseStream::outcome_of(IoStatus status) {
+  if (status == IoStatus::kOk) return {};
   pieces_.clear();
   close_ = failed_ = true;
   complete_ = false;
   if (status == IoStatus::kTimedOut) {
-    co_return Error(Errc::kDeadlineExceeded, "the peer does not read the answer");
+    return Error(Errc::kDeadlineExceeded, "the peer does not read the answer");
   }
-  if (status == IoStatus::kCancelled) co_return Error(Errc::kCancelled, "shutting down");
-  co_return Error(Errc::kUnavailable, "the peer is gone");
+  if (status == IoStatus::kCancelled) return Error(Errc::kCancelled, "shutting down");
+  return Error(Errc::kUnavailable, "the peer is gone");
 }
 
 Error ResponseStream::misuse(const char* what) {

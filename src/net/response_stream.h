@@ -23,6 +23,8 @@ class ResponseStream final : public ResponseWriter {
   Task<Result<void>> send_head(HttpResponse head, std::optional<std::uint64_t> body_bytes) override;
   void start(HttpResponse head, std::optional<std::uint64_t> body_bytes) override;
   Task<Result<void>> write(ByteSpan bytes) override;
+  [[nodiscard]] bool takes_pages() const override { return !transport_.secure(); }
+  Task<Result<void>> write_pages(PinnedPages pages) override;
   Task<Result<void>> finish() override;
   [[nodiscard]] bool started() const override { return started_; }
 
@@ -38,7 +40,8 @@ class ResponseStream final : public ResponseWriter {
 
  private:
   void build_head(const HttpResponse& head, std::optional<std::uint64_t> length, bool has_body);
-  Task<Result<void>> flush();
+  Task<Result<void>> flush(bool more = false);
+  Result<void> outcome_of(IoStatus status);
   Error misuse(const char* what);
 
   Transport& transport_;

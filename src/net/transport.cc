@@ -35,6 +35,8 @@ void take_front(SendPieces& pieces, std::size_t bytes) {
 Transport::Transport(TcpSocket socket, std::unique_ptr<TlsSession> tls)
     : socket_(std::move(socket)), tls_(std::move(tls)) {
   if (tls_) cipher_.resize(kCipherBytes);
+  boost::system::error_code ignored;
+  socket_.native_non_blocking(true, ignored);  // splice(2) has no flag for it
 }
 
 Task<IoStatus> Transport::handshake(MonoTime deadline) {
@@ -78,9 +80,9 @@ Task<IoOutcome> Transport::read_some(MutableByteSpan into, MonoTime deadline) {
   }
 }
 
-IoStatus Transport::try_write(SendPieces& pieces) {
+IoStatus Transport::try_write(SendPieces& pieces, bool more) {
   if (aborted_) return IoStatus::kCancelled;
-  if (!tls_) return send_now(pieces);
+  if (!tls_) return send_now(pieces, more);
   while (true) {
     const IoStatus flushed = flush_tls();
     if (flushed != IoStatus::kOk || pieces.empty()) return flushed;
@@ -114,6 +116,16 @@ Task<IoStatus> Transport::write_some(SendPieces& pieces, MonoTime deadline) {
   const IoStatus waited = co_await wait_writable(deadline);
   if (waited != IoStatus::kOk) co_return waited;
   co_return try_write(pieces);
+}
+
+IoStatus Transport::try_write_pages(PinnedPages& pages, bool more) {
+  if (aborted_) return IoStatus::kCancelled;
+  while (!pages.empty()) {
+    const ssize_t sent = pages.send_to(socket_.native_handle(), more);
+    if (sent > 0 || (sent < 0 && errno == EINTR)) continue;
+    return sent < 0 && would_block(errno) ? IoStatus::kWouldBlock : IoStatus::kFailed;
+  }
+  return IoStatus::kOk;
 }
 
 void Transport::shutdown_send() {
@@ -157,7 +169,8 @@ IoOutcome Transport::receive_now(MutableByteSpan into) {
   }
 }
 
-IoStatus Transport::send_now(SendPieces& pieces) {
+IoStatus Transport::send_now(SendPieces& pieces, bool more) {
+  const int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0);
   std::array<iovec, kGatherLimit> vectors;
   while (!pieces.empty()) {
     const std::size_t count = std::min(pieces.size(), vectors.size());
@@ -167,7 +180,7 @@ IoStatus Transport::send_now(SendPieces& pieces) {
     msghdr message{};
     message.msg_iov = vectors.data();
     message.msg_iovlen = count;
-    const ssize_t bytes = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t bytes = ::sendmsg(socket_.native_handle(), &message, flags);
     if (bytes >= 0) {
       take_front(pieces, static_cast<std::size_t>(bytes));
     } else if (would_block(errno)) {

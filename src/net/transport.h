@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "net/tls.h"
+#include "os/pinned_pages.h"
 
 namespace kelp {
 
@@ -52,9 +53,14 @@ class Transport {
   /// Waits for at least one byte.
   Task<IoOutcome> read_some(MutableByteSpan into, MonoTime deadline);
   /// Sends what fits, without waiting; kOk when nothing is left.
-  [[nodiscard]] IoStatus try_write(SendPieces& pieces);
+  /// `more`: other bytes follow at once.
+  [[nodiscard]] IoStatus try_write(SendPieces& pieces, bool more = false);
   /// Waits until more can be sent, and sends what fits.
   Task<IoStatus> write_some(SendPieces& pieces, MonoTime deadline);
+  /// try_write() of pages, in the clear only.
+  [[nodiscard]] IoStatus try_write_pages(PinnedPages& pages, bool more);
+  /// Waits until more can be sent.
+  Task<IoStatus> wait_writable(MonoTime deadline);
   /// Says that we send no more; the peer may go on.
   void shutdown_send();
   void close();
@@ -69,12 +75,11 @@ class Transport {
 
  private:
   [[nodiscard]] IoOutcome receive_now(MutableByteSpan into);
-  [[nodiscard]] IoStatus send_now(SendPieces& pieces);
+  [[nodiscard]] IoStatus send_now(SendPieces& pieces, bool more);
   [[nodiscard]] IoStatus flush_tls();
   [[nodiscard]] TlsSession::Status encrypt_some(SendPieces& pieces);
   [[nodiscard]] IoOutcome read_tls(MutableByteSpan into);
   Task<IoOutcome> receive(MutableByteSpan into, MonoTime deadline);
-  Task<IoStatus> wait_writable(MonoTime deadline);
   Task<IoStatus> feed_tls(MonoTime deadline);
   void begin_wait(MonoTime deadline);
   [[nodiscard]] IoStatus end_wait(const boost::system::error_code& code);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "kelp/result.h"
+#include "os/pinned_pages.h"
 
 namespace kelp {
 
@@ -19,8 +21,8 @@ enum class OpenMode : std::uint8_t {
   kCreateExclusive  ///< Read and write; kAlreadyExists when there.
 };
 
-/// One open file; closed by the destructor. All calls may block except try_read. Thread-safe as the
-/// OS is: positioned calls do not share a cursor. Errors: kIo, kNoSpace, with the file's name and
+/// One open file; closed by the destructor. All calls may block except try_…. Thread-safe as the OS
+/// is: positioned calls do not share a cursor. Errors: kIo, kNoSpace, with the file's name and
 /// the OS's words.
 class File {
  public:
@@ -31,6 +33,17 @@ class File {
   /// Reads buffer.size() bytes only if that needs no wait for the disk; false when it would, or
   /// past the end.
   virtual Result<bool> try_read_at(std::uint64_t offset, MutableByteSpan buffer) = 0;
+  /// Says whether bytes may be lent. Must only read and hold nothing that needs a destructor.
+  using Check = std::function<bool(ByteSpan)>;
+  /// [offset, offset + bytes) for a socket, without a copy, after `check` saw them and said yes:
+  /// exactly what it saw will be sent, whatever happens to the file meanwhile. Of more than
+  /// PinnedPages::kUsualBytes perhaps only so many. Empty when `check` said no, and whenever this
+  /// cannot be done at once: pages that the disk would have to be waited for, very few bytes, a
+  /// hole being made, a file that is no file of this machine. Read instead.
+  [[nodiscard]] virtual PinnedPages try_pin(std::uint64_t /*offset*/, std::size_t /*bytes*/,
+                                            const Check& /*check*/) {
+    return {};
+  }
   /// Writes all of `pieces`, one after the other, at `offset`. On an error any part may have been
   /// written.
   virtual Result<void> write_at(std::uint64_t offset, std::span<const ByteSpan> pieces) = 0;
@@ -40,8 +53,9 @@ class File {
   virtual Result<void> sync() = 0;
   [[nodiscard]] virtual Result<std::uint64_t> size() = 0;
   virtual Result<void> truncate(std::uint64_t size) = 0;
-  /// Gives the room of [offset, offset + length) back; it reads as zeros. Does nothing where the OS
-  /// cannot.
+  /// Gives the room of [offset, offset + length), or of the whole pages in it, back; it reads as
+  /// zeros. Nobody may write there meanwhile. Does nothing where the OS cannot, or cannot without
+  /// changing bytes that try_pin() lent.
   virtual Result<void> punch_hole(std::uint64_t offset, std::uint64_t length) = 0;
 };
 

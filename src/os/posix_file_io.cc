@@ -5,8 +5,10 @@
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 #include <linux/falloc.h>
+#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "os/mapped_windows.h"
 #include "os/system_clock.h"
 
 namespace kelp {
@@ -60,9 +63,36 @@ Descriptor open_retrying(const std::string& path, int flags) {
   return Descriptor(fd);
 }
 
+/// What lends pages of the page cache, shared by the files.
+struct Lending {
+  static constexpr std::size_t kPipes = 128;
+  std::shared_ptr<PipePool> pipes = std::make_shared<PipePool>(kPipes);
+  MappedWindows windows;
+};
+
+constexpr std::size_t kPageBytes = 4096;
+/// Smaller stretches are cheaper to copy, and holes of them need no care.
+constexpr std::size_t kMinPinBytes = 64 * 1024;
+
+/// Whether a mapping of the file shows the very pages that splice(2) takes of it, and writing
+/// around the page cache takes them out of it. Others (FUSE, ZFS, DAX) splice copies.
+bool splices_page_cache(int fd) {
+  struct statfs system{};
+  struct statx file{};
+  if (::fstatfs(fd, &system) != 0) return false;
+  if (system.f_type != EXT4_SUPER_MAGIC && system.f_type != XFS_SUPER_MAGIC) return false;
+  if (::statx(fd, "", AT_EMPTY_PATH, 0, &file) != 0) return false;
+  return (file.stx_attributes & STATX_ATTR_DAX) == 0;
+}
+
 class PosixFile final : public File {
  public:
-  PosixFile(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  PosixFile(Descriptor fd, std::string path, std::shared_ptr<Lending> lending)
+      : fd_(std::move(fd)),
+        path_(std::move(path)),
+        lending_(std::move(lending)),
+        lends_(splices_page_cache(fd_.get())) {}
+  ~PosixFile() override { lending_->windows.forget(this); }
 
   Result<std::size_t> read_at(std::uint64_t offset, MutableByteSpan buffer) override {
     std::size_t done = 0;
@@ -85,6 +115,21 @@ class PosixFile final : public File {
     // Some file systems know no RWF_NOWAIT: from then on every read takes the way that may wait.
     if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL) nowait_works_ = false;
     return false;  // a real error will show again in read_at
+  }
+
+  PinnedPages try_pin(std::uint64_t offset, std::size_t bytes, const Check& check) override {
+    bytes = std::min(bytes, lending_->pipes->most_bytes());
+    if (!lends_ || bytes < kMinPinBytes) return {};
+    const std::uint64_t holes = holes_begun_;
+    if (holes_open_ != 0) return {};
+    const auto window = lending_->windows.at(this, fd_.get(), offset);
+    if (window == nullptr || !window->resident(offset, bytes)) return {};
+    // First hold, then look: a page that is held is the one that the mapping shows until a hole
+    // takes it out of the page cache.
+    PinnedPages pages = lending_->pipes->pin(fd_.get(), offset, bytes);
+    if (pages.empty() || !window->look_at(offset, bytes, check)) return {};
+    if (holes_begun_ != holes) return {};
+    return pages;
   }
 
   Result<void> write_at(std::uint64_t offset, std::span<const ByteSpan> pieces) override {
@@ -122,6 +167,21 @@ class PosixFile final : public File {
   }
 
   Result<void> punch_hole(std::uint64_t offset, std::uint64_t length) override {
+    const std::uint64_t begin = (offset + kPageBytes - 1) / kPageBytes * kPageBytes;
+    const std::uint64_t end = (offset + length) / kPageBytes * kPageBytes;
+    if (begin >= end) return {};
+    ++holes_open_;
+    ++holes_begun_;  // after holes_open_: try_pin() goes the other way round
+    // Whoever lent: sockets send on after the process that filled them was replaced.
+    const bool may_be_lent = lends_ && length + 2 * kPageBytes >= kMinPinBytes;
+    Result<void> done;
+    if (!may_be_lent || take_out_edges(begin, end)) done = punch(begin, end - begin);
+    --holes_open_;
+    return done;
+  }
+
+ private:
+  Result<void> punch(std::uint64_t offset, std::uint64_t length) {
     while (::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                        static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
       if (errno == EOPNOTSUPP || errno == ENOSYS) return {};
@@ -130,7 +190,25 @@ class PosixFile final : public File {
     return {};
   }
 
- private:
+  /// A hole drops whole folios (runs of pages) from the page cache, but zeroes a part of one in
+  /// place, under whoever holds it. Writing around the page cache takes a folio out of it
+  /// unchanged; that is done to the first and the last page of the hole, with the bytes they have.
+  /// Nobody writes to those pages: all of them is what is given up.
+  /// False when they may still be there.
+  bool take_out_edges(std::uint64_t begin, std::uint64_t end) {
+    const Descriptor direct =
+        open_retrying(fmt::format("/proc/self/fd/{}", fd_.get()), O_RDWR | O_DIRECT);
+    alignas(kPageBytes) std::array<std::byte, kPageBytes> page;
+    for (const std::uint64_t edge : {begin, end - kPageBytes}) {
+      const auto at = static_cast<off_t>(edge);
+      if (::pread(fd_.get(), page.data(), page.size(), at) != kPageBytes) return false;
+      if (::pwrite(direct.get(), page.data(), page.size(), at) != kPageBytes) return false;
+      iovec first{page.data(), 1};
+      if (::preadv2(fd_.get(), &first, 1, at, RWF_NOWAIT) >= 0 || errno != EAGAIN) return false;
+    }
+    return true;
+  }
+
   /// Writes all of `vector` at `offset`, carrying on after short writes; eats the vector.
   Result<void> write_all(std::uint64_t offset, std::span<iovec> vector) {
     while (!vector.empty()) {
@@ -154,7 +232,11 @@ class PosixFile final : public File {
 
   const Descriptor fd_;
   const std::string path_;
+  const std::shared_ptr<Lending> lending_;
+  const bool lends_;
   std::atomic<bool> nowait_works_ = true;
+  std::atomic<std::uint64_t> holes_begun_ = 0;
+  std::atomic<int> holes_open_ = 0;
 };
 
 class PosixDirLock final : public DirLock {
@@ -189,7 +271,7 @@ class PosixFileIo final : public FileIo {
     if (mode == OpenMode::kCreateExclusive) flags = O_RDWR | O_CREAT | O_EXCL;
     Descriptor fd = open_retrying(path, flags);
     if (!fd.valid()) return system_error("open", path);
-    return std::make_unique<PosixFile>(std::move(fd), path);
+    return std::make_unique<PosixFile>(std::move(fd), path, lending_);
   }
 
   Result<std::vector<std::string>> list(const std::string& dir) override {
@@ -278,6 +360,9 @@ class PosixFileIo final : public FileIo {
     return DiskSpace{.total_bytes = status.f_blocks * status.f_frsize,
                      .free_bytes = status.f_bavail * status.f_frsize};
   }
+
+ private:
+  const std::shared_ptr<Lending> lending_ = std::make_shared<Lending>();
 };
 
 }  // namespace

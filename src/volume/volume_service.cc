@@ -149,6 +149,12 @@ Task<Result<void>> VolumeService::read(FileId fid, std::uint64_t offset, Mutable
   return (*volume)->read(fid, offset, buffer);
 }
 
+PinnedPages VolumeService::try_pin(FileId fid, std::uint64_t offset, std::size_t bytes) {
+  const auto volume = find(fid.volume);
+  if (!volume.has_value()) return {};
+  return (*volume)->try_pin(fid, offset, bytes);
+}
+
 Task<Result<void>> VolumeService::remove(std::vector<FileId> fids) {
   std::map<VolumeId, std::vector<FileId>> by_volume;
   for (const FileId& fid : fids) by_volume[fid.volume].push_back(fid);

@@ -58,6 +58,7 @@ class VolumeService final : public VolumeNode {
 
   Task<Result<std::unique_ptr<NeedleUpload>>> open(OpenNeedle request) override;
   Task<Result<void>> read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) override;
+  PinnedPages try_pin(FileId fid, std::uint64_t offset, std::size_t bytes) override;
   Task<Result<void>> remove(std::vector<FileId> fids) override;
 
   Task<Result<NodeStatus>> status() override;

@@ -2,6 +2,7 @@
 """Bad disks: full, failing writes, failing syncs, flipped bytes, a directory in use, a directory of a newer format."""
 
 import json
+import mmap
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ import tempfile
 import unittest
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
+from http.client import IncompleteRead
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
@@ -177,6 +180,41 @@ class BadDisk(unittest.TestCase):
         self.assertEqual((code, report["unreadable_volumes"], report["damaged_objects"]), (1, 1, 2))
         shutil.rmtree(kelp.data)
         self.assertEqual(fsck(), (2, ""), "no directory")
+
+    def test_a_byte_that_flips_while_the_server_runs_is_never_served(self):
+        kelp, client = self.start()
+        client.must("PUT", "/bad-disk")
+        for size in (MIB, 64 * MIB):
+            body = os.urandom(size)
+            target = f"/bad-disk/{size}"
+            client.must("PUT", target, body=body)
+            self.assertEqual(client.must("GET", target).body, body)
+            for place in (0, size // 2 + 4321, size - 16):
+                with self.flipped(kelp.data, body[place:place + 16]):
+                    reader = self.client_of(kelp)
+                    try:
+                        self.assertEqual(reader.request("GET", target).status, 500)
+                    except IncompleteRead as error:
+                        self.assertLessEqual(len(error.partial), place)
+                        self.assertTrue(body.startswith(error.partial))
+                self.assertEqual(self.client_of(kelp).must("GET", target).body, body)
+        self.assertEqual(kelp.stop(), 0)
+
+    @contextmanager
+    def flipped(self, folder, marker):
+        """One bit of `marker`, wherever a volume below `folder` has it, is another one meanwhile."""
+        places = []
+        for log in (folder / "volume").glob("*.dat"):
+            with open(log, "r+b") as file:
+                content = mmap.mmap(file.fileno(), 0)
+            self.addCleanup(content.close)
+            places += [(content, place) for place in [content.find(marker)] if place >= 0]
+        self.assertTrue(places)
+        for content, place in places:
+            content[place] ^= 0x10
+        yield
+        for content, place in places:
+            content[place] ^= 0x10
 
     def test_a_second_process_on_the_directory_is_refused(self):
         kelp, _ = self.start()

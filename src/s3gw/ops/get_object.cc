@@ -121,29 +121,83 @@ HttpResponse object_head(Call& call, const ObjectEntry& entry, const Selection& 
   return head;
 }
 
-/// Streams a stretch of an object's needles. Before the first byte an error is an error; after it
-/// the answer stays short of its length and the connection closes.
-Task<S3Result<void>> send_chunks(Call& call, HttpResponse head, const ObjectEntry& entry,
-                                 ByteRange range) {
-  auto buffer = call.services.buffers.take(BufferPool::kPieceBytes);
-  if (!buffer) co_return s3_error(S3Code::kSlowDown);
-  VolumeClient& volumes = call.services.deps.volumes;
-  PieceCursor cursor(entry.layout.chunks, range.offset, range.size_bytes, BufferPool::kPieceBytes);
-  bool started = false;
-  while (const auto piece = cursor.next()) {
-    const MutableByteSpan bytes = buffer->span().first(piece->bytes);
-    const Result<void> read = co_await volumes.read(piece->fid, piece->offset, bytes);
+/// Sends stretches of an object's needles. Before the first byte an error is an error; after it the
+/// answer stays short of its length and the connection closes.
+class ChunkSender {
+ public:
+  /// `call` must outlive it; `bytes` is what all pieces come to.
+  ChunkSender(Call& call, HttpResponse head, std::uint64_t bytes)
+      : call_(call), head_(std::move(head)), bytes_(bytes) {}
+
+  /// False when the answer ends here.
+  Task<S3Result<bool>> send(Piece piece) {
+    while (piece.bytes > 0) {
+      PinnedPages pages;
+      if (call_.response.takes_pages()) {
+        pages = call_.services.deps.volumes.try_pin(piece.fid, piece.offset, piece.bytes);
+      }
+      std::size_t bytes = pages.size();
+      if (bytes > 0) {
+        start();
+        if (!co_await call_.response.write_pages(std::move(pages))) co_return false;
+        call_.bytes_out += bytes;
+      } else {
+        const std::size_t room = BufferPool::kPieceBytes - piece.offset % BufferPool::kPieceBytes;
+        bytes = std::min(piece.bytes, room);
+        const Piece front{piece.fid, piece.offset, bytes};
+        KELP_S3_CO_TRY(const bool sent, co_await copy(front));
+        if (!sent) co_return false;
+      }
+      piece.offset += bytes;
+      piece.bytes -= bytes;
+    }
+    co_return true;
+  }
+
+ private:
+  /// As send(), by way of a buffer.
+  Task<S3Result<bool>> copy(Piece piece) {
+    if (buffer_.span().empty()) {
+      auto taken = call_.services.buffers.take(BufferPool::kPieceBytes);
+      if (!taken && !started_) co_return s3_error(S3Code::kSlowDown);
+      if (!taken) co_return false;
+      buffer_ = std::move(*taken);
+    }
+    const MutableByteSpan bytes = buffer_.span().first(piece.bytes);
+    const Result<void> read =
+        co_await call_.services.deps.volumes.read(piece.fid, piece.offset, bytes);
     if (!read) {
       logger("s3gw").error("read_failed fid={} offset={} bytes={} request_id={} detail={}",
-                           to_string(piece->fid), piece->offset, piece->bytes, call.request_id(),
+                           to_string(piece.fid), piece.offset, piece.bytes, call_.request_id(),
                            log_value(read.error().message()));
-      if (!started) co_return std::unexpected(from_error(read.error()));
-      break;
+      if (!started_) co_return std::unexpected(from_error(read.error()));
+      co_return false;
     }
-    if (!started) call.response.start(std::move(head), range.size_bytes);
-    started = true;
-    if (!co_await call.response.write(bytes)) break;
-    call.bytes_out += piece->bytes;
+    start();
+    if (!co_await call_.response.write(bytes)) co_return false;
+    call_.bytes_out += piece.bytes;
+    co_return true;
+  }
+
+  void start() {
+    if (!started_) call_.response.start(std::move(head_), bytes_);
+    started_ = true;
+  }
+
+  Call& call_;
+  HttpResponse head_;
+  const std::uint64_t bytes_;
+  BufferPool::Buffer buffer_;
+  bool started_ = false;
+};
+
+Task<S3Result<void>> send_chunks(Call& call, HttpResponse head, const ObjectEntry& entry,
+                                 ByteRange range) {
+  PieceCursor cursor(entry.layout.chunks, range.offset, range.size_bytes, PinnedPages::kMaxBytes);
+  ChunkSender sender(call, std::move(head), range.size_bytes);
+  while (const auto piece = cursor.next()) {
+    KELP_S3_CO_TRY(const bool sent, co_await sender.send(*piece));
+    if (!sent) break;
   }
   (void)co_await call.response.finish();
   co_return S3Result<void>{};

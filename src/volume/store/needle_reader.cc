@@ -55,6 +55,20 @@ Result<bool> NeedleReader::read(const NeedlePlace& place, const FileId& fid, Ran
   return read_blocks(*meta, range, mode);
 }
 
+PinnedPages NeedleReader::try_pin(const NeedlePlace& place, const FileId& fid, std::uint64_t offset,
+                                  std::size_t bytes) {
+  if (place.bytes <= kNeedleBlockBytes || offset % kNeedleBlockBytes != 0) return {};
+  const auto meta = meta_of(place, ReadMode::kCachedOnly);
+  if (!meta.has_value() || *meta == nullptr) return {};
+  const NeedleHeader& header = (*meta)->header;
+  if (!check_asked(header, fid, offset, bytes).has_value()) return {};
+  const std::uint64_t end = offset + bytes;
+  if (end % kNeedleBlockBytes != 0 && end != header.body_bytes) return {};
+  const File::Check check = [first = offset / kNeedleBlockBytes, table = as_bytes((*meta)->table)](
+                                ByteSpan body) { return blocks_match(body, first, table); };
+  return file_->try_pin((*meta)->body_offset + offset, bytes, check);
+}
+
 Result<bool> NeedleReader::read_small(const NeedlePlace& place, const FileId& fid, Range range,
                                       ReadMode mode) {
   const MutableByteSpan bytes = scratch(place.bytes);

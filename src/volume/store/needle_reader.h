@@ -34,6 +34,10 @@ class NeedleReader {
   };
   /// Bytes of a body, verified. kNotFound for another cookie, kInvalidArgument past the end.
   Result<bool> read(const NeedlePlace& place, const FileId& fid, Range range, ReadMode mode);
+  /// Whole checksum blocks of a body, verified, to be sent without a copy. Empty when that cannot
+  /// be done at once, or they do not match: read() tells which.
+  [[nodiscard]] PinnedPages try_pin(const NeedlePlace& place, const FileId& fid,
+                                    std::uint64_t offset, std::size_t bytes);
   /// Reads only the header.
   Result<bool> read_header(const NeedlePlace& place, ReadMode mode, NeedleHeader& header);
   /// Reads and checks the whole needle.

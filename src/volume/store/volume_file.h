@@ -91,6 +91,7 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   // --- for the service; errors as VolumeClient and VolumeAdmin say
 
   Task<Result<void>> read(FileId fid, std::uint64_t offset, MutableByteSpan buffer);
+  [[nodiscard]] PinnedPages try_pin(const FileId& fid, std::uint64_t offset, std::size_t bytes);
   Task<Result<void>> remove(std::vector<FileId> fids);
   Task<Result<std::vector<NeedleInfo>>> list_needles(NeedleKey after, std::uint32_t limit);
   Task<Result<std::vector<NeedleInfo>>> verify();

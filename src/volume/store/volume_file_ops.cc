@@ -37,6 +37,14 @@ Task<Result<void>> VolumeFile::read(FileId fid, std::uint64_t offset, MutableByt
   co_return Result<void>();
 }
 
+PinnedPages VolumeFile::try_pin(const FileId& fid, std::uint64_t offset, std::size_t bytes) {
+  const auto place = find(fid.key);
+  if (!place.has_value()) return {};
+  PinnedPages pages = reader_.try_pin(*place, fid, offset, bytes);
+  shared_->probe.read_bytes.Increment(static_cast<double>(pages.size()));
+  return pages;
+}
+
 /// Tells damage from a needle that was removed while it was read.
 Result<void> VolumeFile::explain(Error error, const FileId& fid, NeedlePlace place) {
   if (error.code() != Errc::kCorruption) return error;

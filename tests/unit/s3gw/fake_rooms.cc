@@ -1,10 +1,15 @@
 #include "tests/unit/s3gw/fake_rooms.h"
 
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 
 #include "base/encoding.h"
 #include "crypto/digest.h"
+#include "tests/support/pages.h"
 
 namespace kelp::s3::test {
 
@@ -91,6 +96,19 @@ Task<Result<void>> FakeVolumes::read(FileId fid, std::uint64_t offset, MutableBy
   }
   std::memcpy(buffer.data(), found->second.data() + offset, buffer.size());
   co_return Result<void>{};
+}
+
+PinnedPages FakeVolumes::try_pin(FileId fid, std::uint64_t offset, std::size_t bytes) {
+  const auto found = needles.find(fid.key.value);
+  if (!pins || found == needles.end() || offset % (64 * 1024) != 0) return {};
+  const int file = ::memfd_create("needle", MFD_CLOEXEC);
+  const auto pool = std::make_shared<PipePool>(1);
+  const std::string part = found->second.substr(offset, std::min(bytes, pool->most_bytes()));
+  EXPECT_EQ(::write(file, part.data(), part.size()), static_cast<ssize_t>(part.size()));
+  PinnedPages pages = pool->pin(file, 0, part.size());
+  ::close(file);
+  pinned += pages.size();
+  return pages;
 }
 
 Task<Result<void>> FakeVolumes::remove(std::vector<FileId>) {
@@ -372,6 +390,11 @@ void FakeResponse::start(HttpResponse head, std::optional<std::uint64_t> body_by
 
 Task<Result<void>> FakeResponse::write(ByteSpan bytes) {
   body.append(as_text(bytes));
+  co_return Result<void>{};
+}
+
+Task<Result<void>> FakeResponse::write_pages(PinnedPages pages) {
+  body += ::kelp::test::drain(std::move(pages));
   co_return Result<void>{};
 }
 

@@ -54,8 +54,11 @@ class FakeVolumes final : public VolumeClient {
  public:
   Task<Result<std::unique_ptr<NeedleUpload>>> open(OpenNeedle request) override;
   Task<Result<void>> read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) override;
+  PinnedPages try_pin(FileId fid, std::uint64_t offset, std::size_t bytes) override;
   Task<Result<void>> remove(std::vector<FileId> fids) override;
 
+  bool pins = false;                             ///< try_pin() lends whole blocks.
+  std::size_t pinned = 0;                        ///< Bytes that it lent.
   std::map<std::uint64_t, std::string> needles;  ///< By key; finished ones only.
   std::vector<OpenNeedle> opened;
   int refuse_opens = 0;      ///< So many open() fail with kUnavailable.
@@ -137,6 +140,8 @@ class FakeResponse final : public ResponseWriter {
   Task<Result<void>> send_head(HttpResponse head, std::optional<std::uint64_t> body_bytes) override;
   void start(HttpResponse head, std::optional<std::uint64_t> body_bytes) override;
   Task<Result<void>> write(ByteSpan bytes) override;
+  [[nodiscard]] bool takes_pages() const override { return true; }
+  Task<Result<void>> write_pages(PinnedPages pages) override;
   Task<Result<void>> finish() override;
   [[nodiscard]] bool started() const override { return started_; }
 

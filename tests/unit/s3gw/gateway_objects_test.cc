@@ -288,6 +288,31 @@ TEST_F(GatewayTest, CorruptionIsNeverSent) {
   EXPECT_EQ(middle.body, data.substr(0, 512 * 1024));
 }
 
+TEST_F(GatewayTest, WhatTheVolumesLendIsSentInPlaceOfACopy) {
+  send("PUT", "/bucket");
+  const std::string data = bytes_of((10 << 20) + 77);  // two needles
+  send("PUT", "/bucket/k", data);
+  volumes.pins = true;
+  volumes.reads = 0;
+  EXPECT_TRUE(send("GET", "/bucket/k").body == data);
+  EXPECT_EQ(volumes.pinned, data.size());
+  EXPECT_EQ(volumes.reads, 0);
+  for (const auto& [first, last] :
+       std::vector<std::pair<std::size_t, std::size_t>>{{0, 0},
+                                                        {65'536, 131'071},
+                                                        {65'535, 1'000'000},
+                                                        {500'000, 9'000'000},
+                                                        {8'388'607, 8'388'608},
+                                                        {3, data.size() - 1}}) {
+    Outgoing request = outgoing("GET", "/bucket/k");
+    add(request, "Range", "bytes=" + std::to_string(first) + "-" + std::to_string(last));
+    const Answer got = send(std::move(request));
+    EXPECT_EQ(got.status, 206);
+    EXPECT_TRUE(got.body == data.substr(first, last - first + 1)) << first << " to " << last;
+  }
+  EXPECT_GT(volumes.reads, 0);
+}
+
 TEST_F(GatewayTest, ManyKeysAreDeletedAtOnce) {
   send("PUT", "/bucket");
   for (const char* key : {"a", "b", "c"}) send("PUT", std::string("/bucket/") + key, "v");

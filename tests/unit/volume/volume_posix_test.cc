@@ -13,8 +13,10 @@
 #include "base/log.h"
 #include "os/posix_file_io.h"
 #include "os/system_clock.h"
+#include "tests/support/pages.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/volume/volume_rig.h"
+#include "volume/core/needle_format.h"
 
 namespace kelp::test {
 namespace {
@@ -95,6 +97,8 @@ class VolumePosixTest : public ::testing::Test {
     co_return wrong;
   }
 
+  std::string sent(std::uint64_t offset, std::size_t bytes);
+
   const TempDir dir_;
   const std::unique_ptr<FileIo> io_ = make_posix_file_io();
   SystemClock clock_;
@@ -131,6 +135,83 @@ TEST_F(VolumePosixTest, WorksUnderManyThreadsAndComesBackTheSame) {
     EXPECT_TRUE(run(service_->verify_volume(VolumeId{1}))->empty());
     ASSERT_TRUE(io_->remove(options().directory + "/000000001.idx").has_value() || life == 1);
   }
+}
+
+/// Sends [offset, offset + bytes) of needle 1 as pages; nothing when they are not lent.
+std::string VolumePosixTest::sent(std::uint64_t offset, std::size_t bytes) {
+  return drain(service_->try_pin(fid_of(1), offset, bytes));
+}
+
+TEST_F(VolumePosixTest, LendsWholeBlocksOfNeedles) {
+  if (!can_lend(dir_.path())) GTEST_SKIP() << "neither ext4 nor xfs";
+  constexpr std::size_t kSize = (8 << 20) - 1000;
+  ASSERT_TRUE(run(put(1, kSize)).has_value());
+  const std::string body = body_for(1, kSize);
+  ASSERT_EQ(run(get(1, kSize)).value_or(""), body);
+  constexpr std::size_t kPiece = PinnedPages::kUsualBytes;
+  for (std::size_t at = 0; at < kSize; at += kPiece) {
+    const std::size_t bytes = std::min(kPiece, kSize - at);
+    ASSERT_TRUE(sent(at, bytes) == body.substr(at, bytes)) << at;
+  }
+  EXPECT_TRUE(sent(65'536, 131'072) == body.substr(65'536, 131'072));
+  EXPECT_EQ(sent(1, kPiece), "");                   // not from the start of a block
+  EXPECT_EQ(sent(0, 100'000), "");                  // nor to its end
+  EXPECT_EQ(sent(kSize - 65'536 / 2, 65'536), "");  // past the end
+  FileId other = fid_of(1);
+  ++other.cookie.value;
+  EXPECT_TRUE(service_->try_pin(other, 0, kPiece).empty());
+  EXPECT_TRUE(service_->try_pin(fid_of(2), 0, kPiece).empty());
+  other.volume = VolumeId{9};
+  EXPECT_TRUE(service_->try_pin(other, 0, kPiece).empty());
+  std::vector<FileId> fids{fid_of(1)};
+  PinnedPages pages = service_->try_pin(fid_of(1), 0, kPiece);
+  ASSERT_TRUE(run(service_->remove(std::move(fids))).has_value());
+  EXPECT_TRUE(drain(std::move(pages)) == body.substr(0, kPiece)) << "a removed needle's hole shows";
+  EXPECT_EQ(sent(0, kPiece), "");
+}
+
+TEST_F(VolumePosixTest, AFlippedByteIsNeverLent) {
+  if (!can_lend(dir_.path())) GTEST_SKIP() << "neither ext4 nor xfs";
+  constexpr std::size_t kPiece = PinnedPages::kUsualBytes;
+  for (const std::size_t size : {std::size_t{1} << 20, kMaxNeedleBodyBytes}) {
+    ASSERT_TRUE(run(put(size, size)).has_value());
+    const auto log = *io_->open(options().directory + "/000000001.dat", OpenMode::kReadWrite);
+    const std::uint64_t end = *log->size();
+    const auto fid = fid_of(size);
+    for (const std::uint64_t at : {std::uint64_t{0}, std::uint64_t{size / 2 + 4321}, size - 1}) {
+      const std::uint64_t piece = at / kPiece * kPiece;
+      ASSERT_FALSE(service_->try_pin(fid, piece, kPiece).empty());
+      const NeedleLayout layout = layout_of(size, std::string_view("key").size());
+      const std::uint64_t place = end - layout.total_bytes + layout.body_offset + at;
+      std::array<std::byte, 1> byte;
+      ASSERT_TRUE(log->read_at(place, byte).has_value());
+      ASSERT_EQ(static_cast<char>(byte[0]), body_for(size, size)[at]) << "not where the body is";
+      byte[0] ^= std::byte{4};
+      const std::array<ByteSpan, 1> flipped{byte};
+      ASSERT_TRUE(log->write_at(place, flipped).has_value());
+      EXPECT_TRUE(service_->try_pin(fid, piece, kPiece).empty());
+      std::string buffer(kPiece, '?');
+      const auto read = run(service_->read(fid, piece, std::as_writable_bytes(std::span(buffer))));
+      ASSERT_FALSE(read.has_value());
+      EXPECT_EQ(read.error().code(), Errc::kCorruption);
+      byte[0] ^= std::byte{4};
+      ASSERT_TRUE(log->write_at(place, flipped).has_value());
+      EXPECT_FALSE(service_->try_pin(fid, piece, kPiece).empty());
+    }
+  }
+}
+
+TEST_F(VolumePosixTest, AVolumeThatWasCutOffLendsNothingOfWhatIsGone) {
+  if (!can_lend(dir_.path())) GTEST_SKIP() << "neither ext4 nor xfs";
+  constexpr std::size_t kPiece = PinnedPages::kUsualBytes;
+  ASSERT_TRUE(run(put(1, 2 << 20)).has_value());
+  ASSERT_NE(sent(kPiece, kPiece), "");
+  const auto log = *io_->open(options().directory + "/000000001.dat", OpenMode::kReadWrite);
+  ASSERT_TRUE(log->truncate(kPiece + kPiece / 2).has_value());
+  EXPECT_EQ(sent(kPiece, kPiece), "");
+  EXPECT_EQ(sent(2 * kPiece, kPiece), "");
+  EXPECT_FALSE(run(get(1, 2 << 20)).has_value());
+  EXPECT_EQ(sent(0, kPiece), body_for(1, 2 << 20).substr(0, kPiece));
 }
 
 TEST_F(VolumePosixTest, ASecondProcessIsRefused) {

@@ -82,8 +82,10 @@ class BodyWorkers::Queue : public std::enable_shared_from_this<Queue> {
       call_worker_soon();
     }
     std::vector<Md5Input> hashed;
-    for (Piece* const piece : pieces) store(*piece, hashed);
+    for (Piece* const piece : pieces) decode(*piece, hashed);
+    // MD5 is slow enough to hide that its bytes come from another core's cache.
     update_together(hashed);
+    for (Piece* const piece : pieces) store(*piece);
     {
       const std::scoped_lock lock(mutex_);
       --workers_;
@@ -92,15 +94,20 @@ class BodyWorkers::Queue : public std::enable_shared_from_this<Queue> {
     for (Piece* const piece : pieces) piece->done({});
   }
 
-  static void store(Piece& piece, std::vector<Md5Input>& hashed) {
-    const auto data = piece.decoder.feed_without_md5(piece.raw);
+  static void decode(Piece& piece, std::vector<Md5Input>& hashed) {
+    const auto data = piece.decoder.decode(piece.raw);
     if (!data) {
       piece.outcome = std::unexpected(data.error());
       return;
     }
     piece.data = *data;
     if (Md5* const md5 = piece.decoder.md5()) hashed.push_back({.stream = md5, .bytes = *data});
-    const auto stored = piece.sink.append_here(*data);
+  }
+
+  static void store(Piece& piece) {
+    if (!piece.outcome) return;
+    piece.decoder.add(piece.data);
+    const auto stored = piece.sink.append_here(piece.data);
     if (stored) {
       piece.stored = *stored;
     } else {

@@ -208,12 +208,14 @@ PayloadDecoder::PayloadDecoder(PayloadSpec spec)
 }
 
 S3Result<MutableByteSpan> PayloadDecoder::feed(MutableByteSpan raw) {
-  auto data = feed_without_md5(raw);
-  if (data && md5_) md5_->update(*data);
+  auto data = decode(raw);
+  if (!data) return data;
+  if (md5_) md5_->update(*data);
+  add(*data);
   return data;
 }
 
-S3Result<MutableByteSpan> PayloadDecoder::feed_without_md5(MutableByteSpan raw) {
+S3Result<MutableByteSpan> PayloadDecoder::decode(MutableByteSpan raw) {
   MutableByteSpan data = raw;
   if (chunked_) {
     auto decoded = chunked_->feed(raw);
@@ -222,9 +224,12 @@ S3Result<MutableByteSpan> PayloadDecoder::feed_without_md5(MutableByteSpan raw) 
   }
   decoded_bytes_ += data.size();
   if (decoded_bytes_ > spec_.decoded_bytes) return s3_error(S3Code::kIncompleteBody);
+  return data;
+}
+
+void PayloadDecoder::add(ByteSpan data) {
   if (sha256_) sha256_->update(data);
   if (checksum_) checksum_->update(data);
-  return data;
 }
 
 S3Result<void> PayloadDecoder::check_sha256() {

@@ -72,10 +72,13 @@ class PayloadDecoder {
   /// that was moved together within it.
   /// Errors  as ChunkedDecoder::feed(); IncompleteBody for more than was announced.
   [[nodiscard]] S3Result<MutableByteSpan> feed(MutableByteSpan raw);
-  /// feed() without the MD5: before the next call, update md5() with what this returns.
-  [[nodiscard]] S3Result<MutableByteSpan> feed_without_md5(MutableByteSpan raw);
+  /// feed() in steps, for those who compute the MD5 of many bodies at once: decode(), then update
+  /// md5() and add() with what that returned.
+  [[nodiscard]] S3Result<MutableByteSpan> decode(MutableByteSpan raw);
   /// Null when no MD5 is wanted. Moves with this.
   [[nodiscard]] Md5* md5() { return md5_ ? &*md5_ : nullptr; }
+  /// Takes decoded bytes into every hash but the MD5.
+  void add(ByteSpan data);
 
   /// Call once, at the end of the body.
   /// Errors  IncompleteBody, XAmzContentSHA256Mismatch, BadDigest (Content-MD5 or a checksum),

@@ -6,6 +6,8 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <deque>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "base/encoding.h"
@@ -42,6 +44,7 @@ class PartSink final : public ByteSink {
   }
   S3Result<std::size_t> append_here(ByteSpan bytes) override {
     if (broken) return s3_error(S3Code::kInternalError);
+    if (during) std::exchange(during, nullptr)();
     const std::size_t now = std::min(bytes.size(), room);
     data.append(as_text(bytes.first(now)));
     room -= now;
@@ -49,6 +52,7 @@ class PartSink final : public ByteSink {
   }
   std::string data;
   std::size_t room = SIZE_MAX;
+  std::function<void()> during;  ///< Called once, while a worker is at work.
   std::size_t appended = 0;
   bool broken = false;
 };
@@ -151,6 +155,22 @@ TEST_F(BodyWorkersTest, AnotherWorkerComesForAnotherFullSetOfLanes) {
   EXPECT_EQ(pool.held.size(), 2U);
   run_all();
   for (Stream& stream : streams) expect_whole(stream);
+}
+
+TEST_F(BodyWorkersTest, WhatComesDuringWorkIsTakenAfterIt) {
+  Stream& first = begin();
+  run_io();
+  first.sink.during = [this] {
+    begin();
+    run_io();
+    EXPECT_TRUE(pool.held.empty());
+  };
+  ASSERT_EQ(pool.held.size(), 1U);
+  pool.run_one();
+  // The first stream sends nothing more meanwhile.
+  first.sink.broken = true;
+  run_all();
+  expect_whole(streams.back());
 }
 
 TEST_F(BodyWorkersTest, ManyMoreThanLanesAllEnd) {

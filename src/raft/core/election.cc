@@ -21,8 +21,8 @@ bool is_from_leader(const Message& message) {
 
 void RaftCore::State::tick() {
   if (lead) return lead_tick();
-  const bool alone =
-      promotable() && membership().voters.size() == 1 && membership().old_voters.empty();
+  const bool alone = contains(membership().voters, self()) && membership().voters.size() == 1 &&
+                     membership().old_voters.empty();
   const bool at_once = alone && role == Role::kFollower;  // nobody to wait for
   if (++elapsed < timeout && !at_once) return;
   if (promotable()) return pre_campaign();
@@ -189,7 +189,10 @@ void RaftCore::State::become_leader() {
     lead->waiting_bytes += log.at(i).data.size();
   }
   sync_peers(after(log.last()));
-  lead->term_start = append(EntryKind::kNothing, {});
+  // A log begins with the group's first members, so that who joins learns them from it.
+  const bool first = log.last() == LogIndex{};
+  lead->term_start = first ? append(EntryKind::kMembership, encode_membership(membership()))
+                           : append(EntryKind::kNothing, {});
 }
 
 /// The leader gives its place away: no question first, and no lease in the way.

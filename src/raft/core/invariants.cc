@@ -48,6 +48,9 @@ Result<void> check_invariants(const RaftCore& core) {
   if (state.applied > state.commit_handed) return broken("applied before it was handed out");
   if (state.term_stored > state.term) return broken("a term fell");
   if (!validate(state.membership())) return broken("the members are not a valid set");
+  if (state.commit > LogIndex{} && state.memberships.at(state.commit).voters.empty()) {
+    return broken("decided by members that are not known");
+  }
   if (state.memberships.current_index() > std::max(state.log.last(), state.snapshot.index)) {
     return broken("members of an entry that is gone");
   }

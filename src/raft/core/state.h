@@ -54,8 +54,11 @@ struct RaftCore::State {
   // raft_core.cc
   [[nodiscard]] NodeId self() const { return options.self; }
   [[nodiscard]] const Membership& membership() const { return memberships.current(); }
-  /// May be elected.
-  [[nodiscard]] bool promotable() const { return is_voter(membership(), self()); }
+  /// May be elected: votes, or did until a change that is not decided yet. By that its log may be
+  /// the only one that can win (thesis 4.2.2); its own vote then counts for nothing.
+  [[nodiscard]] bool promotable() const {
+    return is_voter(membership(), self()) || is_voter(memberships.at(commit), self());
+  }
   [[nodiscard]] Message message(NodeId to, decltype(Message::body) body) const;
   /// Sends what promises no entries and no vote: at once unless even the term is not on disk.
   void answer(NodeId to, decltype(Message::body) body);

@@ -31,8 +31,9 @@ struct Membership {
 /// Values are stored and travel: never renumber.
 enum class EntryKind : std::uint8_t {
   kCommand = 1,     ///< `data` is the state machine's.
-  kMembership = 2,  ///< `data` is encode_membership() of the set in force from this entry on.
-  kNothing = 3,     ///< A new leader's first entry.
+  kMembership = 2,  ///< `data` is encode_membership() of the set in force from this entry on; the
+                    ///< log's first entry is one.
+  kNothing = 3,     ///< A new leader's first entry, but for the log's first.
 };
 
 /// One entry of the log.

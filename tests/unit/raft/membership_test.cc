@@ -119,6 +119,19 @@ TEST(RaftChange, GoesThroughTheJointSetAndLeavesItByItself) {
   EXPECT_EQ(group[kFour].role(), Role::kFollower);
 }
 
+// Else a snapshot of a node that joined would know no members: it was given none.
+TEST(RaftChange, TheLogBeginsWithTheFirstMembers) {
+  Solo node(kOne, fresh(kThreeVoters));
+  elect(node, kThreeVoters);
+  const Ready ready = node.hold();
+  ASSERT_EQ(ready.entries.size(), 1U);
+  EXPECT_EQ(ready.entries[0].kind, EntryKind::kMembership);
+  EXPECT_EQ(decode_membership(ready.entries[0].data), (Membership{kThreeVoters, {}, {}}));
+  Solo stranger_node(kFour, stranger());
+  stranger_node.receive(kOne, 1, AppendRequest{.commit = LogIndex{1}, .entries = ready.entries});
+  EXPECT_EQ(stranger_node->membership().voters, kThreeVoters);
+}
+
 TEST(RaftChange, LearnersNeedNoJointSet) {
   Group group(kThreeVoters);
   group.elect(kOne);
@@ -206,6 +219,33 @@ TEST(RaftChange, ALeaderThatIsRemovedHandsOver) {
   ASSERT_TRUE(group[group.leaders()[0]].propose("after"));
   group.tick_all(1);
   EXPECT_EQ(group.applied(kTwo).back(), "after");
+}
+
+// Thesis 4.2.2: it is the only one whose log can win, so it stands though its own vote does not
+// count.
+TEST(RaftChange, WhoIsRemovedByAnUndecidedEntryMayStillBeElected) {
+  Group group({kOne});
+  group.add(kTwo, stranger());
+  group.elect(kOne);
+  ASSERT_TRUE(group[kOne].propose_change({kOne}, {kTwo}));
+  group.settle();
+  group.filter = [&](const Message& message) {  // the last entry does not reach the new voter
+    const auto* append = std::get_if<AppendRequest>(&message.body);
+    if (append == nullptr || append->entries.empty()) return true;
+    const Entry& last = append->entries.back();
+    return last.kind != EntryKind::kMembership || !decode_membership(last.data)->old_voters.empty();
+  };
+  ASSERT_TRUE(group[kOne].propose_change({kTwo}, {}));
+  group.settle();
+  group.cut(kOne);
+  group.tick(kOne, 10);
+  ASSERT_TRUE(group.leaders().empty());
+  group.heal();
+  group.filter = nullptr;
+  group.tick_all(60);
+  EXPECT_EQ(group.leaders(), std::vector{kTwo});
+  EXPECT_EQ(group[kTwo].membership(), (Membership{{kTwo}, {}, {}}));
+  EXPECT_EQ(group[kOne].role(), Role::kLearner);
 }
 
 // Thesis 4.2.3.

@@ -60,19 +60,26 @@ ByteSpan MappedWindow::part(std::uint64_t offset, std::size_t bytes) const {
   return bytes_.subspan(offset - offset_, bytes);
 }
 
-bool MappedWindow::resident(std::uint64_t offset, std::size_t bytes) const {
+ByteSpan MappedWindow::pages(std::uint64_t offset, std::size_t bytes) const {
   const std::size_t lead = (offset - offset_) % kPageBytes;
-  const ByteSpan asked = part(offset - lead, bytes + lead);
-  thread_local std::vector<unsigned char> pages;
-  pages.resize((asked.size() + kPageBytes - 1) / kPageBytes);
-  if (::mincore(const_cast<std::byte*>(asked.data()), asked.size(), pages.data()) != 0) {
+  return part(offset - lead, bytes + lead);
+}
+
+bool MappedWindow::resident(std::uint64_t offset, std::size_t bytes) const {
+  const ByteSpan asked = pages(offset, bytes);
+  thread_local std::vector<unsigned char> states;
+  states.resize((asked.size() + kPageBytes - 1) / kPageBytes);
+  if (::mincore(const_cast<std::byte*>(asked.data()), asked.size(), states.data()) != 0) {
     return false;
   }
-  return std::ranges::all_of(pages, [](unsigned char page) { return (page & 1U) != 0; });
+  return std::ranges::all_of(states, [](unsigned char page) { return (page & 1U) != 0; });
 }
 
 bool MappedWindow::look_at(std::uint64_t offset, std::size_t bytes,
                            const std::function<bool(ByteSpan)>& look) const {
+  // All at once: a fault for every 16 pages costs more. Without it (Linux < 5.14) they do it.
+  const ByteSpan whole = pages(offset, bytes);
+  (void)::madvise(const_cast<std::byte*>(whole.data()), whole.size(), MADV_POPULATE_READ);
   Rescue here{.where = {}, .bytes = part(offset, bytes)};
   if (sigsetjmp(here.where, 0) != 0) {
     rescue = nullptr;

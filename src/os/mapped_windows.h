@@ -31,6 +31,8 @@ class MappedWindow {
  private:
   MappedWindow(std::uint64_t offset, ByteSpan bytes) : offset_(offset), bytes_(bytes) {}
   [[nodiscard]] ByteSpan part(std::uint64_t offset, std::size_t bytes) const;
+  /// part(), from the beginning of its first page.
+  [[nodiscard]] ByteSpan pages(std::uint64_t offset, std::size_t bytes) const;
 
   const std::uint64_t offset_;
   const ByteSpan bytes_;
@@ -41,7 +43,7 @@ class MappedWindow {
 class MappedWindows {
  public:
   static constexpr std::size_t kWindowBytes = 4 << 20;
-  static constexpr std::size_t kWindows = 24;
+  static constexpr std::size_t kWindows = 48;
   /// Windows overlap by this, so that each stretch that is no longer lies whole in one.
   static constexpr std::size_t kOverlapBytes = 1 << 20;
 

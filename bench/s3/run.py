@@ -301,8 +301,8 @@ def main():
                 million_bars(bench, bars)
         if args.json:
             Path(args.json).write_text(json.dumps({"cases": rows, "bars": bars.lines}, indent=1) + "\n")
-        short = [line for line in bars.lines if line["verdict"] == "SHORT"]
-        print(f"{len(bars.lines) - len(short)} bars held, {len(short)} short")
+        verdicts = [line["verdict"] for line in bars.lines]
+        print(f"{verdicts.count('ok')} bars held, {verdicts.count('SHORT')} short")
     finally:
         for server in (bench.kelp, bench.unsynced, bench.weed, bench.nginx) if bench else ():
             if server:

@@ -48,12 +48,8 @@ def free_port(offset=0):
 
 
 def cpu_seconds(pids):
-    """User and system time so far of all `pids`."""
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    """CPU time so far of all `pids`, every thread of theirs, in the scheduler's nanoseconds (stat counts in 10 ms)."""
+    return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)  # as clock_getcpuclockid(3) makes the id
 
 
 def rss_mib(pids):

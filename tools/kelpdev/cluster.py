@@ -289,6 +289,14 @@ class Cluster:
 
         return wait_for(leader, f"a leader besides {besides}", seconds, STATUS_PAUSE)
 
+    def wait_masters(self, seconds=60):
+        """Until a master leads and hears all the others."""
+        def complete():
+            status = self.status()
+            return status and all(master["alive"] for master in status["masters"])
+
+        return wait_for(complete, "all masters alive", seconds, STATUS_PAUSE)
+
     def wait_whole(self, seconds=60):
         """Until every volume has all of its copies, healthy, and no job is left; the status."""
         last = {}

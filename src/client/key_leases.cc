@@ -100,6 +100,11 @@ void KeyLeases::report_failed(VolumeId volume) {
   for (auto& batch : failed) retire(std::move(batch));
 }
 
+void KeyLeases::forget() {
+  const std::lock_guard lock(mutex_);
+  while (!open_.empty()) retire(open_.front());
+}
+
 Task<void> KeyLeases::close() {
   std::vector<std::pair<VolumeId, std::uint64_t>> reserved;
   {

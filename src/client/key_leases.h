@@ -95,6 +95,9 @@ class KeyLeases {
   /// Avoids `volume` for a while: it answered kUnavailable, kConflict or kNoSpace.
   void report_failed(VolumeId volume);
 
+  /// Takes new leases from here on: metadata no longer takes the keys of those at hand.
+  void forget();
+
   /// Gives unused room back and ends the background work. All ProvisionalKeys must be gone.
   Task<void> close();
 

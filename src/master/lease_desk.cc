@@ -48,9 +48,17 @@ Task<Result<WriteLease>> LeaseDesk::volume_for(LeaseRequest request) {
   for (int attempt = 0;; ++attempt) {
     KELP_CO_CHECK(context_.check_serving());
     context_.reservations.expire(context_.seams.clock.wall());
-    KELP_CO_TRY(const Placement placement, place(context_.view(), request));
+    const auto placed = place(context_.view(), request);
+    const bool use = placed.has_value() && placed->use.has_value();
+    if (context_.still_listening() && !use) {
+      // Nodes that are well may just not have been heard: nothing is refused or made for that.
+      --attempt;
+      KELP_CO_CHECK(co_await context_.changed.wait());
+      continue;
+    }
+    KELP_CO_TRY(const Placement placement, placed);
     for (const VolumeId full : placement.full) seal(full);
-    if (placement.grow || placement.finish) {
+    if (!context_.still_listening() && (placement.grow || placement.finish)) {
       wanted_.insert(request.collection);
       wanted_changed_.notify_all();
     }
@@ -117,7 +125,15 @@ Task<Result<void>> LeaseDesk::reserve(std::uint64_t keys) {
   if (outcome->reserved_first != end_key_ || keys_left() == 0) next_key_ = outcome->reserved_first;
   end_key_ = NeedleKey{outcome->reserved_first.value + command.count};
   reserved_at_ = context_.seams.clock.mono();
+  blocks_.push_back({outcome->reserved_first, reserved_at_});
   co_return Result<void>();
+}
+
+std::optional<NeedleKey> LeaseDesk::first_younger_than(std::chrono::seconds age) {
+  const MonoTime cut = context_.seams.clock.mono() - age;
+  while (!blocks_.empty() && blocks_.front().reserved < cut) blocks_.pop_front();
+  if (blocks_.empty()) return std::nullopt;
+  return blocks_.front().first;
 }
 
 Task<Result<void>> LeaseDesk::refresh_keys() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <set>
 #include <string>
@@ -20,6 +21,9 @@ class LeaseDesk {
 
   /// As MasterClient::lease.
   Task<Result<WriteLease>> lease(LeaseRequest request);
+  /// The first of all keys that this desk reserved less than `age` ago, whatever the wall clock did
+  /// since; none: nothing.
+  [[nodiscard]] std::optional<NeedleKey> first_younger_than(std::chrono::seconds age);
   /// Leadership begins or ends: keys reserved before are never handed out again.
   void forget_keys() { next_key_ = end_key_ = NeedleKey{}; }
   /// Makes volumes until it is cancelled.
@@ -47,6 +51,11 @@ class LeaseDesk {
   NeedleKey next_key_;  ///< Up to end_key_: reserved by this leadership, not leased yet.
   NeedleKey end_key_;
   MonoTime reserved_at_{};
+  struct Block {
+    NeedleKey first;
+    MonoTime reserved;
+  };
+  std::deque<Block> blocks_;  ///< That were reserved here lately, in order.
   bool reserving_ = false;
   Event reserved_;                ///< A reservation ended, well or not.
   std::set<std::string> wanted_;  ///< Collections that want a volume.

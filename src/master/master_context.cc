@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace kelp::master {
 namespace {
 
@@ -32,6 +34,15 @@ Result<void> MasterContext::check_serving() const {
                fmt::format("leader={} address={}", leader->value,
                            address == state().masters.end() ? "" : address->second),
                Reason::kNotLeader);
+}
+
+bool MasterContext::still_listening() const {
+  if (!topology.young(seams.clock.mono())) return false;
+  return std::ranges::any_of(state().nodes, [this](const auto& known) {
+    const ObservedNode* heard = topology.find(known.first);
+    const bool wanted = known.second.intent == NodeIntent::kActive;
+    return wanted && (heard == nullptr || !heard->complete);
+  });
 }
 
 std::shared_ptr<VolumeNode> MasterContext::reach(NodeNumber node_number) const {

@@ -77,6 +77,8 @@ struct MasterContext {
   [[nodiscard]] PlacementView view() const {
     return {machine.state(), topology, reservations, options.placement, seams.clock.mono()};
   }
+  /// Leadership is young, and a node that should be up was not heard yet.
+  [[nodiscard]] bool still_listening() const;
   [[nodiscard]] const MasterState& state() const { return machine.state(); }
   /// Where `node` is reached.
   [[nodiscard]] std::shared_ptr<VolumeNode> reach(NodeNumber node) const;

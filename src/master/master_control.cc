@@ -162,7 +162,9 @@ Task<Result<HeartbeatAnswer>> MasterService::take_heartbeat(Heartbeat beat) {
     KELP_CO_CHECK(context_.check_serving());
     number = context_.state().find_node(beat.identity.node_id);
   }
-  co_return context_.topology.take(*number, beat, context_.seams.clock.mono());
+  auto answer = context_.topology.take(*number, beat, context_.seams.clock.mono());
+  if (context_.still_listening()) context_.changed.notify_all();
+  co_return answer;
 }
 
 /// A block's keys were leased until the next block was begun, which is at most an hour and a turn
@@ -171,11 +173,14 @@ Task<Result<HeartbeatAnswer>> MasterService::take_heartbeat(Heartbeat beat) {
 Task<Result<NeedleKey>> MasterService::find_key_floor() {
   KELP_CO_CHECK(context_.check_serving());
   constexpr std::chrono::hours kBlockAge{2};
-  const WallTime cut = context_.seams.clock.wall() - context_.options.key_grace - kBlockAge;
-  for (const KeyBlock& block : context_.state().key_blocks) {
-    if (block.reserved >= cut) co_return block.first;
-  }
-  co_return context_.state().key_mark;
+  const auto age = context_.options.key_grace + kBlockAge;
+  const WallTime cut = context_.seams.clock.wall() - age;
+  NeedleKey floor = context_.state().key_mark;
+  const auto young = std::ranges::find_if(
+      context_.state().key_blocks, [cut](const KeyBlock& block) { return block.reserved >= cut; });
+  if (young != context_.state().key_blocks.end()) floor = young->first;
+  // The wall clock may have jumped; what this leader reserved it knows better.
+  co_return std::min(floor, desk_.first_younger_than(age).value_or(floor));
 }
 
 Task<Result<ClusterView>> MasterService::describe() {

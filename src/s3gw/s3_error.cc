@@ -221,6 +221,7 @@ S3Code code_of(Reason reason) {
     case Reason::kTooManyBuckets:
       return kTooManyBuckets;
     case Reason::kNotLeader:
+    case Reason::kKeyTooOld:
       return kServiceUnavailable;
   }
   return kInternalError;

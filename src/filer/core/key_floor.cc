@@ -24,9 +24,11 @@ Result<void> require_above_floor(std::optional<std::string> row, const std::vect
   KELP_TRY(const NeedleKey floor, key_floor_of(row));
   for (const Chunk& chunk : fresh) {
     if (chunk.fid.key >= floor) continue;
-    return Error(Errc::kConflict, fmt::format("needle {:x} was leased too long ago: keys below "
-                                              "{:x} are no longer taken",
-                                              chunk.fid.key.value, floor.value));
+    return Error(Errc::kConflict,
+                 fmt::format("needle {:x} was leased too long ago: keys below {:x} are no longer "
+                             "taken",
+                             chunk.fid.key.value, floor.value),
+                 Reason::kKeyTooOld);
   }
   batch.conditions.push_back(key_floor_is(std::move(row)));
   return {};

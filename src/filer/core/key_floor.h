@@ -23,8 +23,8 @@ namespace kelp {
 [[nodiscard]] KvCondition key_floor_is(std::optional<std::string> row);
 
 /// Adds to `batch`, which names `fresh` needles for the first time, what allows that; `row` is the
-/// key floor's row as it was read. kConflict when one lies below the floor: its upload took too
-/// long, and the body must be written anew.
+/// key floor's row as it was read. kConflict with kKeyTooOld when one lies below the floor: its
+/// upload took too long, and the body must be written anew.
 [[nodiscard]] Result<void> require_above_floor(std::optional<std::string> row,
                                                const std::vector<Chunk>& fresh, KvBatch& batch);
 

@@ -70,6 +70,8 @@ class Topology {
   void forget(NodeNumber number) { nodes_.erase(number); }
 
   [[nodiscard]] const ObservedNode* find(NodeNumber number) const;
+  /// Leadership began less than suspect_after ago: who was not heard yet may be well.
+  [[nodiscard]] bool young(MonoTime now) const { return now - since_ <= options_.suspect_after; }
   /// Heard lately and complete: reads and copies may use it.
   [[nodiscard]] bool alive(NodeNumber number, MonoTime now) const;
   /// Alive and not flapping: may take new data.

@@ -132,7 +132,10 @@ Task<S3Result<void>> copy_object(Call& call) {
   ObjectEntry answered = entry;
   const WriteConditions conditions = request.conditions;
   const auto outcome = co_await call.services.deps.filer.put_object(std::move(request));
-  if (!outcome) co_return std::unexpected(write_error(outcome.error(), conditions));
+  if (!outcome) {
+    note_refusal(call.services.deps, outcome.error());
+    co_return std::unexpected(write_error(outcome.error(), conditions));
+  }
   co_await reply_xml(call, copy_result_xml(answered, outcome->modified));
   co_return S3Result<void>{};
 }

@@ -147,4 +147,8 @@ Task<S3Result<std::vector<Chunk>>> NeedleSink::finish() {
   co_return std::move(chunks_);
 }
 
+void note_refusal(const GatewayDeps& deps, const Error& refusal) {
+  if (refusal.reason() == Reason::kKeyTooOld) deps.leases.forget();
+}
+
 }  // namespace kelp::s3

@@ -53,4 +53,7 @@ class NeedleSink final : public ByteSink {
   std::vector<std::unique_ptr<NeedleUpload>> open_;  ///< Not yet durable.
 };
 
+/// To be told when the metadata refuses to name a sink's needles: the next body may need new keys.
+void note_refusal(const GatewayDeps& deps, const Error& refusal);
+
 }  // namespace kelp::s3

@@ -66,7 +66,10 @@ Task<S3Result<void>> put_object(Call& call) {
   add_checksums(request.entry.checksums, head);
   const WriteConditions conditions = request.conditions;
   const auto outcome = co_await call.services.deps.filer.put_object(std::move(request));
-  if (!outcome) co_return std::unexpected(write_error(outcome.error(), conditions));
+  if (!outcome) {
+    note_refusal(call.services.deps, outcome.error());
+    co_return std::unexpected(write_error(outcome.error(), conditions));
+  }
   co_await reply(call, std::move(head), {});
   co_return S3Result<void>{};
 }

@@ -76,7 +76,10 @@ S3Result<void> check_algorithm(const PayloadSpec& spec, const UploadInfo& upload
 
 Task<S3Result<void>> commit_part(Call& call, PutPart request) {
   const auto put = co_await call.services.deps.filer.put_part(std::move(request));
-  if (!put) co_return std::unexpected(upload_error(call, put.error()));
+  if (!put) {
+    note_refusal(call.services.deps, put.error());
+    co_return std::unexpected(upload_error(call, put.error()));
+  }
   co_return S3Result<void>{};
 }
 

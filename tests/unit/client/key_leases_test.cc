@@ -109,6 +109,23 @@ TEST(KeyLeases, HandsOutEachKeyOnceUnderAFreshCookie) {
   EXPECT_TRUE(test::run_coro(hands_out_each_key_once(house)));
 }
 
+Task<bool> forgets(House& house) {
+  KeyLeases leases(house.master, house.clock, co_await asio::this_coro::executor, kSmall);
+  auto old = co_await must_next(leases, 1);
+  leases.forget();
+  auto fresh = co_await must_next(leases, 1);
+  EXPECT_GE(fresh.fid.key.value, 108u);
+  EXPECT_EQ(leases.oldest_provisional(), old.fid.key);
+  old.hold.release();
+  fresh.hold.release();
+  co_await leases.close();
+  co_return true;
+}
+TEST(KeyLeases, TakesNewKeysWhenTheOldOnesAreRefused) {
+  House house;
+  EXPECT_TRUE(test::run_coro(forgets(house)));
+}
+
 Task<bool> oldest_follows(House& house) {
   KeyLeases leases(house.master, house.clock, co_await asio::this_coro::executor, kSmall);
   EXPECT_EQ(leases.oldest_provisional(), NeedleKey{0});

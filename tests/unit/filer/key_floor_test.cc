@@ -160,7 +160,7 @@ TEST(KeyFloor, RefusesObjectsAndPartsThatNameOlderNeedles) {
   const auto refused = w.world.run(w.world.filer.put_object(put_of("k", old)));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Errc::kConflict);
-  EXPECT_EQ(refused.error().reason(), Reason::kNone);
+  EXPECT_EQ(refused.error().reason(), Reason::kKeyTooOld);
   EXPECT_EQ(refused.error().detail(),
             "needle 1 was leased too long ago: keys below 2 are no longer taken");
   PutObject both = put_of("k", young);

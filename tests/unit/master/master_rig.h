@@ -37,6 +37,7 @@ struct Rig {
                       volumes,          transport, *metrics, {}};
     KELP_CO_TRY(master, co_await MasterService::open(std::move(seams), options));
     KELP_CO_CHECK(co_await master->wait_until_leading(world.now() + std::chrono::seconds(30)));
+    if (silent) co_return Result<void>();
     co_return co_await hear_all();
   }
   Task<void> stop() {
@@ -87,6 +88,7 @@ struct Rig {
   MasterOptions options;
   std::unique_ptr<MasterService> master;
   std::uint64_t sequence = 0;
+  bool silent = false;  ///< start() lets no node be heard.
 };
 
 }  // namespace kelp::master

@@ -171,6 +171,65 @@ TEST(MasterService, NamesTheKeysThatAreTooOldToBeCommitted) {
   EXPECT_LE(floor, second->first_key);
 }
 
+TEST(MasterService, TakesTheKeysThatItLeasesWhenItsWallClockJumps) {
+  Rig rig;
+  ASSERT_TRUE(rig.start_now().has_value());
+  const auto before = rig.lease_now(1);
+  ASSERT_TRUE(before.has_value());
+  rig.clock.set_skew(std::chrono::hours(24 * 30));
+  const auto after = rig.lease_now(1);
+  ASSERT_TRUE(after.has_value()) << after.error().message();
+  const NeedleKey floor = *rig.world.run(rig.master->key_floor());
+  EXPECT_LE(floor, before->first_key);
+  EXPECT_LE(floor, after->first_key);
+}
+
+Task<Result<WriteLease>> lease_when_heard(Rig& rig, bool& answered) {
+  LeaseRequest request;
+  request.key_count = 1;
+  auto lease = co_await rig.master->lease(std::move(request));
+  answered = true;
+  co_return lease;
+}
+
+Task<void> a_new_leader_hears_late(Rig& rig) {
+  bool answered = false;
+  TaskGroup group(rig.world.executor());
+  Result<WriteLease> lease = Error(Errc::kUnavailable, "not answered");
+  auto ask = [](Rig& here, bool& done, Result<WriteLease>& taken) -> Task<void> {
+    taken = co_await lease_when_heard(here, done);
+  };
+  group.spawn(ask(rig, answered, lease));
+  (void)co_await rig.timers.sleep_until(rig.world.now() + std::chrono::milliseconds(1500));
+  EXPECT_FALSE(answered);
+  EXPECT_TRUE((co_await rig.hear_all()).has_value());
+  co_await group.join();
+  EXPECT_TRUE(lease.has_value()) << lease.error().message();
+}
+
+TEST(MasterService, ANewLeaderWaitsForNodesThatWereNotHeardYet) {
+  Rig rig;
+  ASSERT_TRUE(rig.start_now().has_value());
+  ASSERT_TRUE(rig.lease_now(1).has_value());
+  rig.world.run(rig.stop());
+  rig.silent = true;
+  ASSERT_TRUE(rig.start_now().has_value());
+  rig.silent = false;
+  rig.world.run(a_new_leader_hears_late(rig));
+}
+
+TEST(MasterService, ANewLeaderRefusesWhenNobodyIsHeardInTime) {
+  Rig rig;
+  ASSERT_TRUE(rig.start_now().has_value());
+  ASSERT_TRUE(rig.lease_now(1).has_value());
+  rig.world.run(rig.stop());
+  rig.silent = true;
+  ASSERT_TRUE(rig.start_now().has_value());
+  const MonoTime begin = rig.world.now();
+  EXPECT_EQ(rig.lease_now(1).error().code(), Errc::kUnavailable);
+  EXPECT_LE(rig.world.now() - begin, rig.options.liveness.suspect_after + std::chrono::seconds(2));
+}
+
 // --- jobs
 
 /// Two copies over three nodes and one volume.

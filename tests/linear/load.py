@@ -9,6 +9,7 @@ import threading
 import time
 import xml.etree.ElementTree as ElementTree
 
+from kelpdev.process import wait_for
 from kelpdev.s3 import NAMESPACE, Client
 
 BUCKET = "linear"
@@ -194,12 +195,8 @@ def method_succeeded(kind, status):
 
 def read_all(worker, seconds=60):
     """Reads all keys of all groups through every gateway, each until it answers: nothing acknowledged is gone."""
-    deadline = time.monotonic() + seconds
     for group in list(worker.history.groups):
         for gateway in worker.clients:
-            for key in (*group.keys, *(["list"] if group.is_listed else [])):
-                kind = "list" if key == "list" else "get"
-                while not worker.do(kind, group, key, gateway):
-                    if time.monotonic() > deadline:
-                        raise TimeoutError(f"{kind} {group.path(key)} through {gateway} has no answer")
-                    time.sleep(0.1)
+            for kind, key in (*(("get", key) for key in group.keys), *([("list", None)] if group.is_listed else [])):
+                wait_for(lambda: worker.do(kind, group, key, gateway), f"{kind} {group.name} {key} through {gateway}",
+                         seconds, 0.1)

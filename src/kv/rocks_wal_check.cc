@@ -115,9 +115,12 @@ class LogReader {
         write_behind_ = offset_ + i;
       }
     }
-    const std::size_t sector = (at + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
-    for (std::size_t i = sector; i + kSectorBytes <= block.size() && !hole_; i += kSectorBytes) {
-      hole_ = block.substr(i, kSectorBytes).find_first_not_of('\0') == std::string_view::npos;
+    // The write's part of each sector: a page may have been on the disk before, up to where the
+    // write begins, and of the last one only the file's part is there.
+    while (at < block.size() && !hole_) {
+      const std::size_t part = std::min(kSectorBytes - at % kSectorBytes, block.size() - at);
+      hole_ = block.substr(at, part).find_first_not_of('\0') == std::string_view::npos;
+      at += part;
     }
   }
 

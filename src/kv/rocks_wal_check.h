@@ -22,7 +22,8 @@ struct WalCheck {
 /// Damage is: a whole write behind a record that does not check (the sync between them was
 /// acknowledged); a last record that is all there, with no hole of zeros, and does not check; a
 /// torn log that is followed by another torn one. What remains undetected, because nothing tells it
-/// from a torn tail, is damage to the length of the very last record.
+/// from a torn tail, is damage to the very last record when it changes its length, or when the
+/// record's part of some sector is zeros by itself.
 ///
 /// Errors  kCorruption naming file and offset; kIo.
 /// Source  RocksDB's "Write Ahead Log File Format": 32 KiB blocks of records, each a masked CRC-32C

@@ -119,6 +119,25 @@ TEST(RocksWal, APageThatNeverReachedTheDiskIsATornTail) {
   EXPECT_EQ(killed.rows_in(*store), 2);
 }
 
+// The file's new size reached the disk and its new bytes did not: the page has what it had before.
+TEST(RocksWal, AWriteWhoseSectorsKeptTheirOldBytesIsATornTail) {
+  constexpr std::size_t kSectorBytes = 512;
+  for (const std::size_t value_bytes : {40, 300, 700, 4000}) {
+    KilledStore killed(5, value_bytes);
+    const std::string& whole = killed.log_bytes();
+    const std::size_t begin = whole.size() / 5 * 4;
+    for (std::size_t at = begin; at < whole.size();) {
+      const std::size_t end = std::min((at / kSectorBytes + 1) * kSectorBytes, whole.size());
+      std::string log = whole;
+      std::fill(log.begin() + std::ptrdiff_t(at), log.begin() + std::ptrdiff_t(end), '\0');
+      const auto store = killed.open_with(log);
+      ASSERT_TRUE(store.has_value()) << at << " " << store.error().message();
+      EXPECT_EQ(killed.rows_in(**store), 4) << at;
+      at = end;
+    }
+  }
+}
+
 TEST(RocksWal, EveryFlippedByteBeforeTheLastRecordIsRefused) {
   KilledStore killed(4, 40);
   const std::string& whole = killed.log_bytes();

@@ -65,7 +65,7 @@ class Writer(threading.Thread):
         self.states[key] = before | {after}
         call()
         if self.stopping.is_set():
-            return  # a power cut is under way, see LoopDisk.cut_power() in power_cut_test.py
+            return  # a power cut is under way: it may be gone
         self.states[key] = {after}
         self.acknowledged += 1
 

@@ -34,6 +34,18 @@ class MasterControl {
   virtual Task<Result<std::uint64_t>> move_volume(VolumeId volume, std::string from,
                                                   std::string to) = 0;
   virtual Task<Result<void>> pause_jobs(bool paused) = 0;
+  /// Takes, renews or gives back the lock that keeps operators out of each other's way, or looks at
+  /// it; who holds it then. The master refuses nobody for it: who changes the cluster by hand takes
+  /// it first (AdminLockHolder). kConflict, naming the owner, while another token holds it.
+  virtual Task<Result<AdminLockView>> admin_lock(AdminLockRequest request) = 0;
+  /// The jobs that would be started just now, also while jobs are paused; with `start`, which are.
+  virtual Task<Result<std::vector<JobView>>> plan_jobs(PlanKind kind, bool start) = 0;
+  /// The volume takes no more needles, for good. Done when it is sealed already.
+  virtual Task<Result<void>> seal_volume(VolumeId volume) = 0;
+  /// Makes 1 to 64 volumes for a collection now; fewer when it fails on the way. Errors: as a lease
+  /// for which no volume can be made.
+  virtual Task<Result<std::vector<VolumeId>>> grow_volumes(std::string collection,
+                                                           std::uint32_t count) = 0;
   /// Members of the masters' own group. `address` is host:port of its rpc.
   virtual Task<Result<void>> add_master(std::uint64_t id, std::string address) = 0;
   virtual Task<Result<void>> remove_master(std::uint64_t id) = 0;

@@ -13,6 +13,8 @@ namespace {
 constexpr std::chrono::hours kBlockAge{1};
 /// Attempts to find or make a volume before a lease is refused.
 constexpr int kAttempts = 3;
+/// Volumes that an operator may ask for at once.
+constexpr std::uint32_t kMostGrown = 64;
 
 }  // namespace
 
@@ -169,14 +171,43 @@ Task<Result<void>> LeaseDesk::grow(std::string collection) {
   KELP_CO_TRY(const Placement placement, place(context_.view(), request));
   if (placement.finish) co_return co_await make(*placement.finish);
   if (!placement.grow) co_return Result<void>();
+  KELP_CO_CHECK(co_await make_one(std::move(request.collection)));
+  co_return Result<void>();
+}
+
+Task<Result<VolumeId>> LeaseDesk::make_one(std::string collection) {
   const VolumeId id = context_.state().next_volume;
   VolumeRecord record;
   record.generation = Generation{1};
   record.spread = context_.options.placement.spread;
-  record.collection = request.collection;
+  record.collection = std::move(collection);
   KELP_CO_TRY(record.members, choose_members(context_.view(), record.spread, 0, id.value));
   KELP_CO_CHECK(co_await context_.commit(CreateVolume{id, record}));
-  co_return co_await make(id);
+  KELP_CO_CHECK(co_await make(id));
+  co_return id;
+}
+
+Task<Result<std::vector<VolumeId>>> LeaseDesk::grow_now(std::string collection,
+                                                        std::uint32_t count) {
+  KELP_CO_CHECK(context_.check_serving());
+  if (count == 0 || count > kMostGrown) {
+    co_return Error(Errc::kInvalidArgument,
+                    fmt::format("{} volumes, allowed are 1 to {}", count, kMostGrown));
+  }
+  std::vector<VolumeId> made;
+  for (int attempt = 0; made.size() < count;) {
+    const auto one = co_await make_one(collection);
+    if (one.has_value()) {
+      made.push_back(*one);
+      continue;
+    }
+    // Growth for a lease took the same id first.
+    if (one.error().code() == Errc::kConflict && ++attempt < kAttempts) continue;
+    if (made.empty()) co_return one.error();
+    break;
+  }
+  grown_.notify_all();
+  co_return made;
 }
 
 Task<Result<void>> LeaseDesk::make(VolumeId id) {

@@ -26,6 +26,8 @@ class LeaseDesk {
   [[nodiscard]] std::optional<NeedleKey> first_younger_than(std::chrono::seconds age);
   /// Leadership begins or ends: keys reserved before are never handed out again.
   void forget_keys() { next_key_ = end_key_ = NeedleKey{}; }
+  /// As MasterControl::grow_volumes.
+  Task<Result<std::vector<VolumeId>>> grow_now(std::string collection, std::uint32_t count);
   /// Makes volumes until it is cancelled.
   Task<void> grow_forever();
   /// Reserves keys ahead of need, and a fresh block once an hour, so that a block's age bounds that
@@ -39,6 +41,7 @@ class LeaseDesk {
   Task<void> seal_one(VolumeId full);
   Task<Result<void>> reserve(std::uint64_t keys);
   Task<Result<void>> grow(std::string collection);
+  Task<Result<VolumeId>> make_one(std::string collection);
   Task<Result<void>> make(VolumeId id);
   Task<Result<void>> make_at(NodeNumber member, VolumeId id, VolumeRecord record);
   [[nodiscard]] std::uint64_t keys_left() const { return end_key_.value - next_key_.value; }

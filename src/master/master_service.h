@@ -16,6 +16,13 @@
 
 namespace kelp::master {
 
+/// The masters' group as one member sees it, without asking anybody.
+struct GroupView {
+  std::uint64_t self = 0;
+  std::optional<std::uint64_t> leader;           ///< Nothing: none is known.
+  std::map<std::uint64_t, std::string> masters;  ///< Id and rpc address of each.
+};
+
 /// One master: a member of the group that keeps the cluster's decisions in a Raft log. All know the
 /// state; the leader decides, hears the volume servers, and runs the jobs. Safe from any io thread;
 /// what is asked of it happens on the seams' executor.
@@ -40,10 +47,17 @@ class MasterService final : public MasterClient, public MasterControl {
   Task<Result<std::uint64_t>> move_volume(VolumeId volume, std::string from,
                                           std::string to) override;
   Task<Result<void>> pause_jobs(bool paused) override;
+  Task<Result<AdminLockView>> admin_lock(AdminLockRequest request) override;
+  Task<Result<std::vector<JobView>>> plan_jobs(PlanKind kind, bool start) override;
+  Task<Result<void>> seal_volume(VolumeId volume) override;
+  Task<Result<std::vector<VolumeId>>> grow_volumes(std::string collection,
+                                                   std::uint32_t count) override;
   Task<Result<void>> add_master(std::uint64_t id, std::string address) override;
   Task<Result<void>> remove_master(std::uint64_t id) override;
   Task<Result<void>> transfer_leadership(std::optional<std::uint64_t> id) override;
 
+  /// What this master knows of its group, whether it leads or not.
+  Task<GroupView> group();
   /// Returns when this master leads; kDeadlineExceeded after `deadline`.
   Task<Result<void>> wait_until_leading(MonoTime deadline);
   /// Calls that wait for news end with kUnavailable, now and later: so that a server that drains
@@ -90,6 +104,10 @@ class MasterService final : public MasterClient, public MasterControl {
   Task<Result<void>> intend(std::string node_id, NodeIntent intent);
   Task<Result<void>> forget_node(std::string node_id);
   Task<Result<std::uint64_t>> start_move(VolumeId volume, std::string from, std::string to);
+  Task<Result<AdminLockView>> lock_for(AdminLockRequest request);
+  Task<Result<std::vector<JobView>>> plan(PlanKind kind, bool start);
+  Task<Result<void>> seal(VolumeId volume);
+  Task<GroupView> describe_group();
   Task<Result<void>> join_master(std::uint64_t id, std::string address);
   Task<Result<void>> await_caught_up(raft::NodeId node, MonoTime deadline);
   Task<Result<void>> leave_master(std::uint64_t id);

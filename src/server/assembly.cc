@@ -71,6 +71,12 @@ master::MasterOptions master_options(const Config& config, const ClusterIdentity
   return options;
 }
 
+master::MasterHttpOptions master_http_options(const Config& config) {
+  return {.open = config.master.http_open,
+          .spread = *parse_spread(config.master.spread),
+          .volume_size_limit = config.volume.size_limit};
+}
+
 KeyLeaseOptions lease_options(const Config& config) {
   KeyLeaseOptions options;
   options.bytes = std::min(kLeaseBytes, config.volume.size_limit / 8);

@@ -6,6 +6,7 @@
 #include "client/key_leases.h"
 #include "filer/collector.h"
 #include "kv/rocks_kv.h"
+#include "master/http/master_http.h"
 #include "master/master_context.h"
 #include "net/http_server.h"
 #include "s3gw/gateway.h"
@@ -30,6 +31,7 @@ namespace kelp::server {
                                                   const ClusterIdentity& identity);
 [[nodiscard]] master::MasterOptions master_options(const Config& config,
                                                    const ClusterIdentity& identity);
+[[nodiscard]] master::MasterHttpOptions master_http_options(const Config& config);
 [[nodiscard]] KeyLeaseOptions lease_options(const Config& config);
 [[nodiscard]] s3::GatewayOptions gateway_options(const Config& config,
                                                  std::function<Task<bool>()> ready);

@@ -40,6 +40,7 @@ void print_welcome(Role role, const Addresses& addresses) {
   if (!addresses.rpc.empty()) fmt::print(", rpc on {}", addresses.rpc);
   if (!addresses.s3.empty()) fmt::print(", S3 on http://{}", addresses.s3);
   if (!addresses.s3_tls.empty()) fmt::print(" and https://{}", addresses.s3_tls);
+  if (!addresses.master_http.empty()) fmt::print(", HTTP on http://{}", addresses.master_http);
   if (!addresses.admin.empty()) fmt::print(", admin on http://{}", addresses.admin);
   fmt::print("\n");
   std::fflush(stdout);
@@ -74,6 +75,7 @@ void add_one(CLI::App& app, int& exit_code, Role role, const std::string& help) 
   if (role == Role::kMaster) {
     flags->config.add_named(*command, "--id", "master.id");
     flags->config.add_named(*command, "--listen", "master.listen");
+    flags->config.add_named(*command, "--http-listen", "master.http_listen");
     flags->config.add_named(*command, "--spread", "master.spread");
     flags->config.add_named(*command, "--join", "master.join");
   } else if (role == Role::kVolume) {

@@ -144,6 +144,10 @@ constexpr std::array kSettings = {
     KELP_SETTING("cluster.filers", cluster.filers, "host:port of each filer, with commas"),
     KELP_COUNT("master.id", master.id, "of this master, from 1"),
     KELP_SETTING("master.listen", master.listen, "address:port of a master's rpc"),
+    KELP_SETTING("master.http_listen", master.http_listen,
+                 "address:port of the masters' HTTP for scripts; empty: none"),
+    KELP_SETTING("master.http_open", master.http_open,
+                 "true: not only this machine may change things over it"),
     KELP_SETTING("master.join", master.join, "true: waits to be added to a group that exists"),
     KELP_SETTING("master.spread", master.spread,
                  "copies in other data centres, other racks, on other nodes: three digits"),
@@ -236,6 +240,7 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
 
 Result<void> check_cluster(const Config& config, const Checker& check) {
   KELP_CHECK(check.address("master.listen", config.master.listen, false));
+  KELP_CHECK(check.address("master.http_listen", config.master.http_listen, true));
   KELP_CHECK(check.address("volume.listen", config.volume.listen, false));
   KELP_CHECK(check.address("volume.address", config.volume.address, true));
   KELP_CHECK(check.address("filer.listen", config.filer.listen, false));

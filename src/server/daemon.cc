@@ -38,9 +38,13 @@ std::vector<Executor> executors_of(const Runtime& runtime) {
   return executors;
 }
 
-std::vector<std::string> addresses_of(const std::map<std::uint64_t, std::string>& masters) {
+/// The master `self` is asked first: it may lead, and it answers for sure.
+std::vector<std::string> addresses_of(const std::map<std::uint64_t, std::string>& masters,
+                                      std::uint64_t self) {
   std::vector<std::string> out;
-  for (const auto& [id, address] : masters) out.push_back(address);
+  for (const auto& [id, address] : masters) {
+    out.insert(id == self ? out.begin() : out.end(), address);
+  }
   return out;
 }
 
@@ -127,6 +131,7 @@ struct Daemon::Parts {
   std::unique_ptr<KeyLeases> leases;
   std::unique_ptr<s3::CredentialStore> accounts;
   std::unique_ptr<s3::Gateway> gateway;
+  std::unique_ptr<master::MasterHttp> master_http;
   std::unique_ptr<AdminHttp> admin;
   TaskGroup background;  ///< On io thread 0.
   std::unique_ptr<RpcServers> rpc;
@@ -152,7 +157,8 @@ Result<void> Daemon::Parts::start() {
   RpcChannelsOptions options;
   options.identity = rpc_identity();
   channels = std::make_unique<RpcChannels>(world(), executors_of(runtime), std::move(options));
-  masters = std::make_unique<RpcMasterClient>(*channels, addresses_of(group));
+  masters = std::make_unique<RpcMasterClient>(
+      *channels, addresses_of(group, role == Role::kMaster ? config.master.id : 0));
   volume_nodes = std::make_unique<RpcVolumeNodes>(*channels);
   locations = std::make_unique<LocationCache>(*masters, *masters, clock, *timers);
   cluster_volumes =
@@ -164,6 +170,13 @@ Result<void> Daemon::Parts::start() {
   front = std::make_unique<HttpFront>(runtime, config, metrics);
   if (role == Role::kS3) {
     KELP_CHECK(front->listen_s3(*gateway, addresses));
+  }
+  if (role == Role::kMaster) {
+    master::MasterHttpParts parts{*masters, *masters, [this] { return master->group(); },
+                                  [] { return static_cast<std::uint32_t>(random_u64()); }};
+    master_http =
+        std::make_unique<master::MasterHttp>(std::move(parts), master_http_options(config));
+    KELP_CHECK(front->listen_master(*master_http, addresses));
   }
   admin = std::make_unique<AdminHttp>(metrics, [this] { return look(); });
   return front->listen_admin(*admin, addresses);

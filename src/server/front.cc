@@ -24,6 +24,13 @@ Result<void> HttpFront::listen_admin(HttpHandler& handler, Addresses& addresses)
   return {};
 }
 
+Result<void> HttpFront::listen_master(HttpHandler& handler, Addresses& addresses) {
+  const std::string& listen = config_.master.http_listen;
+  if (listen.empty()) return {};
+  KELP_TRY(master_, listen_at(listen, handler, false, "kelp_master_http", addresses.master_http));
+  return {};
+}
+
 Result<std::unique_ptr<HttpServer>> HttpFront::listen_at(const std::string& address,
                                                          HttpHandler& handler, bool tls,
                                                          std::string metrics_name,
@@ -54,7 +61,7 @@ void HttpFront::drain() {
 
 Task<void> HttpFront::drain_all() {
   TaskGroup drains(runtime_.executor(0));
-  for (HttpServer* server : {s3_.get(), s3_tls_.get(), admin_.get()}) {
+  for (HttpServer* server : {s3_.get(), s3_tls_.get(), master_.get(), admin_.get()}) {
     if (server != nullptr) drains.spawn(drain_one(*server));
   }
   co_await drains.join();

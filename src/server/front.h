@@ -11,7 +11,7 @@
 
 namespace kelp::server {
 
-/// The HTTP listeners of a process: S3, with and without TLS, and the admin port.
+/// The HTTP listeners of a process: S3, with and without TLS, the masters', and the admin port.
 class HttpFront {
  public:
   /// All must outlive this.
@@ -22,6 +22,8 @@ class HttpFront {
   Result<void> listen_s3(HttpHandler& handler, Addresses& addresses);
   /// The same for the admin port; none when it is not configured.
   Result<void> listen_admin(HttpHandler& handler, Addresses& addresses);
+  /// The same for the masters' HTTP.
+  Result<void> listen_master(HttpHandler& handler, Addresses& addresses);
   /// Re-reads certificate and key; a pair that does not fit is logged and the old one stays.
   void reload_tls();
   /// Takes no more connections, lets requests end within the configured grace. Blocks; not from an
@@ -40,6 +42,7 @@ class HttpFront {
   Metrics& metrics_;
   std::unique_ptr<HttpServer> s3_;
   std::unique_ptr<HttpServer> s3_tls_;
+  std::unique_ptr<HttpServer> master_;
   std::unique_ptr<HttpServer> admin_;
 };
 

@@ -80,6 +80,7 @@ struct Server::Rooms {
   std::unique_ptr<ReadinessCheck> readiness;
   std::unique_ptr<s3::CredentialStore> accounts;
   std::unique_ptr<s3::Gateway> gateway;
+  std::unique_ptr<master::MasterHttp> master_http;
   std::unique_ptr<AdminHttp> admin;
   std::unique_ptr<CertificateWatch> certificate_watch;
   TaskGroup background;  ///< On io thread 0.
@@ -143,6 +144,10 @@ Result<void> Server::Rooms::listen() {
   front = std::make_unique<HttpFront>(runtime, config, metrics);
   KELP_CHECK(front->listen_s3(*gateway, addresses));
   if (!config.s3.tls_listen.empty()) runtime.run(watch_certificate());
+  master::MasterHttpParts parts{*master, *master, [this] { return master->group(); },
+                                [] { return static_cast<std::uint32_t>(random_u64()); }};
+  master_http = std::make_unique<master::MasterHttp>(std::move(parts), master_http_options(config));
+  KELP_CHECK(front->listen_master(*master_http, addresses));
   return front->listen_admin(*admin, addresses);
 }
 

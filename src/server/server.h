@@ -15,6 +15,7 @@ struct Addresses {
   std::string s3;
   std::string s3_tls;
   std::string admin;
+  std::string master_http;
   std::string rpc;  ///< Of a cluster's daemon.
 };
 

@@ -100,6 +100,25 @@ struct JobView {
   std::string error;  ///< What the last attempt came to.
 };
 
+/// Which jobs an operator asks for. Values travel: never renumber.
+enum class PlanKind : std::uint8_t {
+  kRepair = 1,  ///< Copies that are missing.
+  kMove = 2,    ///< Off draining nodes, else evening out the bytes of the nodes.
+};
+
+/// Of MasterControl::admin_lock.
+struct AdminLockRequest {
+  std::string owner;                   ///< For people: who and where. 1 to 200 bytes.
+  std::uint64_t token = 0;             ///< Drawn at random by the owner; 0 only looks.
+  std::chrono::milliseconds lease{0};  ///< From now on; 0 gives the lock back. At most 10 minutes.
+};
+
+/// Who may change the cluster by hand just now.
+struct AdminLockView {
+  std::string owner;  ///< Empty: nobody holds it.
+  WallTime expires;
+};
+
 /// A member of the masters' group as operators see it.
 struct MasterView {
   std::uint64_t id = 0;

@@ -68,7 +68,32 @@ struct TransferLeadership {
   std::optional<std::uint64_t> id;
 };
 
+/// Of MasterControl::plan_jobs.
+struct PlanJobs {
+  PlanKind kind = PlanKind::kRepair;
+  bool start = false;
+};
+/// Answer of MasterControl::plan_jobs.
+struct PlannedJobs {
+  std::vector<JobView> jobs;
+};
+/// Of MasterControl::seal_volume.
+struct SealVolume {
+  VolumeId volume;
+};
+/// Of MasterControl::grow_volumes.
+struct GrowVolumes {
+  std::string collection;
+  std::uint32_t count = 0;
+};
+/// Answer of MasterControl::grow_volumes.
+struct GrownVolumes {
+  std::vector<VolumeId> volumes;
+};
+
 /// What travels of each, in order.
+template <>
+inline constexpr std::pair kEnumerators<PlanKind> = {PlanKind::kRepair, PlanKind::kMove};
 template <>
 inline constexpr std::pair kEnumerators<NodeIntent> = {NodeIntent::kActive,
                                                        NodeIntent::kMaintenance};
@@ -148,5 +173,22 @@ template <>
 inline constexpr auto kFields<RemoveMaster> = std::tuple(&RemoveMaster::id);
 template <>
 inline constexpr auto kFields<TransferLeadership> = std::tuple(&TransferLeadership::id);
+template <>
+inline constexpr auto kFields<AdminLockRequest> =
+    std::tuple(&AdminLockRequest::owner, &AdminLockRequest::token, &AdminLockRequest::lease);
+template <>
+inline constexpr auto kFields<AdminLockView> =
+    std::tuple(&AdminLockView::owner, &AdminLockView::expires);
+template <>
+inline constexpr auto kFields<PlanJobs> = std::tuple(&PlanJobs::kind, &PlanJobs::start);
+template <>
+inline constexpr auto kFields<PlannedJobs> = std::tuple(&PlannedJobs::jobs);
+template <>
+inline constexpr auto kFields<SealVolume> = std::tuple(&SealVolume::volume);
+template <>
+inline constexpr auto kFields<GrowVolumes> =
+    std::tuple(&GrowVolumes::collection, &GrowVolumes::count);
+template <>
+inline constexpr auto kFields<GrownVolumes> = std::tuple(&GrownVolumes::volumes);
 
 }  // namespace kelp

@@ -29,6 +29,10 @@ constexpr RpcMethodInfo kMethods[] = {
     {kMasterAddMaster, "master.add_master", kCommit, false},
     {kMasterRemoveMaster, "master.remove_master", kCommit, false},
     {kMasterTransferLeadership, "master.transfer_leadership", kCommit, false},
+    {kMasterAdminLock, "master.admin_lock", kCommit, true},
+    {kMasterPlanJobs, "master.plan_jobs", kCommit, false},
+    {kMasterSealVolume, "master.seal_volume", kCommit, true},
+    {kMasterGrowVolumes, "master.grow_volumes", kCommit, false},
 
     {kVolumeWrite, "volume.write", kData, false},
     {kVolumeOpen, "volume.open", kData, false},

@@ -23,6 +23,10 @@ enum class RpcMethod : std::uint32_t {
   kMasterAddMaster = 125,
   kMasterRemoveMaster = 126,
   kMasterTransferLeadership = 127,
+  kMasterAdminLock = 140,
+  kMasterPlanJobs = 141,
+  kMasterSealVolume = 142,
+  kMasterGrowVolumes = 143,
 
   kVolumeWrite = 200,
   kVolumeOpen = 201,

@@ -106,6 +106,19 @@ class FakeMaster final : public MasterClient, public MasterControl {
     return script.answer(MoveVolume{volume, std::move(from), std::move(to)}, &JobId::id);
   }
   Task<Result<void>> pause_jobs(bool paused) override { return script.done(PauseJobs{paused}); }
+  Task<Result<AdminLockView>> admin_lock(AdminLockRequest r) override {
+    return script.answer<AdminLockView>(std::move(r));
+  }
+  Task<Result<std::vector<JobView>>> plan_jobs(PlanKind kind, bool start) override {
+    return script.answer(PlanJobs{kind, start}, &PlannedJobs::jobs);
+  }
+  Task<Result<void>> seal_volume(VolumeId volume) override {
+    return script.done(SealVolume{volume});
+  }
+  Task<Result<std::vector<VolumeId>>> grow_volumes(std::string collection,
+                                                   std::uint32_t count) override {
+    return script.answer(GrowVolumes{std::move(collection), count}, &GrownVolumes::volumes);
+  }
   Task<Result<void>> add_master(std::uint64_t id, std::string address) override {
     return script.done(AddMaster{id, std::move(address)});
   }

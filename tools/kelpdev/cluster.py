@@ -16,6 +16,7 @@ from kelpdev.process import ACCESS_KEY, SECRET_KEY, KelpProcess, kelp_binary, wa
 ROLES = {"master": ("master", 10, 19333), "volume": ("volume", 20, 18080), "filer": ("filer", 30, 18888),
          "gateway": ("s3", 40, 8333)}
 ADMIN_PORT = 28333
+HTTP_PORT = 9333  # of masters
 STATUS_PAUSE = 0.2  # asking is a process of its own
 SIZES = {"master": 3, "volume": 4, "filer": 1, "gateway": 2}
 
@@ -35,13 +36,15 @@ class Daemon(KelpProcess):
         self.host = first + self.number
         self.address = cluster.addresses.setdefault(name, cluster.net.address(self.host, port))
         self.admin = cluster.addresses.setdefault(name + "/admin", cluster.net.address(self.host, ADMIN_PORT))
+        if self.role == "master":
+            self.http = cluster.addresses.setdefault(name + "/http", cluster.net.address(self.host, HTTP_PORT))
         self.masters = None  # whom it is told of, as --masters has them; None: all
         # A guarded cluster ends with the script that made it.
         self.wrapper = [*(["setpriv", "--pdeathsig", "KILL", "--"] if cluster.guarded else ["setsid"]),
                         *cluster.net.inside(name)]
 
     def words(self, ready):
-        own = {"master": lambda: ["--id", str(self.number), "--spread", self.cluster.spread],
+        own = {"master": lambda: ["--id", str(self.number), "--spread", self.cluster.spread, "--http-listen", self.http],
                "volume": lambda: [],
                "filer": lambda: [],
                "gateway": lambda: ["--filers", self.cluster.addresses["filer1"]]}
@@ -253,6 +256,11 @@ class Cluster:
         if done.returncode != 0:
             raise RuntimeError(f"kelp {' '.join(words)}: {done.stderr.strip()}")
         return done.stdout
+
+    def shell_words(self):
+        """`kelp shell` in this cluster."""
+        return [*self.net.inside(), self.binary, "shell", "--masters", self.masters_flag(), "--cluster-file",
+                str(self.identity / "cluster"), "--filers", ",".join(d.address for d in self.of("filer"))]
 
     def control(self, *words, seconds=20):
         """`kelp cluster …`, e.g. control("drain", node_id)."""

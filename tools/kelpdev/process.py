@@ -107,7 +107,7 @@ class KelpProcess:
     def words(self, ready):
         """The command that runs it; `ready` is the file that it writes once it serves."""
         return [self.binary, "server", "--dir", str(self.data), "--listen", "127.0.0.1:0", "--admin-listen",
-                "127.0.0.1:0", "--ready-file", str(ready), *self.options]
+                "127.0.0.1:0", "--master-http-listen", "127.0.0.1:0", "--ready-file", str(ready), *self.options]
 
     def environment(self):
         return dict(os.environ, AWS_ACCESS_KEY_ID=self.keys[0], AWS_SECRET_ACCESS_KEY=self.keys[1])

@@ -60,6 +60,20 @@ Task<Result<std::uint64_t>> RpcMasterClient::move_volume(VolumeId volume, std::s
 Task<Result<void>> RpcMasterClient::pause_jobs(bool paused) {
   return caller_.tell(kMasterPauseJobs, PauseJobs{paused});
 }
+Task<Result<AdminLockView>> RpcMasterClient::admin_lock(AdminLockRequest request) {
+  return caller_.ask<AdminLockView>(kMasterAdminLock, std::move(request));
+}
+Task<Result<std::vector<JobView>>> RpcMasterClient::plan_jobs(PlanKind kind, bool start) {
+  return caller_.ask(kMasterPlanJobs, PlanJobs{kind, start}, &PlannedJobs::jobs);
+}
+Task<Result<void>> RpcMasterClient::seal_volume(VolumeId volume) {
+  return caller_.tell(kMasterSealVolume, SealVolume{volume});
+}
+Task<Result<std::vector<VolumeId>>> RpcMasterClient::grow_volumes(std::string collection,
+                                                                  std::uint32_t count) {
+  return caller_.ask(kMasterGrowVolumes, GrowVolumes{std::move(collection), count},
+                     &GrownVolumes::volumes);
+}
 Task<Result<void>> RpcMasterClient::add_master(std::uint64_t id, std::string address) {
   return caller_.tell(kMasterAddMaster, AddMaster{id, std::move(address)});
 }
@@ -99,6 +113,16 @@ void serve_master_control(RpcServer& server, MasterControl& master) {
   });
   serve_method<PauseJobs>(server, kMasterPauseJobs,
                           [m](PauseJobs r) { return m->pause_jobs(r.paused); });
+  serve_method<AdminLockRequest>(server, kMasterAdminLock,
+                                 [m](AdminLockRequest r) { return m->admin_lock(std::move(r)); });
+  serve_method<PlanJobs>(server, kMasterPlanJobs, [m](PlanJobs r) {
+    return wrap<PlannedJobs>(m->plan_jobs(r.kind, r.start));
+  });
+  serve_method<SealVolume>(server, kMasterSealVolume,
+                           [m](SealVolume r) { return m->seal_volume(r.volume); });
+  serve_method<GrowVolumes>(server, kMasterGrowVolumes, [m](GrowVolumes r) {
+    return wrap<GrownVolumes>(m->grow_volumes(std::move(r.collection), r.count));
+  });
   serve_method<AddMaster>(server, kMasterAddMaster,
                           [m](AddMaster r) { return m->add_master(r.id, std::move(r.address)); });
   serve_method<RemoveMaster>(server, kMasterRemoveMaster,

@@ -29,6 +29,11 @@ class RpcMasterClient final : public MasterClient, public MasterControl {
   Task<Result<std::uint64_t>> move_volume(VolumeId volume, std::string from,
                                           std::string to) override;
   Task<Result<void>> pause_jobs(bool paused) override;
+  Task<Result<AdminLockView>> admin_lock(AdminLockRequest request) override;
+  Task<Result<std::vector<JobView>>> plan_jobs(PlanKind kind, bool start) override;
+  Task<Result<void>> seal_volume(VolumeId volume) override;
+  Task<Result<std::vector<VolumeId>>> grow_volumes(std::string collection,
+                                                   std::uint32_t count) override;
   Task<Result<void>> add_master(std::uint64_t id, std::string address) override;
   Task<Result<void>> remove_master(std::uint64_t id) override;
   Task<Result<void>> transfer_leadership(std::optional<std::uint64_t> id) override;

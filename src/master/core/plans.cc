@@ -207,7 +207,7 @@ std::uint32_t healthy_copies(const PlacementView& view, VolumeId id, const Volum
 
 std::vector<StartJob> plan_repairs(const PlacementView& view, const PlanOptions& options) {
   std::vector<StartJob> out;
-  if (view.state.jobs_paused) return out;
+  if (view.state.jobs_paused && !options.although_paused) return out;
   Budget budget(view, options);
   for (const Need& need : needs(view)) {
     if (budget.spent()) break;
@@ -228,7 +228,8 @@ std::vector<StartJob> plan_repairs(const PlacementView& view, const PlanOptions&
 
 std::vector<StartJob> plan_moves(const PlacementView& view, const PlanOptions& options) {
   std::vector<StartJob> out;
-  if (view.state.jobs_paused || !needs(view).empty()) return out;
+  if (view.state.jobs_paused && !options.although_paused) return out;
+  if (!needs(view).empty()) return out;
   Budget budget(view, options);
   plan_draining(view, budget, out);
   if (out.empty()) plan_balance(view, options, budget, out);

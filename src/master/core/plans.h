@@ -17,6 +17,7 @@ struct PlanOptions {
   std::uint32_t balance_percent = 5;
   /// Nor do they for less than this many bytes.
   std::uint64_t balance_bytes = 512ULL << 20;
+  bool although_paused = false;  ///< An operator asks: paused jobs are no obstacle.
 };
 
 /// Jobs to start now, so that volumes with too few healthy copies get them back: what has least

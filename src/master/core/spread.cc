@@ -86,6 +86,22 @@ std::vector<NodeNumber> spread_around(const Candidate& first, const std::vector<
   return members;
 }
 
+/// What a spread asks for, in words: "2 nodes in the same rack and 1 other data centre".
+std::string need_of(const Spread& spread) {
+  const auto count = [](unsigned n, std::string_view what) {
+    return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+  };
+  std::string out = count(spread.other_nodes + 1U, "node");
+  if (spread.other_nodes > 0) out += " in the same rack";
+  if (spread.other_racks > 0) {
+    out += ", " + count(spread.other_racks, "other rack") + " of its data centre";
+  }
+  if (spread.other_data_centres > 0) {
+    out += ", " + count(spread.other_data_centres, "other data centre");
+  }
+  return out;
+}
+
 Error too_few(const Spread& spread, const std::vector<Candidate>& all, const Missing& missing) {
   std::set<std::string> centres;
   std::set<Rack> racks;
@@ -94,10 +110,10 @@ Error too_few(const Spread& spread, const std::vector<Candidate>& all, const Mis
     racks.insert(rack_of(*candidate.identity));
   }
   return {missing.room ? Errc::kNoSpace : Errc::kUnavailable,
-          fmt::format("{} copies (spread {}{}{}) cannot be placed: {} nodes in {} racks in {} data "
-                      "centres take data{}{}",
+          fmt::format("{} copies (spread {}{}{}: {}) cannot be placed: {} nodes in {} racks in {} "
+                      "data centres take data{}{}",
                       copies_of(spread), spread.other_data_centres, spread.other_racks,
-                      spread.other_nodes, all.size(), racks.size(), centres.size(),
+                      spread.other_nodes, need_of(spread), all.size(), racks.size(), centres.size(),
                       missing.text.empty() ? "" : "; ", missing.text)};
 }
 

@@ -95,6 +95,16 @@ class FakeMaster final : public MasterClient, public MasterControl {
     return none<std::uint64_t>();
   }
   Task<Result<void>> pause_jobs(bool) override { return none<void>(); }
+  Task<Result<AdminLockView>> admin_lock(AdminLockRequest) override {
+    return none<AdminLockView>();
+  }
+  Task<Result<std::vector<JobView>>> plan_jobs(PlanKind, bool) override {
+    return none<std::vector<JobView>>();
+  }
+  Task<Result<void>> seal_volume(VolumeId) override { return none<void>(); }
+  Task<Result<std::vector<VolumeId>>> grow_volumes(std::string, std::uint32_t) override {
+    return none<std::vector<VolumeId>>();
+  }
   Task<Result<void>> add_master(std::uint64_t, std::string) override { return none<void>(); }
   Task<Result<void>> remove_master(std::uint64_t) override { return none<void>(); }
   Task<Result<void>> transfer_leadership(std::optional<std::uint64_t>) override {

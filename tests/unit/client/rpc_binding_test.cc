@@ -243,6 +243,12 @@ Task<void> master(Clients c) {
   co_await answers(s, MoveVolume{VolumeId(1), "a", "b"},
                    c.control.move_volume(VolumeId(1), "a", "b"), &JobId::id);
   co_await answers(s, PauseJobs{true}, c.control.pause_jobs(true));
+  const auto lock = random.make<AdminLockRequest>();
+  co_await answers(s, lock, c.control.admin_lock(lock));
+  co_await answers(s, PlanJobs{PlanKind::kMove, true}, c.control.plan_jobs(PlanKind::kMove, true),
+                   &PlannedJobs::jobs);
+  co_await answers(s, SealVolume{VolumeId(6)}, c.control.seal_volume(VolumeId(6)));
+  co_await answers(s, GrowVolumes{"c", 3}, c.control.grow_volumes("c", 3), &GrownVolumes::volumes);
   co_await answers(s, AddMaster{4, "a:1"}, c.control.add_master(4, "a:1"));
   co_await answers(s, RemoveMaster{4}, c.control.remove_master(4));
   co_await answers(s, TransferLeadership{7}, c.control.transfer_leadership(7));

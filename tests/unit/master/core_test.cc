@@ -321,6 +321,15 @@ TEST(MasterCommands, LetOneHoldTheLockUntilItExpires) {
   EXPECT_FALSE(state.lock.has_value());
 }
 
+TEST(MasterCommands, LetNoLockOfAClockThatWasAheadBindAnybody) {
+  MasterState state;
+  const WallTime now(seconds(1'000'000));
+  const WallTime tomorrow = now + std::chrono::hours(24);
+  ASSERT_TRUE(applies(state, TakeLock{"amy", 1, tomorrow, tomorrow + seconds(60)}));
+  EXPECT_TRUE(applies(state, TakeLock{"bob", 2, now, now + kMostLockTime}));
+  EXPECT_FALSE(applies(state, TakeLock{"amy", 1, now, now + seconds(60)}));
+}
+
 TEST(MasterCommands, ImportAStateOnlyWhereNothingHappenedYet) {
   MasterState old = sample();
   MasterState state;

@@ -182,7 +182,8 @@ TEST(Spread, NamesWhatIsMissingInsteadOfPlacingLess) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code(), Errc::kUnavailable);
   EXPECT_THAT(refused.error().detail(),
-              HasSubstr("3 copies (spread 011) cannot be placed: 1 nodes in 1 racks in 1 data"));
+              HasSubstr("3 copies (spread 011: 2 nodes in the same rack, 1 other rack of its data "
+                        "centre) cannot be placed: 1 nodes in 1 racks in 1 data"));
   EXPECT_THAT(refused.error().detail(), HasSubstr("node-2 is draining or in maintenance"));
 }
 

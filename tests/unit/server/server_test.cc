@@ -26,6 +26,7 @@ struct House {
     config.dir = temp.path() + "/d";
     config.s3.listen = "127.0.0.1:0";
     config.admin_listen = "127.0.0.1:0";
+    config.master.http_listen = "127.0.0.1:0";
     config.threads.drain_grace = std::chrono::seconds(1);
   }
   Result<std::unique_ptr<Server>> start() {
@@ -66,6 +67,11 @@ TEST(Server, AnswersOnItsPortsAndOpensItsDirectoryAgain) {
     EXPECT_EQ(status_of(at.admin, "/readyz"), 200);
     EXPECT_EQ(status_of(at.admin, "/metrics"), 200);
     EXPECT_EQ(status_of(at.admin, "/other"), 404);
+    EXPECT_EQ(status_of(at.master_http, "/cluster/healthz"), 200);
+    EXPECT_EQ(status_of(at.master_http, "/dir/status"), 200);
+    EXPECT_EQ(status_of(at.master_http, "/dir/assign?count=2"), 200);
+    EXPECT_EQ(status_of(at.master_http, "/dir/lookup?volumeId=1"), 200);
+    EXPECT_EQ(status_of(at.master_http, "/1,01637037d6"), 501);
     EXPECT_EQ(status_of(at.s3, "/healthz"), 200);
     EXPECT_EQ(status_of(at.s3, "/readyz"), 200);
     EXPECT_EQ(status_of(at.s3, "/bucket"), 403);

@@ -18,6 +18,7 @@ ONLY_IN = {  # a library and the rooms that may touch it
     "isa-l": {"base", "volume"},
     "pugixml": {"s3gw"},
     "toml++": {"server"},
+    "histedit.h": {"server"},
 }
 
 

@@ -49,7 +49,8 @@ def up(folder, args):
     inside = " ".join(cluster.net.inside())
     pairs = " ".join(f"{name}={value}" for name, value in environment(cluster).items() if "URL" not in name)
     print(f"\ngateways {' '.join(gateway.endpoint for gateway in cluster.of('gateway'))}; logs in {folder}/*/log\n"
-          f"  {pairs} {inside} aws --endpoint-url {cluster['gateway1'].endpoint} s3 mb s3://first")
+          f"  {pairs} {inside} aws --endpoint-url {cluster['gateway1'].endpoint} s3 mb s3://first\n"
+          f"  {' '.join(cluster.shell_words())}")
 
 
 def down(folder, args):

@@ -52,7 +52,7 @@ Result<ListedBuckets> list_rows(KvStore& store, const ListBuckets& request) {
       from_marker ? keys::bucket(request.start_after) + '\0' : keys::bucket(request.prefix);
   for (cursor->seek(first); cursor->valid(); cursor->next()) {
     KELP_TRY(BucketEntry bucket, decode_bucket(cursor->value()));
-    if (bucket.owner_id != request.owner_id) continue;
+    if (!request.owner_id.empty() && bucket.owner_id != request.owner_id) continue;
     if (page.buckets.size() == request.limit) {
       page.truncated = request.limit != 0;
       break;

@@ -35,11 +35,15 @@ class Accounts final : public s3::CredentialStore {
 };
 
 s3::Account account_of(const ClusterIdentity& cluster, std::string_view name) {
-  const Sha256 id = sha256(fmt::format("kelp-account\n{}\n{}", cluster.cluster_id, name));
-  return {hex_encode(view(id)), std::string(name)};
+  return {account_id(cluster.cluster_id, name), std::string(name)};
 }
 
 }  // namespace
+
+std::string account_id(std::string_view cluster_id, std::string_view name) {
+  const Sha256 id = sha256(fmt::format("kelp-account\n{}\n{}", cluster_id, name));
+  return hex_encode(view(id));
+}
 
 Result<std::unique_ptr<s3::CredentialStore>> make_accounts(
     const ClusterIdentity& cluster, const std::vector<IdentityConfig>& identities) {

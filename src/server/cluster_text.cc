@@ -4,6 +4,8 @@
 
 #include <boost/json.hpp>
 
+#include "master/http/answers.h"
+
 namespace kelp::server {
 namespace {
 
@@ -19,15 +21,6 @@ std::string_view name_of(NodeIntent intent) {
   return "";
 }
 
-std::string size(std::uint64_t bytes) {
-  if (bytes >= 1ULL << 30) return fmt::format("{:.1f}GiB", static_cast<double>(bytes) / (1 << 30));
-  return fmt::format("{:.1f}MiB", static_cast<double>(bytes) / (1 << 20));
-}
-
-std::string spread_text(const Spread& spread) {
-  return fmt::format("{}{}{}", spread.other_data_centres, spread.other_racks, spread.other_nodes);
-}
-
 std::string member_names(const VolumeLocation& location) {
   std::string out;
   for (const VolumeMember& member : location.members) {
@@ -37,6 +30,13 @@ std::string member_names(const VolumeLocation& location) {
 }
 
 }  // namespace
+
+std::string bytes_text(std::uint64_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  if (bytes >= 1ULL << 40) return fmt::format("{:.1f}TiB", value / (1ULL << 40));
+  if (bytes >= 1ULL << 30) return fmt::format("{:.1f}GiB", value / (1ULL << 30));
+  return fmt::format("{:.1f}MiB", value / (1ULL << 20));
+}
 
 std::string text_of(const ClusterView& view) {
   std::string out = fmt::format("cluster {} term {}{}\n", view.cluster_id, view.term,
@@ -50,14 +50,14 @@ std::string text_of(const ClusterView& view) {
     out += fmt::format("node {} {:<22} {}/{} {:<11} {:<6} volumes {:<5} free {} of {}\n",
                        node.identity.node_id, node.identity.address, node.identity.data_centre,
                        node.identity.rack, name_of(node.intent), node.alive ? "alive" : "silent",
-                       node.volumes, size(node.free_bytes), size(node.total_bytes));
+                       node.volumes, bytes_text(node.free_bytes), bytes_text(node.total_bytes));
   }
   for (const VolumeView& volume : view.volumes) {
-    out +=
-        fmt::format("volume {:<6} {:<9} generation {:<4} copies {}/{} spread {} {:<10} on {} {}\n",
-                    volume.location.volume.value, volume.phase, volume.location.generation.value,
-                    volume.copies_healthy, volume.copies_asked, spread_text(volume.spread),
-                    size(volume.bytes), member_names(volume.location), volume.collection);
+    out += fmt::format(
+        "volume {:<6} {:<9} generation {:<4} copies {}/{} spread {} {:<10} on {} {}\n",
+        volume.location.volume.value, volume.phase, volume.location.generation.value,
+        volume.copies_healthy, volume.copies_asked, master::spread_digits(volume.spread),
+        bytes_text(volume.bytes), member_names(volume.location), volume.collection);
   }
   for (const JobView& job : view.jobs) {
     out += fmt::format("job {:<6} {} of volume {} at {} from {} to {} {}\n", job.id, job.kind,
@@ -99,7 +99,7 @@ boost::json::value json_of(const ClusterView& view) {
                        {"generation", volume.location.generation.value},
                        {"phase", volume.phase},
                        {"collection", volume.collection},
-                       {"spread", spread_text(volume.spread)},
+                       {"spread", master::spread_digits(volume.spread)},
                        {"copies_asked", volume.copies_asked},
                        {"copies_healthy", volume.copies_healthy},
                        {"bytes", volume.bytes},

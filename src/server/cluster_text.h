@@ -1,12 +1,15 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <cstdint>
 #include <string>
 
 #include "wire/cluster.h"
 
 namespace kelp::server {
 
+/// "1.5GiB".
+[[nodiscard]] std::string bytes_text(std::uint64_t bytes);
 /// A cluster for people: a table each of masters, nodes, volumes and jobs.
 [[nodiscard]] std::string text_of(const ClusterView& view);
 /// The same for programs; the names are those of the struct.

@@ -3,13 +3,8 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
-#include "async/runtime.h"
-#include "async/timers.h"
-#include "client/rpc/rpc_channels.h"
-#include "client/rpc/rpc_master.h"
-#include "crypto/random.h"
 #include "os/posix_file_io.h"
-#include "os/system_clock.h"
+#include "server/cluster_link.h"
 #include "server/cluster_text.h"
 #include "server/commands.h"
 
@@ -30,37 +25,22 @@ struct ClusterFlags {
 
 using Work = std::function<Task<Result<void>>(RpcMasterClient&, const ClusterFlags&)>;
 
-Task<void> run_work(RpcChannels& channels, std::vector<std::string> addresses, Work work,
-                    const ClusterFlags& flags, Result<void>& outcome) {
-  RpcMasterClient masters(channels, std::move(addresses));
-  outcome = co_await work(masters, flags);
-  co_await channels.stop();
+Task<void> run_work(ClusterLink& link, Work work, const ClusterFlags& flags, bool changes,
+                    Result<void>& outcome) {
+  if (changes) {
+    outcome = co_await link.lock().run(work(link.masters(), flags));
+  } else {
+    outcome = co_await work(link.masters(), flags);
+  }
 }
 
-/// Connects to the masters that the configuration names and does `work` there.
-Result<void> with_masters(const ClusterFlags& flags, Work work) {
+/// Connects to the masters that the configuration names and does `work` there; under the lock of
+/// operators when it `changes` something.
+Result<void> with_masters(const ClusterFlags& flags, Work work, bool changes) {
   KELP_TRY(const LoadedConfig loaded, flags.config.load());
-  const Config& config = loaded.config;
-  const auto io = make_posix_file_io();
-  const std::string path =
-      config.cluster.file.empty() ? config.dir + "/cluster" : config.cluster.file;
-  KELP_TRY(const ClusterIdentity identity, read_cluster_file(*io, path, KeyPair{}));
-  KELP_TRY(const auto masters, parse_masters(config.cluster.masters));
-  if (masters.empty()) {
-    return Error(Errc::kInvalidArgument, "say where the masters are: --masters 1=host:port,…");
-  }
-  std::vector<std::string> addresses;
-  for (const auto& [id, address] : masters) addresses.push_back(address);
-  SystemClock clock;
-  const auto network = make_tcp_network();
-  const auto timers = make_asio_timers();
-  Runtime runtime(1);
-  RpcChannelsOptions options;
-  options.identity = {identity.cluster_id, identity.cluster_secret};
-  RpcChannels channels({runtime.executor(0), *network, clock, *timers, random_bytes},
-                       {runtime.executor(0)}, std::move(options));
+  KELP_TRY(const auto link, ClusterLink::open(loaded.config));
   Result<void> outcome;
-  runtime.run(run_work(channels, std::move(addresses), std::move(work), flags, outcome));
+  link->run(run_work(*link, std::move(work), flags, changes, outcome));
   return outcome;
 }
 
@@ -124,14 +104,14 @@ Task<Result<void>> resume(RpcMasterClient& masters, const ClusterFlags&) {
 
 /// A subcommand of `kelp cluster` with what it needs to know.
 CLI::App* add(CLI::App& cluster, const std::shared_ptr<ClusterFlags>& flags, int& exit_code,
-              const std::string& name, const std::string& help, Work work) {
+              const std::string& name, const std::string& help, Work work, bool changes = true) {
   CLI::App* command = cluster.add_subcommand(name, help);
   flags->config.add_to(*command);
   flags->config.add_named(*command, "--cluster-file", "cluster.file");
   flags->config.add_named(*command, "--masters", "cluster.masters");
-  command->callback([flags, work = std::move(work), &exit_code] {
-    if (const auto ran = with_masters(*flags, work); !ran.has_value())
-      exit_code = fail(ran.error());
+  command->callback([flags, work = std::move(work), changes, &exit_code] {
+    const auto ran = with_masters(*flags, work, changes);
+    if (!ran.has_value()) exit_code = fail(ran.error());
   });
   return command;
 }
@@ -151,7 +131,7 @@ void add_cluster_command(CLI::App& app, int& exit_code) {
   });
 
   flags = make_flags();
-  add(*cluster, flags, exit_code, "status", "Masters, nodes, volumes and jobs", status)
+  add(*cluster, flags, exit_code, "status", "Masters, nodes, volumes and jobs", status, false)
       ->add_flag("--json", flags->json, "for programs");
 
   flags = make_flags();

@@ -44,5 +44,6 @@ void add_config_command(CLI::App& app, int& exit_code);
 void add_fsck_command(CLI::App& app, int& exit_code);
 void add_daemon_commands(CLI::App& app, int& exit_code);
 void add_cluster_command(CLI::App& app, int& exit_code);
+void add_shell_command(CLI::App& app, int& exit_code);
 
 }  // namespace kelp::server

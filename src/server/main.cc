@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   kelp::server::add_server_command(app, exit_code);
   kelp::server::add_daemon_commands(app, exit_code);
   kelp::server::add_cluster_command(app, exit_code);
+  kelp::server::add_shell_command(app, exit_code);
   kelp::server::add_health_command(app, exit_code);
   kelp::server::add_config_command(app, exit_code);
   kelp::server::add_fsck_command(app, exit_code);

@@ -180,7 +180,7 @@ struct CompletedUpload {
 
 /// Asks for one page of an account's buckets.
 struct ListBuckets {
-  std::string owner_id;  ///< Only this account's.
+  std::string owner_id;  ///< Only this account's; empty: of all accounts.
   std::string prefix;
   std::string start_after;
   std::uint32_t limit = 10'000;

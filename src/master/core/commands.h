@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -95,7 +96,10 @@ struct SetMaster {
   std::string address;
   friend bool operator==(const SetMaster&, const SetMaster&) = default;
 };
-/// Takes the lock when it is free, expired at `now` or the same owner's; an `expires` at or before
+/// How long the lock may be held without being taken again.
+inline constexpr std::chrono::minutes kMostLockTime{10};
+/// Takes the lock when it is free, expired at `now`, farther from expiring than it ever may be, or
+/// the same owner's; an `expires` at or before
 /// `now` gives it back.
 struct TakeLock {
   std::string owner;

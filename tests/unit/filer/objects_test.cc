@@ -284,6 +284,8 @@ TEST(FilerBuckets, MakesListsAndRemovesBuckets) {
   ASSERT_EQ(rest->buckets.size(), 1U);
   EXPECT_EQ(rest->buckets[0].name, "zoo");
   EXPECT_FALSE(rest->truncated);
+  request = {.owner_id = {}, .prefix = {}, .start_after = {}, .limit = 10};
+  EXPECT_EQ(world.run(world.filer.list_buckets(request))->buckets.size(), 4U) << "of all accounts";
   request = {.owner_id = "alice", .prefix = "ph", .start_after = "a", .limit = 10};
   EXPECT_EQ(world.run(world.filer.list_buckets(request))->buckets.size(), 1U);
 

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "server/shell/command.h"
+
+namespace kelp::server {
+
+// What stands behind the rows of the table of commands (command_table.cc says what each does).
+
+/// One of the handlers below.
+using ShellHandler = Task<Result<ShellReply>>(ShellWorld& world, ShellArguments arguments);
+
+// cluster_commands.cc: masters, nodes, jobs, the lock.
+ShellHandler cluster_status;
+ShellHandler cluster_ps;
+ShellHandler cluster_check;
+ShellHandler cluster_raft_ps;
+ShellHandler cluster_raft_add;
+ShellHandler cluster_raft_remove;
+ShellHandler cluster_raft_transfer;
+ShellHandler node_evacuate;
+ShellHandler node_maintain;
+ShellHandler node_activate;
+ShellHandler node_remove;
+ShellHandler job_list;
+ShellHandler job_pause;
+ShellHandler job_resume;
+ShellHandler lock_cluster;
+ShellHandler unlock_cluster;
+
+// volume_commands.cc: volumes and their copies.
+ShellHandler volume_list;
+ShellHandler volume_move;
+ShellHandler volume_mark;
+ShellHandler volume_grow;
+ShellHandler volume_balance;
+ShellHandler volume_fix_replication;
+ShellHandler volume_check_disk;
+ShellHandler volume_scrub;
+ShellHandler collection_list;
+
+// file_commands.cc: buckets and objects.
+ShellHandler fs_ls;
+ShellHandler fs_du;
+ShellHandler fs_meta_cat;
+ShellHandler bucket_list;
+ShellHandler bucket_create;
+ShellHandler bucket_delete;
+
+/// The node that `text` names: its id, the beginning of one only, or its address. kNotFound,
+/// kInvalidArgument when it could be several.
+[[nodiscard]] Result<NodeView> find_node(const ClusterView& view, const std::string& text);
+/// The volume with this id. kNotFound, kInvalidArgument.
+[[nodiscard]] Result<VolumeView> find_volume(const ClusterView& view,
+                                             const ShellArguments& arguments);
+/// "host:port (the first 8 digits of its id)"; the id itself for a node that is not there.
+[[nodiscard]] std::string node_name(const ClusterView& view, const std::string& node_id);
+
+}  // namespace kelp::server

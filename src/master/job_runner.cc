@@ -152,14 +152,17 @@ Task<Result<void>> JobRunner::copy(JobRecord job, VolumeRecord volume) {
   co_return last;
 }
 
-/// Members that are dead miss it: their copies are old then and are replaced.
+/// Members that are dead miss it: their copies are old then and are replaced. But never all: a
+/// generation that no copy is in would leave nothing to repair from.
 Task<Result<void>> JobRunner::thaw(JobRecord job, VolumeRecord volume) {
   const CopyRole role{volume.generation, false};
+  bool told = false;
   for (const NodeNumber member : volume.members) {
     const auto node = context_.reach(member);
     const auto set = co_await node->set_role(job.volume, before(volume.generation, 2), role);
     if (set.has_value()) {
       context_.topology.assume(member, job.volume, role.generation, role.frozen);
+      told = true;
       continue;
     }
     if (set.error().code() == Errc::kCancelled) co_return set.error();
@@ -167,7 +170,10 @@ Task<Result<void>> JobRunner::thaw(JobRecord job, VolumeRecord volume) {
     if (set.error().code() == Errc::kConflict || set.error().code() == Errc::kNotFound) continue;
     co_return set.error();
   }
-  co_return Result<void>();
+  if (told) co_return Result<void>();
+  co_return Error(Errc::kUnavailable,
+                  fmt::format("no member of volume {} is there to go on in generation {}",
+                              job.volume.value, volume.generation.value));
 }
 
 /// The old copy goes only now that the new one is a member; a dead node's waits until it is back.

@@ -313,6 +313,23 @@ TEST(MasterJobs, ThawAVolumeWhoseCopyCannotBeMade) {
   EXPECT_FALSE(cluster.holder(0).find(cluster.volume)->frozen);
 }
 
+// Else the volume would be in a generation that no copy knows, and be repaired from nothing.
+TEST(MasterJobs, AreNotOverWhileNoMemberKnowsTheGeneration) {
+  Cluster cluster;
+  ASSERT_TRUE(cluster.world
+                  .run(cluster.master->move_volume(cluster.volume, cluster.members[0],
+                                                   cluster.other().node.node_id))
+                  .has_value());
+  cluster.holder(0).up = cluster.holder(1).up = false;
+  ASSERT_TRUE(cluster.world.run(cluster.pass(90)).has_value());
+  EXPECT_EQ(cluster.look().jobs.size(), 1U);
+  cluster.holder(0).up = cluster.holder(1).up = true;
+  ASSERT_TRUE(cluster.world.run(cluster.pass(30)).has_value());
+  EXPECT_TRUE(cluster.look().jobs.empty());
+  EXPECT_EQ(cluster.look().volumes[0].copies_healthy, 2U);
+  EXPECT_FALSE(cluster.holder(0).find(cluster.volume)->frozen);
+}
+
 TEST(MasterJobs, GoOnAfterARestartWhereTheyWere) {
   for (int pause = 0; pause < 40; ++pause) {
     Cluster cluster(static_cast<std::uint64_t>(pause) + 1);

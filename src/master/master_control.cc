@@ -111,10 +111,11 @@ Task<Result<void>> MasterService::end_reservation(VolumeId volume, std::uint64_t
 }
 
 /// Any master knows where volumes are; one that lags says where they were, and the volume servers
-/// refuse what is too old.
+/// refuse what is too old. Only the leader can say that there is none.
 Task<Result<VolumeLocation>> MasterService::find_location(VolumeId volume) {
   const auto found = context_.state().volumes.find(volume);
   if (found == context_.state().volumes.end()) {
+    KELP_CO_CHECK(context_.check_serving());
     co_return Error(Errc::kNotFound, fmt::format("volume {} was never made", volume.value));
   }
   co_return context_.location(volume, found->second);

@@ -59,6 +59,21 @@ TEST(MasterService, LocatesWhatItMade) {
   EXPECT_EQ(found->generation, taken->generation);
 }
 
+// A master that lags, or was never added, would hide volumes that are there.
+TEST(MasterService, OnlyTheLeaderSaysThatAVolumeWasNeverMade) {
+  Rig rig;
+  rig.options.join = true;
+  rig.metrics = std::make_unique<Metrics>();
+  MasterSeams seams{rig.world.executor(), rig.disk,      rig.pool,     rig.clock, rig.timers,
+                    rig.volumes,          rig.transport, *rig.metrics, {}};
+  auto opened = rig.world.run(MasterService::open(std::move(seams), rig.options));
+  ASSERT_TRUE(opened.has_value());
+  rig.master = *std::move(opened);
+  const auto found = rig.world.run(rig.master->locate(VolumeId{1}));
+  ASSERT_FALSE(found.has_value());
+  EXPECT_EQ(found.error().reason(), Reason::kNotLeader);
+}
+
 TEST(MasterService, TellsFollowersOfLocationsOnlyWhatChanged) {
   Rig rig;
   ASSERT_TRUE(rig.start_now().has_value());

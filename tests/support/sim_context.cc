@@ -136,6 +136,19 @@ std::string SimContext::last_events() const {
   return text;
 }
 
+void SimGate::post(SimContext::Job job) {
+  if (closed_) {
+    held_.push_back(std::move(job));
+  } else {
+    context_.post(std::move(job));
+  }
+}
+
+void SimGate::open() {
+  closed_ = false;
+  for (auto& job : std::exchange(held_, {})) context_.post(std::move(job));
+}
+
 WallTime SimClock::wall() const {
   return kWallStart + (context_.now() - kStart) + skew_;
 }
@@ -154,10 +167,15 @@ bool SimWorkPool::try_post(Work work) {
   ++*queued_;
   const auto most = static_cast<std::uint64_t>(options_.max_delay.count());
   const auto delay = std::chrono::nanoseconds(rng_.below(most + 1));
-  auto job = [w = std::move(work), queued = queued_]() mutable {
+  auto run = [w = std::move(work), queued = queued_]() mutable {
     --*queued;
     w();
   };
+  if (options_.gate == nullptr) {
+    context_.at(context_.now() + delay, std::move(run));
+    return true;
+  }
+  auto job = [gate = options_.gate, r = std::move(run)]() mutable { gate->post(std::move(r)); };
   context_.at(context_.now() + delay, std::move(job));
   return true;
 }

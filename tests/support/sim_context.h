@@ -21,11 +21,14 @@
 namespace kelp::test {
 
 class SimContext;
+class SimGate;
 
-/// Runs functions on a SimContext; usable as kelp::Executor, so coroutines run unchanged.
+/// Runs functions on a SimContext; usable as kelp::Executor, so coroutines run unchanged. With a
+/// gate they wait while it is closed.
 class SimExecutor {
  public:
-  explicit SimExecutor(SimContext& context) : context_(&context) {}
+  explicit SimExecutor(SimContext& context, SimGate* gate = nullptr)
+      : context_(&context), gate_(gate) {}
   [[nodiscard]] asio::execution_context& query(asio::execution::context_t) const noexcept;
   static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) noexcept {
     return asio::execution::blocking.never;
@@ -36,6 +39,7 @@ class SimExecutor {
 
  private:
   SimContext* context_;
+  SimGate* gate_;
 };
 
 /// The world of a simulation: one thread, a virtual clock, one seed. The next job is drawn from all
@@ -111,9 +115,29 @@ class SimContext final : public asio::execution_context {
   std::uint64_t hash_ = 0;
 };
 
+/// One process of the world: closed, it stands still as after SIGSTOP. Must outlive what runs on
+/// it; open it before the world ends.
+class SimGate {
+ public:
+  explicit SimGate(SimContext& context) : context_(context) {}
+  [[nodiscard]] Executor executor() { return SimExecutor(context_, this); }
+  /// Makes `job` ready, when it is open.
+  void post(SimContext::Job job);
+  void close() { closed_ = true; }
+  void open();
+  [[nodiscard]] bool closed() const { return closed_; }
+
+ private:
+  SimContext& context_;
+  bool closed_ = false;
+  std::vector<SimContext::Job> held_;
+};
+
 template <typename Function>
 void SimExecutor::execute(Function function) const {
-  context_->post(SimContext::Job(std::move(function)));
+  SimContext::Job job(std::move(function));
+  if (gate_ != nullptr) return gate_->post(std::move(job));
+  context_->post(std::move(job));
 }
 
 template <typename T>
@@ -152,12 +176,15 @@ class SimTimers final : public Timers {
 struct SimWorkPoolOptions {
   std::size_t queue_limit = 4096;
   std::chrono::nanoseconds max_delay = std::chrono::milliseconds(2);
+  SimGate* gate = nullptr;  ///< The process whose threads these are.
 };
 class SimWorkPool final : public WorkPool {
  public:
   explicit SimWorkPool(SimContext& context, SimWorkPoolOptions options = {})
       : context_(context), options_(options), rng_(context.rng().next()) {}
   bool try_post(Work work) override;
+  /// Of work that comes from now on: a disk becomes slow, or quick again.
+  void set_max_delay(std::chrono::nanoseconds delay) { options_.max_delay = delay; }
 
  private:
   SimContext& context_;

@@ -195,6 +195,7 @@ Task<Result<std::unique_ptr<Stream>>> SimNetwork::connect(std::string from, std:
   KELP_CO_TRY(const HostPort where, parse_host_port(to));
   context_.note("connect", where.port);
   while (true) {  // the first packet is sent again until it passes
+    if (off_.contains(from)) co_return Error(Errc::kUnavailable, from + ": is switched off");
     const MonoTime wake = std::min(arrival(), deadline);
     KELP_CO_CHECK(co_await timers_.sleep_until(wake));
     const bool passes = !is_cut(from, where.host) && !is_cut(where.host, from);

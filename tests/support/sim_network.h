@@ -42,6 +42,9 @@ class SimNetwork {
   void heal_all();
   /// Every connection of `name` breaks with kUnavailable at both ends; its listeners close.
   void crash_host(const std::string& name);
+  /// A host without power reaches nobody until it is switched on again.
+  void switch_off(const std::string& name) { off_.insert(name); }
+  void switch_on(const std::string& name) { off_.erase(name); }
   /// Every connection between the two breaks.
   void reset(const std::string& a, const std::string& b);
   void set_options(SimNetworkOptions options) { options_ = options; }
@@ -78,6 +81,7 @@ class SimNetwork {
   std::map<std::pair<std::string, std::uint16_t>, std::shared_ptr<Backlog>> listeners_;
   std::vector<std::weak_ptr<Pipe>> pipes_;
   std::set<std::pair<std::string, std::string>> cuts_;
+  std::set<std::string> off_;
   std::uint16_t next_port_ = 40'000;
   std::uint64_t connections_ = 0;
   std::uint64_t writes_ = 0;

@@ -1,0 +1,484 @@
+#include "tests/sim/cluster_world.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "client/rpc/rpc_limits.h"
+#include "client/rpc/volume_handlers.h"
+#include "tests/support/sim_random.h"
+#include "wire/lease_token.h"
+
+namespace kelp::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kLinesKept = 400;
+constexpr std::uint64_t kStepLimit = 5'000'000;  ///< A storm takes some 70,000.
+/// Full redundancy is back within so long after the last fault.
+constexpr auto kRepairTime = 300s;
+/// Nodes that came and went take no new volumes for a while.
+constexpr auto kWriteTime = 60s;
+
+RpcIdentity identity() {
+  return {.cluster_id = std::string(kClusterId), .secret = std::string(kSecret)};
+}
+
+std::unique_ptr<RpcChannels> channels_of(Machine& machine) {
+  RpcChannelsOptions options;
+  options.identity = identity();
+  return std::make_unique<RpcChannels>(machine.rpc(), std::vector{machine.executor()},
+                                       std::move(options));
+}
+
+std::unique_ptr<RpcServers> server_of(Machine& machine) {
+  return std::make_unique<RpcServers>(machine.rpc(), std::vector{machine.executor()},
+                                      daemon_server_options(identity()));
+}
+
+}  // namespace
+
+// --- machines
+
+Machine::Machine(ClusterWorld& w, std::string its_name)
+    : world(w),
+      name(std::move(its_name)),
+      gate(w.context),
+      disk({.seed = w.rng.next()}),
+      pool(w.context, {.gate = &gate}),
+      clock(w.context) {}
+
+RpcWorld Machine::rpc() {
+  auto random = [this](MutableByteSpan out) {
+    for (auto& byte : out) byte = static_cast<std::byte>(world.rng.below(256));
+  };
+  return {.executor = executor(),
+          .network = world.net.host(name),
+          .clock = clock,
+          .timers = world.timers,
+          .random = std::move(random)};
+}
+
+void Machine::resume() {
+  if (!gate.closed()) return;
+  resumed = world.context.now();
+  gate.open();
+}
+
+void Machine::die() {
+  world.context.note("die");
+  world.trace("{} dies", name);
+  disk.power_off_after(1);
+  world.net.switch_off(name);
+  world.net.crash_host(name);
+  resume();
+}
+
+void Machine::settle(bool keep_cache) {
+  if (keep_cache) {
+    disk.kill();
+  } else {
+    disk.crash(world.rng);
+  }
+  world.net.switch_on(name);
+  broken = false;
+}
+
+// --- a master
+
+MasterHost::MasterHost(ClusterWorld& w, std::uint64_t number)
+    : world(w), id(number), machine(w, fmt::format("m{}", number)) {}
+
+Task<void> MasterHost::start() {
+  if (up()) co_return;
+  world.trace("{} starts", machine.name);
+  const ClusterOptions& cluster = world.options;
+  machine.metrics = std::make_unique<Metrics>();
+  channels = channels_of(machine);
+  nodes = std::make_unique<RpcVolumeNodes>(*channels);
+  rpc_transport = std::make_unique<raft::RpcTransport>(
+      machine.rpc(),
+      raft::RpcTransportOptions{
+          .cluster_id = std::string(kClusterId), .self = id, .identity = identity()});
+  transport = spy_on(*this, *rpc_transport);
+  master::MasterOptions options;
+  options.dir = "/master";
+  options.cluster_id = kClusterId;
+  options.cluster_secret = kSecret;
+  options.id = id.value;
+  options.address = machine.address();
+  options.join = id.value > cluster.masters;
+  const auto addresses = world.master_addresses();
+  for (std::uint64_t i = 1; i <= cluster.masters || i == id.value; ++i) {
+    options.bootstrap[i] = addresses[i - 1];
+  }
+  options.placement.spread.other_nodes = static_cast<std::uint8_t>(cluster.copies - 1);
+  options.placement.volume_size_limit = cluster.volume_size_limit;
+  options.placement.writable_volumes = 2;
+  options.placement.free_reserve_bytes = 0;
+  options.liveness.suspect_after = 3s;
+  options.liveness.dead_after = cluster.dead_after;
+  options.liveness.flap_hold = 10s;
+  options.plan.balance_bytes = cluster.balance_bytes;
+  options.key_reserve = cluster.key_reserve;
+  options.tick = cluster.tick;
+  options.seed = world.rng.next();
+  auto peers_changed = [this](const std::map<std::uint64_t, std::string>& all) {
+    std::map<raft::NodeId, std::string> peers;
+    for (const auto& [number, address] : all) peers[raft::NodeId{number}] = address;
+    rpc_transport->set_peers(peers);
+  };
+  master::MasterSeams seams{machine.executor(), machine.disk,     machine.pool,
+                            machine.clock,      world.timers,     *nodes,
+                            *transport,         *machine.metrics, std::move(peers_changed)};
+  auto opened =
+      co_await world.on(machine, master::MasterService::open(std::move(seams), std::move(options)));
+  if (!opened) {
+    if (opened.error().code() != Errc::kIo) {
+      world.history.violated(machine.name + " does not start: " + opened.error().message());
+    }
+    co_return co_await stop();
+  }
+  service = *std::move(opened);
+  spied = spy_on(*this);
+  server = server_of(machine);
+  const auto prepare = [this](RpcServer& one) {
+    rpc_transport->serve(one);
+    serve_master(one, *spied);
+    serve_master_control(one, *service);
+  };
+  server->each(prepare);
+  EXPECT_TRUE(co_await world.on(machine, server->start(machine.address())));
+}
+
+Task<void> MasterHost::stop() {
+  if (service != nullptr) service->end_waits();
+  if (server != nullptr) co_await server->stop(world.context.now());
+  if (service != nullptr) co_await service->stop();
+  if (rpc_transport != nullptr) co_await world.on(machine, rpc_transport->stop());
+  if (channels != nullptr) co_await channels->stop();
+  server.reset();
+  spied.reset();
+  service.reset();
+  transport.reset();
+  rpc_transport.reset();
+  nodes.reset();
+  channels.reset();
+}
+
+Task<void> MasterHost::crash(bool keep_cache) {
+  if (!up()) co_return;
+  machine.die();
+  co_await stop();
+  machine.settle(keep_cache);
+}
+
+bool MasterHost::leads() const {
+  if (!up() || machine.gate.closed()) return false;
+  const auto& gauge = machine.metrics->gauge("kelp_master_leading", "1 on the master that leads.");
+  return gauge.Value() > 0;
+}
+
+// --- a volume server
+
+VolumeHost::VolumeHost(ClusterWorld& w, std::uint64_t number)
+    : world(w), machine(w, fmt::format("v{}", number)) {}
+
+Task<void> VolumeHost::start() {
+  if (up()) co_return;
+  world.trace("{} starts", machine.name);
+  machine.metrics = std::make_unique<Metrics>();
+  channels = channels_of(machine);
+  nodes = std::make_unique<RpcVolumeNodes>(*channels);
+  masters = std::make_unique<RpcMasterClient>(*channels, world.master_addresses());
+  const Clock& clock = machine.clock;
+  auto verify_token = [&clock](const OpenNeedle& needle) -> Result<void> {
+    const auto claims =
+        verify_lease(kSecret, needle.token, needle.fid, needle.generation, clock.wall());
+    return claims ? Result<void>() : Result<void>(claims.error());
+  };
+  VolumeServiceParts parts{
+      machine.disk, machine.pool, machine.clock, *machine.metrics, std::move(verify_token),
+      nodes.get()};
+  auto started = VolumeService::start(
+      {.directory = "/volume", .cluster_id = std::string(kClusterId), .reserve_bytes = 0},
+      std::move(parts));
+  if (!started) {
+    if (started.error().code() != Errc::kIo) {
+      world.history.violated(machine.name + " does not start: " + started.error().message());
+    }
+    co_return co_await stop(false);
+  }
+  service = *std::move(started);
+  if (node_id.empty()) node_id = service->node_id();
+  if (node_id != service->node_id()) world.history.violated(machine.name + " forgot its id");
+  spied = spy_on(*this);
+  server = server_of(machine);
+  const auto prepare = [this](RpcServer& one) {
+    serve_volume(one, *spied, *spied);
+    serve_volume_replicas(one, *spied);
+  };
+  server->each(prepare);
+  EXPECT_TRUE(co_await world.on(machine, server->start(machine.address())));
+  NodeIdentity self{node_id, machine.address(), "default", "default", {}};
+  heartbeats = std::make_unique<Heartbeats>(std::move(self), world.rng.next() | 1, *service,
+                                            *masters, machine.clock, world.timers);
+  tasks = std::make_unique<TaskGroup>(machine.executor());
+  tasks->spawn(heartbeats->run());
+}
+
+Task<void> VolumeHost::stop(bool snapshots) {
+  if (tasks != nullptr) {
+    tasks->cancel();
+    co_await tasks->join();
+  }
+  if (server != nullptr) co_await server->stop(world.context.now());
+  if (channels != nullptr) co_await channels->stop();
+  if (snapshots && service != nullptr) EXPECT_TRUE(service->close());
+  tasks.reset();
+  heartbeats.reset();
+  server.reset();
+  spied.reset();
+  service.reset();
+  masters.reset();
+  nodes.reset();
+  channels.reset();
+}
+
+Task<void> VolumeHost::crash(bool keep_cache) {
+  if (!up()) co_return;
+  machine.die();
+  co_await stop(false);
+  machine.settle(keep_cache);
+}
+
+Task<void> VolumeHost::lose_disk() {
+  co_await crash(false);
+  const auto names = machine.disk.list("/volume");
+  for (const std::string& name : names.value_or(std::vector<std::string>())) {
+    static_cast<void>(machine.disk.remove("/volume/" + name));
+  }
+  for (const std::string& name :
+       machine.disk.list("/volume/pull").value_or(std::vector<std::string>())) {
+    static_cast<void>(machine.disk.remove("/volume/pull/" + name));
+  }
+  node_id.clear();
+  roles.clear();
+  world.trace("{} has lost its disk", machine.name);
+}
+
+// --- the world
+
+ClusterWorld::ClusterWorld(std::uint64_t world_seed, ClusterOptions world_options)
+    : seed(world_seed),
+      options(world_options),
+      context(world_seed),
+      net(context),
+      rng(context.rng().next()) {
+  seed_random_bytes(rng.next());
+  context.set_step_limit(kStepLimit);
+  for (std::uint64_t i = 1; i <= options.masters + 1; ++i) {
+    masters.push_back(std::make_unique<MasterHost>(*this, i));
+  }
+  for (std::uint64_t i = 1; i <= options.volume_hosts; ++i) {
+    volumes.push_back(std::make_unique<VolumeHost>(*this, i));
+  }
+  for (std::uint64_t i = 1; i <= options.clients; ++i) {
+    clients.push_back(std::make_unique<ClientHost>(*this, fmt::format("c{}", i)));
+  }
+  operator_host = std::make_unique<ClientHost>(*this, "op");
+}
+
+ClusterWorld::~ClusterWorld() = default;
+
+Task<void> ClusterWorld::sleep(std::chrono::nanoseconds span) {
+  static_cast<void>(co_await timers.sleep_until(in(span)));
+}
+
+std::vector<std::string> ClusterWorld::master_addresses() const {
+  std::vector<std::string> out;
+  for (std::uint64_t i = 1; i <= options.masters + 1; ++i)
+    out.push_back(fmt::format("m{}:7000", i));
+  return out;
+}
+
+Task<void> ClusterWorld::start_all() {
+  for (const auto& host : masters) co_await host->start();
+  for (const auto& host : volumes) co_await host->start();
+  for (const auto& host : clients) host->start();
+  operator_host->start();
+}
+
+Task<void> ClusterWorld::stop_all() {
+  for (const auto& host : clients) co_await host->stop();
+  co_await operator_host->stop();
+  for (const auto& host : volumes) co_await host->stop(!host->machine.disk.powered_off());
+  for (const auto& host : masters) co_await host->stop();
+  co_await sleep(5s);  // what is left in the pools
+}
+
+MasterHost* ClusterWorld::leader() {
+  const auto lead = history.newest_lead();
+  if (!lead || lead->master.value > masters.size()) return nullptr;
+  MasterHost& host = *masters[lead->master.value - 1];
+  return host.leads() ? &host : nullptr;
+}
+
+VolumeHost* ClusterWorld::host_of(const std::string& node_id) {
+  const auto found =
+      std::ranges::find_if(volumes, [&](const auto& host) { return host->node_id == node_id; });
+  return found == volumes.end() ? nullptr : found->get();
+}
+
+std::vector<Machine*> ClusterWorld::machines() {
+  std::vector<Machine*> out;
+  for (const auto& host : masters) out.push_back(&host->machine);
+  for (const auto& host : volumes) out.push_back(&host->machine);
+  for (const auto& host : clients) out.push_back(&host->machine);
+  return out;
+}
+
+void ClusterWorld::note(std::string line) {
+  if (lines.size() == kLinesKept) lines.pop_front();
+  const std::chrono::duration<double> at = context.now() - MonoTime(1h);
+  lines.push_back(fmt::format("{:9.3f} s  {}", at.count(), line));
+}
+
+Task<Result<ClusterView>> ClusterWorld::view() {
+  return on(operator_host->machine, operator_host->masters->view());
+}
+
+// --- after the storm
+
+Task<void> ClusterWorld::heal() {
+  trace("every fault ends");
+  net.heal_all();
+  net.set_options({});
+  options.raft_drop_per_million = 0;
+  for (Machine* const machine : machines()) {
+    machine->resume();
+    machine->clock.set_skew({});
+    machine->pool.set_max_delay(2ms);
+    machine->disk.set_faults({});
+  }
+  for (const auto& host : masters) {
+    if (host->machine.broken || host->machine.disk.powered_off()) co_await host->crash(false);
+    for (int i = 0; !host->up() && i < 5; ++i) co_await host->start();
+  }
+  for (const auto& host : volumes) {
+    if (host->machine.disk.powered_off()) co_await host->crash(false);
+    for (int i = 0; !host->up() && i < 5; ++i) co_await host->start();
+  }
+}
+
+Task<void> ClusterWorld::converge() {
+  co_await heal();
+  const MonoTime begin = context.now();
+  co_await await_redundancy();
+  healed_after = context.now() - begin;
+  const auto works = [](const auto& client) { return client->tasks->size() > 1; };
+  while (std::ranges::any_of(clients, works)) co_await sleep(1s);
+  co_await check_needles();
+  co_await check_masters();
+  const std::uint64_t wanted = history.acks() + 3;
+  const MonoTime end = in(kWriteTime);
+  while (history.acks() < wanted && context.now() < end) {
+    co_await on(clients[0]->machine, clients[0]->put(100));
+    co_await sleep(500ms);
+  }
+  if (history.acks() < wanted) history.violated("writes do not go on after healing");
+}
+
+/// Empty: everything is as it should be.
+std::string ClusterWorld::what_is_missing(const ClusterView& view) {
+  for (const auto& host : volumes) {
+    const bool alive = std::ranges::any_of(view.nodes, [&](const NodeView& node) {
+      return node.identity.node_id == host->node_id && node.alive;
+    });
+    if (!alive) return host->machine.name + " is not alive";
+  }
+  for (const JobView& job : view.jobs) {
+    return fmt::format("job {} {} of volume {} is at {}: {}", job.id, job.kind, job.volume.value,
+                       job.step, job.error);
+  }
+  for (const VolumeView& volume : view.volumes) {
+    if (volume.phase == "creating") continue;
+    if (volume.phase == "frozen" || volume.copies_healthy < volume.copies_asked) {
+      return fmt::format("volume {} is {} with {} of {} copies", volume.location.volume.value,
+                         volume.phase, volume.copies_healthy, volume.copies_asked);
+    }
+  }
+  return {};
+}
+
+Task<void> ClusterWorld::await_redundancy() {
+  const MonoTime end = in(kRepairTime);
+  std::string missing = "no master leads";
+  while (context.now() < end) {
+    const auto now = co_await view();
+    missing = now ? what_is_missing(*now) : now.error().message();
+    if (missing.empty()) co_return;
+    co_await sleep(500ms);
+  }
+  history.violated("full redundancy did not come back: " + missing);
+}
+
+/// Each acknowledged needle, at each member and through a client.
+Task<void> ClusterWorld::check_needles() {
+  const auto now = co_await view();
+  if (!now) co_return history.violated("no view: " + now.error().message());
+  std::map<VolumeId, std::vector<VolumeMember>> members;
+  for (const VolumeView& volume : now->volumes) {
+    members[volume.location.volume] = volume.location.members;
+  }
+  for (const auto& [key, needle] : history.needles()) {
+    int good = 0;
+    for (const VolumeMember& member : members[needle.fid.volume]) {
+      VolumeHost* const host = host_of(member.node_id);
+      if (host == nullptr || !host->up()) continue;
+      std::string bytes(needle.bytes, '\0');
+      const auto buffer = std::as_writable_bytes(std::span(bytes));
+      const auto done = co_await on(host->machine, host->service->read(needle.fid, 0, buffer));
+      if (done) {
+        ++good;
+        history.read(needle.fid, 0, bytes, host->machine.name);
+      } else if (needle.acknowledged && !rotten) {
+        history.violated(fmt::format("needle {} is lost at {}: {}", to_string(needle.fid),
+                                     host->machine.name, done.error().message()));
+      }
+    }
+    if (needle.acknowledged && good == 0) {
+      history.violated(fmt::format("needle {} is lost", to_string(needle.fid)));
+    }
+  }
+  ClientHost& client = *clients[0];
+  for (int i = 0; i < 10; ++i) {
+    const ClusterHistory::Needle* const needle = history.any(rng);
+    if (needle == nullptr || !needle->acknowledged) continue;
+    co_await on(client.machine, client.read(*needle, true));
+  }
+}
+
+/// All members of the masters' group come to the same state.
+Task<void> ClusterWorld::check_masters() {
+  const MonoTime end = in(60s);
+  while (true) {
+    const auto now = co_await view();
+    std::optional<master::MasterState> first;
+    bool same = now.has_value();
+    for (const MasterView& member : now ? now->masters : std::vector<MasterView>()) {
+      MasterHost& host = *masters[member.id - 1];
+      if (!host.up()) continue;
+      master::MasterState state = co_await host.service->state();
+      if (!first)
+        first = std::move(state);
+      else if (*first != state)
+        same = false;
+    }
+    if (same) co_return;
+    if (context.now() >= end) co_return history.violated("the masters do not become the same");
+    co_await sleep(500ms);
+  }
+}
+
+}  // namespace kelp::test

@@ -338,9 +338,21 @@ Task<Result<void>> MasterService::leave_master(std::uint64_t id) {
   if (members.voters.empty()) {
     co_return Error(Errc::kInvalidArgument, "the last master cannot be removed");
   }
-  // First the address goes, while this master surely leads; a removed leader steps down at once.
-  KELP_CO_CHECK(co_await context_.commit(SetMaster{id, ""}));
-  co_return co_await context_.node->change_members(members.voters, members.learners, deadline);
+  // Whoever is a member must be reached. A leader that removes itself steps down at once, so that
+  // its own address goes first, and comes back when it stays.
+  const bool self = id == context_.options.id;
+  if (self) {
+    KELP_CO_CHECK(co_await context_.commit(SetMaster{id, ""}));
+  }
+  auto removed = co_await context_.node->change_members(members.voters, members.learners, deadline);
+  if (!self) {
+    KELP_CO_CHECK(removed);
+    co_return co_await context_.commit(SetMaster{id, ""});
+  }
+  if (!removed.has_value() && context_.check_serving().has_value()) {
+    KELP_CO_CHECK(co_await context_.commit(SetMaster{id, context_.options.address}));
+  }
+  co_return removed;
 }
 
 Task<Result<void>> MasterService::transfer(std::optional<std::uint64_t> id) {

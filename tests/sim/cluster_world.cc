@@ -466,6 +466,7 @@ Task<void> ClusterWorld::check_masters() {
     const auto now = co_await view();
     std::optional<master::MasterState> first;
     bool same = now.has_value();
+    std::string seen;
     for (const MasterView& member : now ? now->masters : std::vector<MasterView>()) {
       MasterHost& host = *masters[member.id - 1];
       if (!host.up()) continue;
@@ -474,9 +475,13 @@ Task<void> ClusterWorld::check_masters() {
         first = std::move(state);
       else if (*first != state)
         same = false;
+      seen += fmt::format(" {}{} at '{}' has {}", host.machine.name,
+                          member.learner ? " (learner)" : "", member.address, member.match);
     }
     if (same) co_return;
-    if (context.now() >= end) co_return history.violated("the masters do not become the same");
+    if (context.now() >= end) {
+      co_return history.violated("the masters do not become the same:" + seen);
+    }
     co_await sleep(500ms);
   }
 }

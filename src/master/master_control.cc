@@ -269,6 +269,9 @@ Task<Result<std::uint64_t>> MasterService::start_move(VolumeId volume, std::stri
   if (found == context_.state().volumes.end()) {
     co_return Error(Errc::kNotFound, fmt::format("volume {} was never made", volume.value));
   }
+  if (!context_.topology.alive(target, context_.seams.clock.mono())) {
+    co_return Error(Errc::kUnavailable, fmt::format("node {} is not alive", to));
+  }
   std::vector<NodeNumber> members = found->second.members;
   std::ranges::replace(members, source, target);
   if (!fits_spread(context_.state(), members, found->second.spread)) {

@@ -328,6 +328,18 @@ TEST(MasterJobs, ThawAVolumeWhoseCopyCannotBeMade) {
   EXPECT_FALSE(cluster.holder(0).find(cluster.volume)->frozen);
 }
 
+// At the address of a node that is gone another one may stand by now.
+TEST(MasterJobs, MoveNothingToANodeThatIsNotAlive) {
+  Cluster cluster;
+  cluster.other().up = false;
+  ASSERT_TRUE(cluster.world.run(cluster.pass(5)).has_value());
+  const auto moved = cluster.world.run(cluster.master->move_volume(
+      cluster.volume, cluster.members[0], cluster.other().node.node_id));
+  ASSERT_FALSE(moved.has_value());
+  EXPECT_EQ(moved.error().code(), Errc::kUnavailable);
+  EXPECT_TRUE(cluster.look().jobs.empty());
+}
+
 // Else the volume would be in a generation that no copy knows, and be repaired from nothing.
 TEST(MasterJobs, AreNotOverWhileNoMemberKnowsTheGeneration) {
   Cluster cluster;

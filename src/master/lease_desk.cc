@@ -71,7 +71,7 @@ Task<Result<WriteLease>> LeaseDesk::volume_for(LeaseRequest request) {
       }
       co_return grant(request, *placement.use);
     }
-    if (attempt == kAttempts) {
+    if (attempt >= kAttempts) {
       co_return last_growth_.value_or(Error(Errc::kUnavailable, "no volume could be made"));
     }
     KELP_CO_CHECK(co_await grown_.wait());

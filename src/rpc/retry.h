@@ -28,6 +28,11 @@ struct FailedCall {
 /// server refused for its own sake (kResourceExhausted). Pure.
 [[nodiscard]] bool may_repeat(const FailedCall& call);
 
+/// Whether the repetition is free of the budget: who does not lead did nothing but say so. Pure.
+[[nodiscard]] inline bool costs_nothing(const FailedCall& call) {
+  return call.reason == Reason::kNotLeader;
+}
+
 /// Keeps repetitions from multiplying the load of servers in trouble: each takes from what
 /// successes have put in, a tenth each, at most 32 in all. Pure.
 class RetryBudget {

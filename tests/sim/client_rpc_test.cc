@@ -385,6 +385,10 @@ Task<void> other_leader(World& w) {
   EXPECT_EQ(w.fakes.master.script.calls(), 1);
   EXPECT_TRUE(co_await master.lease({}));
   EXPECT_EQ(followers.master.script.calls(), 1) << "the leader is remembered";
+  RpcMasterClient nobody(leader.channels(), {"nobody:1"});
+  for (int spent = 0; spent < 20; ++spent) EXPECT_FALSE(co_await nobody.locate(VolumeId(1)));
+  RpcMasterClient poor(leader.channels(), {"f:7000", "s:7000"});
+  EXPECT_TRUE(co_await poor.locate(VolumeId(1))) << "asking for the leader takes no budget";
   co_await leader.end();
   co_await follower.end();
 }

@@ -128,7 +128,8 @@ std::optional<std::chrono::nanoseconds> RpcChannels::repeat_after(const Executor
                                                                   const FailedCall& call,
                                                                   Backoff& backoff) {
   Lane& own = lane(here);
-  if (own.stopping || !may_repeat(call) || !own.budget.take()) return {};
+  if (own.stopping || !may_repeat(call)) return {};
+  if (!costs_nothing(call) && !own.budget.take()) return {};
   return backoff.failed(own.rng);
 }
 

@@ -131,25 +131,51 @@ Task<Result<void>> JobRunner::freeze(JobRecord job, VolumeRecord volume) {
 
 Task<Result<void>> JobRunner::copy(JobRecord job, VolumeRecord volume) {
   Error last(Errc::kUnavailable, fmt::format("no member of volume {} is alive", job.volume.value));
-  for (const NodeNumber source : volume.members) {
-    if (!context_.topology.alive(source, context_.seams.clock.mono())) continue;
-    const NodeIdentity& from = context_.state().nodes.at(source).identity;
-    const VolumeMember member{from.node_id, from.address};
-    const auto pulled = co_await context_.reach(job.to)->pull(job.volume, volume.generation,
-                                                              volume.collection, member);
-    if (!pulled.has_value()) {
-      last = pulled.error();
-      continue;
-    }
-    KELP_CO_TRY(const VolumeDigest expected,
-                co_await context_.reach(source)->digest(job.volume, false));
-    if (*pulled == expected) co_return Result<void>();
-    last = Error(Errc::kCorruption,
-                 fmt::format("volume {}: the copy has {} needles of {} bytes, its source {} of {}",
-                             job.volume.value, pulled->needles, pulled->live_bytes,
-                             expected.needles, expected.live_bytes));
+  for (const NodeNumber source : sources(job, volume)) {
+    const auto copied = co_await copy_from(source, job, volume);
+    if (copied.has_value()) co_return copied;
+    last = copied.error();
   }
   co_return last;
+}
+
+/// The members that are alive, fullest first: where a log rotted, needles are missing. But a move
+/// copies first what it removes, so that nothing goes that only that member had.
+std::vector<NodeNumber> JobRunner::sources(const JobRecord& job, const VolumeRecord& volume) const {
+  std::vector<NodeNumber> found = volume.members;
+  const MonoTime now = context_.seams.clock.mono();
+  std::erase_if(found, [&](NodeNumber node) { return !context_.topology.alive(node, now); });
+  const auto needles = [&](NodeNumber node) {
+    if (node == job.from) return UINT64_MAX;
+    const ObservedCopy* const copy = context_.topology.find(node)->find(job.volume);
+    return copy == nullptr ? 0 : copy->needles;
+  };
+  std::ranges::sort(found, std::ranges::greater(), needles);
+  return found;
+}
+
+Task<Result<void>> JobRunner::copy_from(NodeNumber source, JobRecord job, VolumeRecord volume) {
+  const NodeIdentity& from = context_.state().nodes.at(source).identity;
+  const VolumeMember member{from.node_id, from.address};
+  KELP_CO_TRY(const VolumeDigest pulled,
+              co_await context_.reach(job.to)->pull(job.volume, volume.generation,
+                                                    volume.collection, member));
+  std::vector<NodeNumber> equals{source};
+  const MonoTime now = context_.seams.clock.mono();
+  if (job.from && *job.from != source && context_.topology.alive(*job.from, now)) {
+    equals.push_back(*job.from);
+  }
+  for (const NodeNumber other : equals) {
+    KELP_CO_TRY(const VolumeDigest expected,
+                co_await context_.reach(other)->digest(job.volume, false));
+    if (pulled == expected) continue;
+    co_return Error(
+        Errc::kCorruption,
+        fmt::format("volume {}: the copy has {} needles of {} bytes, that of node {} {} of {}",
+                    job.volume.value, pulled.needles, pulled.live_bytes, other.value,
+                    expected.needles, expected.live_bytes));
+  }
+  co_return Result<void>();
 }
 
 /// Members that are dead miss it: their copies are old then and are replaced. But never all: a

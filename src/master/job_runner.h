@@ -27,6 +27,9 @@ class JobRunner {
   Task<Result<void>> work_on(JobRecord job, VolumeRecord volume);
   Task<Result<void>> freeze(JobRecord job, VolumeRecord volume);
   Task<Result<void>> copy(JobRecord job, VolumeRecord volume);
+  Task<Result<void>> copy_from(NodeNumber source, JobRecord job, VolumeRecord volume);
+  [[nodiscard]] std::vector<NodeNumber> sources(const JobRecord& job,
+                                                const VolumeRecord& volume) const;
   Task<Result<void>> thaw(JobRecord job, VolumeRecord volume);
   Task<Result<void>> retire(JobRecord job, VolumeRecord volume);
   Task<void> retire_strays();

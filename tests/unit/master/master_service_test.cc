@@ -314,6 +314,23 @@ TEST(MasterJobs, KeepTheSourceUntilTheCopyWasComparedAndSwitched) {
   EXPECT_EQ(cluster.look().volumes[0].copies_healthy, 2U);
 }
 
+// A log may have lost needles to rot that the others still have.
+TEST(MasterJobs, CopyWhatTheyRemove) {
+  for (const std::size_t from : {0, 1}) {
+    Cluster cluster;
+    for (const std::size_t which : {0, 1}) {
+      cluster.holder(which).find(cluster.volume)->needle_count = which == from ? 7 : 5;
+    }
+    ASSERT_TRUE(cluster.world
+                    .run(cluster.master->move_volume(cluster.volume, cluster.members[from],
+                                                     cluster.other().node.node_id))
+                    .has_value());
+    ASSERT_TRUE(cluster.world.run(cluster.pass(5)).has_value());
+    ASSERT_NE(cluster.other().find(cluster.volume), nullptr);
+    EXPECT_EQ(cluster.other().find(cluster.volume)->needle_count, 7U);
+  }
+}
+
 TEST(MasterJobs, ThawAVolumeWhoseCopyCannotBeMade) {
   Cluster cluster;
   test::FakeNode& target = cluster.other();

@@ -86,6 +86,12 @@ Result<HeartbeatAnswer> Topology::take(NodeNumber number, const Heartbeat& beat,
   }
   const bool follows = node.process == beat.process && beat.sequence == node.sequence + 1;
   node.node_id = beat.identity.node_id;
+  if (node.address != beat.identity.address) {
+    node.address = beat.identity.address;
+    for (auto& [other, former] : nodes_) {
+      if (other != number && former.address == node.address) former.complete = false;
+    }
+  }
   node.process = beat.process;
   node.sequence = beat.sequence;
   node.heard = now;

@@ -27,6 +27,7 @@ struct ObservedCopy {
 /// What is known of one node since this leader heard it first.
 struct ObservedNode {
   std::string node_id;
+  std::string address;
   std::uint64_t process = 0;
   std::uint64_t sequence = 0;
   MonoTime heard;
@@ -63,7 +64,8 @@ class Topology {
   void reset(MonoTime now);
   /// Takes a heartbeat of node `number`. Answers whether a full one is needed. kConflict when
   /// another process with the same id was heard within suspect_after: two machines share a disk
-  /// image.
+  /// image. Whoever had the node's address before is not alive any more: it lost its disk, and what
+  /// is sent there reaches the new node.
   Result<HeartbeatAnswer> take(NodeNumber number, const Heartbeat& beat, MonoTime now);
   /// A copy at `number` was just made, or its role was set: believed until its server says more.
   void assume(NodeNumber number, VolumeId volume, Generation generation, bool frozen);

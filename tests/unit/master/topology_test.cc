@@ -65,6 +65,18 @@ TEST(Topology, BelievesNobodyDeadBeforeItHasListenedLongEnough) {
   EXPECT_TRUE(house.topology.dead(kFirst, house.now + seconds(31)));
 }
 
+// A server that lost its disk is another node, at the address of the one that it was.
+TEST(Topology, CountsWhoStandsAtAnAddressOnce) {
+  House house(2);
+  Heartbeat reborn = house.beats[kFirst];
+  reborn.identity.node_id = "another";
+  reborn.process = 99;
+  ASSERT_TRUE(house.topology.take(NodeNumber{3}, reborn, house.now).has_value());
+  EXPECT_TRUE(house.topology.alive(NodeNumber{3}, house.now));
+  EXPECT_FALSE(house.topology.alive(kFirst, house.now));
+  EXPECT_TRUE(house.topology.alive(NodeNumber{2}, house.now));
+}
+
 TEST(Topology, RefusesASecondProcessWithTheSameIdUntilTheFirstIsSilent) {
   House house(1);
   Heartbeat twin = house.beats[kFirst];

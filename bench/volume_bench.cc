@@ -17,6 +17,7 @@
 #include "volume/core/needle_format.h"
 #include "volume/core/volume_index.h"
 #include "volume/volume_service.h"
+#include "volume/volume_upkeep.h"
 
 namespace kelp {
 namespace {
@@ -55,7 +56,9 @@ class Server {
                              .pool = *pool_,
                              .clock = clock_,
                              .metrics = metrics,
-                             .verify_token = [](const OpenNeedle&) { return Result<void>(); }};
+                             .verify_token = [](const OpenNeedle&) { return Result<void>(); },
+                             .background = &budget_,
+                             .timers = timers_.get()};
     service = *VolumeService::start(std::move(options), std::move(parts));
     run(make());
   }
@@ -70,6 +73,13 @@ class Server {
     drain();
   }
   void spawn(Task<void> task) { asio::co_spawn(context_, std::move(task), asio::detached); }
+  /// Room that the volume takes on the disk, by what is alive in it.
+  double room_per_live_byte() {
+    const auto file = *io_->open(directory_ + "/000000001.dat", OpenMode::kRead);
+    double live = 0;
+    run(add_live_bytes(live));
+    return static_cast<double>(*file->allocated_bytes()) / live;
+  }
   void drain() {
     context_.run();
     context_.restart();
@@ -102,10 +112,17 @@ class Server {
     if (!made.has_value()) std::abort();
   }
 
+  Task<void> add_live_bytes(double& live) {
+    const auto status = co_await service->status();
+    live = static_cast<double>(status->volumes.at(0).live_bytes);
+  }
+
   std::string directory_;
   std::unique_ptr<FileIo> io_ = make_posix_file_io();
   std::unique_ptr<WorkPool> pool_ = make_thread_pool({});
   SystemClock clock_;
+  const std::unique_ptr<Timers> timers_ = make_asio_timers();
+  BackgroundBudget budget_{0, clock_, *timers_};
   asio::io_context context_{1};
 };
 
@@ -217,6 +234,82 @@ void index_lookup(benchmark::State& state) {
       static_cast<double>(index.memory_bytes()) / static_cast<double>(index.size());
 }
 BENCHMARK(index_lookup);
+
+Task<void> remove_some(Server& server, std::uint64_t percent) {
+  Rng rng(3);
+  std::vector<FileId> fids;
+  for (std::uint64_t key = 1; key <= server.last_key; ++key) {
+    if (rng.below(100) >= percent) continue;
+    fids.push_back({VolumeId{1}, NeedleKey{key}, Cookie{7}});
+  }
+  if (!(co_await server.service->remove(std::move(fids))).has_value()) std::abort();
+}
+
+Task<void> vacuum_volume(Server& server) {
+  if (!(co_await server.service->vacuum(VolumeId{1})).has_value()) std::abort();
+}
+
+/// What removals leave of a volume's room, and what vacuum makes of it. range(0): body bytes,
+/// range(1): percent of the needles that are removed. The time is that of the vacuum.
+void vacuum(benchmark::State& state) {
+  const std::string body = body_of(static_cast<std::size_t>(state.range(0)));
+  const auto count = static_cast<int>((64 << 20) / body.size());
+  double before = 0;
+  double after = 0;
+  double cpu = 0;
+  for (auto _ : state) {
+    state.PauseTiming();
+    Server server(false);
+    server.run(put_many(server, body, count));
+    server.run(remove_some(server, static_cast<std::uint64_t>(state.range(1))));
+    before = server.room_per_live_byte();
+    const double cpu_before = process_cpu_us();
+    state.ResumeTiming();
+    server.run(vacuum_volume(server));
+    state.PauseTiming();
+    cpu = process_cpu_us() - cpu_before;
+    after = server.room_per_live_byte();
+    state.counters["MB_per_cpu_s"] = static_cast<double>(count) * static_cast<double>(body.size()) *
+                                     static_cast<double>(100 - state.range(1)) / 100 / cpu;
+    state.ResumeTiming();
+  }
+  state.counters["room_before"] = before;
+  state.counters["room_after"] = after;
+}
+BENCHMARK(vacuum)
+    ->ArgNames({"bytes", "removed"})
+    ->ArgsProduct({{9 << 10, 16 << 10, 64 << 10, 1 << 20, 8 << 20}, {30, 50, 90}})
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
+
+Task<void> scrub_volume(Server& server, std::uint64_t& bytes) {
+  VolumeUpkeep upkeep(*server.service, {});
+  const auto pass = co_await upkeep.scrub_once();
+  if (!pass.has_value() || pass->damaged > 0) std::abort();
+  bytes += pass->needles_bytes;
+}
+
+/// range(0): body bytes. GB_per_cpu_s: bytes read around the page cache and compared, by the CPU
+/// time of the process, the kernel's included.
+void scrub(benchmark::State& state) {
+  Server server(false);
+  const std::string body = body_of(static_cast<std::size_t>(state.range(0)));
+  server.run(put_many(server, body, static_cast<int>((256 << 20) / body.size())));
+  std::uint64_t bytes = 0;
+  const double cpu_before = process_cpu_us();
+  for (auto _ : state) server.run(scrub_volume(server, bytes));
+  state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
+  state.counters["GB_per_cpu_s"] =
+      static_cast<double>(bytes) / 1e3 / (process_cpu_us() - cpu_before);
+}
+BENCHMARK(scrub)
+    ->ArgNames({"bytes"})
+    ->Arg(9 << 10)
+    ->Arg(64 << 10)
+    ->Arg(8 << 20)
+    ->Iterations(4)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 /// Time from nothing to serving, with the page cache warm. range(0): needles of 1 KiB, range(1): 1
 /// with a snapshot.

@@ -15,11 +15,16 @@ namespace kelp {
 
 /// How FileIo::open opens.
 enum class OpenMode : std::uint8_t {
-  kRead,            ///< Must exist.
-  kReadWrite,       ///< Must exist.
-  kCreate,          ///< Read and write; made when missing.
+  kRead,        ///< Must exist.
+  kReadDirect,  ///< Must exist. Reads see the disk, not the page cache, where the OS can do that;
+                ///< offsets, sizes and buffers are multiples of kDirectAlignment.
+  kReadWrite,   ///< Must exist.
+  kCreate,      ///< Read and write; made when missing.
   kCreateExclusive  ///< Read and write; kAlreadyExists when there.
 };
+
+/// Of reads of a file that was opened with OpenMode::kReadDirect.
+inline constexpr std::size_t kDirectAlignment = 4096;
 
 /// One open file; closed by the destructor. All calls may block except try_…. Thread-safe as the OS
 /// is: positioned calls do not share a cursor. Errors: kIo, kNoSpace, with the file's name and
@@ -52,6 +57,8 @@ class File {
   /// forgets): retire the file.
   virtual Result<void> sync() = 0;
   [[nodiscard]] virtual Result<std::uint64_t> size() = 0;
+  /// Room that it takes on the disk: holes do not count.
+  [[nodiscard]] virtual Result<std::uint64_t> allocated_bytes() { return size(); }
   virtual Result<void> truncate(std::uint64_t size) = 0;
   /// Gives the room of [offset, offset + length), or of the whole pages in it, back; it reads as
   /// zeros. Nobody may write there meanwhile. Does nothing where the OS cannot, or cannot without

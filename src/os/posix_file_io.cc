@@ -87,11 +87,12 @@ bool splices_page_cache(int fd) {
 
 class PosixFile final : public File {
  public:
-  PosixFile(Descriptor fd, std::string path, std::shared_ptr<Lending> lending)
+  PosixFile(Descriptor fd, std::string path, OpenMode mode, std::shared_ptr<Lending> lending)
       : fd_(std::move(fd)),
         path_(std::move(path)),
+        direct_(mode == OpenMode::kReadDirect),
         lending_(std::move(lending)),
-        lends_(splices_page_cache(fd_.get())) {}
+        lends_(!direct_ && splices_page_cache(fd_.get())) {}
   ~PosixFile() override { lending_->windows.forget(this); }
 
   Result<std::size_t> read_at(std::uint64_t offset, MutableByteSpan buffer) override {
@@ -103,6 +104,8 @@ class PosixFile final : public File {
       if (got < 0) return system_error("read", path_);
       if (got == 0) break;
       done += static_cast<std::size_t>(got);
+      // The end of the file; from there on nothing is aligned.
+      if (direct_ && done % kDirectAlignment != 0) break;
     }
     return done;
   }
@@ -157,6 +160,12 @@ class PosixFile final : public File {
     struct stat status{};
     if (::fstat(fd_.get(), &status) != 0) return system_error("stat", path_);
     return static_cast<std::uint64_t>(status.st_size);
+  }
+
+  Result<std::uint64_t> allocated_bytes() override {
+    struct stat status{};
+    if (::fstat(fd_.get(), &status) != 0) return system_error("stat", path_);
+    return static_cast<std::uint64_t>(status.st_blocks) * 512;
   }
 
   Result<void> truncate(std::uint64_t size) override {
@@ -232,6 +241,7 @@ class PosixFile final : public File {
 
   const Descriptor fd_;
   const std::string path_;
+  const bool direct_;
   const std::shared_ptr<Lending> lending_;
   const bool lends_;
   std::atomic<bool> nowait_works_ = true;
@@ -267,11 +277,14 @@ class PosixFileIo final : public FileIo {
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
     int flags = O_RDWR;
     if (mode == OpenMode::kRead) flags = O_RDONLY;
+    if (mode == OpenMode::kReadDirect) flags = O_RDONLY | O_DIRECT;
     if (mode == OpenMode::kCreate) flags = O_RDWR | O_CREAT;
     if (mode == OpenMode::kCreateExclusive) flags = O_RDWR | O_CREAT | O_EXCL;
     Descriptor fd = open_retrying(path, flags);
+    // Some file systems have no way around the page cache.
+    if (!fd.valid() && errno == EINVAL) fd = open_retrying(path, flags & ~O_DIRECT);
     if (!fd.valid()) return system_error("open", path);
-    return std::make_unique<PosixFile>(std::move(fd), path, lending_);
+    return std::make_unique<PosixFile>(std::move(fd), path, mode, lending_);
   }
 
   Result<std::vector<std::string>> list(const std::string& dir) override {

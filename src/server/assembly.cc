@@ -55,6 +55,13 @@ VolumeServiceOptions volume_options(const Config& config, const ClusterIdentity&
   return options;
 }
 
+UpkeepOptions upkeep_options(const Config& config) {
+  UpkeepOptions options;
+  options.vacuum_garbage = config.volume.vacuum_garbage;
+  options.scrub_period = config.volume.scrub_period;
+  return options;
+}
+
 master::MasterOptions master_options(const Config& config, const ClusterIdentity& identity) {
   master::MasterOptions options;
   options.dir = master_dir(config.dir);

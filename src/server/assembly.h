@@ -13,7 +13,7 @@
 #include "server/config.h"
 #include "server/data_dir.h"
 #include "server/readiness.h"
-#include "volume/volume_service.h"
+#include "volume/volume_upkeep.h"
 
 namespace kelp::server {
 
@@ -29,6 +29,8 @@ namespace kelp::server {
 [[nodiscard]] RocksKvOptions kv_options(const Config& config, const DiskSpace& disk);
 [[nodiscard]] VolumeServiceOptions volume_options(const Config& config,
                                                   const ClusterIdentity& identity);
+/// Without other members to heal from.
+[[nodiscard]] UpkeepOptions upkeep_options(const Config& config);
 [[nodiscard]] master::MasterOptions master_options(const Config& config,
                                                    const ClusterIdentity& identity);
 [[nodiscard]] master::MasterHttpOptions master_http_options(const Config& config);

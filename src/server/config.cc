@@ -38,6 +38,12 @@ Result<void> read(std::uint64_t& value, std::string_view text) {
   return {};
 }
 
+Result<void> read(double& value, std::string_view text) {
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code == std::errc{} && end == text.data() + text.size()) return {};
+  return Error(Errc::kInvalidArgument, fmt::format("'{}' is not a number", text));
+}
+
 Result<void> read_count(std::uint64_t& value, std::string_view text) {
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (code == std::errc{} && end == text.data() + text.size()) return {};
@@ -60,6 +66,10 @@ std::string print(const std::string& value) {
 
 std::string print(bool value) {
   return value ? "true" : "false";
+}
+
+std::string print(double value) {
+  return fmt::format("{}", value);
 }
 
 std::string print(std::uint64_t value) {
@@ -132,6 +142,13 @@ constexpr std::array kSettings = {
     KELP_SETTING("volume.size_limit", volume.size_limit, "a volume is sealed at it, 1MiB to 1TiB"),
     KELP_SETTING("volume.reserve", volume.reserve,
                  "free disk that writes leave; at most a twentieth of the disk"),
+    KELP_SETTING("volume.background_rate", volume.background_rate,
+                 "bytes a second that repair, balance, vacuum and scrub read or write on a volume "
+                 "server, 4MiB to 1TiB; less while clients are served; 0: no limit"),
+    KELP_SETTING("volume.vacuum_garbage", volume.vacuum_garbage,
+                 "part of a volume's room that may be garbage, 0.05 to 1; 1: no vacuum"),
+    KELP_SETTING("volume.scrub_period", volume.scrub_period,
+                 "time in which every byte is read and compared once, 1h to 365d; 0: never"),
     KELP_COUNT("volume.writable", volume.writable,
                "volumes that take data at once, 0 to 16; 0: one a node"),
     KELP_SETTING("volume.listen", volume.listen, "address:port of a volume server's rpc"),
@@ -224,6 +241,15 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
   KELP_CHECK(check.range("kv.write_buffer", config.kv.write_buffer, kMiB, kGiB));
   KELP_CHECK(check.range("volume.size_limit", config.volume.size_limit, kMiB, 1024 * kGiB));
   KELP_CHECK(check.range<std::uint64_t>("volume.reserve", config.volume.reserve, 0, 1024 * kGiB));
+  if (config.volume.background_rate > 0) {
+    KELP_CHECK(check.range("volume.background_rate", config.volume.background_rate, 4 * kMiB,
+                           1024 * kGiB));
+  }
+  KELP_CHECK(check.range("volume.vacuum_garbage", config.volume.vacuum_garbage, 0.05, 1.0));
+  if (config.volume.scrub_period.count() > 0) {
+    KELP_CHECK(check.range<nanoseconds>("volume.scrub_period", config.volume.scrub_period,
+                                        std::chrono::hours(1), std::chrono::days(365)));
+  }
   KELP_CHECK(check.range<std::uint64_t>("volume.writable", config.volume.writable, 0, 16));
   KELP_CHECK(check.range<nanoseconds>("master.repair_after", config.master.repair_after,
                                       std::chrono::seconds(1), std::chrono::hours(24)));

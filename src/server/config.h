@@ -88,8 +88,12 @@ struct VolumeConfig {
   std::uint64_t size_limit = 8ULL << 30;  ///< Bytes at which a volume is sealed; 1 MiB to 1 TiB.
   std::uint64_t reserve = 1ULL << 30;     ///< Free bytes of the disk that writes leave; at most a
                                           ///< twentieth of the disk is kept.
-  std::uint64_t writable = 1;             ///< Volumes that take data at once; 1 to 16. In a
-                                          ///< cluster 0: one for each node.
+  /// Bytes a second of background work on a volume server; 0 (no limit) or 4 MiB to 1 TiB.
+  std::uint64_t background_rate = 64ULL << 20;
+  double vacuum_garbage = 0.3;  ///< Of a volume's room on the disk, 0.05 to 1; 1: no vacuum.
+  std::chrono::nanoseconds scrub_period = std::chrono::days(14);  ///< 1h to 365d; 0: no scrub.
+  std::uint64_t writable = 1;  ///< Volumes that take data at once; 1 to 16. In a
+                               ///< cluster 0: one for each node.
 };
 
 /// Taking back what nothing names.

@@ -74,6 +74,7 @@ class TomlReader {
   [[nodiscard]] static std::optional<std::string> text_of(const toml::node& node) {
     if (const auto* text = node.as_string()) return text->get();
     if (const auto* number = node.as_integer()) return fmt::format("{}", number->get());
+    if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
     if (const auto* truth = node.as_boolean()) return truth->get() ? "true" : "false";
     const auto* list = node.as_array();
     if (list == nullptr) return std::nullopt;

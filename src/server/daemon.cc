@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "async/background_budget.h"
 #include "async/runtime.h"
 #include "async/task_group.h"
 #include "base/log.h"
@@ -89,6 +90,7 @@ struct Daemon::Parts {
   Task<Result<void>> open_filer();
   Task<Result<void>> open_s3();
   Task<void> keep_key_floor();
+  Task<Result<std::string>> fetch(VolumeId volume, NeedleKey key);
   Task<Result<void>> serve(const std::string& address, std::vector<Executor> executors,
                            std::function<void(RpcServer&)> prepare);
   Task<Readiness> look();
@@ -121,7 +123,9 @@ struct Daemon::Parts {
 
   std::unique_ptr<raft::RpcTransport> transport;
   std::unique_ptr<master::MasterService> master;
+  std::unique_ptr<BackgroundBudget> background_budget;
   std::unique_ptr<VolumeService> volumes;
+  std::unique_ptr<VolumeUpkeep> upkeep;
   std::unique_ptr<Heartbeats> heartbeats;
   std::unique_ptr<KvStore> kv;
   std::unique_ptr<FilerService> filer;
@@ -245,8 +249,12 @@ Task<Result<void>> Daemon::Parts::open_master() {
 }
 
 Task<Result<void>> Daemon::Parts::open_volume() {
+  background_budget =
+      std::make_unique<BackgroundBudget>(config.volume.background_rate, clock, *timers);
   VolumeServiceParts parts{
       io, *disk_pool, clock, metrics, token_check(identity, clock), volume_nodes.get()};
+  parts.background = background_budget.get();
+  parts.timers = timers.get();
   VolumeServiceOptions options = volume_options(config, identity);
   std::move_only_function<Result<std::unique_ptr<VolumeService>>()> begin =
       [o = std::move(options), p = std::move(parts)]() mutable {
@@ -265,7 +273,26 @@ Task<Result<void>> Daemon::Parts::open_volume() {
   heartbeats = std::make_unique<Heartbeats>(std::move(node), random_number(), *volumes, *masters,
                                             clock, *timers);
   background.spawn(heartbeats->run());
+  UpkeepOptions upkeep_parts = upkeep_options(config);
+  upkeep_parts.fetch = [this](VolumeId volume, NeedleKey key) { return fetch(volume, key); };
+  upkeep = std::make_unique<VolumeUpkeep>(*volumes, std::move(upkeep_parts));
+  background.spawn(upkeep->run_vacuum());
+  background.spawn(upkeep->run_scrub());
   co_return Result<void>();
+}
+
+/// A needle as another member of its volume has it.
+Task<Result<std::string>> Daemon::Parts::fetch(VolumeId volume, NeedleKey key) {
+  KELP_CO_TRY(const VolumeLocation location, co_await masters->locate(volume));
+  Error last(Errc::kNotFound, fmt::format("volume {} has no other member", volume.value));
+  for (const VolumeMember& member : location.members) {
+    if (member.node_id == volumes->node_id()) continue;
+    const auto node = volume_nodes->at(member.address);
+    auto image = co_await node->read_needle(volume, location.generation, key);
+    if (image.has_value()) co_return image;
+    last = image.error();
+  }
+  co_return last;
 }
 
 Task<Result<void>> Daemon::Parts::open_filer() {

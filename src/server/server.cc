@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "async/background_budget.h"
 #include "async/runtime.h"
 #include "async/task_group.h"
 #include "async/timers.h"
@@ -69,7 +70,9 @@ struct Server::Rooms {
   std::unique_ptr<WorkPool> disk_pool;
   std::unique_ptr<WorkPool> hash_pool;
   std::unique_ptr<KvStore> kv;
+  std::unique_ptr<BackgroundBudget> background_budget;
   std::unique_ptr<VolumeService> volumes;
+  std::unique_ptr<VolumeUpkeep> upkeep;
   NoTransport no_transport;
   std::unique_ptr<OneVolumeNode> volume_nodes;
   std::unique_ptr<master::MasterService> master;
@@ -93,7 +96,11 @@ Result<void> Server::Rooms::open_stores() {
   KELP_TRY(accounts, make_accounts(identity, config.s3.identities));
   KELP_TRY(const DiskSpace disk, io.space(config.dir));
   KELP_TRY(kv, open_rocks_kv(kv_options(config, disk)));
+  background_budget =
+      std::make_unique<BackgroundBudget>(config.volume.background_rate, clock, *timers);
   VolumeServiceParts parts{io, *disk_pool, clock, metrics, token_check(identity, clock)};
+  parts.background = background_budget.get();
+  parts.timers = timers.get();
   KELP_TRY(volumes, VolumeService::start(volume_options(config, identity), std::move(parts)));
   filer = std::make_unique<FilerService>(*kv, *disk_pool, clock);
   Result<void> outcome;
@@ -114,6 +121,9 @@ Task<void> Server::Rooms::open_services(Result<void>& outcome) {
                        *volumes, std::move(oldest), metrics};
   collector = std::make_unique<Collector>(std::move(parts), collector_options(config));
   background.spawn(collector->run());
+  upkeep = std::make_unique<VolumeUpkeep>(*volumes, upkeep_options(config));
+  background.spawn(upkeep->run_vacuum());
+  background.spawn(upkeep->run_scrub());
 }
 
 /// The master, leading, with the volume server known to it.
@@ -163,7 +173,13 @@ Task<void> Server::Rooms::watch_certificate() {
 
 Task<Readiness> Server::Rooms::look() {
   if (!ready) co_return Readiness{.ready = false, .text = "not ready: it starts or stops\n"};
-  co_return co_await readiness->look();
+  Readiness found = co_await readiness->look();
+  for (const DamagedVolume& damaged : volumes->damaged()) {
+    found.text +=
+        fmt::format("volume {} has {} damaged needles{}\n", damaged.volume.value,
+                    damaged.needles.size(), damaged.superblock ? " and a damaged superblock" : "");
+  }
+  co_return found;
 }
 
 Task<bool> Server::Rooms::is_ready() {

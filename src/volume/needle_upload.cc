@@ -21,6 +21,17 @@ NeedleHeader header_of(const OpenNeedle& request, const Clock& clock) {
           .back_pointer_bytes = static_cast<std::uint16_t>(request.object_key.size())};
 }
 
+/// Room in `volume`, which becomes the log that replaced it when one did.
+Task<Result<NeedlePlace>> reserve_in(std::shared_ptr<VolumeFile>& volume, NeedleKey key,
+                                     std::uint64_t bytes) {
+  auto place = volume->reserve(key, bytes);
+  while (!place.has_value() && volume->is_moving()) {
+    volume = co_await volume->newest();
+    place = volume->reserve(key, bytes);
+  }
+  co_return place;
+}
+
 /// Counts the body's bytes in and refuses what does not fit.
 class BodyCount {
  public:
@@ -79,7 +90,8 @@ class SmallUpload final : public NeedleUpload {
   Task<Result<void>> finish() override {
     KELP_CO_CHECK(count_.close());
     const NeedleLayout layout = layout_of(header_);
-    KELP_CO_TRY(const NeedlePlace place, volume_->reserve(header_.key, layout.total_bytes));
+    KELP_CO_TRY(const NeedlePlace place,
+                co_await reserve_in(volume_, header_.key, layout.total_bytes));
     seal(layout, place.offset);
     const LogWrite write{.offset = place.offset, .bytes = as_bytes(image_)};
     Result<void> committed = volume_->let_finish(generation_, place);
@@ -103,7 +115,7 @@ class SmallUpload final : public NeedleUpload {
     image_.resize(layout.total_bytes, '\0');
   }
 
-  const std::shared_ptr<VolumeFile> volume_;
+  std::shared_ptr<VolumeFile> volume_;
   const NeedleHeader header_;
   const Generation generation_;
   BodyCount count_;
@@ -195,15 +207,18 @@ class StreamUpload final : public NeedleUpload {
 
 }  // namespace
 
-Result<std::unique_ptr<NeedleUpload>> begin_upload(std::shared_ptr<VolumeFile> volume,
-                                                   const OpenNeedle& request) {
-  KELP_CHECK(volume->check_writable());
+Task<Result<std::unique_ptr<NeedleUpload>>> begin_upload(std::shared_ptr<VolumeFile> volume,
+                                                         OpenNeedle request) {
+  KELP_CO_CHECK(volume->check_writable());
+  std::unique_ptr<NeedleUpload> upload;
   if (request.body_bytes <= kSmallBodyBytes) {
-    return std::make_unique<SmallUpload>(std::move(volume), request);
+    upload = std::make_unique<SmallUpload>(std::move(volume), request);
+    co_return upload;
   }
   const auto bytes = layout_of(request.body_bytes, request.object_key.size()).total_bytes;
-  KELP_TRY(const NeedlePlace place, volume->reserve(request.fid.key, bytes));
-  return std::make_unique<StreamUpload>(std::move(volume), request, place);
+  KELP_CO_TRY(const NeedlePlace place, co_await reserve_in(volume, request.fid.key, bytes));
+  upload = std::make_unique<StreamUpload>(std::move(volume), request, place);
+  co_return upload;
 }
 
 }  // namespace kelp

@@ -10,8 +10,9 @@ namespace kelp {
 /// Largest body that is kept in memory until finish() and then written with one call.
 inline constexpr std::uint64_t kSmallBodyBytes = 64 * 1024;
 
-/// Begins a needle in `volume`. The request was checked: token, generation, sizes.
-[[nodiscard]] Result<std::unique_ptr<NeedleUpload>> begin_upload(std::shared_ptr<VolumeFile> volume,
-                                                                 const OpenNeedle& request);
+/// Begins a needle in `volume`, or in the log that replaces it just now. The request was checked:
+/// token, generation, sizes.
+[[nodiscard]] Task<Result<std::unique_ptr<NeedleUpload>>> begin_upload(
+    std::shared_ptr<VolumeFile> volume, OpenNeedle request);
 
 }  // namespace kelp

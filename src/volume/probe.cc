@@ -17,6 +17,19 @@ VolumeProbe::VolumeProbe(Metrics& metrics)
                                       "Volumes that refuse writes: after an I/O error, or as they "
                                       "were refused at start")),
       refused_volumes(metrics.gauge("kelp_volume_refused_volumes",
-                                    "Volumes that did not check at start: not served at all")) {}
+                                    "Volumes that did not check at start: not served at all")),
+      damaged_needles(
+          metrics.gauge("kelp_volume_damaged_needles",
+                        "Needles that do not match their checksums and are not healed")),
+      healed_needles(metrics.counter("kelp_volume_healed_needles_total",
+                                     "Damaged needles that were replaced from another copy")),
+      scrubbed_bytes(metrics.counter("kelp_volume_scrubbed_bytes_total",
+                                     "Bytes of needles that scrub read and compared")),
+      scrub_passes(metrics.counter("kelp_volume_scrub_passes_total",
+                                   "Times that scrub was through all volumes")),
+      vacuumed_volumes(metrics.counter("kelp_volume_vacuumed_volumes_total",
+                                       "Times that a volume was copied without its garbage")),
+      vacuumed_bytes(
+          metrics.counter("kelp_volume_vacuumed_bytes_total", "Bytes copied by vacuum")) {}
 
 }  // namespace kelp

@@ -17,6 +17,12 @@ struct VolumeProbe {
   prometheus::Counter& corruptions;
   prometheus::Gauge& read_only_volumes;
   prometheus::Gauge& refused_volumes;
+  prometheus::Gauge& damaged_needles;
+  prometheus::Counter& healed_needles;
+  prometheus::Counter& scrubbed_bytes;
+  prometheus::Counter& scrub_passes;
+  prometheus::Counter& vacuumed_volumes;
+  prometheus::Counter& vacuumed_bytes;
 };
 
 }  // namespace kelp

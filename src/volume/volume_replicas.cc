@@ -67,6 +67,17 @@ Task<Result<std::string>> VolumeService::read_needles(VolumeId volume, Generatio
   co_return co_await offload<std::string>(parts_.pool, std::move(job));
 }
 
+Task<Result<std::string>> VolumeService::read_needle(VolumeId volume, Generation generation,
+                                                     NeedleKey key) {
+  KELP_CO_TRY(const VolumePtr found, find(volume));
+  if (const Generation here = found->role().generation; here != generation) {
+    co_return Error(Errc::kConflict, fmt::format("volume {} is of generation {}, not {}",
+                                                 volume.value, here.value, generation.value));
+  }
+  auto job = [found, key] { return found->read_needle(key); };
+  co_return co_await offload<std::string>(parts_.pool, std::move(job));
+}
+
 Task<Result<VolumeDigest>> VolumeService::pull(VolumeId volume, Generation generation,
                                                std::string collection, VolumeMember source) {
   if (parts_.peers == nullptr) {

@@ -31,11 +31,6 @@ std::optional<VolumeId> volume_of(std::string_view name) {
   return VolumeId{number};
 }
 
-/// Room that new needles leave alone, for tombstones, metadata and snapshots.
-std::uint64_t reserve_of(const VolumeServiceOptions& options, const DiskSpace& space) {
-  return std::min(options.reserve_bytes, space.total_bytes / 20);
-}
-
 Task<Result<void>> answer(Error error) {
   co_return error;
 }
@@ -69,6 +64,10 @@ VolumeService::VolumeService(VolumeServiceOptions options, VolumeServiceParts pa
 }
 
 VolumeService::~VolumeService() = default;
+
+std::uint64_t reserve_of(const VolumeServiceOptions& options, const DiskSpace& space) {
+  return std::min(options.reserve_bytes, space.total_bytes / 20);
+}
 
 Result<void> VolumeService::load() {
   KELP_TRY(cluster_id_, parse_uuid(options_.cluster_id));
@@ -132,7 +131,8 @@ Task<Result<std::unique_ptr<NeedleUpload>>> VolumeService::open(OpenNeedle reque
                                 generation.value, request.generation.value));
   }
   KELP_CO_CHECK(check_space(request.body_bytes));
-  KELP_CO_TRY(auto upload, begin_upload(volume, request));
+  served(request.body_bytes);
+  KELP_CO_TRY(auto upload, co_await begin_upload(volume, request));
   if (request.members.size() < 2) co_return std::move(upload);
   if (parts_.peers == nullptr || request.members.front().node_id != node_id_) {
     co_return Error(Errc::kInvalidArgument,
@@ -146,12 +146,14 @@ Task<Result<void>> VolumeService::read(FileId fid, std::uint64_t offset, Mutable
   // No coroutine of its own: this is the hottest path of the room.
   auto volume = find(fid.volume);
   if (!volume.has_value()) return answer(std::move(volume).error());
-  return (*volume)->read(fid, offset, buffer);
+  served(buffer.size());
+  return VolumeFile::read(*std::move(volume), fid, offset, buffer);
 }
 
 PinnedPages VolumeService::try_pin(FileId fid, std::uint64_t offset, std::size_t bytes) {
   const auto volume = find(fid.volume);
   if (!volume.has_value()) return {};
+  served(bytes);
   return (*volume)->try_pin(fid, offset, bytes);
 }
 
@@ -242,6 +244,11 @@ std::size_t VolumeService::index_memory_bytes() const {
   std::size_t bytes = 0;
   for (const VolumePtr& volume : all()) bytes += volume->index_memory_bytes();
   return bytes;
+}
+
+/// Clients go first.
+void VolumeService::served(std::uint64_t bytes) {
+  if (parts_.background != nullptr) parts_.background->note_foreground(bytes);
 }
 
 Result<VolumeService::VolumePtr> VolumeService::find(VolumeId volume) const {

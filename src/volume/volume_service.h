@@ -1,13 +1,17 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <vector>
 
+#include "async/background_budget.h"
 #include "async/work_pool.h"
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -18,9 +22,9 @@
 namespace kelp {
 
 class VolumeFile;
+class VolumeVacuum;
 struct VolumeShared;
 
-/// Where the volumes lie, and their limits.
 /// Where and how a volume server keeps its needles.
 struct VolumeServiceOptions {
   std::string directory;   ///< Made when missing; one process owns it.
@@ -29,7 +33,12 @@ struct VolumeServiceOptions {
   std::uint64_t volume_limit_bytes = 32ULL << 30;  ///< A longer log takes no more needles.
   /// Free room of the disk that new needles leave alone; at most a twentieth of the disk.
   std::uint64_t reserve_bytes = 256ULL << 20;
+  /// A volume with less garbage is not vacuumed by itself.
+  std::uint64_t vacuum_least_bytes = 64ULL << 20;
 };
+
+/// Room that new needles leave alone, for tombstones, vacuum, metadata and snapshots.
+[[nodiscard]] std::uint64_t reserve_of(const VolumeServiceOptions& options, const DiskSpace& space);
 
 /// What the service works with; all outlive it, and jobs in `pool` outlive it too: end the pool
 /// before `io`.
@@ -42,6 +51,17 @@ struct VolumeServiceParts {
   std::function<Result<void>(const OpenNeedle&)> verify_token;
   /// The other volume servers, to pass needles on to and to copy from; null: there are none.
   VolumeNodes* peers = nullptr;
+  /// What work that nobody waits for keeps to, and clients' requests are told to; null: there is no
+  /// such work, vacuum and scrub are refused.
+  BackgroundBudget* background = nullptr;
+  Timers* timers = nullptr;
+};
+
+/// What of a volume does not match its checksums.
+struct DamagedVolume {
+  VolumeId volume;
+  std::vector<NeedleKey> needles;  ///< Ascending.
+  bool superblock = false;         ///< On the disk; what is in memory is sound.
 };
 
 /// A volume server: the volumes of one directory. In process it is itself the client that gateways
@@ -75,6 +95,23 @@ class VolumeService final : public VolumeNode {
   Task<Result<void>> retire(VolumeId volume, Generation generation) override;
   Task<Result<std::string>> read_needles(VolumeId volume, Generation generation,
                                          NeedleKey after) override;
+  Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,
+                                        NeedleKey key) override;
+
+  /// Gives the room of removed needles of a volume back (store/volume_vacuum.h); reads and writes
+  /// go on. `replacements`: needles to take instead of damaged ones. One volume at a time:
+  /// kResourceExhausted. kNoSpace when the live needles do not fit beside the old log; half of the
+  /// reserve may be used for them. kUnavailable for a read-only volume, kCorruption for a damaged
+  /// needle: then nothing changes.
+  Task<Result<void>> vacuum(VolumeId volume, std::map<NeedleKey, std::string> replacements = {});
+  /// Asks the disk how much room each volume takes. Blocks.
+  Result<void> measure_disk();
+  /// The volume whose vacuum gives most room for what it costs, of those whose garbage is at least
+  /// `garbage` (0 to 1) of their room; nothing when there is none. kNoSpace when none of them fits.
+  Result<std::optional<VolumeId>> choose_vacuum(double garbage,
+                                                const std::set<VolumeId>& not_these);
+  /// Volumes with damage that is known and not healed.
+  [[nodiscard]] std::vector<DamagedVolume> damaged() const;
 
   /// UUID of this server, kept in its directory.
   [[nodiscard]] const std::string& node_id() const { return node_id_; }
@@ -85,6 +122,8 @@ class VolumeService final : public VolumeNode {
   [[nodiscard]] std::size_t index_memory_bytes() const;
 
  private:
+  friend class VolumeUpkeep;
+
   using VolumePtr = std::shared_ptr<VolumeFile>;
   VolumeService(VolumeServiceOptions options, VolumeServiceParts parts);
 
@@ -98,11 +137,19 @@ class VolumeService final : public VolumeNode {
   Result<void> adopt(VolumeId volume, Generation generation);
   Result<void> remove_files(VolumeId volume);
   void forget(VolumeId volume);
+  void served(std::uint64_t bytes);
   Result<VolumePtr> find(VolumeId volume) const;
   [[nodiscard]] std::vector<VolumePtr> all() const;
   Result<void> check_request(const OpenNeedle& request) const;
   Result<void> check_space(std::uint64_t bytes);
   Result<DiskSpace> space();
+  [[nodiscard]] std::string scrub_path() const { return options_.directory + "/scrub"; }
+  Result<std::uint64_t> vacuum_room();
+  Result<void> check_vacuum_room(std::uint64_t bytes);
+  [[nodiscard]] std::string vacuum_folder() const { return options_.directory + "/vacuum"; }
+  Result<void> clear_vacuum();
+  Task<Result<void>> run_vacuum(VolumePtr source, VolumeVacuum& job);
+  Result<void> switch_log(const VolumePtr& source, VolumeVacuum& job);
 
   const VolumeServiceOptions options_;
   const VolumeServiceParts parts_;
@@ -115,6 +162,7 @@ class VolumeService final : public VolumeNode {
   std::map<VolumeId, VolumePtr> volumes_;
   std::map<VolumeId, Error> refused_;  ///< Volumes that could not be opened, and why.
   std::mutex create_mutex_;            ///< One creation at a time; blocks, pool threads only.
+  std::atomic<bool> vacuuming_ = false;
 
   std::mutex space_mutex_;
   DiskSpace space_;

@@ -50,6 +50,7 @@ constexpr RpcMethodInfo kMethods[] = {
     {kVolumeDigest, "volume.digest", kScan, true},
     {kVolumeRetire, "volume.retire", kCommit, true},
     {kVolumeReadNeedles, "volume.read_needles", kData, true},
+    {kVolumeReadNeedle, "volume.read_needle", kData, true},
 
     {kFilerLimits, "filer.limits", kLook, true},
     {kFilerCreateBucket, "filer.create_bucket", kCommit, false},

@@ -44,6 +44,7 @@ enum class RpcMethod : std::uint32_t {
   kVolumeDigest = 232,
   kVolumeRetire = 233,
   kVolumeReadNeedles = 234,
+  kVolumeReadNeedle = 235,
 
   kFilerLimits = 300,
   kFilerCreateBucket = 301,

@@ -43,6 +43,11 @@ class SimFile final : public File {
     if (disk_.rng_.chance(disk_.options_.read_error_per_million))
       return fail("injected read error");
     if (offset >= inode_->size) return std::size_t{0};
+    const auto bad = inode_->unreadable.lower_bound(offset / disk_.options_.sector_bytes);
+    if (bad != inode_->unreadable.end() &&
+        *bad * disk_.options_.sector_bytes < offset + buffer.size()) {
+      return fail("unreadable sector");
+    }
     const auto count =
         static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), inode_->size - offset));
     disk_.read(*inode_, offset, buffer.first(count));
@@ -98,6 +103,12 @@ class SimFile final : public File {
     const std::lock_guard lock(disk_.mutex_);
     if (!alive()) return fail("the machine has stopped");
     return inode_->size;
+  }
+
+  Result<std::uint64_t> allocated_bytes() override {
+    const std::lock_guard lock(disk_.mutex_);
+    if (!alive()) return fail("the machine has stopped");
+    return inode_->sectors.size() * disk_.options_.sector_bytes;
   }
 
   Result<void> truncate(std::uint64_t size) override {
@@ -189,7 +200,8 @@ Result<std::unique_ptr<File>> SimDisk::open(const std::string& path, OpenMode mo
   } else {
     inode = found->second;
   }
-  return std::make_unique<SimFile>(*this, std::move(inode), path, mode != OpenMode::kRead);
+  const bool writable = mode != OpenMode::kRead && mode != OpenMode::kReadDirect;
+  return std::make_unique<SimFile>(*this, std::move(inode), path, writable);
 }
 
 Result<std::vector<std::string>> SimDisk::list(const std::string& dir_path) {
@@ -356,6 +368,13 @@ void SimDisk::flip_bit(const std::string& path, std::uint64_t byte_offset, unsig
   if (added) count_used(*found->second, 1);
   char& byte = sector->second[byte_offset % options_.sector_bytes];
   byte = static_cast<char>(static_cast<unsigned char>(byte) ^ (1U << (bit % 8)));
+}
+
+void SimDisk::set_unreadable(const std::string& path, std::uint64_t byte_offset) {
+  const std::lock_guard lock(mutex_);
+  const auto found = names_.find(path);
+  KELP_ASSERT(found != names_.end() && byte_offset < found->second->size, "no such byte");
+  found->second->unreadable.insert(byte_offset / options_.sector_bytes);
 }
 
 std::uint64_t SimDisk::count(DiskOp op) const {

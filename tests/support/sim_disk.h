@@ -91,6 +91,8 @@ class SimDisk final : public FileIo {
   void set_faults(SimDiskOptions options);
   /// Flips a bit of a stored byte, as rot does. The file must be that long.
   void flip_bit(const std::string& path, std::uint64_t byte_offset, unsigned bit);
+  /// From now on reads of the sector of this byte answer kIo. The file must be that long.
+  void set_unreadable(const std::string& path, std::uint64_t byte_offset);
 
   // --- what happened
 
@@ -115,7 +117,8 @@ class SimDisk final : public FileIo {
     std::map<std::uint64_t, Undo> dirty;
     std::uint64_t size = 0;
     std::uint64_t durable_size = 0;
-    bool linked = true;  ///< Has a name.
+    bool linked = true;                  ///< Has a name.
+    std::set<std::uint64_t> unreadable;  ///< Sectors.
   };
   using InodePtr = std::shared_ptr<Inode>;
   /// Names to set (or, with null, to take away) in one step; not durable yet.

@@ -41,7 +41,17 @@ struct ReadNeedles {
   NeedleKey after;
 };
 
+/// Of VolumeReplicas::read_needle; answered as ReadNeedles.
+struct ReadOneNeedle {
+  VolumeId volume;
+  Generation generation;
+  NeedleKey key;
+};
+
 /// What travels of each, in order.
+template <>
+inline constexpr auto kFields<ReadOneNeedle> =
+    std::tuple(&ReadOneNeedle::volume, &ReadOneNeedle::generation, &ReadOneNeedle::key);
 template <>
 inline constexpr auto kFields<CopyRole> = std::tuple(&CopyRole::generation, &CopyRole::frozen);
 template <>

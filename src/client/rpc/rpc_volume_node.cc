@@ -194,6 +194,11 @@ Task<Result<std::string>> RpcVolumeNode::read_needles(VolumeId volume, Generatio
   return bytes_of(kVolumeReadNeedles, ReadNeedles{volume, generation, after});
 }
 
+Task<Result<std::string>> RpcVolumeNode::read_needle(VolumeId volume, Generation generation,
+                                                     NeedleKey key) {
+  return bytes_of(kVolumeReadNeedle, ReadOneNeedle{volume, generation, key});
+}
+
 std::shared_ptr<VolumeNode> RpcVolumeNodes::at(const std::string& address) {
   if (own_ != nullptr && (address.empty() || address == own_address_)) return own_;
   const std::lock_guard lock(mutex_);

@@ -38,6 +38,8 @@ class RpcVolumeNode final : public VolumeNode {
   Task<Result<void>> retire(VolumeId volume, Generation generation) override;
   Task<Result<std::string>> read_needles(VolumeId volume, Generation generation,
                                          NeedleKey after) override;
+  Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,
+                                        NeedleKey key) override;
 
  private:
   template <typename Request>

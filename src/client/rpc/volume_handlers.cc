@@ -237,6 +237,18 @@ Task<Result<RpcMessage>> read_needles(VolumeReplicas& replicas, RpcMessage messa
   co_return answer;
 }
 
+Task<Result<RpcMessage>> read_needle(VolumeReplicas& replicas, RpcMessage message,
+                                     RpcCallInfo info) {
+  constexpr std::size_t kUsualBytes = 8 << 20;
+  KELP_CO_TRY(const ReadOneNeedle request, read_request<ReadOneNeedle>(kVolumeReadNeedle, message));
+  KELP_CO_CHECK(co_await info.reserve_answer(kUsualBytes));
+  RpcMessage answer;
+  KELP_CO_TRY(answer.attachment,
+              co_await replicas.read_needle(request.volume, request.generation, request.key));
+  answer.message = sum_of(answer.attachment);
+  co_return answer;
+}
+
 }  // namespace
 
 void serve_volume(RpcServer& server, VolumeClient& volumes, VolumeAdmin& admin,
@@ -261,6 +273,9 @@ void serve_volume_replicas(RpcServer& server, VolumeReplicas& replicas) {
                              [v](RetireVolume r) { return v->retire(r.volume, r.generation); });
   server.handle(std::to_underlying(kVolumeReadNeedles), [v](RpcMessage message, RpcCallInfo info) {
     return read_needles(*v, std::move(message), info);
+  });
+  server.handle(std::to_underlying(kVolumeReadNeedle), [v](RpcMessage message, RpcCallInfo info) {
+    return read_needle(*v, std::move(message), info);
   });
 }
 

@@ -167,6 +167,16 @@ std::string encode_needle(NeedleHeader header, std::string_view back_pointer, By
   return out;
 }
 
+void reseal_needle(const NeedleHeader& header, MutableByteSpan needle, std::uint32_t seed) {
+  const NeedleLayout layout = layout_of(header);
+  KELP_ASSERT(needle.size() >= layout.total_bytes, "the needle is whole");
+  encode_needle_header(header, seed, needle.first(kNeedleHeaderBytes));
+  const MutableByteSpan trailer = needle.subspan(layout.trailer_offset, layout.trailer_bytes);
+  const ByteSpan table = trailer.first(trailer.size() - 4);
+  const std::uint32_t crc = crc32c(table, crc32c(needle.first(layout.body_offset)));
+  std::memcpy(trailer.data() + table.size(), &crc, sizeof crc);
+}
+
 Result<WholeNeedle> decode_needle(ByteSpan bytes, std::uint32_t seed) {
   KELP_TRY(const NeedleHeader header, decode_needle_header(bytes, seed));
   const NeedleLayout layout = layout_of(header);

@@ -125,6 +125,10 @@ class BlockChecksums {
 [[nodiscard]] std::string encode_needle(NeedleHeader header, std::string_view back_pointer,
                                         ByteSpan body, std::uint32_t seed);
 
+/// Makes a needle that was read as a whole and checked, `needle`, one of the place of `seed`. Body
+/// and block checksums stay as they are: what was stored is still what is compared.
+void reseal_needle(const NeedleHeader& header, MutableByteSpan needle, std::uint32_t seed);
+
 /// A needle that was read as a whole; views into the bytes given.
 struct WholeNeedle {
   NeedleHeader header;

@@ -30,15 +30,18 @@ CopyRole VolumeFile::role() const {
 
 Task<Result<void>> VolumeFile::set_role(Generation oldest, CopyRole role) {
   const auto self = shared_from_this();
-  KELP_CO_CHECK(accept_role(oldest, role));
+  KELP_CO_TRY(const auto successor, accept_role(oldest, role));
+  if (successor != nullptr) co_return co_await successor->set_role(oldest, role);
   co_await await_finishing();
   auto job = [self] { return self->store_role(); };
   co_return co_await offload<void>(shared_->pool, std::move(job));
 }
 
-/// From here on no upload of another generation is let finish.
-Result<void> VolumeFile::accept_role(Generation oldest, CopyRole role) {
+/// From here on no upload of another generation is let finish. The log that took over, when one
+/// did: then nothing was done.
+Result<std::shared_ptr<VolumeFile>> VolumeFile::accept_role(Generation oldest, CopyRole role) {
   const std::lock_guard lock(mutex_);
+  if (successor_ != nullptr) return successor_;
   if (role_.generation < oldest || role_.generation > role.generation) {
     return Error(Errc::kConflict,
                  fmt::format("volume {} is of generation {}; it should be {} to {}",
@@ -46,7 +49,7 @@ Result<void> VolumeFile::accept_role(Generation oldest, CopyRole role) {
                              role.generation.value));
   }
   role_ = role;
-  return {};
+  return nullptr;
 }
 
 Task<void> VolumeFile::await_finishing() {
@@ -65,9 +68,15 @@ void VolumeFile::end_finishing(std::uint64_t offset) {
   for (const auto& done : std::exchange(role_waiters_, {})) done(true);
 }
 
+std::shared_ptr<VolumeFile> VolumeFile::successor_of() const {
+  const std::lock_guard lock(mutex_);
+  return successor_;
+}
+
 /// What is stored is the role of this moment, so that the newest one is stored last.
 Result<void> VolumeFile::store_role() {
   const std::lock_guard one_at_a_time(role_mutex_);
+  if (const auto successor = successor_of(); successor != nullptr) return successor->store_role();
   return write_file_atomically(shared_->io, role_path(shared_->directory, superblock_.volume),
                                encode_volume_role(superblock_.volume, role()));
 }
@@ -106,21 +115,43 @@ Result<std::string> VolumeFile::read_needles(NeedleKey after) {
     entries = index_.list(after, kPage);
   }
   std::string batch;
-  std::string raw;
   for (const IndexEntry& entry : entries) {
     if (!batch.empty() && batch.size() + entry.place.bytes > kBatchBytes) break;
-    raw.resize(entry.place.bytes);
-    KELP_TRY(const std::size_t got,
-             file_->read_at(entry.place.offset, std::as_writable_bytes(std::span(raw))));
-    const auto needle = decode_needle(as_bytes(raw).first(got), seed_.at(entry.place.offset));
-    if (!needle.has_value() || needle->header.key != entry.key) {
-      shared_->probe.corruptions.Increment();
-      return Error(Errc::kCorruption, fmt::format("needle {:x} of volume {} does not check",
-                                                  entry.key.value, superblock_.volume.value));
-    }
-    batch += encode_needle(needle->header, needle->back_pointer, needle->body, kBatchSeed);
+    KELP_CHECK(append_image(entry, batch));
   }
   return batch;
+}
+
+Result<std::string> VolumeFile::read_needle(NeedleKey key) {
+  const auto place = find(key);
+  if (!place.has_value()) {
+    return Error(Errc::kNotFound, fmt::format("needle {:x} is not in volume {}", key.value,
+                                              superblock_.volume.value));
+  }
+  std::string image;
+  KELP_CHECK(append_image({key, *place}, image));
+  return image;
+}
+
+/// Verified, under the seed of batches.
+Result<void> VolumeFile::append_image(const IndexEntry& entry, std::string& batch) {
+  const std::size_t begin = batch.size();
+  batch.resize(begin + entry.place.bytes);
+  const MutableByteSpan image = std::as_writable_bytes(std::span(batch)).subspan(begin);
+  KELP_TRY(const std::size_t got, file_->read_at(entry.place.offset, image));
+  const auto needle = decode_needle(image.first(got), seed_.at(entry.place.offset));
+  if (needle.has_value() && needle->header.key == entry.key) {
+    reseal_needle(needle->header, image, kBatchSeed);
+    return {};
+  }
+  if (!still_at(entry)) {
+    return Error(Errc::kNotFound, fmt::format("needle {:x} was removed", entry.key.value));
+  }
+  shared_->probe.corruptions.Increment();
+  const Error error(Errc::kCorruption, fmt::format("needle {:x} of volume {} does not check",
+                                                   entry.key.value, superblock_.volume.value));
+  note_damaged(entry, error);
+  return error;
 }
 
 Result<NeedleKey> VolumeFile::take_needles(std::string_view batch) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "async/completion.h"
 #include "base/log.h"
 #include "volume/core/index_snapshot.h"
 #include "volume/store/log_scan.h"
@@ -29,6 +30,12 @@ std::string VolumeFile::snapshot_path(const std::string& directory, VolumeId vol
 Result<std::shared_ptr<VolumeFile>> VolumeFile::create(std::shared_ptr<VolumeShared> shared,
                                                        const Superblock& superblock) {
   const std::string path = log_path(shared->directory, superblock.volume);
+  return create_at(path, std::move(shared), superblock);
+}
+
+Result<std::shared_ptr<VolumeFile>> VolumeFile::create_at(const std::string& path,
+                                                          std::shared_ptr<VolumeShared> shared,
+                                                          const Superblock& superblock) {
   KELP_TRY(const bool exists, shared->io.exists(path));
   if (exists) return Error(Errc::kAlreadyExists, fmt::format("{} exists", path));
   KELP_CHECK(write_file_atomically(shared->io, path, encode_superblock(superblock)));
@@ -77,6 +84,11 @@ VolumeFile::VolumeFile(std::shared_ptr<VolumeShared> shared, std::shared_ptr<Fil
   options.failed = [this](const Error& error) { went_read_only(error); };
   group_commit_ =
       std::make_shared<GroupCommit>(file_, shared_->pool, shared_->probe, std::move(options));
+}
+
+/// What was damaged in a log that is no more is nobody's concern.
+VolumeFile::~VolumeFile() {
+  shared_->probe.damaged_needles.Decrement(static_cast<double>(damaged_.size()));
 }
 
 /// The snapshot as far as it goes, then the log behind it.
@@ -133,7 +145,7 @@ std::uint64_t VolumeFile::load_snapshot(std::uint64_t file_bytes) {
 Result<NeedlePlace> VolumeFile::reserve(NeedleKey key, std::uint64_t bytes) {
   KELP_CHECK(check_writable());
   const std::lock_guard lock(mutex_);
-  KELP_CHECK(check_thawed());
+  KELP_CHECK(check_place_is_given());
   if (end_ + bytes > std::min(shared_->limit_bytes, kMaxLogBytes)) {
     return Error(Errc::kNoSpace, fmt::format("volume {} is full: {} of {} bytes",
                                              superblock_.volume.value, end_, shared_->limit_bytes));
@@ -154,6 +166,33 @@ Result<void> VolumeFile::check_thawed() const {
   return Error(Errc::kConflict, fmt::format("volume {} is being copied", superblock_.volume.value));
 }
 
+/// kConflict when a place would be given out in vain.
+Result<void> VolumeFile::check_place_is_given() const {
+  KELP_CHECK(check_thawed());
+  if (!closed_ && successor_ == nullptr) return {};
+  return Error(Errc::kConflict,
+               fmt::format("volume {} goes on in another log", superblock_.volume.value));
+}
+
+bool VolumeFile::is_moving() const {
+  const std::lock_guard lock(mutex_);
+  return closed_ || successor_ != nullptr;
+}
+
+Task<std::shared_ptr<VolumeFile>> VolumeFile::newest() {
+  const auto self = shared_from_this();
+  auto start = [this](std::function<void(bool)> done) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (closed_) return move_waiters_.push_back(std::move(done));
+    }
+    done(true);
+  };
+  co_await await_callback<bool>(std::move(start));
+  const std::lock_guard lock(mutex_);
+  co_return successor_ == nullptr ? self : successor_;
+}
+
 Result<void> VolumeFile::let_finish(Generation generation, NeedlePlace place) {
   const std::lock_guard lock(mutex_);
   KELP_CHECK(check_thawed());
@@ -170,6 +209,7 @@ void VolumeFile::publish(NeedleKey key, NeedlePlace place) {
   {
     const std::lock_guard lock(mutex_);
     index_.insert(key, place);
+    note_change(key);
     open_places_.erase(place.offset);
     open_keys_.erase(key.value);
     end_finishing(place.offset);
@@ -177,6 +217,10 @@ void VolumeFile::publish(NeedleKey key, NeedlePlace place) {
   shared_->reserved_bytes -= place.bytes;
   shared_->probe.needles_written.Increment();
   count_changes(1);
+}
+
+void VolumeFile::note_change(NeedleKey key) {
+  if (changed_keys_.has_value()) changed_keys_->push_back(key);
 }
 
 void VolumeFile::abandon(NeedleKey key, NeedlePlace place, std::uint64_t hole_begin,
@@ -238,6 +282,19 @@ VolumeStatus VolumeFile::status() const {
           .frozen = role_.frozen};
 }
 
+Result<void> VolumeFile::measure_disk() {
+  KELP_TRY(const std::uint64_t bytes, file_->allocated_bytes());
+  const std::lock_guard lock(mutex_);
+  // Some file systems give more than was written, and take it back by themselves.
+  disk_bytes_ = std::min(bytes, end_);
+  return {};
+}
+
+std::uint64_t VolumeFile::disk_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return disk_bytes_;
+}
+
 std::size_t VolumeFile::index_memory_bytes() const {
   const std::lock_guard lock(mutex_);
   return index_.memory_bytes();
@@ -285,7 +342,7 @@ Result<void> VolumeFile::write_snapshot() {
   std::size_t changes = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (changes_ == 0) return {};
+    if (changes_ == 0 || successor_ != nullptr) return {};  // the snapshot is of the new log
     changes = changes_;
     header.covered_bytes = open_places_.empty() ? end_ : *open_places_.begin();
   }

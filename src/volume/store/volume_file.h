@@ -36,13 +36,17 @@ struct VolumeShared {
   std::atomic<std::uint64_t> reserved_bytes = 0;  ///< Taken by uploads that are still going on.
 };
 
-/// One volume: its log, its index and its writes in flight. Thread-safe. Held by shared_ptr: jobs
-/// and uploads keep it alive.
+/// One log of a volume, its index and its writes in flight. Vacuum replaces it by another one
+/// (store/volume_vacuum.h): then it only answers reads that had begun. Thread-safe. Held by
+/// shared_ptr: jobs and uploads keep it alive.
 class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
  public:
   /// Makes the files of an empty volume, durable on return. Blocks.
   [[nodiscard]] static Result<std::shared_ptr<VolumeFile>> create(
       std::shared_ptr<VolumeShared> shared, const Superblock& superblock);
+  /// The same with its log at `path`, until somebody renames it.
+  [[nodiscard]] static Result<std::shared_ptr<VolumeFile>> create_at(
+      const std::string& path, std::shared_ptr<VolumeShared> shared, const Superblock& superblock);
   /// Opens a volume and brings its index up to date: the snapshot, then the rest of the log.
   /// Blocks. kCorruption, kUnimplemented (a newer format), kIo; kPermissionDenied for another
   /// cluster's.
@@ -55,8 +59,16 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   // --- for uploads: reserve, write, let_finish(), commit, then publish or abandon.
 
   /// Room for a needle at the end of the log. kNoSpace at the volume's limit, kUnavailable when
-  /// read-only, kAlreadyExists for a key that is there or being written.
+  /// read-only, kAlreadyExists for a key that is there or being written. Fails while is_moving():
+  /// then try again at newest().
   Result<NeedlePlace> reserve(NeedleKey key, std::uint64_t bytes);
+  /// Another log takes this one's place, or has.
+  [[nodiscard]] bool is_moving() const;
+  /// The log to go on with: this one, or the one that took its place. Waits while that is decided,
+  /// which takes some syncs.
+  Task<std::shared_ptr<VolumeFile>> newest();
+  /// The log that took its place; null when none did.
+  [[nodiscard]] std::shared_ptr<VolumeFile> successor_of() const;
   /// Lets an upload that began in `generation` become durable: from now until publish() or
   /// abandon() the role does not change. kConflict when it is another one by now, or frozen.
   Result<void> let_finish(Generation generation, NeedlePlace place);
@@ -80,6 +92,8 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   [[nodiscard]] VolumeDigest digest() const;
   /// As VolumeReplicas::read_needles. Blocks.
   Result<std::string> read_needles(NeedleKey after);
+  /// As VolumeReplicas::read_needle. Blocks.
+  Result<std::string> read_needle(NeedleKey key);
   /// Appends the needles of such a batch that are not here yet; not durable before sync(). The last
   /// key. Blocks. kCorruption when one does not check.
   Result<NeedleKey> take_needles(std::string_view batch);
@@ -90,13 +104,30 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
 
   // --- for the service; errors as VolumeClient and VolumeAdmin say
 
-  Task<Result<void>> read(FileId fid, std::uint64_t offset, MutableByteSpan buffer);
+  /// Takes `self` by value: whoever calls lets go of it before the coroutine begins.
+  static Task<Result<void>> read(std::shared_ptr<VolumeFile> self, FileId fid, std::uint64_t offset,
+                                 MutableByteSpan buffer);
   [[nodiscard]] PinnedPages try_pin(const FileId& fid, std::uint64_t offset, std::size_t bytes);
   Task<Result<void>> remove(std::vector<FileId> fids);
   Task<Result<std::vector<NeedleInfo>>> list_needles(NeedleKey after, std::uint32_t limit);
   Task<Result<std::vector<NeedleInfo>>> verify();
   [[nodiscard]] VolumeStatus status() const;
+  /// Asks the disk how much room the log takes. Blocks.
+  Result<void> measure_disk();
+  /// As it was when last asked; 0: never.
+  [[nodiscard]] std::uint64_t disk_bytes() const;
   [[nodiscard]] const Superblock& superblock() const { return superblock_; }
+  // --- damage: found by a read, by verify() or by scrub (store/volume_scrub.h)
+
+  /// Needles that do not match their checksums and are still here, ascending.
+  [[nodiscard]] std::vector<NeedleKey> damaged() const;
+  [[nodiscard]] bool superblock_damaged() const { return superblock_damaged_; }
+  /// Counts, logs and keeps a damaged needle; false when it was removed meanwhile, or was known.
+  bool note_damaged(const IndexEntry& entry, const Error& error);
+  void note_superblock(bool sound) { superblock_damaged_ = !sound; }
+  /// Writes the snapshot though nothing changed. Blocks.
+  Result<void> rewrite_snapshot();
+
   /// kUnavailable when writes are refused.
   [[nodiscard]] Result<void> check_writable() const;
   /// Writes the index snapshot when something changed since the last one. Blocks.
@@ -106,8 +137,12 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
 
   VolumeFile(std::shared_ptr<VolumeShared> shared, std::shared_ptr<File> file,
              Superblock superblock, CopyRole role);
+  ~VolumeFile();
 
  private:
+  friend class VolumeScrub;
+  friend class VolumeVacuum;
+
   /// A needle that a remove will take away.
   struct Doomed {
     IndexEntry entry;
@@ -116,9 +151,11 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
 
   // Under mutex_:
   [[nodiscard]] Result<void> check_thawed() const;
+  [[nodiscard]] Result<void> check_place_is_given() const;
+  void note_change(NeedleKey key);
   void end_finishing(std::uint64_t offset);
 
-  Result<void> accept_role(Generation oldest, CopyRole role);
+  Result<std::shared_ptr<VolumeFile>> accept_role(Generation oldest, CopyRole role);
   Task<void> await_finishing();
   Result<void> store_role();
 
@@ -129,11 +166,13 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   [[nodiscard]] std::optional<NeedlePlace> find(NeedleKey key) const;
   [[nodiscard]] bool still_at(const IndexEntry& entry) const;
   Result<void> explain(Error error, const FileId& fid, NeedlePlace place);
+  Task<Result<bool>> remove_here(const std::vector<FileId>& fids);
   Result<std::optional<std::vector<Doomed>>> pick(const std::vector<FileId>& fids, ReadMode mode);
   Result<NeedlePlace> reserve_tombstones(std::size_t count, std::size_t each_bytes);
   std::string encode_tombstones(const std::vector<Doomed>& doomed, std::uint64_t offset) const;
   std::vector<Doomed> drop(const std::vector<Doomed>& doomed, std::uint64_t tombstones_at);
   void give_back(const std::vector<Doomed>& dropped);
+  Result<void> append_image(const IndexEntry& entry, std::string& batch);
   Result<std::vector<NeedleInfo>> describe(const std::vector<IndexEntry>& entries);
   Result<NeedleKey> verify_some(const std::vector<IndexEntry>& entries,
                                 std::vector<NeedleInfo>& failed);
@@ -145,6 +184,7 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   NeedleReader reader_;
   std::shared_ptr<GroupCommit> group_commit_;
   std::atomic<bool> read_only_ = false;
+  std::atomic<bool> superblock_damaged_ = false;  ///< On the disk; the one in memory is sound.
 
   std::mutex snapshot_mutex_;  ///< One snapshot at a time; waits, so never on an io thread.
 
@@ -158,8 +198,15 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   std::uint64_t end_ = kSuperblockBytes;  ///< Where the next needle goes.
   std::set<std::uint64_t> open_places_;   ///< Offsets taken whose outcome the index does not show.
   boost::unordered_flat_set<std::uint64_t> open_keys_;
+  std::set<NeedleKey> damaged_;
   std::size_t changes_ = 0;  ///< Needles and tombstones since the last snapshot.
   bool snapshotting_ = false;
+  /// Keys of needles that came or went since vacuum began to copy; nothing when it does not.
+  std::optional<std::vector<NeedleKey>> changed_keys_;
+  bool closed_ = false;  ///< No place is given out: another log is about to take over.
+  std::shared_ptr<VolumeFile> successor_;
+  std::vector<std::function<void(bool)>> move_waiters_;  ///< Told when closed_ ends.
+  std::uint64_t disk_bytes_ = 0;                         ///< As measure_disk() found it.
 };
 
 }  // namespace kelp

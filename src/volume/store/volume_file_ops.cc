@@ -18,22 +18,22 @@ constexpr std::size_t kTombstoneBytes = layout_of(0, 0).total_bytes;
 
 }  // namespace
 
-Task<Result<void>> VolumeFile::read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) {
-  const auto self = shared_from_this();
-  const auto place = find(fid.key);
+Task<Result<void>> VolumeFile::read(std::shared_ptr<VolumeFile> self, FileId fid,
+                                    std::uint64_t offset, MutableByteSpan buffer) {
+  const auto place = self->find(fid.key);
   if (!place.has_value()) {
     co_return Error(Errc::kNotFound, fmt::format("needle {} is not here", to_string(fid)));
   }
   const NeedleReader::Range range{.offset = offset, .buffer = buffer};
-  Result<bool> outcome = reader_.read(*place, fid, range, ReadMode::kCachedOnly);
+  Result<bool> outcome = self->reader_.read(*place, fid, range, ReadMode::kCachedOnly);
   if (outcome.has_value() && !*outcome) {
-    auto job = [this, place = *place, fid, range] {
-      return reader_.read(place, fid, range, ReadMode::kMayWait);
+    auto job = [self, place = *place, fid, range] {
+      return self->reader_.read(place, fid, range, ReadMode::kMayWait);
     };
-    outcome = co_await offload<bool>(shared_->pool, std::move(job));
+    outcome = co_await offload<bool>(self->shared_->pool, std::move(job));
   }
-  if (!outcome.has_value()) co_return explain(std::move(outcome).error(), fid, *place);
-  shared_->probe.read_bytes.Increment(static_cast<double>(buffer.size()));
+  if (!outcome.has_value()) co_return self->explain(std::move(outcome).error(), fid, *place);
+  self->shared_->probe.read_bytes.Increment(static_cast<double>(buffer.size()));
   co_return Result<void>();
 }
 
@@ -48,16 +48,52 @@ PinnedPages VolumeFile::try_pin(const FileId& fid, std::uint64_t offset, std::si
 /// Tells damage from a needle that was removed while it was read.
 Result<void> VolumeFile::explain(Error error, const FileId& fid, NeedlePlace place) {
   if (error.code() != Errc::kCorruption) return error;
-  if (!still_at({fid.key, place})) {
+  const IndexEntry entry{fid.key, place};
+  if (!still_at(entry)) {
     return Error(Errc::kNotFound, fmt::format("needle {} was removed", to_string(fid)));
   }
   shared_->probe.corruptions.Increment();
-  logger("volume").error("needle_corrupt fid={} offset={} error={}", to_string(fid), place.offset,
-                         log_value(error.detail()));
+  note_damaged(entry, error);
   return Error(Errc::kCorruption, fmt::format("needle {}: {}", to_string(fid), error.detail()));
 }
 
+bool VolumeFile::note_damaged(const IndexEntry& entry, const Error& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (index_.find(entry.key) != entry.place || successor_ != nullptr) return false;
+    if (!damaged_.insert(entry.key).second) return false;
+  }
+  shared_->probe.damaged_needles.Increment();
+  logger("volume").error("needle_corrupt volume={} key={:x} offset={} bytes={} error={}",
+                         superblock_.volume.value, entry.key.value, entry.place.offset,
+                         entry.place.bytes, log_value(error.detail()));
+  return true;
+}
+
+std::vector<NeedleKey> VolumeFile::damaged() const {
+  const std::lock_guard lock(mutex_);
+  return {damaged_.begin(), damaged_.end()};
+}
+
+Result<void> VolumeFile::rewrite_snapshot() {
+  {
+    const std::lock_guard lock(mutex_);
+    ++changes_;
+  }
+  return write_snapshot();
+}
+
 Task<Result<void>> VolumeFile::remove(std::vector<FileId> fids) {
+  auto volume = shared_from_this();
+  while (true) {
+    KELP_CO_TRY(const bool removed, co_await volume->remove_here(fids));
+    if (removed) co_return Result<void>();
+    volume = co_await volume->newest();
+  }
+}
+
+/// False, with nothing done, when another log takes over.
+Task<Result<bool>> VolumeFile::remove_here(const std::vector<FileId>& fids) {
   const auto self = shared_from_this();
   auto picked = pick(fids, ReadMode::kCachedOnly);
   if (picked.has_value() && !picked->has_value()) {
@@ -66,9 +102,10 @@ Task<Result<void>> VolumeFile::remove(std::vector<FileId> fids) {
   }
   if (!picked.has_value()) co_return std::move(picked).error();
   const std::vector<Doomed> doomed = std::move(**picked);
-  if (doomed.empty()) co_return Result<void>();
-
-  KELP_CO_TRY(const NeedlePlace place, reserve_tombstones(doomed.size(), kTombstoneBytes));
+  if (doomed.empty()) co_return !is_moving();
+  const auto reserved = reserve_tombstones(doomed.size(), kTombstoneBytes);
+  if (!reserved.has_value() && is_moving()) co_return false;
+  KELP_CO_TRY(const NeedlePlace place, reserved);
   const std::string tombstones = encode_tombstones(doomed, place.offset);
   const LogWrite write{.offset = place.offset, .bytes = as_bytes(tombstones)};
   const Result<void> committed = co_await commit(write);
@@ -76,7 +113,7 @@ Task<Result<void>> VolumeFile::remove(std::vector<FileId> fids) {
     const std::lock_guard lock(mutex_);
     open_places_.erase(place.offset);
     end_finishing(place.offset);
-    co_return committed;
+    co_return committed.error();
   }
   auto give = [self, dropped = drop(doomed, place.offset)]() -> Result<void> {
     self->give_back(dropped);
@@ -84,7 +121,7 @@ Task<Result<void>> VolumeFile::remove(std::vector<FileId> fids) {
   };
   (void)co_await offload<void>(shared_->pool,
                                std::move(give));  // best effort; vacuum does the rest
-  co_return Result<void>();
+  co_return true;
 }
 
 /// The needles of `fids` that are there under that cookie. Nothing when the disk would have to be
@@ -114,7 +151,7 @@ Result<std::optional<std::vector<VolumeFile::Doomed>>> VolumeFile::pick(
 Result<NeedlePlace> VolumeFile::reserve_tombstones(std::size_t count, std::size_t each_bytes) {
   KELP_CHECK(check_writable());
   const std::lock_guard lock(mutex_);
-  KELP_CHECK(check_thawed());
+  KELP_CHECK(check_place_is_given());
   const NeedlePlace place{.offset = end_, .bytes = static_cast<std::uint32_t>(count * each_bytes)};
   open_places_.insert(open_places_.end(), end_);
   finishing_.insert(end_);
@@ -145,7 +182,10 @@ std::vector<VolumeFile::Doomed> VolumeFile::drop(const std::vector<Doomed>& doom
   {
     const std::lock_guard lock(mutex_);
     for (const Doomed& each : doomed) {
-      if (index_.erase(each.entry.key).has_value()) dropped.push_back(each);
+      if (!index_.erase(each.entry.key).has_value()) continue;
+      dropped.push_back(each);
+      note_change(each.entry.key);
+      if (damaged_.erase(each.entry.key) > 0) shared_->probe.damaged_needles.Decrement();
     }
     open_places_.erase(tombstones_at);
     end_finishing(tombstones_at);

@@ -59,23 +59,39 @@ TEST(Config, RefusesAMisspeltVariableAndLeavesForeignOnesAlone) {
 TEST(Config, ReadsNumbersSizesTimesAndLists) {
   const auto loaded = from_toml(
       "server.io_threads = 3\nkv.cache = \"64MiB\"\nvolume.size_limit = 1073741824\n"
-      "collector.interval = \"250ms\"\ns3.domain = [\"s3.example.com\", \"s3\"]\n");
+      "volume.vacuum_garbage = 0.25\ncollector.interval = \"250ms\"\ns3.domain = "
+      "[\"s3.example.com\", \"s3\"]\n");
   ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();
   EXPECT_EQ(loaded->config.threads.io_threads, 3u);
   EXPECT_EQ(loaded->config.kv.cache, 64u << 20);
   EXPECT_EQ(loaded->config.volume.size_limit, 1u << 30);
+  EXPECT_EQ(loaded->config.volume.vacuum_garbage, 0.25);
   EXPECT_EQ(loaded->config.collector.interval, std::chrono::milliseconds(250));
   EXPECT_EQ(loaded->config.s3.domains, (std::vector<std::string>{"s3.example.com", "s3"}));
 }
 
 TEST(Config, RefusesWhatItCannotReadOrThatIsOutOfRange) {
-  for (const char* text :
-       {"server.io_threads = 65", "server.io_threads = -1", "server.io_threads = 1.5",
-        "kv.cache = \"64 MiB\"", "kv.cache = \"1KiB\"", "log.level = \"loud\"",
-        "durability = \"never\"", "s3.listen = \"localhost\"", "s3.listen = \"\"",
-        "s3.listen = [1]", "collector.interval = 5", "collector.interval = \"1ms\"",
-        "s3.domain = [\"Upper.example\"]", "s3.tls_listen = \"127.0.0.1:1\"", "s3 = 1",
-        "dir = {a = 1}", "dir = ", "dir = \"a\"\ndir = \"b\"", "s3.identity = \"me\""}) {
+  for (const char* text : {"server.io_threads = 65",
+                           "server.io_threads = -1",
+                           "server.io_threads = 1.5",
+                           "volume.vacuum_garbage = 0.01",
+                           "volume.vacuum_garbage = 1.5",
+                           "kv.cache = \"64 MiB\"",
+                           "kv.cache = \"1KiB\"",
+                           "log.level = \"loud\"",
+                           "durability = \"never\"",
+                           "s3.listen = \"localhost\"",
+                           "s3.listen = \"\"",
+                           "s3.listen = [1]",
+                           "collector.interval = 5",
+                           "collector.interval = \"1ms\"",
+                           "s3.domain = [\"Upper.example\"]",
+                           "s3.tls_listen = \"127.0.0.1:1\"",
+                           "s3 = 1",
+                           "dir = {a = 1}",
+                           "dir = ",
+                           "dir = \"a\"\ndir = \"b\"",
+                           "s3.identity = \"me\""}) {
     const auto loaded = from_toml(text);
     ASSERT_FALSE(loaded.has_value()) << text;
     EXPECT_EQ(loaded.error().code(), Errc::kInvalidArgument) << text;

@@ -65,7 +65,9 @@ class VolumeCopies : public ::testing::Test {
                              .clock = clock_,
                              .metrics = metrics_,
                              .verify_token = [](const OpenNeedle&) { return Result<void>(); },
-                             .peers = &peers_};
+                             .peers = &peers_,
+                             .background = &budget_,
+                             .timers = &timers_};
     auto started = VolumeService::start(options, std::move(parts));
     ASSERT_TRUE(started.has_value()) << started.error().message();
     server.service = *std::move(started);
@@ -113,6 +115,10 @@ class VolumeCopies : public ::testing::Test {
                                const std::string& from = "a") {
     return run(at(to).pull(kVolume, Generation{generation}, "pictures", member(from)));
   }
+  Task<void> vacuum_later(std::chrono::nanoseconds delay, int& done) {
+    (void)co_await timers_.sleep_until(clock_.mono() + delay);
+    done += (co_await at("b").vacuum(kVolume)).has_value() ? 1 : 0;
+  }
   void freeze_at(const std::string& name, std::uint32_t generation) {
     const auto set =
         run(at(name).set_role(kVolume, Generation{generation - 1}, frozen(generation)));
@@ -122,6 +128,8 @@ class VolumeCopies : public ::testing::Test {
   SimContext world_{7};
   SimWorkPool pool_{world_};
   SimClock clock_{world_};
+  SimTimers timers_{world_};
+  BackgroundBudget budget_{0, clock_, timers_};
   Metrics metrics_;
   Peers peers_{*this};
   std::map<std::string, Server> servers_;
@@ -254,6 +262,35 @@ TEST_F(VolumeCopies, AreNeverMergedWithAnOldCopyThatIsInTheWay) {
   EXPECT_TRUE(disk("b").content("/data/000000001.dat.old").has_value());
   ASSERT_TRUE(run(at("b").set_role(kVolume, Generation{2}, open(3))).has_value());
   EXPECT_FALSE(disk("b").content("/data/000000001.dat.old").has_value());
+}
+
+TEST_F(VolumeCopies, ReplaceACopyAlsoWhileThatIsVacuumed) {
+  for (std::uint64_t key = 1; key <= 30; ++key) ASSERT_TRUE(put(key, 3000).has_value());
+  constexpr std::uint32_t kSteps = 40;
+  std::chrono::nanoseconds pull_time{};
+  int vacuums = 0;
+  for (std::uint32_t step = 0; step < kSteps; ++step) {
+    SCOPED_TRACE(step);
+    const std::uint32_t generation = step + 2;
+    ASSERT_TRUE(put_at("a", 1000 + step, 3000, generation - 1).has_value());
+    freeze_at("a", generation);
+    asio::co_spawn(world_.executor(), vacuum_later(pull_time * step / kSteps, vacuums),
+                   [](std::exception_ptr) {});
+    const MonoTime begin = world_.now();
+    const auto digest = pull_to("b", generation);
+    ASSERT_TRUE(digest.has_value()) << digest.error().message();
+    pull_time = world_.now() - begin;
+    world_.run_out();
+    for (int life = 0; life < 2; ++life) {
+      EXPECT_EQ(*run(at("b").digest(kVolume, true)), *digest);
+      EXPECT_EQ(*run(at("a").digest(kVolume, true)), *digest);
+      start("b");
+    }
+    ASSERT_TRUE(
+        run(at("a").set_role(kVolume, Generation{generation}, open(generation))).has_value());
+  }
+  EXPECT_GT(vacuums, 3) << "they never met";
+  EXPECT_LT(vacuums, 37);
 }
 
 TEST_F(VolumeCopies, AreOldOrNewWhereverThePowerFailsDuringAPull) {

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "tests/support/sim_context.h"
 #include "tests/support/sim_disk.h"
+#include "volume/core/index_snapshot.h"
 #include "volume/volume_service.h"
 
 namespace kelp::test {
@@ -54,7 +55,9 @@ class VolumeRig {
                              .verify_token = [this](const OpenNeedle& request) -> Result<void> {
                                if (request.token == token) return {};
                                return Error(Errc::kPermissionDenied, "another token");
-                             }};
+                             },
+                             .background = &budget,
+                             .timers = &timers};
     KELP_TRY(service, VolumeService::start(options, std::move(parts)));
     return {};
   }
@@ -93,6 +96,12 @@ class VolumeRig {
   Result<void> remove_now(std::vector<FileId> fids) {
     return world.run(service->remove(std::move(fids)));
   }
+  /// Where the live needles lie, by key; writes a snapshot.
+  std::vector<IndexEntry> places_now() {
+    EXPECT_TRUE(service->close().has_value());
+    return decode_index_snapshot(*disk.content(kSnapshot))->entries;
+  }
+  Result<void> vacuum_now() { return world.run(service->vacuum(VolumeId{1})); }
   std::vector<NeedleInfo> list_now() {
     return *world.run(service->list_needles(VolumeId{1}, NeedleKey{0}, 10'000));
   }
@@ -101,6 +110,8 @@ class VolumeRig {
   SimDisk disk;
   SimWorkPool pool;
   SimClock clock{world};
+  SimTimers timers{world};
+  BackgroundBudget budget{0, clock, timers};
   std::string token = "good token";
   VolumeServiceOptions options;
   std::unique_ptr<Metrics> metrics;

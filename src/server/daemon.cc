@@ -229,6 +229,7 @@ Task<Result<void>> Daemon::Parts::open_master() {
   raft::RpcTransportOptions transport_options;
   transport_options.cluster_id = identity.cluster_id;
   transport_options.self = raft::NodeId{options.id};
+  transport_options.address = options.address;
   transport_options.identity = rpc_identity();
   transport = std::make_unique<raft::RpcTransport>(world(), std::move(transport_options));
   auto peers_changed = [this](const std::map<std::uint64_t, std::string>& all) {

@@ -97,9 +97,10 @@ Task<void> MasterHost::start() {
   channels = channels_of(machine);
   nodes = std::make_unique<RpcVolumeNodes>(*channels);
   rpc_transport = std::make_unique<raft::RpcTransport>(
-      machine.rpc(),
-      raft::RpcTransportOptions{
-          .cluster_id = std::string(kClusterId), .self = id, .identity = identity()});
+      machine.rpc(), raft::RpcTransportOptions{.cluster_id = std::string(kClusterId),
+                                               .self = id,
+                                               .address = machine.address(),
+                                               .identity = identity()});
   transport = spy_on(*this, *rpc_transport);
   master::MasterOptions options;
   options.dir = "/master";

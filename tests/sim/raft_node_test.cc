@@ -323,6 +323,24 @@ TEST(RaftNode, AMemberMayMoveToAnotherAddress) {
   in_world(moves);
 }
 
+Task<void> unknown_leader(RaftWorld& w) {
+  co_await w.start_all();
+  RaftHost* const lead = co_await w.wait_for_leader();
+  RaftHost& away = *w.hosts[lead->id.value % 3];
+  co_await away.stop();
+  EXPECT_TRUE(co_await w.propose_somewhere("while it was away"));
+  co_await away.start();
+  away.transport->set_peers({});
+  const MonoTime end = w.in(60s);
+  const auto lags = [&] { return away.machine->list() != lead->machine->list(); };
+  while (lags() && w.context.now() < end) co_await w.sleep(100ms);
+  EXPECT_FALSE(lags());
+  co_await w.stop_all();
+}
+TEST(RaftNode, AMemberAnswersWhoeverSaysWhereItListens) {
+  in_world(unknown_leader);
+}
+
 Task<void> stranger(RaftWorld& w) {
   co_await w.start_all();
   RaftHost* const lead = co_await w.wait_for_leader();

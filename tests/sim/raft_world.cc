@@ -120,8 +120,10 @@ Task<void> RaftHost::start() {
   machine = std::make_shared<ListMachine>(world.history, id);
   server = std::make_unique<RpcServer>(
       world.rpc(name()), RpcServerOptions{.identity = {"cluster", "0123456789abcdef"}});
-  raft::RpcTransportOptions options{
-      .cluster_id = "cluster", .self = id, .identity = {"cluster", "0123456789abcdef"}};
+  raft::RpcTransportOptions options{.cluster_id = "cluster",
+                                    .self = id,
+                                    .address = address(),
+                                    .identity = {"cluster", "0123456789abcdef"}};
   transport = std::make_unique<raft::RpcTransport>(world.rpc(name()), options);
   transport->serve(*server);
   transport->set_peers(world.addresses());

@@ -11,7 +11,7 @@
 namespace kelp::raft {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;  // 1: without reply_to
 constexpr std::size_t kSmallestEntryBytes = 4;
 
 /// Values are on the wire: the order of Message::body.
@@ -195,10 +195,12 @@ Result<void> read_body(ByteReader& in, Message& message) {
 // --- envelope
 
 void write_envelope(ByteWriter& out, const Envelope& envelope, std::string_view attachment) {
-  out.fixed(kVersion);
+  const bool with_address = !envelope.reply_to.empty();
+  out.fixed(with_address ? kVersion : std::uint8_t{1});
   out.text(envelope.cluster_id);
   out.varint(envelope.from.value);
   out.varint(envelope.to.value);
+  if (with_address) out.text(envelope.reply_to);
   out.fixed(crc32c(as_bytes(attachment)));
 }
 
@@ -209,7 +211,7 @@ struct Opened {
 
 Result<Opened> read_envelope(ByteReader& in) {
   const auto version = in.fixed<std::uint8_t>();
-  if (!in.failed() && version != kVersion) {
+  if (!in.failed() && (version == 0 || version > kVersion)) {
     return Error(
         version > kVersion ? Errc::kUnimplemented : Errc::kCorruption,
         fmt::format("raft message of format {}, this program knows {}", version, kVersion));
@@ -218,6 +220,7 @@ Result<Opened> read_envelope(ByteReader& in) {
   opened.envelope.cluster_id = in.text();
   opened.envelope.from = NodeId{in.varint()};
   opened.envelope.to = NodeId{in.varint()};
+  if (version > 1) opened.envelope.reply_to = in.text();
   opened.attachment_crc = in.fixed<std::uint32_t>();
   if (in.failed()) return malformed("a cut envelope");
   return opened;

@@ -17,6 +17,8 @@ struct Envelope {
   std::string cluster_id;
   NodeId from;
   NodeId to;
+  /// Where the sender listens ("host:port"), for who was never told; may be empty.
+  std::string reply_to = {};
   friend bool operator==(const Envelope&, const Envelope&) = default;
 };
 

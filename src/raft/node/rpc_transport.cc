@@ -62,11 +62,14 @@ void RpcTransport::set_peers(const std::map<NodeId, std::string>& addresses) {
     at = peers_.erase(at);
   }
   for (const auto& [node, address] : addresses) {
-    if (node == options_.self || peers_.contains(node)) continue;
-    auto peer = std::make_shared<Peer>(node, address, world_, options_.identity);
-    peer->sender = tasks_.spawn(send_forever(peer));
-    peers_.emplace(node, std::move(peer));
+    if (node != options_.self && !peers_.contains(node)) add_peer(node, address);
   }
+}
+
+void RpcTransport::add_peer(NodeId node, const std::string& address) {
+  auto peer = std::make_shared<Peer>(node, address, world_, options_.identity);
+  peer->sender = tasks_.spawn(send_forever(peer));
+  peers_.emplace(node, std::move(peer));
 }
 
 void RpcTransport::retire(PeerPtr peer) {
@@ -89,7 +92,10 @@ Task<void> RpcTransport::stop() {
 }
 
 Envelope RpcTransport::envelope_to(NodeId to) const {
-  return {.cluster_id = options_.cluster_id, .from = options_.self, .to = to};
+  return {.cluster_id = options_.cluster_id,
+          .from = options_.self,
+          .to = to,
+          .reply_to = options_.address};
 }
 
 // --- sending
@@ -170,7 +176,7 @@ Task<Result<void>> RpcTransport::send_chunk(NodeId to, SnapshotChunk chunk) {
 
 // --- receiving
 
-/// Nothing of another group is looked at, whoever let it in.
+/// Nothing of another group is looked at, whoever let it in. Who is of this one may be answered.
 Result<void> RpcTransport::admit(const Envelope& envelope) {
   std::string why;
   if (envelope.cluster_id != options_.cluster_id) {
@@ -182,6 +188,8 @@ Result<void> RpcTransport::admit(const Envelope& envelope) {
   } else if (envelope.from == options_.self || envelope.from == NodeId{}) {
     why = fmt::format("node {} cannot be the sender", envelope.from.value);
   } else {
+    const bool unknown = !stopping_ && !peers_.contains(envelope.from);
+    if (unknown && !envelope.reply_to.empty()) add_peer(envelope.from, envelope.reply_to);
     return {};
   }
   if (refused_.size() < kRefusalsKept && refused_.insert(why).second) {

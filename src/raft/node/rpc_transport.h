@@ -24,6 +24,7 @@ inline constexpr std::uint32_t kRaftChunkMethod = 65;
 struct RpcTransportOptions {
   std::string cluster_id;  ///< Another cluster's messages are refused.
   NodeId self;
+  std::string address;  ///< Where this node listens: said to peers, who may not know it.
   RpcIdentity identity;
   std::size_t queue_bytes = 64 << 20;  ///< A peer; what does not fit is dropped.
   std::size_t calls_in_flight = 4;     ///< A peer; what comes meanwhile leaves in one call.
@@ -43,8 +44,9 @@ class RpcTransport final : public Transport {
   /// other executors. They must be stopped before this dies.
   void serve(RpcServer& server);
 
-  /// Where the peers listen ("host:port"); may be called again at any time. Who is not named cannot
-  /// be reached.
+  /// Where the peers listen ("host:port"); may be called again at any time. Who is not named can be
+  /// reached only once it said where it listens: a member that was away may know nothing of its
+  /// leader.
   void set_peers(const std::map<NodeId, std::string>& addresses);
   /// Ends all calls. Before the destructor.
   Task<void> stop();
@@ -62,6 +64,7 @@ class RpcTransport final : public Transport {
   [[nodiscard]] RpcMessage take_batch(Peer& peer) const;
   [[nodiscard]] Envelope envelope_to(NodeId to) const;
   void failed(Peer& peer, const Error& error);
+  void add_peer(NodeId node, const std::string& address);
   void retire(PeerPtr peer);
   static Task<void> stop_client(PeerPtr peer);
 

@@ -76,6 +76,12 @@ TEST(RaftMessages, KeepTheirGoldenBytes) {
   EXPECT_EQ(hex_encode(packet.message + packet.attachment), golden("raft-messages-v1.hex"));
   const Packet chunk = encode_chunk(kEnvelope, sample_chunk());
   EXPECT_EQ(hex_encode(chunk.message + chunk.attachment), golden("raft-chunk-v1.hex"));
+  Envelope with_address = kEnvelope;
+  with_address.reply_to = "m1:19333";
+  const Packet newer = encode_messages(with_address, samples());
+  EXPECT_EQ(hex_encode(newer.message + newer.attachment), golden("raft-messages-v2.hex"));
+  EXPECT_EQ(decode_envelope(newer.message).value(), with_address);
+  EXPECT_EQ(decode_messages(newer.message, newer.attachment).value(), samples());
 }
 
 TEST(RaftMessages, RefusesEveryTruncationAndEveryFlippedBitOfTheAttachment) {
@@ -95,11 +101,11 @@ TEST(RaftMessages, RefusesEveryTruncationAndEveryFlippedBitOfTheAttachment) {
 
 TEST(RaftMessages, ANewerFormatIsRefusedNamingBoth) {
   Packet packet = encode_messages(kEnvelope, samples());
-  packet.message[0] = 2;
+  packet.message[0] = 3;
   const auto read = decode_envelope(packet.message);
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code(), Errc::kUnimplemented);
-  EXPECT_NE(read.error().detail().find("format 2, this program knows 1"), std::string::npos);
+  EXPECT_NE(read.error().detail().find("format 3, this program knows 2"), std::string::npos);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import time
 import unittest
@@ -49,11 +50,21 @@ class Terminal:
     def type(self, keys):
         os.write(self.screen, keys.encode())
 
-    def close(self):
-        """Waits for its end; the exit code."""
-        _, status = os.waitpid(self.pid, 0)
-        os.close(self.screen)
-        return os.waitstatus_to_exitcode(status)
+    def close(self, key=""):
+        """Waits for its end, typing `key` until then; the exit code."""
+        def ended():
+            self.type(key)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            return (os.waitstatus_to_exitcode(status),) if pid else None
+
+        try:
+            return wait_for(ended, "the end of the shell", 60, 0.1)[0]
+        except TimeoutError:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            raise
+        finally:
+            os.close(self.screen)
 
 
 class ShellCase(ClusterCase):
@@ -204,8 +215,8 @@ class Commands(ShellCase):
         amy.type("job.pause --apply\n")
         amy.read_until("kelp (locked)> ")
         self.assertTrue(self.cluster.status()["jobs_paused"])
-        amy.type("\x04")  # Control-D: the lock ends with the shell
-        self.assertEqual(amy.close(), 0)
+        # Control-D: the lock ends with the shell. libedit prompts a moment before it listens, and misses it then.
+        self.assertEqual(amy.close("\x04"), 0)
         self.shell("job.resume --apply")
 
     def test_a_silent_master_costs_no_time(self):
@@ -283,8 +294,7 @@ class Interactive(ShellCase):
         second.type("\x1b[A\x1b[A\n")  # up, behind `exit`
         second.read_until("198.18.7.11:19333")
         second.read_until("kelp> ")
-        second.type("\x04")
-        self.assertEqual(second.close(), 0)
+        self.assertEqual(second.close("\x04"), 0)
 
 
 if __name__ == "__main__":

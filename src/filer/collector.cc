@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "filer/collector_turn.h"
 #include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
 #include "filer/core/object_commit.h"
@@ -65,8 +66,14 @@ Task<void> Collector::run() {
   while (!co_await was_cancelled()) {
     const MonoTime began = seams_.clock.mono();
     const bool with_walks = began >= walk_at;
-    const auto collected = co_await collect(with_walks);
-    if (collected && with_walks) walk_at = began + options_.orphan_interval;
+    const auto ours = co_await is_our_turn();
+    Result<Collected> collected = Collected{};
+    if (!ours) {
+      collected = ours.error();
+    } else if (*ours) {
+      collected = co_await collect(with_walks);
+      if (collected && with_walks) walk_at = began + options_.orphan_interval;
+    }
     if (!collected && collected.error().code() != Errc::kCancelled) {
       probe_.failed_rounds.Increment();
       logger("filer").warn("collect_failed error={}", log_value(collected.error().message()));
@@ -75,6 +82,13 @@ Task<void> Collector::run() {
     const auto slept = co_await seams_.timers.sleep_until(seams_.clock.mono() + options_.interval);
     if (!slept) co_return;
   }
+}
+
+/// A turn outlasts some rounds, so that whoever has it keeps it.
+Task<Result<bool>> Collector::is_our_turn() {
+  if (options_.holder == 0) co_return true;
+  const CollectorTurn turn{options_.holder, 3 * options_.interval + std::chrono::seconds(10)};
+  co_return co_await take_turn(kv_, turn, seams_.clock.wall());
 }
 
 Task<Result<Collected>> Collector::collect(bool with_walks) {

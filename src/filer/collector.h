@@ -29,6 +29,8 @@ struct CollectorOptions {
   std::chrono::nanoseconds orphan_interval = std::chrono::minutes(10);
   /// As FilerOptions::finished_memory.
   std::chrono::nanoseconds finished_memory = std::chrono::days(7);
+  /// Of several collectors on one store: who this is (random); they take turns. 0: it is alone.
+  std::uint64_t holder = 0;
 };
 
 /// What the collector needs; all must outlive it.
@@ -56,7 +58,7 @@ struct Collected {
 };
 
 /// Takes back the room of what nothing names any more. It never deletes what a walk found: orphans
-/// are queued as dead first, and go when their quarantine ends. One at a time for a store.
+/// are queued as dead first, and go when their quarantine ends.
 class Collector {
  public:
   explicit Collector(CollectorSeams seams, CollectorOptions options = {});
@@ -73,6 +75,7 @@ class Collector {
   Task<Result<Collected>> collect(bool with_walks);
 
  private:
+  Task<Result<bool>> is_our_turn();
   Task<Result<void>> walk(Collected& done);
   Task<Result<std::uint64_t>> remove_dead();
   Task<Result<std::uint64_t>> remove_page(std::vector<KvRow> rows, std::set<VolumeId>& left_out);

@@ -84,8 +84,11 @@ Task<Result<CompletedUpload>> FilerService::complete_once(CompleteUpload request
   const FinishedRow finished{now,           in.bucket.id,   request.upload.key, etag_text(entry),
                              entry.version, entry.checksums};
   batch.writes.push_back(KvWrite::put(keys::finished(found.id), encode_finished(finished)));
-  const ObjectChange change{
-      .bucket = in.bucket, .row_key = row_key, .current = current, .now = now};
+  const ObjectChange change{.bucket = in.bucket,
+                            .row_key = row_key,
+                            .current = current,
+                            .now = now,
+                            .counter_shard = options_.counter_shard};
   add_put(change, entry, batch);
   KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
   co_return CompletedUpload{finished.etag, finished.version, finished.checksums};

@@ -105,7 +105,8 @@ struct DeletePlan {
 };
 
 Result<DeletePlan> plan_deletes(KvStore& store, const BucketEntry& bucket,
-                                const std::vector<std::string>& keys, WallTime now) {
+                                const std::vector<std::string>& keys, WallTime now,
+                                std::uint8_t counter_shard) {
   DeletePlan plan;
   std::unordered_set<std::string_view> seen;
   for (const std::string& key : keys) {
@@ -117,7 +118,11 @@ Result<DeletePlan> plan_deletes(KvStore& store, const BucketEntry& bucket,
     KELP_TRY(const CurrentObject current, read_object(store, row_key));
     const bool existed = current.row.has_value() && seen.insert(key).second;
     if (existed) {
-      add_delete({.bucket = bucket, .row_key = row_key, .current = current, .now = now},
+      add_delete({.bucket = bucket,
+                  .row_key = row_key,
+                  .current = current,
+                  .now = now,
+                  .counter_shard = counter_shard},
                  plan.batch);
     }
     plan.outcomes.emplace_back(DeleteOutcome{existed});
@@ -156,8 +161,11 @@ Task<Result<WriteOutcome>> FilerService::put_object(PutObject request) {
       seal_body(entry.layout.inline_id, body);
       batch.writes.push_back(KvWrite::put(keys::body(entry.layout.inline_id), std::move(body)));
     }
-    const ObjectChange change{
-        .bucket = in.bucket, .row_key = row_key, .current = current, .now = now};
+    const ObjectChange change{.bucket = in.bucket,
+                              .row_key = row_key,
+                              .current = current,
+                              .now = now,
+                              .counter_shard = options_.counter_shard};
     add_put(change, entry, batch);
     const Result<void> committed = co_await kv_.commit(std::move(batch));
     if (committed) co_return WriteOutcome{entry.version, entry.modified};
@@ -190,8 +198,11 @@ Task<Result<DeleteOutcome>> FilerService::delete_object(ObjectKey name,
     if (!current.row) co_return DeleteOutcome{false};
 
     KvBatch batch;
-    const ObjectChange change{
-        .bucket = in.bucket, .row_key = row_key, .current = current, .now = clock_.wall()};
+    const ObjectChange change{.bucket = in.bucket,
+                              .row_key = row_key,
+                              .current = current,
+                              .now = clock_.wall(),
+                              .counter_shard = options_.counter_shard};
     add_delete(change, batch);
     const Result<void> committed = co_await kv_.commit(std::move(batch));
     if (committed) co_return DeleteOutcome{true};
@@ -210,8 +221,8 @@ Task<Result<std::vector<Result<DeleteOutcome>>>> FilerService::delete_objects(
     KELP_CO_TRY(const FoundBucket in, co_await find_bucket(bucket));
     // `keys` stays ours: the read is over before this goes on.
     std::move_only_function<Result<DeletePlan>(KvStore&)> make =
-        [&keys, &in, now = clock_.wall()](KvStore& store) {
-          return plan_deletes(store, in.bucket, keys, now);
+        [&keys, &in, now = clock_.wall(), shard = options_.counter_shard](KvStore& store) {
+          return plan_deletes(store, in.bucket, keys, now, shard);
         };
     KELP_CO_TRY(DeletePlan plan, co_await kv_.read<DeletePlan>(std::move(make)));
     if (plan.batch.writes.empty()) co_return std::move(plan.outcomes);

@@ -22,6 +22,8 @@ struct FilerOptions {
   std::uint64_t lease_ids = 1 << 20;  ///< Ids taken at once; a crash forgets at most these.
   /// How often a commit that lost to another writer is tried again.
   int max_attempts = 1000;
+  /// Which of a bucket's counter rows this filer adds to; filers that share a store, each its own.
+  std::uint8_t counter_shard = 0;
   /// How long a repeated CompleteMultipartUpload gets the first one's answer.
   std::chrono::nanoseconds finished_memory = std::chrono::days(7);
 };

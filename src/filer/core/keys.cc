@@ -232,6 +232,14 @@ std::string ids() {
   return std::string(1, kIds);
 }
 
+std::string cluster() {
+  return {kCluster};
+}
+
+std::string collector() {
+  return {kCollector};
+}
+
 std::string key_floor() {
   return std::string(1, kKeyFloor);
 }

@@ -94,6 +94,10 @@ struct CountRowKey {
 [[nodiscard]] Result<std::uint64_t> parse_body(std::string_view row_key);
 /// The next id that was never leased.
 [[nodiscard]] std::string ids();
+/// Which cluster's metadata this is, on an engine that others could use too.
+[[nodiscard]] std::string cluster();
+/// Whose turn it is to collect (collector_turn.h).
+[[nodiscard]] std::string collector();
 /// The key floor (core/key_floor.h).
 [[nodiscard]] std::string key_floor();
 
@@ -104,6 +108,8 @@ inline constexpr char kCount = 'c';
 inline constexpr char kDead = 'd';
 inline constexpr char kFinished = 'f';
 inline constexpr char kKeyFloor = 'k';
+inline constexpr char kCollector = 'l';
+inline constexpr char kCluster = 'm';
 inline constexpr char kIds = 'n';
 inline constexpr char kObject = 'o';
 inline constexpr char kUpload = 'u';

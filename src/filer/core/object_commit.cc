@@ -9,16 +9,15 @@
 namespace kelp {
 namespace {
 
-constexpr std::uint8_t kOwnShard = 0;  // one filer writes the counters so far
-
 Error condition_failed() {
   return Error(Errc::kPrecondition, "a condition of the write does not hold",
                Reason::kConditionFailed);
 }
 
-void add_count(BucketId bucket, keys::Counter what, std::int64_t delta, KvBatch& batch) {
+void add_count(const ObjectChange& change, keys::Counter what, std::int64_t delta, KvBatch& batch) {
   if (delta == 0) return;
-  batch.writes.push_back(KvWrite::add(keys::count(bucket, what, kOwnShard), delta));
+  batch.writes.push_back(
+      KvWrite::add(keys::count(change.bucket.id, what, change.counter_shard), delta));
 }
 
 void require_unchanged(const ObjectChange& change, KvBatch& batch) {
@@ -60,8 +59,8 @@ void add_put(const ObjectChange& change, ObjectEntry& entry, KvBatch& batch) {
   const auto new_bytes = static_cast<std::int64_t>(entry.size_bytes);
   const auto old_bytes =
       change.current.row ? static_cast<std::int64_t>(change.current.entry.size_bytes) : 0;
-  add_count(change.bucket.id, keys::Counter::kObjects, change.current.row ? 0 : 1, batch);
-  add_count(change.bucket.id, keys::Counter::kBytes, new_bytes - old_bytes, batch);
+  add_count(change, keys::Counter::kObjects, change.current.row ? 0 : 1, batch);
+  add_count(change, keys::Counter::kBytes, new_bytes - old_bytes, batch);
   std::string owner;
   const bool bucket_owns = entry.owner_id == change.bucket.owner_id;
   if (bucket_owns) owner.swap(entry.owner_id);
@@ -73,8 +72,8 @@ void add_delete(const ObjectChange& change, KvBatch& batch) {
   KELP_ASSERT(change.current.row, "only a version that is there can be deleted");
   require_unchanged(change, batch);
   drop_body(change, batch);
-  add_count(change.bucket.id, keys::Counter::kObjects, -1, batch);
-  add_count(change.bucket.id, keys::Counter::kBytes,
+  add_count(change, keys::Counter::kObjects, -1, batch);
+  add_count(change, keys::Counter::kBytes,
             -static_cast<std::int64_t>(change.current.entry.size_bytes), batch);
   batch.writes.push_back(KvWrite::remove(change.row_key));
 }

@@ -33,6 +33,7 @@ struct ObjectChange {
   const std::string& row_key;  ///< keys::object().
   const CurrentObject& current;
   WallTime now;
+  std::uint8_t counter_shard;  ///< FilerOptions::counter_shard.
 };
 
 /// Adds to `batch`: the current version becomes `entry` (its version, modified and layout filled

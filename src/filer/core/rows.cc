@@ -149,6 +149,26 @@ Result<std::uint64_t> decode_dead(std::string_view row) {
   return size_bytes;
 }
 
+std::string encode_collector(const CollectorRow& collector) {
+  std::string row;
+  ByteWriter to(row);
+  to.fixed(kFormat);
+  to.fixed(collector.holder);
+  to.fixed(static_cast<std::uint64_t>(collector.until.time_since_epoch().count()));
+  return row;
+}
+
+Result<CollectorRow> decode_collector(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, "collector"));
+  CollectorRow collector;
+  collector.holder = in.fixed<std::uint64_t>();
+  const auto until = static_cast<std::int64_t>(in.fixed<std::uint64_t>());
+  collector.until = WallTime(std::chrono::nanoseconds(until));
+  KELP_CHECK(in.finish("collector"));
+  return collector;
+}
+
 std::string encode_ids(std::uint64_t next) {
   return encode_number(next);
 }

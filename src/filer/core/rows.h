@@ -55,6 +55,15 @@ struct FinishedRow {
 [[nodiscard]] std::string encode_finished(const FinishedRow& finished);
 [[nodiscard]] Result<FinishedRow> decode_finished(std::string_view row);
 
+/// Whose turn it is to collect.
+struct CollectorRow {
+  std::uint64_t holder = 0;
+  WallTime until;
+};
+/// The row's value, in the newest format.
+[[nodiscard]] std::string encode_collector(const CollectorRow& collector);
+[[nodiscard]] Result<CollectorRow> decode_collector(std::string_view row);
+
 /// A dead row holds the needle's body length, for reports.
 [[nodiscard]] std::string encode_dead(std::uint64_t size_bytes);
 [[nodiscard]] Result<std::uint64_t> decode_dead(std::string_view row);

@@ -1,0 +1,27 @@
+#include "filer/collector_turn.h"
+
+#include <utility>
+
+#include "filer/core/keys.h"
+#include "filer/core/rows.h"
+
+namespace kelp {
+
+Task<Result<bool>> take_turn(KvAsync& kv, CollectorTurn turn, WallTime now) {
+  const std::string key = keys::collector();
+  KELP_CO_TRY(auto row, co_await kv.get(key));
+  if (row) {
+    KELP_CO_TRY(const CollectorRow taken, decode_collector(*row));
+    if (taken.holder != turn.holder && taken.until > now) co_return false;
+  }
+  KvBatch batch;
+  batch.conditions.push_back(row ? KvCondition::equals(key, *std::move(row))
+                                 : KvCondition::absent(key));
+  batch.writes.push_back(KvWrite::put(key, encode_collector({turn.holder, now + turn.length})));
+  const Result<void> committed = co_await kv.commit(std::move(batch));
+  if (committed) co_return true;
+  if (committed.error().code() == Errc::kPrecondition) co_return false;
+  co_return committed.error();
+}
+
+}  // namespace kelp

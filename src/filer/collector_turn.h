@@ -1,0 +1,24 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "async/awaitable.h"
+#include "base/clock.h"
+#include "kv/kv_async.h"
+
+namespace kelp {
+
+/// Which of several filers on one store collects. It only saves work: two collectors at once do
+/// everything twice and nothing wrong (a needle is buried or removed twice), so that clocks that
+/// differ do no harm.
+struct CollectorTurn {
+  std::uint64_t holder = 0;         ///< Who asks; random, not 0.
+  std::chrono::nanoseconds length;  ///< From `now`, when it is taken or prolonged.
+};
+
+/// Whether the turn is ours, taken or prolonged by a commit; false while somebody else's lasts.
+/// `kv` must outlive the call.
+Task<Result<bool>> take_turn(KvAsync& kv, CollectorTurn turn, WallTime now);
+
+}  // namespace kelp

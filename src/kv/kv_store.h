@@ -129,9 +129,10 @@ class KvStore {
   /// Nothing was written and the store goes on: kPrecondition (it names the first condition that
   /// does not hold), kResourceExhausted (the queue is full), kInvalidArgument (a limit of keys or
   /// values), kNoSpace (the disk's reserve is reached; batches that delete something may still
-  /// pass), kCorruption (a row that a condition needs cannot be read). Nothing was written and the
-  /// store is finished: kUnavailable. kIo: the outcome is unknown, and every later commit gets
-  /// kUnavailable until the store is opened anew.
+  /// pass), kCorruption (a row that a condition needs cannot be read), kUnavailable (an engine
+  /// elsewhere did not answer in time). kIo: the outcome is unknown. An embedded engine is finished
+  /// then, and every later commit gets kUnavailable until the store is opened anew; one elsewhere
+  /// goes on.
   virtual void commit(KvBatch batch, CommitDone done) = 0;
 
   /// Whether commits are still taken: kUnavailable once the store is finished. Never blocks.

@@ -99,8 +99,9 @@ s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool
   return options;
 }
 
-CollectorOptions collector_options(const Config& config) {
+CollectorOptions collector_options(const Config& config, std::uint64_t holder) {
   CollectorOptions options;
+  if (config.filer.engine != "rocksdb") options.holder = holder;
   options.interval = config.collector.interval;
   options.quarantine = config.collector.quarantine;
   options.orphan_interval = config.collector.orphan_interval;

@@ -37,7 +37,8 @@ namespace kelp::server {
 [[nodiscard]] KeyLeaseOptions lease_options(const Config& config);
 [[nodiscard]] s3::GatewayOptions gateway_options(const Config& config,
                                                  std::function<Task<bool>()> ready);
-[[nodiscard]] CollectorOptions collector_options(const Config& config);
+/// `holder`: CollectorOptions::holder, for a store that is shared.
+[[nodiscard]] CollectorOptions collector_options(const Config& config, std::uint64_t holder);
 /// kInvalidArgument when `address` is not host:port.
 [[nodiscard]] Result<HttpServerOptions> http_options(const Config& config,
                                                      const std::string& address);

@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "os/posix_file_io.h"
 #include "server/commands.h"
+#include "server/engines.h"
 #include "server/offline.h"
 
 namespace kelp::server {
@@ -149,6 +150,10 @@ Result<int> check(const FsckFlags& flags) {
   KELP_TRY(const LoadedConfig loaded, flags.config.load());
   if (loaded.config.dir.empty()) {
     return Error(Errc::kInvalidArgument, "say which directory: --dir DIR, or KELP_DIR");
+  }
+  if (!is_embedded(loaded.config)) {
+    return Error(Errc::kUnimplemented, "fsck reads the embedded engine only; filer.engine is " +
+                                           loaded.config.filer.engine);
   }
   const auto io = make_posix_file_io();
   KELP_TRY(const FsckReport report,

@@ -173,6 +173,14 @@ constexpr std::array kSettings = {
     KELP_SETTING("master.key_grace", master.key_grace,
                  "from the lease of a key to its commit at most, 10s to 48h"),
     KELP_SETTING("filer.listen", filer.listen, "address:port of a filer's rpc"),
+    KELP_SETTING("filer.engine", filer.engine,
+                 "\"rocksdb\" (embedded), \"postgresql\", \"etcd\" or \"redis\""),
+    KELP_SETTING("filer.engine_url", filer.engine_url,
+                 "where that engine is: docs/operations/metadata-engines.md; without a password"),
+    KELP_SETTING("filer.engine_password_file", filer.engine_password_file,
+                 "its one line is the password; empty: KELP_ENGINE_PASSWORD, if it is set"),
+    KELP_SETTING("filer.allow_unsafe_engine", filer.allow_unsafe_engine,
+                 "true: go on with an engine that may lose acknowledged data"),
     KELP_SETTING("collector.interval", collector.interval, "between collections, 10ms to 24h"),
     KELP_SETTING("collector.quarantine", collector.quarantine,
                  "from unreachable to removed, 0 to 30d"),
@@ -264,12 +272,43 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
                                   std::chrono::days(30));
 }
 
+/// Whether `url` carries a password: `://user:password@`, or a parameter.
+bool has_password(std::string_view url) {
+  if (url.find("password=") != std::string_view::npos) return true;
+  for (std::size_t scheme = url.find("://"); scheme != std::string_view::npos;
+       scheme = url.find("://", scheme + 3)) {
+    const std::string_view rest = url.substr(scheme + 3);
+    const std::string_view place = rest.substr(0, rest.find_first_of("/,"));
+    const std::size_t at = place.rfind('@');
+    const std::size_t colon = place.find(':');
+    if (at != std::string_view::npos && colon < at) return true;
+  }
+  return false;
+}
+
+Result<void> check_engine(const Config& config, const Checker& check) {
+  KELP_CHECK(check.one_of("filer.engine", config.filer.engine,
+                          {"rocksdb", "postgresql", "etcd", "redis"}));
+  if (has_password(config.filer.engine_url)) {
+    return Error(Errc::kInvalidArgument,
+                 "filer.engine_url holds a password, which would be printed and logged: give it in "
+                 "filer.engine_password_file or KELP_ENGINE_PASSWORD");
+  }
+  if ((config.filer.engine == "rocksdb") != config.filer.engine_url.empty()) {
+    return check.refuse("filer.engine_url", config.filer.engine == "rocksdb"
+                                                ? "rocksdb is embedded and has none"
+                                                : "this engine needs one");
+  }
+  return {};
+}
+
 Result<void> check_cluster(const Config& config, const Checker& check) {
   KELP_CHECK(check.address("master.listen", config.master.listen, false));
   KELP_CHECK(check.address("master.http_listen", config.master.http_listen, true));
   KELP_CHECK(check.address("volume.listen", config.volume.listen, false));
   KELP_CHECK(check.address("volume.address", config.volume.address, true));
   KELP_CHECK(check.address("filer.listen", config.filer.listen, false));
+  KELP_CHECK(check_engine(config, check));
   for (const auto& filer : config.cluster.filers) {
     KELP_CHECK(check.address("cluster.filers", filer, false));
   }

@@ -76,6 +76,10 @@ struct MasterConfig {
 /// A filer's own.
 struct FilerConfig {
   std::string listen = "127.0.0.1:18888";  ///< Of its rpc.
+  std::string engine = "rocksdb";          ///< Or one that several filers may share.
+  std::string engine_url;                  ///< Where that is; without a password.
+  std::string engine_password_file;        ///< Empty: KELP_ENGINE_PASSWORD, if it is set.
+  bool allow_unsafe_engine = false;        ///< Goes on with one that may lose acknowledged data.
 };
 
 /// Where object bytes go.

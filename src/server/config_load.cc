@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::string_view kIdentity = "s3.identity";
 /// Variables that others of us read.
-constexpr std::string_view kOtherVariables[] = {"KELP_ACCESS_KEY", "KELP_SECRET_KEY",
-                                                "KELP_CONFIG"};
+constexpr std::string_view kOtherVariables[] = {"KELP_ACCESS_KEY", "KELP_SECRET_KEY", "KELP_CONFIG",
+                                                "KELP_ENGINE_PASSWORD"};
 
 /// Levenshtein.
 std::size_t edit_distance(std::string_view a, std::string_view b) {

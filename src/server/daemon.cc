@@ -24,6 +24,7 @@
 #include "server/accounts.h"
 #include "server/admin_http.h"
 #include "server/assembly.h"
+#include "server/engines.h"
 #include "server/front.h"
 #include "volume/heartbeats.h"
 
@@ -297,12 +298,9 @@ Task<Result<std::string>> Daemon::Parts::fetch(VolumeId volume, NeedleKey key) {
 }
 
 Task<Result<void>> Daemon::Parts::open_filer() {
-  auto begin = [this]() -> Result<std::unique_ptr<KvStore>> {
-    KELP_TRY(const DiskSpace disk, io.space(config.dir));
-    return open_rocks_kv(kv_options(config, disk));
-  };
+  auto begin = [this] { return open_engine(config, identity, io, clock); };
   KELP_CO_TRY(kv, co_await offload<std::unique_ptr<KvStore>>(*disk_pool, std::move(begin)));
-  filer = std::make_unique<FilerService>(*kv, *disk_pool, clock);
+  filer = std::make_unique<FilerService>(*kv, *disk_pool, clock, filer_options(config));
   CollectorSeams seams{*kv,
                        *disk_pool,
                        clock,
@@ -311,7 +309,8 @@ Task<Result<void>> Daemon::Parts::open_filer() {
                        *volume_admin,
                        [this] { return NeedleKey{key_floor.load()}; },
                        metrics};
-  collector = std::make_unique<Collector>(std::move(seams), collector_options(config));
+  collector =
+      std::make_unique<Collector>(std::move(seams), collector_options(config, random_number()));
   background.spawn(collector->run());
   background.spawn(locations->follow());
   background.spawn(keep_key_floor());
@@ -360,6 +359,8 @@ Task<Result<void>> Daemon::Parts::try_role() {
     KELP_CO_TRY([[maybe_unused]] const ClusterView view, co_await masters->view());
   } else if (role == Role::kS3) {
     KELP_CO_CHECK(co_await filers->prepare());
+  } else if (role == Role::kFiler) {
+    KELP_CO_CHECK(kv->writable());
   }
   co_return Result<void>();
 }

@@ -17,7 +17,6 @@
 #include "filer/collector.h"
 #include "filer/core/keys.h"
 #include "filer/filer_service.h"
-#include "kv/rocks_kv.h"
 #include "master/master_service.h"
 #include "net/http_server.h"
 #include "net/network.h"
@@ -26,6 +25,7 @@
 #include "server/admin_http.h"
 #include "server/assembly.h"
 #include "server/certificate_watch.h"
+#include "server/engines.h"
 #include "server/front.h"
 #include "server/in_process.h"
 #include "server/process.h"
@@ -94,15 +94,14 @@ Result<void> Server::Rooms::open_stores() {
   disk_pool = make_thread_pool({.threads = config.threads.disk_threads});
   hash_pool = make_thread_pool({.threads = hash_threads()});
   KELP_TRY(accounts, make_accounts(identity, config.s3.identities));
-  KELP_TRY(const DiskSpace disk, io.space(config.dir));
-  KELP_TRY(kv, open_rocks_kv(kv_options(config, disk)));
+  KELP_TRY(kv, open_engine(config, identity, io, clock));
   background_budget =
       std::make_unique<BackgroundBudget>(config.volume.background_rate, clock, *timers);
   VolumeServiceParts parts{io, *disk_pool, clock, metrics, token_check(identity, clock)};
   parts.background = background_budget.get();
   parts.timers = timers.get();
   KELP_TRY(volumes, VolumeService::start(volume_options(config, identity), std::move(parts)));
-  filer = std::make_unique<FilerService>(*kv, *disk_pool, clock);
+  filer = std::make_unique<FilerService>(*kv, *disk_pool, clock, filer_options(config));
   Result<void> outcome;
   runtime.run(open_services(outcome));
   return outcome;
@@ -119,7 +118,7 @@ Task<void> Server::Rooms::open_services(Result<void>& outcome) {
   auto oldest = [this] { return leases->oldest_provisional(); };
   CollectorSeams parts{*kv,      *disk_pool,        clock,  *timers, *volumes,
                        *volumes, std::move(oldest), metrics};
-  collector = std::make_unique<Collector>(std::move(parts), collector_options(config));
+  collector = std::make_unique<Collector>(std::move(parts), collector_options(config, 0));
   background.spawn(collector->run());
   upkeep = std::make_unique<VolumeUpkeep>(*volumes, upkeep_options(config));
   background.spawn(upkeep->run_vacuum());

@@ -34,6 +34,7 @@ class ClusterCase(unittest.TestCase):
     """self.cluster: 3 masters, 4 volume servers, a filer and 2 gateways; two copies of everything on two nodes."""
 
     SETTINGS = {}
+    SIZES = {}  # of roles, where they differ
 
     def setUp(self):
         need_namespaces(self)
@@ -42,9 +43,13 @@ class ClusterCase(unittest.TestCase):
         self.folder = Path(scratch.name)
         settings = {"master.repair_after": f"{REPAIR_AFTER_SECONDS}s", "volume.size_limit": "256MiB",
                     "volume.writable": "0", "volume.reserve": "64MiB", **self.SETTINGS}
-        self.cluster = Cluster(self.folder / "cluster", settings)
+        self.cluster = Cluster(self.folder / "cluster", settings, sizes=self.SIZES)
         self.addCleanup(self.cluster.__exit__)
+        self.prepare()
         self.cluster.__enter__()
+
+    def prepare(self):
+        """For what the cluster needs before it starts; its networks are there."""
 
     # unittest offers no other moment between a failure and the cleanups, which remove the logs.
     def _callTestMethod(self, method):

@@ -47,7 +47,7 @@ class Daemon(KelpProcess):
         own = {"master": lambda: ["--id", str(self.number), "--spread", self.cluster.spread, "--http-listen", self.http],
                "volume": lambda: [],
                "filer": lambda: [],
-               "gateway": lambda: ["--filers", self.cluster.addresses["filer1"]]}
+               "gateway": lambda: ["--filers", self.cluster.filers_flag(self.number)]}
         data = [] if self.role == "gateway" else ["--dir", str(self.data)]
         settings = [word for item in self.cluster.settings.items() for word in ("--set", "=".join(item))]
         return [self.binary, self.command, "--cluster-file", str(self.cluster.identity / "cluster"), "--masters",
@@ -248,6 +248,12 @@ class Cluster:
 
     def masters_flag(self):
         return ",".join(f"{d.number}={d.address}" for d in self.of("master"))
+
+    def filers_flag(self, gateway):
+        """All filers, for each gateway another one first."""
+        filers = [d.address for d in self.of("filer")]
+        first = (gateway - 1) % len(filers)
+        return ",".join(filers[first:] + filers[:first])
 
     def kelp(self, *words, environment=None, seconds=20):
         """Runs the binary where the clients are; what it printed. RuntimeError with what it complained of."""

@@ -37,6 +37,7 @@ class KvContract : public testing::TestWithParam<EngineKind> {
   std::unique_ptr<Engine> engine_ = GetParam().make();
 };
 
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KvContract);
 INSTANTIATE_TEST_SUITE_P(Engines, KvContract, testing::ValuesIn(engine_kinds()),
                          [](const auto& kind) { return kind.param.name; });
 
@@ -56,6 +57,11 @@ TEST_P(KvContract, GivesBackWhatWasPutAndNothingElse) {
 }
 
 TEST_P(KvContract, AnswersRecentRowsWithoutWaiting) {
+  if (!engine_->is_embedded()) {
+    put("a", "1");
+    EXPECT_EQ(store().try_get("a"), std::nullopt) << "another filer may have changed it";
+    return;
+  }
   put("a", "1");
   const auto hit = store().try_get("a");
   ASSERT_TRUE(hit.has_value());
@@ -268,8 +274,15 @@ TEST_P(KvContract, KeepsLargeValuesAndLongKeys) {
   for (const std::string& place : {std::string("a"), std::string("Bulk"), key}) {
     EXPECT_TRUE(value_of(store(), place) == value);
   }
-  put("a", std::string(kMaxKvValueBytes, 'x'));
-  EXPECT_EQ(value_of(store(), "a").size(), kMaxKvValueBytes);
+  const std::size_t largest = engine_->largest_value();
+  put("a", std::string(largest, 'x'));
+  EXPECT_EQ(value_of(store(), "a").size(), largest);
+  engine_->reopen();
+  EXPECT_EQ(value_of(store(), "a").size(), largest);
+  if (largest == kMaxKvValueBytes) return;
+  EXPECT_EQ(commit({}, {KvWrite::put("a", std::string(kMaxKvValueBytes, 'y'))}),
+            Errc::kInvalidArgument);
+  EXPECT_EQ(value_of(store(), "a").size(), largest);
 }
 
 TEST_P(KvContract, CursorWalksItsRangeAndSeeksBothWays) {

@@ -58,32 +58,9 @@ class Engine {
   virtual KvStore& store() = 0;
   /// Closes and opens again, where the engine keeps anything.
   virtual void reopen() {}
-};
-
-class MemEngine final : public Engine {
- public:
-  KvStore& store() override { return *store_; }
-
- private:
-  std::unique_ptr<KvStore> store_ = make_mem_kv();
-};
-
-/// Rows that begin with 'B' are bulk, so that the contract covers both column families.
-class RocksEngine final : public Engine {
- public:
-  RocksEngine() { reopen(); }
-  KvStore& store() override { return *store_; }
-  void reopen() override {
-    store_.reset();
-    store_ = open_rocks_kv(options()).value();
-  }
-  [[nodiscard]] RocksKvOptions options() const {
-    return {.path = dir_.path() + "/kv", .sync = false, .bulk_prefix = 'B'};
-  }
-
- private:
-  TempDir dir_;
-  std::unique_ptr<KvStore> store_;
+  /// Whether rows that were just written or read are known without asking a server.
+  [[nodiscard]] virtual bool is_embedded() const { return true; }
+  [[nodiscard]] virtual std::size_t largest_value() const { return kMaxKvValueBytes; }
 };
 
 struct EngineKind {
@@ -91,9 +68,7 @@ struct EngineKind {
   std::function<std::unique_ptr<Engine>()> make;
 };
 
-inline std::vector<EngineKind> engine_kinds() {
-  return {{"mem", [] { return std::make_unique<MemEngine>(); }},
-          {"rocks", [] { return std::make_unique<RocksEngine>(); }}};
-}
+/// Those that the test binary is about: embedded_engines.cc or external_engines.cc.
+std::vector<EngineKind> engine_kinds();
 
 }  // namespace kelp::test

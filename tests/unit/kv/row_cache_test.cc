@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "tests/unit/kv/embedded_engines.h"
 #include "tests/unit/kv/kv_support.h"
 
 namespace kelp::test {

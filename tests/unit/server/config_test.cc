@@ -21,6 +21,25 @@ TEST(Config, EveryDefaultIsInRangeAndReadsBack) {
   EXPECT_EQ(print_config(again->config, {}), print_config(loaded->config, {}));
 }
 
+TEST(Config, AnEngineElsewhereHasAnUrlAndNoPasswordInIt) {
+  const auto refused = [](std::string engine, std::string url) {
+    return refusal(load_config({.flags = {{"filer.engine", engine}, {"filer.engine_url", url}}}));
+  };
+  EXPECT_EQ(refused("postgresql", "postgresql://kelp@db1,db2:5433/kelp"), "accepted");
+  EXPECT_EQ(refused("etcd", "http://a:2379,http://root@b:2379"), "accepted");
+  EXPECT_EQ(refused("redis", "unix:/run/redis"), "accepted");
+  EXPECT_EQ(refused("rocksdb", ""), "accepted");
+  for (const char* url : {"postgresql://kelp:hush@db/kelp", "postgresql://db/kelp?password=hush",
+                          "http://a:2379,http://root:hush@b:2379", "redis://:hush@h"}) {
+    const std::string why = refused("postgresql", url);
+    EXPECT_NE(why.find("filer.engine_password_file"), std::string::npos) << url;
+    EXPECT_EQ(why.find("hush"), std::string::npos) << "a password is not printed";
+  }
+  EXPECT_NE(refused("postgresql", ""), "accepted");
+  EXPECT_NE(refused("rocksdb", "http://a:2379"), "accepted");
+  EXPECT_NE(refused("mysql", "mysql://a"), "accepted");
+}
+
 TEST(Config, FlagsGoBeforeTheEnvironmentAndThatBeforeTheFile) {
   ConfigSources sources;
   sources.file_name = "kelp.toml";

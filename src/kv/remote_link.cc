@@ -1,0 +1,43 @@
+#include "kv/remote_link.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace kelp {
+
+std::string print_outcomes(const GroupOutcomes& outcomes) {
+  return fmt::format("{}", fmt::join(outcomes, ","));
+}
+
+Result<GroupOutcomes> parse_outcomes(std::string_view text) {
+  GroupOutcomes outcomes;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view word = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+    std::int32_t outcome = 0;
+    const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), outcome);
+    if (code != std::errc() || end != word.data() + word.size() || outcome < kBatchAgain) {
+      return Error(Errc::kCorruption, fmt::format("kv: outcomes of a group: '{}'", word));
+    }
+    outcomes.push_back(outcome);
+  }
+  return outcomes;
+}
+
+Result<std::optional<GroupOutcomes>> GroupNumbers::recover(std::uint64_t number,
+                                                           std::string_view outcomes) {
+  if (number == acknowledged_) return std::nullopt;
+  if (number != acknowledged_ + 1) {
+    return Error(Errc::kCorruption,
+                 fmt::format("kv: the engine is at group {} of ours, and had acknowledged {}: it "
+                             "lost commits, or went back to an older state",
+                             number, acknowledged_));
+  }
+  KELP_TRY(GroupOutcomes parsed, parse_outcomes(outcomes));
+  acknowledged_ = number;
+  return std::move(parsed);
+}
+
+}  // namespace kelp

@@ -84,6 +84,7 @@ void MasterService::changed() {
 Task<void> MasterService::lead_or_follow() {
   while (true) {
     const bool leading = context_.machine.is_leading();
+    bool failed = false;
     if (leading != led_) {
       led_ = leading;
       context_.serving = false;
@@ -95,12 +96,14 @@ Task<void> MasterService::lead_or_follow() {
         const auto imported = co_await import_old_state();
         context_.serving = imported.has_value();
         if (!imported.has_value()) {
+          failed = true;
+          led_ = false;  // once more, when a second has passed
           logger("master").error("begin_failed error={}", log_value(imported.error().message()));
         }
         context_.changed.notify_all();
       }
     }
-    if (context_.machine.is_leading() != led_) continue;
+    if (!failed && context_.machine.is_leading() != led_) continue;
     if (!(co_await context_.changed.wait()).has_value()) co_return;
   }
 }

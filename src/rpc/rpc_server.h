@@ -74,6 +74,8 @@ class RpcServer {
   /// Of the requests of the calls under way.
   [[nodiscard]] std::size_t in_flight_bytes() const { return in_flight_bytes_; }
   [[nodiscard]] const RpcWorld& world() const { return world_; }
+  /// Of requests.
+  [[nodiscard]] const FrameLimits& limits() const { return options_.limits; }
   /// For what handlers start beside their calls: cancelled and joined by stop().
   [[nodiscard]] TaskGroup& background() { return tasks_; }
 

@@ -206,7 +206,10 @@ Task<void> Daemon::Parts::open(Result<void>& outcome) {
 
 Task<Result<void>> Daemon::Parts::serve(const std::string& address, std::vector<Executor> executors,
                                         std::function<void(RpcServer&)> prepare) {
-  rpc = std::make_unique<RpcServers>(world(), executors, daemon_server_options(rpc_identity()));
+  const bool leads = role == Role::kMaster;
+  rpc = std::make_unique<RpcServers>(
+      world(), executors,
+      leads ? master_server_options(rpc_identity()) : daemon_server_options(rpc_identity()));
   rpc->each(prepare);
   KELP_CO_CHECK(co_await rpc->start(address));
   addresses.rpc = bound_address(address, rpc->port());

@@ -33,7 +33,7 @@ std::unique_ptr<RpcChannels> channels_of(Machine& machine) {
 
 std::unique_ptr<RpcServers> server_of(Machine& machine) {
   return std::make_unique<RpcServers>(machine.rpc(), std::vector{machine.executor()},
-                                      daemon_server_options(identity()));
+                                      master_server_options(identity()));
 }
 
 }  // namespace

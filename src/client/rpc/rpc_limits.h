@@ -29,4 +29,13 @@ inline constexpr FrameLimits kDaemonAnswers{.message_bytes = 16 << 20,
           .answer_limits = kDaemonAnswers};
 }
 
+/// Those of a master: entries of the log come in one piece with the largest command, and every
+/// volume server stays connected.
+[[nodiscard]] inline RpcServerOptions master_server_options(RpcIdentity identity) {
+  RpcServerOptions options = daemon_server_options(std::move(identity));
+  options.connection_limit = 8192;
+  options.limits.attachment_bytes = 17 << 20;
+  return options;
+}
+
 }  // namespace kelp

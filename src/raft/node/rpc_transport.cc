@@ -26,7 +26,9 @@ struct RpcTransport::Peer {
   Peer(NodeId id, std::string at, const RpcWorld& world, const RpcIdentity& identity)
       : node(id),
         address(std::move(at)),
-        client(world, {.address = address, .identity = identity}) {}
+        client(world, {.address = address,
+                       .identity = identity,
+                       .backoff = {.most = std::chrono::milliseconds(200)}}) {}
   NodeId node;
   std::string address;
   RpcClient client;
@@ -42,6 +44,8 @@ RpcTransport::RpcTransport(RpcWorld world, RpcTransportOptions options)
     : world_(std::move(world)), options_(std::move(options)), tasks_(world_.executor) {}
 
 void RpcTransport::serve(RpcServer& server) {
+  KELP_ASSERT(server.limits().attachment_bytes >= kRaftCallBytes,
+              "a follower that lags is sent more than this server takes");
   server.handle(kRaftMessagesMethod, std::bind_front(&RpcTransport::on_messages, this));
   server.handle(kRaftChunkMethod, std::bind_front(&RpcTransport::on_chunk, this));
 }

@@ -20,6 +20,9 @@ namespace kelp::raft {
 inline constexpr std::uint32_t kRaftMessagesMethod = 64;
 inline constexpr std::uint32_t kRaftChunkMethod = 65;
 
+/// The longest attachment of a call: one command of 16 MiB with what goes before it, or a batch.
+inline constexpr std::uint32_t kRaftCallBytes = 17 << 20;
+
 /// Who speaks, and its limits.
 struct RpcTransportOptions {
   std::string cluster_id;  ///< Another cluster's messages are refused.
@@ -40,8 +43,9 @@ class RpcTransport final : public Transport {
   RpcTransport(RpcWorld world, RpcTransportOptions options);
   ~RpcTransport() override;
 
-  /// Registers the methods, before `server` starts; for several servers once each. They may run on
-  /// other executors. They must be stopped before this dies.
+  /// Registers the methods, before `server` starts; for several servers once each. They take
+  /// attachments of kRaftCallBytes, and may run on other executors. They must be stopped before
+  /// this dies.
   void serve(RpcServer& server);
 
   /// Where the peers listen ("host:port"); may be called again at any time. Who is not named can be

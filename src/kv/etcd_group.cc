@@ -103,14 +103,13 @@ bool EtcdGroup::touches(const KvBatch& batch, const EtcdWrites& writes) const {
          });
 }
 
-bool EtcdGroup::join(const KvBatch& batch) {
-  const EtcdWrites writes = sum_up(batch);
+bool EtcdGroup::join(const KvBatch& batch, const EtcdWrites& writes) {
   const std::size_t conditions = batch.conditions.size() + writes.adds.size();
   const std::size_t changes = writes.rows.size() + writes.adds.size() + 2 * writes.ranges.size();
   // One of each is the writer's mark.
   const bool full = conditions_ + conditions + 1 > most_ops_ || changes_ + changes + 1 > most_ops_;
-  if (batches_ > 0 && (full || touches(batch, writes))) return false;
-  ++batches_;
+  if (!empty_ && (full || touches(batch, writes))) return false;
+  empty_ = false;
   conditions_ += conditions;
   changes_ += changes;
   for (const auto& [key, value] : writes.rows) rows_.insert(key);

@@ -4,7 +4,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,7 +25,7 @@ struct EtcdWrites {
 /// The writes of `batch`, in their order.
 [[nodiscard]] EtcdWrites sum_up(const KvBatch& batch);
 
-/// `ranges` without the keys of `puts`, which etcd would refuse beside them.
+/// `ranges` without the keys of `rows`, which etcd would refuse beside them.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> ranges_between(
     const EtcdWrites& writes);
 
@@ -37,9 +36,8 @@ class EtcdGroup {
   explicit EtcdGroup(std::size_t most_ops) : most_ops_(most_ops) {}
 
   /// False, and nothing changed, when `batch` must wait for the next transaction. The first one
-  /// always joins.
-  bool join(const KvBatch& batch);
-  [[nodiscard]] std::size_t size() const { return batches_; }
+  /// always joins. `writes`: its sum_up().
+  bool join(const KvBatch& batch, const EtcdWrites& writes);
 
  private:
   [[nodiscard]] bool touches(const KvBatch& batch, const EtcdWrites& writes) const;
@@ -47,7 +45,7 @@ class EtcdGroup {
   [[nodiscard]] bool changed_in(const std::string& begin, const std::string& end) const;
 
   const std::size_t most_ops_;
-  std::size_t batches_ = 0;
+  bool empty_ = true;
   std::size_t conditions_ = 0;
   std::size_t changes_ = 0;
   std::set<std::string> rows_;

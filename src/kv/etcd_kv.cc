@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <charconv>
+#include <cstdlib>
 #include <utility>
 
 #include "base/log.h"
@@ -30,45 +30,11 @@ constexpr std::size_t kMostBytes = 8 << 20;
 constexpr std::size_t kCountersKept = 10'000;
 constexpr int kMaxAttempts = 100;
 
-std::size_t bytes_of(const KvBatch& batch) {
-  std::size_t bytes = 0;
-  for (const KvCondition& condition : batch.conditions) {
-    bytes += condition.key.size() + condition.value.size();
-  }
-  for (const KvWrite& write : batch.writes) bytes += write.key.size() + write.value.size();
-  return bytes;
-}
-
 bool has_range(const KvBatch& batch) {
   return std::ranges::any_of(batch.conditions, [](const KvCondition& condition) {
     return condition.kind == KvCondition::Kind::kEmptyRange;
   });
 }
-
-/// The writer's mark: which attempt to connect, the number of its last group, and its outcomes. A
-/// transaction compares it, so that none takes effect behind a later connect.
-struct Mark {
-  std::uint64_t epoch = 0;
-  std::uint64_t number = 0;
-  std::string outcomes;
-
-  [[nodiscard]] std::string text() const {
-    return fmt::format("{}.{}.{}", epoch, number, outcomes);
-  }
-  static Result<Mark> parse(std::string_view text) {
-    Mark mark;
-    const char* end = text.data() + text.size();
-    const auto first = std::from_chars(text.data(), end, mark.epoch);
-    if (first.ec == std::errc() && first.ptr != end && *first.ptr == '.') {
-      const auto second = std::from_chars(first.ptr + 1, end, mark.number);
-      if (second.ec == std::errc() && second.ptr != end && *second.ptr == '.') {
-        mark.outcomes = std::string(second.ptr + 1, end);
-        return mark;
-      }
-    }
-    return Error(Errc::kInternal, "etcd: a writer's mark that cannot be read");
-  }
-};
 
 /// How often the member synced its log; nothing when it does not tell.
 std::optional<double> syncs_of(const std::string& metrics) {
@@ -96,9 +62,9 @@ class EtcdLink final : public RemoteLink {
       KELP_TRY(const auto answer,
                client_.call("/v3/kv/range", "{" + field("key", mark_key_) + "}"));
       KELP_TRY(const auto known, value_in(answer));
-      Mark mark;
+      WriterMark mark;
       if (known) {
-        KELP_TRY(mark, Mark::parse(*known));
+        KELP_TRY(mark, WriterMark::parse(*known));
       }
       ++mark.epoch;
       List compare;
@@ -115,17 +81,20 @@ class EtcdLink final : public RemoteLink {
 
   Result<GroupOutcomes> send(std::span<const KvBatch* const> group) override {
     for (const KvBatch* batch : group) {
-      if (const std::size_t bytes = bytes_of(*batch); bytes > kMostBytes) {
+      if (const std::size_t bytes = payload_bytes(*batch); bytes > kMostBytes) {
         return Error(Errc::kInvalidArgument,
                      fmt::format("etcd: a commit of {} bytes; at most {} are possible there", bytes,
                                  kMostBytes));
       }
     }
     EtcdGroup joined(most_ops_);
+    std::vector<EtcdWrites> writes;
     std::vector<std::size_t> live;
     for (const KvBatch* batch : group) {
-      if (!joined.join(*batch)) break;
-      live.push_back(live.size());
+      EtcdWrites summed = sum_up(*batch);
+      if (!joined.join(*batch, summed)) break;
+      live.push_back(writes.size());
+      writes.push_back(std::move(summed));
     }
     GroupOutcomes outcomes(group.size(), kBatchAgain);
     // A comparison over a range would read all of it: look first.
@@ -136,7 +105,7 @@ class EtcdLink final : public RemoteLink {
     }
     for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
       if (live.empty()) return outcomes;
-      KELP_TRY(const bool done, try_once(group, live, outcomes));
+      KELP_TRY(const bool done, try_once(group, writes, live, outcomes));
       if (done) return outcomes;
     }
     return Error(Errc::kConflict, "etcd: others keep changing the same counters");
@@ -167,15 +136,7 @@ class EtcdLink final : public RemoteLink {
           "it does not sync its log (--unsafe-no-fsync): a power cut loses acknowledged "
           "writes; ";
     }
-    if (risks.empty()) return {};
-    if (!allow_unsafe_) {
-      return Error(Errc::kInvalidArgument,
-                   fmt::format("etcd cannot keep what Kelp needs: {}correct that, or set "
-                               "filer.allow_unsafe_engine = true",
-                               risks));
-    }
-    logger("kv").warn("unsafe_engine risks={}", log_value(risks));
-    return {};
+    return accept_risks("etcd", risks, allow_unsafe_);
   }
 
   /// What fails because etcd takes less at once than Kelp's largest commits; empty when nothing.
@@ -258,12 +219,12 @@ class EtcdLink final : public RemoteLink {
 
   /// True when all of `live` is done. False: `live` lost those whose conditions do not hold, and
   /// the counters are known as they are.
-  Result<bool> try_once(std::span<const KvBatch* const> group, std::vector<std::size_t>& live,
+  Result<bool> try_once(std::span<const KvBatch* const> group,
+                        const std::vector<EtcdWrites>& writes, std::vector<std::size_t>& live,
                         GroupOutcomes& outcomes) {
     std::map<std::string, std::int64_t> adds;
-    std::vector<EtcdWrites> writes;
     for (const std::size_t i : live) {
-      for (const auto& [key, delta] : writes.emplace_back(sum_up(*group[i])).adds) {
+      for (const auto& [key, delta] : writes[i].adds) {
         auto [sum, fresh] = adds.try_emplace(key, delta);
         if (!fresh) sum->second = add_wrapping(sum->second, delta);
       }
@@ -272,7 +233,7 @@ class EtcdLink final : public RemoteLink {
     List compare;
     List success;
     List looks;
-    compare_value(compare, mark_key_, mark_text());
+    compare_value(compare, mark_key_, mark_.text());
     look_at_key(looks, mark_key_);
     for (const std::size_t i : live) {
       for (const KvCondition& condition : group[i]->conditions) {
@@ -280,7 +241,7 @@ class EtcdLink final : public RemoteLink {
         look_at(looks, condition);
       }
     }
-    for (const EtcdWrites& each : writes) change_rows(success, each);
+    for (const std::size_t i : live) change_rows(success, writes[i]);
     std::map<std::string, std::string> sums;
     for (const auto& [key, delta] : adds) {
       const std::optional<std::string>& base = counters_.at(key);
@@ -293,7 +254,7 @@ class EtcdLink final : public RemoteLink {
     }
     GroupOutcomes all_done = outcomes;
     for (const std::size_t i : live) all_done[i] = kBatchDone;
-    const Mark next{mark_.epoch, numbers_.next(), print_outcomes(all_done)};
+    const WriterMark next{mark_.epoch, numbers_.next(), print_outcomes(all_done)};
     put(success, mark_key_, next.text());
 
     KELP_TRY(const auto answer, client_.call("/v3/kv/txn", transaction(compare, success, looks)));
@@ -301,12 +262,12 @@ class EtcdLink final : public RemoteLink {
       mark_ = next;
       numbers_.acknowledge();
       outcomes = std::move(all_done);
-      for (const EtcdWrites& each : writes) forget_counters(each);
+      for (const std::size_t i : live) forget_counters(writes[i]);
       for (auto& [key, value] : sums) counters_[key] = std::move(value);
       return true;
     }
     KELP_TRY(const auto mark, value_at(answer, 0));
-    if (mark != mark_text()) return Error(Errc::kIo, "etcd: a later connection took over");
+    if (mark != mark_.text()) return Error(Errc::kIo, "etcd: a later connection took over");
     std::size_t at = 1;
     KELP_CHECK(take_out_failed(group, answer, at, live, outcomes));
     for (const auto& [key, delta] : adds) {
@@ -314,8 +275,6 @@ class EtcdLink final : public RemoteLink {
     }
     return false;
   }
-
-  [[nodiscard]] std::optional<std::string> mark_text() const { return mark_.text(); }
 
   /// Reads the counters of `adds` that are not known.
   Result<void> learn_counters(const std::map<std::string, std::int64_t>& adds) {
@@ -348,7 +307,7 @@ class EtcdLink final : public RemoteLink {
   bool checked_ = false;
   std::size_t most_ops_ = kNeededOps;
   GroupNumbers numbers_;
-  Mark mark_;
+  WriterMark mark_;  ///< A transaction compares it: none takes effect behind a later connect.
   /// What counters that were added to hold, as far as we know: a transaction compares it.
   std::map<std::string, std::optional<std::string>> counters_;
 };

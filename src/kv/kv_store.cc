@@ -49,6 +49,15 @@ Result<void> check_limits(const KvBatch& batch) {
   return {};
 }
 
+std::size_t payload_bytes(const KvBatch& batch) {
+  std::size_t bytes = 0;
+  for (const KvCondition& condition : batch.conditions) {
+    bytes += condition.key.size() + condition.value.size();
+  }
+  for (const KvWrite& write : batch.writes) bytes += write.key.size() + write.value.size();
+  return bytes;
+}
+
 Error condition_failed(const KvCondition& condition, std::size_t index) {
   const char* what = "";
   switch (condition.kind) {

@@ -153,6 +153,8 @@ class KvStore {
 
 /// For engines: kInvalidArgument when a key, value or range end of `batch` breaks the limits above.
 [[nodiscard]] Result<void> check_limits(const KvBatch& batch);
+/// For engines: the bytes of its keys, values and range ends.
+[[nodiscard]] std::size_t payload_bytes(const KvBatch& batch);
 /// For engines: the kPrecondition of `condition`, the `index`-th (from 0) of its batch. Names no
 /// key.
 [[nodiscard]] Error condition_failed(const KvCondition& condition, std::size_t index);

@@ -9,7 +9,6 @@
 #include <map>
 #include <utility>
 
-#include "base/log.h"
 #include "kv/postgres_connection.h"
 #include "kv/postgres_schema.h"
 #include "kv/remote_kv.h"
@@ -65,16 +64,7 @@ Result<void> check_promises(PostgresConnection& connection, bool allow_unsafe) {
   if (postgres_field(settings.get(), 0, 3) == "true") {
     return Error(Errc::kUnavailable, "PostgreSQL: the server is a standby");
   }
-  const std::string risks = risks_of(settings.get());
-  if (risks.empty()) return {};
-  if (!allow_unsafe) {
-    return Error(Errc::kInvalidArgument,
-                 fmt::format("PostgreSQL cannot keep what it acknowledges: {}correct that, or set "
-                             "filer.allow_unsafe_engine = true",
-                             risks));
-  }
-  logger("kv").warn("unsafe_engine risks={}", log_value(risks));
-  return {};
+  return accept_risks("PostgreSQL", risks_of(settings.get()), allow_unsafe);
 }
 
 Result<void> make_tables(PostgresConnection& connection) {

@@ -8,7 +8,6 @@
 #include <charconv>
 #include <utility>
 
-#include "base/log.h"
 #include "kv/redis_scripts.h"
 #include "kv/remote_kv.h"
 
@@ -194,15 +193,7 @@ Result<void> check_role(Connection& connection) {
 
 Result<void> check_promises(Connection& connection, bool allow_unsafe) {
   KELP_TRY(const std::string risks, risks_of(connection));
-  if (risks.empty()) return {};
-  if (!allow_unsafe) {
-    return Error(Errc::kInvalidArgument,
-                 fmt::format("Redis cannot keep what it acknowledges: {}correct that, or set "
-                             "filer.allow_unsafe_engine = true",
-                             risks));
-  }
-  logger("kv").warn("unsafe_engine risks={}", log_value(risks));
-  return {};
+  return accept_risks("Redis", risks, allow_unsafe);
 }
 
 class RedisLink final : public RemoteLink {
@@ -221,25 +212,16 @@ class RedisLink final : public RemoteLink {
     KELP_TRY(commit_, connection_.load(kRedisCommit));
     KELP_TRY(const std::string open, connection_.load(kRedisOpen));
     KELP_TRY(const Reply reply, connection_.run(open, {writer_}));
-    // epoch.number.outcomes
-    const std::string_view mark = text_of(reply.get());
-    const std::size_t first = mark.find('.');
-    const std::size_t second = first == mark.npos ? mark.npos : mark.find('.', first + 1);
-    std::uint64_t number = 0;
-    if (second == mark.npos ||
-        std::from_chars(mark.data() + first + 1, mark.data() + second, number).ptr !=
-            mark.data() + second) {
-      return Error(Errc::kInternal, "Redis: a writer's mark that cannot be read");
-    }
-    epoch_ = mark.substr(0, first);
-    return numbers_.recover(number, mark.substr(second + 1));
+    KELP_TRY(const WriterMark mark, WriterMark::parse(text_of(reply.get())));
+    epoch_ = mark.epoch;
+    return numbers_.recover(mark.number, mark.outcomes);
   }
 
   Result<GroupOutcomes> send(std::span<const KvBatch* const> group) override {
-    const std::string before = fmt::format("{}.{}.", epoch_, numbers_.next() - 1);
-    const std::string after = fmt::format("{}.{}.", epoch_, numbers_.next());
+    const std::string before = WriterMark{epoch_, numbers_.next() - 1, {}}.text();
+    const std::string after = WriterMark{epoch_, numbers_.next(), {}}.text();
     std::vector<std::string> numbers;
-    for (std::size_t i = 0; i < std::max<std::size_t>(group.size(), 20); ++i) {
+    for (std::size_t i = 0; i < group.size(); ++i) {
       numbers.push_back(fmt::format("{}", i + 1));
     }
     const auto kind = [](std::size_t value) {
@@ -281,7 +263,7 @@ class RedisLink final : public RemoteLink {
   const Place place_;
   Connection connection_;
   std::string commit_;  ///< The script's name.
-  std::string epoch_;
+  std::uint64_t epoch_ = 0;
   GroupNumbers numbers_;
 };
 
@@ -333,6 +315,9 @@ class RedisReader final : public RemoteReader {
     KELP_CHECK(connection_.connect(place, password));
     KELP_CHECK(check_role(connection_));
     KELP_TRY(scan_, connection_.load(kRedisScan));
+    KELP_TRY(snapshot_begin_, connection_.load(kRedisSnapshot));
+    KELP_TRY(snapshot_scan_, connection_.load(kRedisSnapshotScan));
+    KELP_TRY(snapshot_end_, connection_.load(kRedisSnapshotEnd));
     return {};
   }
 
@@ -354,10 +339,7 @@ class RedisReader final : public RemoteReader {
   }
 
   Result<void> begin_snapshot() override {
-    KELP_TRY(const std::string begin, connection_.load(kRedisSnapshot));
-    KELP_TRY(snapshot_scan_, connection_.load(kRedisSnapshotScan));
-    KELP_TRY(snapshot_end_, connection_.load(kRedisSnapshotEnd));
-    KELP_CHECK(connection_.run(begin, {id_, kSnapshotSeconds}));
+    KELP_CHECK(connection_.run(snapshot_begin_, {id_, kSnapshotSeconds}));
     in_snapshot_ = true;
     return {};
   }
@@ -390,7 +372,8 @@ class RedisReader final : public RemoteReader {
 
   const std::string id_;
   Connection connection_;
-  std::string scan_;
+  std::string scan_;  ///< The scripts' names.
+  std::string snapshot_begin_;
   std::string snapshot_scan_;
   std::string snapshot_end_;
   bool in_snapshot_ = false;

@@ -16,15 +16,10 @@ constexpr std::size_t kGroupBatches = 256;
 constexpr std::chrono::milliseconds kShortPause(20);  // Between attempts; doubles up to the next.
 constexpr std::chrono::milliseconds kLongPause(500);
 
+/// In memory, of which small batches have more than their payload.
 std::size_t bytes_of(const KvBatch& batch) {
-  std::size_t bytes = sizeof(KvBatch);
-  for (const KvCondition& condition : batch.conditions) {
-    bytes += sizeof condition + condition.key.size() + condition.value.size();
-  }
-  for (const KvWrite& write : batch.writes) {
-    bytes += sizeof write + write.key.size() + write.value.size();
-  }
-  return bytes;
+  return sizeof batch + batch.conditions.size() * sizeof(KvCondition) +
+         batch.writes.size() * sizeof(KvWrite) + payload_bytes(batch);
 }
 
 Error finished() {

@@ -25,6 +25,11 @@ struct RemoteKvOptions {
   std::size_t queue_limit = 16'384;  ///< Commits waiting.
 };
 
+/// What to do about settings of `engine` that put promises at risk: nothing when `risks` is empty;
+/// else a warning when allow_unsafe, or kInvalidArgument. `risks`: each ends with "; ".
+[[nodiscard]] Result<void> accept_risks(std::string_view engine, const std::string& risks,
+                                        bool allow_unsafe);
+
 /// What became of each batch of a group: kBatchDone, kBatchAgain (not tried: send it once more), or
 /// the index of the first condition that did not hold.
 using GroupOutcomes = std::vector<std::int32_t>;
@@ -35,6 +40,19 @@ inline constexpr std::int32_t kBatchAgain = -2;
 [[nodiscard]] std::string print_outcomes(const GroupOutcomes& outcomes);
 /// kCorruption for anything that print_outcomes() would not make.
 [[nodiscard]] Result<GroupOutcomes> parse_outcomes(std::string_view text);
+
+/// A writer's mark, as an engine without columns keeps it: which attempt to connect, the number of
+/// its last group, and its outcomes.
+struct WriterMark {
+  std::uint64_t epoch = 0;
+  std::uint64_t number = 0;
+  std::string outcomes;
+
+  /// "epoch.number.outcomes"
+  [[nodiscard]] std::string text() const;
+  /// kInternal for anything that text() would not make.
+  [[nodiscard]] static Result<WriterMark> parse(std::string_view text);
+};
 
 /// The numbers by which a link tells whether a group, whose answer was lost, took effect. The
 /// engine keeps the number and outcomes of the writer's last group, changed with the group itself.

@@ -20,15 +20,6 @@ constexpr std::size_t kBatchKept = 1 << 20;
 // A seek walks over the deleted rows of a memtable at about 0.1 us each; only tables get compacted.
 constexpr std::uint64_t kDeletesBeforeFlush = 8'192;
 
-std::size_t bytes_of(const KvBatch& batch) {
-  std::size_t bytes = sizeof(KvBatch);
-  for (const KvCondition& condition : batch.conditions) {
-    bytes += condition.key.size() + condition.value.size();
-  }
-  for (const KvWrite& write : batch.writes) bytes += write.key.size() + write.value.size();
-  return bytes;
-}
-
 bool deletes_something(const KvBatch& batch) {
   return std::ranges::any_of(batch.writes, [](const KvWrite& write) {
     return write.kind == KvWrite::Kind::kDelete || write.kind == KvWrite::Kind::kDeleteRange;
@@ -66,7 +57,7 @@ Result<void> RocksCommitter::writable() const {
 void RocksCommitter::commit(KvBatch batch, KvStore::CommitDone done) {
   if (failed_.load(std::memory_order_relaxed)) return done(refused_after_failure());
   if (auto limits = check_limits(batch); !limits) return done(std::move(limits));
-  const std::size_t bytes = bytes_of(batch);
+  const std::size_t bytes = sizeof batch + payload_bytes(batch);
   bool full = false;
   bool wake = false;
   {

@@ -190,8 +190,8 @@ class Engines(ClusterCase):
         self.read_after_all()
 
     def read_after_all(self):
-        usage = {gateway: len(self.client(gateway).list_keys("ridden")) for gateway in GATEWAYS}
-        self.assertEqual(len(set(usage.values())), 1, usage)
+        counts = {gateway: len(self.client(gateway).list_keys("ridden")) for gateway in GATEWAYS}
+        self.assertEqual(len(set(counts.values())), 1, counts)
 
 
 if __name__ == "__main__":

@@ -94,20 +94,43 @@ double cpu_seconds_of(pid_t pid) {
   return seconds;
 }
 
-class Postgres final : public EngineServer {
+/// One process with a folder of its own.
+class Server : public EngineServer {
  public:
-  Postgres(std::string programs, std::vector<std::string> settings)
-      : programs_(std::move(programs)), settings_(std::move(settings)) {
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  void kill() override { process_.reset(); }
+  [[nodiscard]] double cpu_seconds() const override { return cpu_seconds_of(process_->pid()); }
+
+ protected:
+  Server(std::string program, std::vector<std::string> settings)
+      : program_(std::move(program)), settings_(std::move(settings)) {}
+  void run(const std::vector<std::string>& command, const std::string& user = "") {
+    process_.emplace(command, user, log());
+  }
+  [[nodiscard]] std::string log() const { return dir_.path() + "/log"; }
+
+  const std::string program_;
+  const std::vector<std::string> settings_;
+  TempDir dir_;
+  std::optional<ChildProcess> process_;
+};
+
+class Postgres final : public Server {
+ public:
+  Postgres(std::string program, std::vector<std::string> settings)
+      : Server(std::move(program), std::move(settings)) {
     // It refuses to run as root.
     std::filesystem::permissions(dir_.path(), std::filesystem::perms::all);
     if (::getuid() == 0) user_ = ::getpwnam("postgres") != nullptr ? "postgres" : "nobody";
-    ChildProcess make({programs_ + "/initdb", "-D", data(), "-U", "kelp", "-A", "trust", "-N", "-E",
-                       "UTF8", "--locale=C"},
-                      user_, log());
+    const std::string initdb = program_.substr(0, program_.rfind('/')) + "/initdb";
+    ChildProcess make(
+        {initdb, "-D", data(), "-U", "kelp", "-A", "trust", "-N", "-E", "UTF8", "--locale=C"},
+        user_, log());
     if (make.wait() != 0) std::fprintf(stderr, "initdb failed: %s\n", log().c_str());
     start();
   }
-  ~Postgres() override { kill(); }
+  ~Postgres() override { stop(); }
   Postgres(const Postgres&) = delete;
   Postgres& operator=(const Postgres&) = delete;
 
@@ -119,31 +142,26 @@ class Postgres final : public EngineServer {
   }
   [[nodiscard]] std::string endpoint() const override { return dir_.path() + "/.s.PGSQL.5432"; }
   void start() override {
-    std::vector<std::string> command = {programs_ + "/postgres", "-D", data(), "-k", dir_.path()};
+    std::vector<std::string> command = {program_, "-D", data(), "-k", dir_.path()};
     for (const char* setting : {"listen_addresses=", "shared_buffers=16MB", "max_connections=60",
                                 "dynamic_shared_memory_type=mmap", "restart_after_crash=off"}) {
       command.insert(command.end(), {"-c", setting});
     }
     for (const std::string& setting : settings_) command.insert(command.end(), {"-c", setting});
-    process_.emplace(command, user_, log());
+    run(command, user_);
   }
+  void kill() override { stop(); }
+
+ private:
   // An immediate shutdown: every process ends at once, the log is replayed at the next start. A
   // kill -9 of the first one only leaves the others to notice.
-  void kill() override {
+  void stop() {
     if (process_) process_->end(SIGQUIT);
     process_.reset();
   }
-  [[nodiscard]] double cpu_seconds() const override { return cpu_seconds_of(process_->pid()); }
-
- private:
   [[nodiscard]] std::string data() const { return dir_.path() + "/data"; }
-  [[nodiscard]] std::string log() const { return dir_.path() + "/log"; }
 
-  const std::string programs_;
-  const std::vector<std::string> settings_;
-  TempDir dir_;
   std::string user_;
-  std::optional<ChildProcess> process_;
 };
 
 /// An address of this host that nobody but this process uses, so that a port that is free there
@@ -166,15 +184,12 @@ std::uint16_t free_port(const std::string& address) {
   return ntohs(place.sin_port);
 }
 
-class Etcd final : public EngineServer {
+class Etcd final : public Server {
  public:
   Etcd(std::string program, std::vector<std::string> settings)
-      : program_(std::move(program)), settings_(std::move(settings)) {
+      : Server(std::move(program), std::move(settings)) {
     start();
   }
-  ~Etcd() override { kill(); }
-  Etcd(const Etcd&) = delete;
-  Etcd& operator=(const Etcd&) = delete;
 
   [[nodiscard]] std::string url() const override { return "http://" + endpoint(); }
   [[nodiscard]] std::string url_at(std::uint16_t port) const override {
@@ -196,30 +211,21 @@ class Etcd final : public EngineServer {
                                         "--max-txn-ops=65536",
                                         "--max-request-bytes=9437184"};
     command.insert(command.end(), settings_.begin(), settings_.end());
-    process_.emplace(command, "", dir_.path() + "/log");
+    run(command);
   }
-  void kill() override { process_.reset(); }
-  [[nodiscard]] double cpu_seconds() const override { return cpu_seconds_of(process_->pid()); }
 
  private:
-  const std::string program_;
-  const std::vector<std::string> settings_;
-  TempDir dir_;
   const std::string address_ = own_address();
   const std::uint16_t port_ = free_port(address_);
   const std::uint16_t peer_port_ = free_port(address_);
-  std::optional<ChildProcess> process_;
 };
 
-class Redis final : public EngineServer {
+class Redis final : public Server {
  public:
   Redis(std::string program, std::vector<std::string> settings)
-      : program_(std::move(program)), settings_(std::move(settings)) {
+      : Server(std::move(program), std::move(settings)) {
     start();
   }
-  ~Redis() override { kill(); }
-  Redis(const Redis&) = delete;
-  Redis& operator=(const Redis&) = delete;
 
   [[nodiscard]] std::string url() const override { return "unix:" + endpoint(); }
   [[nodiscard]] std::string url_at(std::uint16_t port) const override {
@@ -235,40 +241,32 @@ class Redis final : public EngineServer {
       std::istringstream words(setting);
       for (std::string word; words >> word;) command.push_back(word);
     }
-    process_.emplace(command, "", dir_.path() + "/log");
+    run(command);
   }
-  void kill() override { process_.reset(); }
-  [[nodiscard]] double cpu_seconds() const override { return cpu_seconds_of(process_->pid()); }
-
- private:
-  const std::string program_;
-  const std::vector<std::string> settings_;
-  TempDir dir_;
-  std::optional<ChildProcess> process_;
 };
+
+template <typename Kind>
+std::unique_ptr<EngineServer> start_server(const std::vector<std::string>& places,
+                                           const std::vector<std::string>& settings) {
+  keep_folders_in_memory();
+  const auto found = find_program(places);
+  if (!found) return nullptr;
+  return std::make_unique<Kind>(*found, settings);
+}
 
 }  // namespace
 
 std::unique_ptr<EngineServer> start_etcd(const std::vector<std::string>& settings) {
-  keep_folders_in_memory();
-  const auto found = find_program({"/usr/bin/etcd"});
-  if (!found) return nullptr;
-  return std::make_unique<Etcd>(*found, settings);
+  return start_server<Etcd>({"/usr/bin/etcd"}, settings);
 }
 
 std::unique_ptr<EngineServer> start_redis(const std::vector<std::string>& settings) {
-  keep_folders_in_memory();
-  const auto found = find_program({"/usr/bin/redis-server"});
-  if (!found) return nullptr;
-  return std::make_unique<Redis>(*found, settings);
+  return start_server<Redis>({"/usr/bin/redis-server"}, settings);
 }
 
 std::unique_ptr<EngineServer> start_postgres(const std::vector<std::string>& settings) {
-  keep_folders_in_memory();
-  const auto found =
-      find_program({"/usr/lib/postgresql/15/bin/postgres", "/usr/lib/postgresql/17/bin/postgres"});
-  if (!found) return nullptr;
-  return std::make_unique<Postgres>(found->substr(0, found->rfind('/')), settings);
+  return start_server<Postgres>(
+      {"/usr/lib/postgresql/15/bin/postgres", "/usr/lib/postgresql/17/bin/postgres"}, settings);
 }
 
 }  // namespace kelp::test

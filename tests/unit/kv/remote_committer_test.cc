@@ -31,6 +31,17 @@ TEST(GroupNumbers, OutcomesReadBack) {
   }
 }
 
+TEST(WriterMark, ReadsBackAndRefusesWhatIsNone) {
+  const WriterMark mark = WriterMark::parse(WriterMark{3, 12, "-1,0"}.text()).value();
+  EXPECT_EQ(mark.epoch, 3U);
+  EXPECT_EQ(mark.number, 12U);
+  EXPECT_EQ(mark.outcomes, "-1,0");
+  EXPECT_EQ(WriterMark::parse("0.0.").value().outcomes, "");
+  for (const char* text : {"", "1", "1.", "1.2", ".1.", "1..", "x.1.", "1.x.", "-1.1."}) {
+    EXPECT_EQ(code_of(WriterMark::parse(text)), Errc::kInternal) << text;
+  }
+}
+
 /// What a link is to answer, one after the other, and what it was sent; the last answer stays.
 struct Script {
   std::deque<Result<GroupOutcomes>> sends;
@@ -70,6 +81,9 @@ class RemoteCommits : public testing::Test {
   void start(std::chrono::nanoseconds patience = std::chrono::seconds(60)) {
     RemoteKvOptions options;
     options.patience = patience;
+    start(options);
+  }
+  void start(const RemoteKvOptions& options) {
     committer_ =
         std::make_unique<RemoteCommitter>(std::make_unique<ScriptedLink>(script_), options, clock_);
   }
@@ -79,19 +93,23 @@ class RemoteCommits : public testing::Test {
                        [done](Result<void> outcome) { done->set_value(std::move(outcome)); });
     return done->get_future();
   }
-  /// Three commits that surely share a group: a first one holds the thread meanwhile.
-  std::vector<std::optional<Errc>> put_together() {
-    std::promise<void> queued;
-    std::promise<void> held;
+  /// A first commit holds the thread until `go_on` is set.
+  void hold_thread(std::promise<void>& go_on) {
+    const auto held = std::make_shared<std::promise<void>>();
     committer_->commit({.conditions = {}, .writes = {KvWrite::put("first", "x")}},
-                       [&](const Result<void>&) {
-                         held.set_value();
-                         queued.get_future().wait();
+                       [held, wait = go_on.get_future().share()](const Result<void>&) {
+                         held->set_value();
+                         wait.wait();
                        });
-    held.get_future().wait();
+    held->get_future().wait();
+  }
+  /// Three commits that surely share a group.
+  std::vector<std::optional<Errc>> put_together() {
+    std::promise<void> go_on;
+    hold_thread(go_on);
     std::vector<std::future<Result<void>>> futures;
     for (const char* key : {"a", "b", "c"}) futures.push_back(put(key));
-    queued.set_value();
+    go_on.set_value();
     std::vector<std::optional<Errc>> codes;
     for (auto& future : futures) codes.push_back(code_of(future.get()));
     return codes;
@@ -148,20 +166,13 @@ TEST_F(RemoteCommits, AnEngineThatLostCommitsIsWrittenToNoMore) {
 TEST_F(RemoteCommits, AFullQueueRefuses) {
   RemoteKvOptions options;
   options.queue_limit = 2;
-  committer_ =
-      std::make_unique<RemoteCommitter>(std::make_unique<ScriptedLink>(script_), options, clock_);
-  std::promise<void> queued;
-  std::promise<void> held;
-  committer_->commit({.conditions = {}, .writes = {KvWrite::put("first", "x")}},
-                     [&](const Result<void>&) {
-                       held.set_value();
-                       queued.get_future().wait();
-                     });
-  held.get_future().wait();
+  start(options);
+  std::promise<void> go_on;
+  hold_thread(go_on);
   auto a = put("a");
   auto b = put("b");
   EXPECT_EQ(code_of(put("c").get()), Errc::kResourceExhausted);
-  queued.set_value();
+  go_on.set_value();
   EXPECT_EQ(code_of(a.get()), std::nullopt);
   EXPECT_EQ(code_of(b.get()), std::nullopt);
 }

@@ -9,7 +9,7 @@
 
 namespace kelp {
 
-/// How many bytes a second background work may move on the disks of one server: copies, vacuum,
+/// How many bytes a second background work may move on the disks of one server: vacuum and
 /// scrub. Foreground goes first: what it moves is taken off the rate, down to a share that the work
 /// gets in any case, so that it slows down and never stops. Thread-safe.
 class BackgroundBudget {

@@ -208,7 +208,7 @@ class StreamUpload final : public NeedleUpload {
 }  // namespace
 
 Task<Result<std::unique_ptr<NeedleUpload>>> begin_upload(std::shared_ptr<VolumeFile> volume,
-                                                         OpenNeedle request) {
+                                                         const OpenNeedle& request) {
   KELP_CO_CHECK(volume->check_writable());
   std::unique_ptr<NeedleUpload> upload;
   if (request.body_bytes <= kSmallBodyBytes) {

@@ -11,8 +11,8 @@ namespace kelp {
 inline constexpr std::uint64_t kSmallBodyBytes = 64 * 1024;
 
 /// Begins a needle in `volume`, or in the log that replaces it just now. The request was checked:
-/// token, generation, sizes.
+/// token, generation, sizes; it outlives the call.
 [[nodiscard]] Task<Result<std::unique_ptr<NeedleUpload>>> begin_upload(
-    std::shared_ptr<VolumeFile> volume, OpenNeedle request);
+    std::shared_ptr<VolumeFile> volume, const OpenNeedle& request);
 
 }  // namespace kelp

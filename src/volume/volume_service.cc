@@ -153,8 +153,10 @@ Task<Result<void>> VolumeService::read(FileId fid, std::uint64_t offset, Mutable
 PinnedPages VolumeService::try_pin(FileId fid, std::uint64_t offset, std::size_t bytes) {
   const auto volume = find(fid.volume);
   if (!volume.has_value()) return {};
-  served(bytes);
-  return (*volume)->try_pin(fid, offset, bytes);
+  // What is not lent here is read(), and what is more than fits is asked for again.
+  PinnedPages pages = (*volume)->try_pin(fid, offset, bytes);
+  if (!pages.empty()) served(pages.size());
+  return pages;
 }
 
 Task<Result<void>> VolumeService::remove(std::vector<FileId> fids) {

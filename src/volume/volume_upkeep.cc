@@ -51,8 +51,8 @@ Task<void> VolumeUpkeep::run_vacuum() {
 Task<void> VolumeUpkeep::vacuum_once() {
   if (options_.vacuum_garbage >= 1) co_return;
   std::set<VolumeId> not_these;
-  for (const auto& [volume, until] : resting_) {
-    if (until > service_.parts_.clock.mono()) not_these.insert(volume);
+  for (const auto& each : resting_) {
+    if (rests(each.first)) not_these.insert(each.first);
   }
   auto choose = [this, &not_these]() -> Result<std::optional<VolumeId>> {
     KELP_CHECK(service_.measure_disk());
@@ -124,7 +124,8 @@ Task<void> VolumeUpkeep::run_scrub() {
     if (cursor_.volume != kAllDone) {
       ScrubPass pass;
       const auto outcome = co_await scrub_rest(pass);
-      co_await save_cursor();
+      // A pass over nothing, as on a fresh server, is not worth the syncs.
+      if (pass.needles_bytes > 0) co_await save_cursor();
       if (!outcome.has_value()) co_return;  // cancelled
     }
     co_await wait_for_next_pass();

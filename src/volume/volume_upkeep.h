@@ -10,8 +10,6 @@
 
 namespace kelp {
 
-class VolumeScrub;
-
 /// What a volume server does for its volumes by itself.
 struct UpkeepOptions {
   double vacuum_garbage = 0.3;  ///< Of the room that a log takes, over 0; from 1 on: no vacuum.

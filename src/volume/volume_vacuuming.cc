@@ -41,6 +41,7 @@ Task<Result<void>> VolumeService::run_vacuum(VolumePtr source, VolumeVacuum& job
   auto check = [this, source]() -> Result<void> {
     KELP_CHECK(source->check_writable());
     KELP_CHECK(clear_vacuum());
+    KELP_CHECK(parts_.io.make_dirs(vacuum_folder()));
     return check_vacuum_room(source->status().live_bytes + kSuperblockBytes);
   };
   KELP_CO_CHECK(co_await offload<void>(parts_.pool, std::move(check)));
@@ -76,7 +77,8 @@ Result<void> VolumeService::switch_log(const VolumePtr& source, VolumeVacuum& jo
 /// Removes what a crash left of a vacuum: it may be the room that the next one needs.
 Result<void> VolumeService::clear_vacuum() {
   const std::string folder = vacuum_folder();
-  KELP_CHECK(parts_.io.make_dirs(folder));
+  KELP_TRY(const bool exists, parts_.io.exists(folder));
+  if (!exists) return {};
   KELP_TRY(const auto names, parts_.io.list(folder));
   for (const std::string& name : names) {
     KELP_CHECK(parts_.io.remove(folder + "/" + name));

@@ -147,11 +147,7 @@ Result<void> VolumeFile::append_image(const IndexEntry& entry, std::string& batc
   if (!still_at(entry)) {
     return Error(Errc::kNotFound, fmt::format("needle {:x} was removed", entry.key.value));
   }
-  shared_->probe.corruptions.Increment();
-  const Error error(Errc::kCorruption, fmt::format("needle {:x} of volume {} does not check",
-                                                   entry.key.value, superblock_.volume.value));
-  note_damaged(entry, error);
-  return error;
+  return does_not_check(entry);
 }
 
 Result<NeedleKey> VolumeFile::take_needles(std::string_view batch) {

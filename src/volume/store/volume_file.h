@@ -117,6 +117,7 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   /// As it was when last asked; 0: never.
   [[nodiscard]] std::uint64_t disk_bytes() const;
   [[nodiscard]] const Superblock& superblock() const { return superblock_; }
+
   // --- damage: found by a read, by verify() or by scrub (store/volume_scrub.h)
 
   /// Needles that do not match their checksums and are still here, ascending.
@@ -124,6 +125,8 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   [[nodiscard]] bool superblock_damaged() const { return superblock_damaged_; }
   /// Counts, logs and keeps a damaged needle; false when it was removed meanwhile, or was known.
   bool note_damaged(const IndexEntry& entry, const Error& error);
+  /// What is to be told of a needle that is still here and does not check; counts and notes it.
+  Error does_not_check(const IndexEntry& entry);
   void note_superblock(bool sound) { superblock_damaged_ = !sound; }
   /// Writes the snapshot though nothing changed. Blocks.
   Result<void> rewrite_snapshot();

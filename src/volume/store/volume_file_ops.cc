@@ -70,6 +70,14 @@ bool VolumeFile::note_damaged(const IndexEntry& entry, const Error& error) {
   return true;
 }
 
+Error VolumeFile::does_not_check(const IndexEntry& entry) {
+  shared_->probe.corruptions.Increment();
+  Error error(Errc::kCorruption, fmt::format("needle {:x} of volume {} does not check",
+                                             entry.key.value, superblock_.volume.value));
+  note_damaged(entry, error);
+  return error;
+}
+
 std::vector<NeedleKey> VolumeFile::damaged() const {
   const std::lock_guard lock(mutex_);
   return {damaged_.begin(), damaged_.end()};

@@ -96,8 +96,7 @@ Result<bool> VolumeVacuum::append_image(const IndexEntry& entry, Batch& batch) {
   const MutableByteSpan image =
       std::as_writable_bytes(std::span(batch.images)).last(entry.place.bytes);
   std::uint32_t seed = 0;
-  KELP_TRY(const bool there, read_image(entry, image, seed));
-  if (!there) return false;
+  KELP_CHECK(read_image(entry, image, seed));
   const auto needle = decode_needle(image, seed);
   if (needle.has_value() && needle->header.key == entry.key &&
       layout_of(needle->header).total_bytes == entry.place.bytes) {
@@ -106,16 +105,11 @@ Result<bool> VolumeVacuum::append_image(const IndexEntry& entry, Batch& batch) {
     return true;
   }
   if (!source_->still_at(entry)) return false;  // so it has a hole
-  source_->shared().probe.corruptions.Increment();
-  const Error error(Errc::kCorruption,
-                    fmt::format("needle {:x} of volume {} does not check", entry.key.value,
-                                source_->superblock().volume.value));
-  source_->note_damaged(entry, error);
-  return error;
+  return source_->does_not_check(entry);
 }
 
 /// `seed` is the one that the image was made with.
-Result<bool> VolumeVacuum::read_image(const IndexEntry& entry, MutableByteSpan image,
+Result<void> VolumeVacuum::read_image(const IndexEntry& entry, MutableByteSpan image,
                                       std::uint32_t& seed) {
   if (const auto other = replacements_.find(entry.key); other != replacements_.end()) {
     if (other->second.size() != image.size()) {
@@ -126,12 +120,12 @@ Result<bool> VolumeVacuum::read_image(const IndexEntry& entry, MutableByteSpan i
     }
     std::ranges::copy(as_bytes(other->second), image.begin());
     seed = kReplacementSeed;
-    return true;
+    return {};
   }
   KELP_TRY(const std::size_t got, source_->file_->read_at(entry.place.offset, image));
   std::ranges::fill(image.subspan(got), std::byte{0});
   seed = source_->seed_at(entry.place.offset);
-  return true;
+  return {};
 }
 
 Result<void> VolumeVacuum::write_batch(const Batch& batch) {

@@ -63,7 +63,7 @@ class VolumeVacuum {
   Task<Result<void>> copy_entries(std::vector<IndexEntry> entries);
   Result<void> copy_some(std::span<const IndexEntry> entries);
   Result<bool> append_image(const IndexEntry& entry, Batch& batch);
-  Result<bool> read_image(const IndexEntry& entry, MutableByteSpan image, std::uint32_t& seed);
+  Result<void> read_image(const IndexEntry& entry, MutableByteSpan image, std::uint32_t& seed);
   Result<void> write_batch(const Batch& batch);
   Task<Result<std::size_t>> catch_up();
   Result<void> bury(const std::vector<NeedleKey>& keys);

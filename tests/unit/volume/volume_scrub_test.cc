@@ -263,6 +263,20 @@ TEST_F(ScrubTest, GoesOnAfterARestartWhereItWas) {
   EXPECT_GT(run_for(std::chrono::days(4)), second);
 }
 
+// A fresh server has better things to sync.
+TEST_F(ScrubTest, LeavesNothingOnTheDiskWhereNothingIsStored) {
+  VolumeUpkeep upkeep(*rig.service, options());
+  TaskGroup group(rig.world.executor());
+  group.spawn(upkeep.run_vacuum());
+  group.spawn(upkeep.run_scrub());
+  rig.world.run_for(std::chrono::minutes(2));
+  group.cancel();
+  rig.world.run(group.join());
+  EXPECT_EQ(metric("kelp_volume_scrub_passes_total"), 1);
+  EXPECT_FALSE(*rig.disk.exists("/data/scrub"));
+  EXPECT_FALSE(*rig.disk.exists("/data/vacuum"));
+}
+
 TEST_F(ScrubTest, GetsThroughInTimeWhateverTheAmount) {
   for (std::uint64_t key = 1; key <= 200; ++key) put(key, 60'000);
   UpkeepOptions hurry = options();

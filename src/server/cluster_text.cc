@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "master/http/answers.h"
+#include "s3gw/core/http_date.h"
 
 namespace kelp::server {
 namespace {
@@ -36,6 +37,10 @@ std::string bytes_text(std::uint64_t bytes) {
   if (bytes >= 1ULL << 40) return fmt::format("{:.1f}TiB", value / (1ULL << 40));
   if (bytes >= 1ULL << 30) return fmt::format("{:.1f}GiB", value / (1ULL << 30));
   return fmt::format("{:.1f}MiB", value / (1ULL << 20));
+}
+
+std::string time_text(WallTime time) {
+  return s3::iso8601_seconds(std::chrono::floor<std::chrono::seconds>(time));
 }
 
 std::string text_of(const ClusterView& view) {

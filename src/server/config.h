@@ -65,10 +65,10 @@ struct ClusterConfig {
 struct MasterConfig {
   std::uint64_t id = 1;                    ///< Of this one, from 1; never used for another disk.
   std::string listen = "127.0.0.1:19333";  ///< Of its rpc.
-  std::string http_listen = "127.0.0.1:9333";  ///< Of its HTTP; empty: none.
-  bool http_open = false;      ///< Others than this machine may change things over it.
-  bool join = false;           ///< Waits to be added to a group that exists.
-  std::string spread = "000";  ///< Copies in other data centres, racks, nodes.
+  std::string http_listen;                 ///< Of its HTTP; empty: none.
+  bool http_open = false;                  ///< Others than this machine may change things over it.
+  bool join = false;                       ///< Waits to be added to a group that exists.
+  std::string spread = "000";              ///< Copies in other data centres, racks, nodes.
   std::chrono::nanoseconds repair_after = std::chrono::seconds(30);  ///< Silence, 1s to 24h.
   std::chrono::nanoseconds key_grace = std::chrono::hours(24);  ///< From lease to commit, at most.
 };

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
-#include "s3gw/core/http_date.h"
 #include "server/cluster_text.h"
 #include "server/shell/handlers.h"
 #include "server/shell/table.h"
@@ -29,10 +28,6 @@ constexpr Column kNodeColumns[] = {{"node_id"},
                                    {"total_bytes", Show::kBytes}};
 constexpr Column kJobColumns[] = {{"id"},   {"kind"}, {"step"}, {"volume"},
                                   {"from"}, {"to"},   {"error"}};
-
-std::string time_text(WallTime time) {
-  return s3::iso8601_seconds(std::chrono::floor<std::chrono::seconds>(time));
-}
 
 bool is_short(const VolumeView& volume) {
   return volume.copies_healthy < volume.copies_asked;
@@ -125,8 +120,7 @@ Task<Result<ShellReply>> intend(ShellWorld& world, ShellArguments arguments, Nod
   }
   if (intent == NodeIntent::kDraining) {
     for (const VolumeView& volume : view.volumes) {
-      const auto& members = volume.location.members;
-      if (std::ranges::find(members, id, &VolumeMember::node_id) == members.end()) continue;
+      if (!has_copy(volume, id)) continue;
       change.steps.push_back(fmt::format("move volume {} ({}) away from it",
                                          volume.location.volume.value, bytes_text(volume.bytes)));
     }

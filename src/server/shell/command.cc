@@ -83,6 +83,10 @@ Result<ShellArguments> parse_arguments(const ShellCommand& command,
     }
     const std::size_t equals = word.find('=');
     const std::string name = word.substr(0, equals);
+    // Who writes --apply=false must not be taken for one who wrote --apply.
+    if (equals != std::string::npos && option_value(command, name).empty()) {
+      return misuse(command, fmt::format("there is no {} with a value", name));
+    }
     if (name == "--json") {
       out.json = true;
       continue;

@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
-#include <map>
 
 #include "base/encoding.h"
-#include "s3gw/core/http_date.h"
 #include "s3gw/core/names.h"
 #include "server/accounts.h"
 #include "server/cluster_text.h"
@@ -41,10 +40,6 @@ Path path_of(std::string_view text) {
   const std::size_t slash = std::min(text.find('/'), text.size());
   return {std::string(text.substr(0, slash)),
           std::string(text.substr(std::min(slash + 1, text.size())))};
-}
-
-std::string time_text(WallTime time) {
-  return s3::iso8601_seconds(std::chrono::floor<std::chrono::seconds>(time));
 }
 
 /// Names are bytes; what people and JSON see is UTF-8.

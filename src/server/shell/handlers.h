@@ -49,9 +49,8 @@ ShellHandler bucket_delete;
 /// The node that `text` names: its id, the beginning of one only, or its address. kNotFound,
 /// kInvalidArgument when it could be several.
 [[nodiscard]] Result<NodeView> find_node(const ClusterView& view, const std::string& text);
-/// The volume with this id. kNotFound, kInvalidArgument.
-[[nodiscard]] Result<VolumeView> find_volume(const ClusterView& view,
-                                             const ShellArguments& arguments);
+/// One of the volume's copies is at this node.
+[[nodiscard]] bool has_copy(const VolumeView& volume, const std::string& node_id);
 /// "host:port (the first 8 digits of its id)"; the id itself for a node that is not there.
 [[nodiscard]] std::string node_name(const ClusterView& view, const std::string& node_id);
 

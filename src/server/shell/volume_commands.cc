@@ -26,9 +26,13 @@ constexpr Column kCopyColumns[] = {{"volume"},     {"node"},      {"generation"}
                                    {"live_bytes"}, {"keys_hash"}, {"same"},       {"error"}};
 constexpr Column kScrubColumns[] = {{"volume"}, {"node"}, {"damaged"}, {"error"}};
 
-bool has_copy(const VolumeView& volume, const std::string& node_id) {
-  const auto& members = volume.location.members;
-  return std::ranges::find(members, node_id, &VolumeMember::node_id) != members.end();
+/// The volume that was named. kNotFound, kInvalidArgument.
+Result<VolumeView> find_volume(const ClusterView& view, const ShellArguments& arguments) {
+  KELP_TRY(const std::uint64_t id, arguments.number("VOLUME", 0));
+  for (const VolumeView& volume : view.volumes) {
+    if (volume.location.volume.value == id) return volume;
+  }
+  return Error(Errc::kNotFound, fmt::format("no volume {}", id));
 }
 
 bool is_alive(const ClusterView& view, const std::string& node_id) {
@@ -194,12 +198,9 @@ json::array rows_of(const ClusterView& view, const ShellArguments& arguments,
 
 }  // namespace
 
-Result<VolumeView> find_volume(const ClusterView& view, const ShellArguments& arguments) {
-  KELP_TRY(const std::uint64_t id, arguments.number("VOLUME", 0));
-  for (const VolumeView& volume : view.volumes) {
-    if (volume.location.volume.value == id) return volume;
-  }
-  return Error(Errc::kNotFound, fmt::format("no volume {}", id));
+bool has_copy(const VolumeView& volume, const std::string& node_id) {
+  const auto& members = volume.location.members;
+  return std::ranges::find(members, node_id, &VolumeMember::node_id) != members.end();
 }
 
 Task<Result<ShellReply>> volume_list(ShellWorld& world, ShellArguments arguments) {

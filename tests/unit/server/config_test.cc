@@ -21,6 +21,15 @@ TEST(Config, EveryDefaultIsInRangeAndReadsBack) {
   EXPECT_EQ(print_config(again->config, {}), print_config(loaded->config, {}));
 }
 
+TEST(Config, TheMastersHttpTakesNoPortUntilOneIsNamed) {
+  const auto by_default = load_config({});
+  ASSERT_TRUE(by_default.has_value());
+  EXPECT_EQ(by_default->config.master.http_listen, "");
+  const auto named = from_toml("master.http_listen = \"127.0.0.1:9333\"");
+  ASSERT_TRUE(named.has_value()) << named.error().detail();
+  EXPECT_EQ(named->config.master.http_listen, "127.0.0.1:9333");
+}
+
 TEST(Config, AnEngineElsewhereHasAnUrlAndNoPasswordInIt) {
   const auto refused = [](std::string engine, std::string url) {
     return refusal(load_config({.flags = {{"filer.engine", engine}, {"filer.engine_url", url}}}));

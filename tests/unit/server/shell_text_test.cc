@@ -52,9 +52,10 @@ TEST(ShellArguments, AreNamedByTheUsage) {
 }
 
 TEST(ShellArguments, RefuseWhatTheUsageDoesNotHave) {
-  for (const char* wrong :
-       {"volume.move 3 from", "volume.move 3 a b c", "volume.list --apply", "volume.list --nod a",
-        "volume.list --node", "fs.meta.cat", "lock me", "volume.list x"}) {
+  for (const char* wrong : {"volume.move 3 from", "volume.move 3 a b c", "volume.list --apply",
+                            "volume.list --nod a", "volume.list --node", "fs.meta.cat", "lock me",
+                            "volume.list x", "volume.grow 1 --apply=false", "volume.list --json=no",
+                            "fs.ls --recursive=no", "volume.list --nod=a"}) {
     const auto refused = parse(wrong);
     ASSERT_FALSE(refused.has_value()) << wrong;
     EXPECT_EQ(refused.error().code(), Errc::kInvalidArgument);

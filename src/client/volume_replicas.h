@@ -54,10 +54,8 @@ class VolumeReplicas {
                                                  NeedleKey after) = 0;
   /// One live needle, as read_needles() gives it, of a copy of this generation, frozen or not: for
   /// another member whose own is damaged. kNotFound, kCorruption, kConflict.
-  virtual Task<Result<std::string>> read_needle(VolumeId /*volume*/, Generation /*generation*/,
-                                                NeedleKey /*key*/) {
-    co_return Error(Errc::kUnimplemented, "single needles are not given");
-  }
+  virtual Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,
+                                                NeedleKey key) = 0;
 };
 
 }  // namespace kelp

@@ -123,6 +123,10 @@ class SpiedVolume final : public VolumeNode {
                                          NeedleKey after) override {
     return inner_.read_needles(volume, generation, after);
   }
+  Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,
+                                        NeedleKey key) override {
+    return inner_.read_needle(volume, generation, key);
+  }
 
   Task<Result<void>> set_role(VolumeId volume, Generation oldest, CopyRole role) override {
     const auto set = co_await inner_.set_role(volume, oldest, role);

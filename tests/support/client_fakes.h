@@ -205,7 +205,7 @@ class FakeFiler final : public FilerClient {
 class FakeReplicas final : public VolumeReplicas {
  public:
   Script script;
-  std::string images;  ///< What read_needles() answers.
+  std::string images;  ///< What read_needles() and read_needle() answer.
 
   Task<Result<void>> set_role(VolumeId volume, Generation oldest, CopyRole role) override {
     return script.done(SetRole{volume, oldest, role});
@@ -224,6 +224,11 @@ class FakeReplicas final : public VolumeReplicas {
   Task<Result<std::string>> read_needles(VolumeId volume, Generation generation,
                                          NeedleKey after) override {
     KELP_CO_CHECK(co_await script.done(ReadNeedles{volume, generation, after}));
+    co_return images;
+  }
+  Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,
+                                        NeedleKey key) override {
+    KELP_CO_CHECK(co_await script.done(ReadOneNeedle{volume, generation, key}));
     co_return images;
   }
 };

@@ -225,28 +225,30 @@ void serve_admin(RpcServer& server, VolumeAdmin* a) {
   });
 }
 
-Task<Result<RpcMessage>> read_needles(VolumeReplicas& replicas, RpcMessage message,
-                                      RpcCallInfo info) {
-  constexpr std::size_t kUsualBytes = 4 << 20;
-  KELP_CO_TRY(const ReadNeedles request, read_request<ReadNeedles>(kVolumeReadNeedles, message));
-  KELP_CO_CHECK(co_await info.reserve_answer(kUsualBytes));
+/// Answers with needle images, once there is room for about `usual_bytes` of them.
+Task<Result<RpcMessage>> send_images(RpcCallInfo info, std::size_t usual_bytes,
+                                     Task<Result<std::string>> read) {
+  KELP_CO_CHECK(co_await info.reserve_answer(usual_bytes));
   RpcMessage answer;
-  KELP_CO_TRY(answer.attachment,
-              co_await replicas.read_needles(request.volume, request.generation, request.after));
+  KELP_CO_TRY(answer.attachment, co_await std::move(read));
   answer.message = sum_of(answer.attachment);
   co_return answer;
 }
 
+Task<Result<RpcMessage>> read_needles(VolumeReplicas& replicas, RpcMessage message,
+                                      RpcCallInfo info) {
+  constexpr std::size_t kBatchBytes = 4 << 20;
+  KELP_CO_TRY(const ReadNeedles r, read_request<ReadNeedles>(kVolumeReadNeedles, message));
+  co_return co_await send_images(info, kBatchBytes,
+                                 replicas.read_needles(r.volume, r.generation, r.after));
+}
+
 Task<Result<RpcMessage>> read_needle(VolumeReplicas& replicas, RpcMessage message,
                                      RpcCallInfo info) {
-  constexpr std::size_t kUsualBytes = 8 << 20;
-  KELP_CO_TRY(const ReadOneNeedle request, read_request<ReadOneNeedle>(kVolumeReadNeedle, message));
-  KELP_CO_CHECK(co_await info.reserve_answer(kUsualBytes));
-  RpcMessage answer;
-  KELP_CO_TRY(answer.attachment,
-              co_await replicas.read_needle(request.volume, request.generation, request.key));
-  answer.message = sum_of(answer.attachment);
-  co_return answer;
+  constexpr std::size_t kPartBytes = 8 << 20;
+  KELP_CO_TRY(const ReadOneNeedle r, read_request<ReadOneNeedle>(kVolumeReadNeedle, message));
+  co_return co_await send_images(info, kPartBytes,
+                                 replicas.read_needle(r.volume, r.generation, r.key));
 }
 
 }  // namespace

@@ -99,8 +99,7 @@ struct SetMaster {
 /// How long the lock may be held without being taken again.
 inline constexpr std::chrono::minutes kMostLockTime{10};
 /// Takes the lock when it is free, expired at `now`, farther from expiring than it ever may be, or
-/// the same owner's; an `expires` at or before
-/// `now` gives it back.
+/// the same owner's; an `expires` at or before `now` gives it back.
 struct TakeLock {
   std::string owner;
   std::uint64_t token = 0;

@@ -56,6 +56,9 @@ class SlowNode final : public VolumeNode {
   Task<Result<std::string>> read_needles(VolumeId, Generation, NeedleKey) override {
     return none<std::string>();
   }
+  Task<Result<std::string>> read_needle(VolumeId, Generation, NeedleKey) override {
+    return none<std::string>();
+  }
 
   milliseconds delay{1};
   std::optional<Error> error;

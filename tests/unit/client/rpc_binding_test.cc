@@ -299,10 +299,14 @@ Task<void> replicas(Clients c) {
   const auto images = co_await r.read_needles(volume, old, NeedleKey(5));
   EXPECT_EQ(s.last(), encode_message(ReadNeedles{volume, old, NeedleKey(5)}));
   EXPECT_TRUE(images && *images == c.fakes.replicas.images);
+  const auto image = co_await r.read_needle(volume, old, NeedleKey(6));
+  EXPECT_EQ(s.last(), encode_message(ReadOneNeedle{volume, old, NeedleKey(6)}));
+  EXPECT_TRUE(image && *image == c.fakes.replicas.images);
   s.set_error(scripted_error());
   co_await fails(r.set_role(volume, old, {}));
   co_await fails(r.digest(volume, false));
   co_await fails(r.read_needles(volume, old, NeedleKey(5)));
+  co_await fails(r.read_needle(volume, old, NeedleKey(5)));
 }
 TEST(Bindings, CopiesOfAVolumeAreManaged) {
   everywhere(replicas);

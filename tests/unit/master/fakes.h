@@ -108,6 +108,9 @@ class FakeNode final : public VolumeNode {
   Task<Result<std::string>> read_needles(VolumeId, Generation, NeedleKey) override {
     co_return Error(Errc::kUnimplemented, "not needed");
   }
+  Task<Result<std::string>> read_needle(VolumeId, Generation, NeedleKey) override {
+    co_return Error(Errc::kUnimplemented, "not needed");
+  }
   Task<Result<std::vector<NeedleInfo>>> list_needles(VolumeId, NeedleKey, std::uint32_t) override {
     co_return Error(Errc::kUnimplemented, "not needed");
   }

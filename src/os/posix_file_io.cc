@@ -212,8 +212,9 @@ class PosixFile final : public File {
       const auto at = static_cast<off_t>(edge);
       if (::pread(fd_.get(), page.data(), page.size(), at) != kPageBytes) return false;
       if (::pwrite(direct.get(), page.data(), page.size(), at) != kPageBytes) return false;
-      iovec first{page.data(), 1};
-      if (::preadv2(fd_.get(), &first, 1, at, RWF_NOWAIT) >= 0 || errno != EAGAIN) return false;
+      // mincore() looks and no more: a read that may not wait would still begin to read it back.
+      const auto window = lending_->windows.at(this, fd_.get(), edge);
+      if (window == nullptr || window->resident(edge, kPageBytes)) return false;
     }
     return true;
   }

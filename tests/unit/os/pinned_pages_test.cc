@@ -81,7 +81,7 @@ TEST_F(PinnedPagesTest, AHoleDoesNotChangeWhatIsLent) {
     text_.replace(begin, 27 * kPage, 27 * kPage, '\0');
     std::string now(kBytes, '?');
     ASSERT_TRUE(file_->read_at(0, std::as_writable_bytes(std::span(now))).has_value());
-    EXPECT_EQ(now, text_);
+    EXPECT_TRUE(now == text_);
   }
 }
 

@@ -70,6 +70,7 @@ Task<Result<void>> FrameReader::read_at_least(std::size_t bytes) {
     KELP_CO_TRY(const std::size_t got, co_await stream_.read_some(room));
     if (got == 0) co_return Error(Errc::kUnavailable, stream_.peer() + ": the peer closed");
     end_ += got;
+    received_ += got;
   }
   co_return Result<void>();
 }
@@ -87,6 +88,7 @@ Task<Result<void>> FrameReader::read_into(MutableByteSpan out) {
     } else {
       KELP_CO_TRY(const std::size_t got, co_await stream_.read_some(out));
       if (got == 0) co_return Error(Errc::kUnavailable, stream_.peer() + ": the peer closed");
+      received_ += got;
       out = out.subspan(got);
     }
   }

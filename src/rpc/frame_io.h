@@ -30,6 +30,8 @@ class FrameReader {
   /// of decode_header and Stream. After an error the stream is of no more use.
   Task<Result<Frame>> next();
   void set_limits(FrameLimits limits) { limits_ = limits; }
+  /// Bytes that came so far, also of a frame that is not whole yet.
+  [[nodiscard]] std::uint64_t received() const { return received_; }
 
  private:
   Task<Result<void>> read_at_least(std::size_t bytes);
@@ -40,6 +42,7 @@ class FrameReader {
   std::string buffer_;
   std::size_t begin_ = 0;  ///< Of what is not consumed.
   std::size_t end_ = 0;
+  std::uint64_t received_ = 0;
 };
 
 /// Sends frames; all that gather while a write is under way leave in the next one. One executor.

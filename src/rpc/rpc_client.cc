@@ -14,6 +14,8 @@ namespace {
 
 /// The id of the connection itself among the deadlines: handshake and pings.
 constexpr std::uint64_t kLinkId = 0;
+/// That of the look whether a call waits in silence.
+constexpr std::uint64_t kSilenceId = UINT64_MAX;
 
 std::uint64_t draw_seed(const RandomBytes& random) {
   std::uint64_t seed = 0;
@@ -145,6 +147,8 @@ Task<Result<void>> RpcClient::connect_and_read() {
   }
   if (silent_until_) deadlines_.remove(*silent_until_, kLinkId);
   silent_until_.reset();
+  if (look_at_) deadlines_.remove(*look_at_, kSilenceId);
+  look_at_.reset();
   closing_ = nullptr;
   co_return outcome;
 }
@@ -195,6 +199,7 @@ void RpcClient::send_waiting() {
     call.frame.header.deadline_micros = std::min<std::uint64_t>(
         kMaxDeadlineMicros, static_cast<std::uint64_t>(std::max<std::int64_t>(left, 1)));
     link_->writer.push(std::move(call.frame));
+    watch_for_silence(call.sent_at);
   }
 }
 
@@ -218,9 +223,14 @@ void RpcClient::tell_cancelled(const Pending& call, std::uint64_t id) {
 
 void RpcClient::expire(std::uint64_t id) {
   if (id == kLinkId) {
+    const bool silent = silent_until_.has_value();
+    silent_until_.reset();
+    // A frame of many MiB is no silence while it comes.
+    if (silent && link_ != nullptr && link_->reader.received() != received_) return heard();
     if (closing_ != nullptr) closing_->close();
     return;
   }
+  if (id == kSilenceId) return look_for_silence();
   const auto found = pending_.find(id);
   if (found == pending_.end()) return;
   const Pending& call = *found->second;
@@ -230,11 +240,30 @@ void RpcClient::expire(std::uint64_t id) {
                    fmt::format("{} did not answer in time", options_.address)));
 }
 
-/// A deadline passed and nothing came since: the server is slow, or the network is cut and TCP will
-/// not say so for minutes.
+void RpcClient::watch_for_silence(MonoTime now) {
+  if (look_at_) return;
+  look_at_ = now + options_.patience;
+  deadlines_.add(*look_at_, kSilenceId);
+}
+
+/// Whether a call has waited long enough to ask if anybody is there at all: a process that was
+/// stopped, or a machine that is gone, must not hold its callers up until their deadlines.
+void RpcClient::look_for_silence() {
+  look_at_.reset();
+  // Calls are sent in order: if the oldest one was not, none was.
+  if (link_ == nullptr || pending_.empty() || !pending_.begin()->second->sent) return;
+  const MonoTime now = world_.clock.mono();
+  const MonoTime since = now - options_.patience;
+  if (pending_.begin()->second->sent_at <= since) ping_if_silent(since);
+  watch_for_silence(now);
+}
+
+/// Nothing came since: the server is slow, or the network is cut and TCP will not say so for
+/// minutes.
 void RpcClient::ping_if_silent(MonoTime since) {
   if (link_ == nullptr || silent_until_ || last_heard_ > since) return;
   link_->writer.push(make_frame(FrameKind::kPing, 0, ""));
+  received_ = link_->reader.received();
   silent_until_ = world_.clock.mono() + options_.ping_timeout;
   deadlines_.add(*silent_until_, kLinkId);
 }

@@ -23,7 +23,8 @@ struct RpcClientOptions {
   RpcIdentity identity;
   std::size_t in_flight_limit = 4096;               ///< kResourceExhausted past it.
   std::chrono::milliseconds connect_timeout{3000};  ///< Connection and handshake.
-  std::chrono::milliseconds ping_timeout{2000};     ///< A silent connection is dropped after it.
+  std::chrono::milliseconds patience{1000};         ///< A call waits so long in silence for a ping.
+  std::chrono::milliseconds ping_timeout{2000};     ///< After one, a silent connection is dropped.
   BackoffOptions backoff;
   FrameLimits limits;
 };
@@ -38,11 +39,12 @@ class RpcClient {
   RpcClient& operator=(const RpcClient&) = delete;
 
   /// Calls `method` and waits for its answer. The server's Error comes as it is. Besides:
-  /// kUnavailable (it does not answer; when the connection broke under a call, the outcome of that
-  /// call is unknown), kDeadlineExceeded (outcome unknown), kCancelled (this coroutine was
-  /// cancelled, the server is told), kResourceExhausted, kUnauthenticated and kPermissionDenied
-  /// (handshake), kInvalidArgument (too large). A call waits for at most one attempt to connect.
-  /// `sent`, when given, tells whether the request left: if not, nothing was done.
+  /// kUnavailable (it does not answer; when the connection broke under a call, or was given up
+  /// since the server did not even answer pings, the outcome of that call is unknown),
+  /// kDeadlineExceeded (outcome unknown), kCancelled (this coroutine was cancelled, the server is
+  /// told), kResourceExhausted, kUnauthenticated and kPermissionDenied (handshake),
+  /// kInvalidArgument (too large). A call waits for at most one attempt to connect. `sent`, when
+  /// given, tells whether the request left: if not, nothing was done.
   Task<Result<RpcMessage>> call(std::uint32_t method, RpcMessage request, MonoTime deadline,
                                 bool* sent = nullptr);
   /// Ends the connection; calls under way end with kCancelled. Call before the destructor.
@@ -61,6 +63,8 @@ class RpcClient {
   void finish(std::uint64_t id, Result<RpcMessage> result);
   void tell_cancelled(const Pending& call, std::uint64_t id);
   void expire(std::uint64_t id);
+  void watch_for_silence(MonoTime now);
+  void look_for_silence();
   void ping_if_silent(MonoTime since);
   void heard();
   void fail_sent(const Error& error);
@@ -81,7 +85,9 @@ class RpcClient {
   bool stopping_ = false;
   bool greeted_ = false;  ///< The last connection got past the handshake.
   MonoTime last_heard_{};
+  std::optional<MonoTime> look_at_;       ///< When it is looked for silence.
   std::optional<MonoTime> silent_until_;  ///< A ping is out: when the connection is given up.
+  std::uint64_t received_ = 0;            ///< Bytes that had come when the ping left.
 };
 
 }  // namespace kelp

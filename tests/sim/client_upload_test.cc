@@ -191,7 +191,7 @@ Task<void> slow_reader(World& w) {
   for (int i = 0; i < 150; ++i) {
     group.spawn(store_code(read_one(*rig.volume, fid, 1 << 20), &codes));
   }
-  co_await w.sleep(5s);
+  co_await w.sleep(2s);  // a silent connection is given up after three
   EXPECT_GE(w.fakes.volume.reads - before, 64);
   EXPECT_LE(w.fakes.volume.reads - before, 90) << "32 MiB, and what the connection holds";
   w.net.heal_all();

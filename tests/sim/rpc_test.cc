@@ -267,6 +267,30 @@ TEST(Rpc, APartitionMidCallEndsAtTheDeadlineAndHeals) {
   in_world(partition);
 }
 
+Task<void> silent(World& w) {
+  Rig rig(w);
+  EXPECT_TRUE(co_await rig.call(kEcho, "connect first"));
+  // Slow is not silent: its connection answers pings.
+  EXPECT_TRUE(co_await rig.call(kSlow, "8000", 20s));
+  TaskGroup group(w.context.executor());
+  std::vector<Errc> codes;
+  const MonoTime begin = w.context.now();
+  group.spawn(store_code(rig.call(kSlow, "20000", 30s), &codes));
+  co_await w.sleep(100ms);
+  w.net.partition("c", "s");
+  co_await group.join();
+  EXPECT_EQ(codes, std::vector{Errc::kUnavailable});
+  EXPECT_GT(w.context.now() - begin, 2s);
+  EXPECT_LT(w.context.now() - begin, 5s);
+  w.net.heal_all();
+  EXPECT_TRUE(co_await rig.call(kEcho, "back", 20s));
+  EXPECT_EQ(w.net.connections(), 2U);
+  co_await rig.end();
+}
+TEST(Rpc, ACallToASilentServerEndsLongBeforeItsDeadline) {
+  in_world(silent);
+}
+
 Task<void> broken(World& w) {
   Rig rig(w);
   TaskGroup group(w.context.executor());

@@ -8,11 +8,23 @@
 #include "crypto/random.h"
 
 namespace kelp {
+namespace {
+
+/// The master looked for a volume, and there is none.
+bool found_none(const Error& error) {
+  return error.code() == Errc::kNoSpace ||
+         (error.code() == Errc::kUnavailable && error.reason() != Reason::kNotLeader);
+}
+
+}  // namespace
 
 /// A lease and what became of its keys. Guarded by the owner's mutex.
 struct ProvisionalKey::Batch {
-  explicit Batch(WriteLease taken)
-      : lease(std::move(taken)), bytes_left(lease.bytes), done(lease.key_count, false) {}
+  Batch(WriteLease taken, MonoTime end)
+      : lease(std::move(taken)),
+        expires(end),
+        bytes_left(lease.bytes),
+        done(lease.key_count, false) {}
 
   [[nodiscard]] NeedleKey key(std::uint32_t index) const {
     return NeedleKey{lease.first_key.value + index};
@@ -23,6 +35,7 @@ struct ProvisionalKey::Batch {
   }
 
   WriteLease lease;
+  MonoTime expires;  ///< By our own clock, that no one can set.
   std::uint64_t bytes_left;
   std::vector<bool> done;     ///< By index; of those handed out.
   std::uint32_t handed = 0;   ///< Indexes below were handed out.
@@ -130,11 +143,11 @@ Task<void> KeyLeases::close() {
 }
 
 std::shared_ptr<KeyLeases::Batch> KeyLeases::usable(std::uint64_t bytes) {
-  const WallTime latest = clock_.wall() + options_.expiry_margin;
+  const MonoTime latest = clock_.mono() + options_.expiry_margin;
   while (!open_.empty()) {
     const auto& front = open_.front();
     if (front->handed < front->lease.key_count && front->bytes_left >= bytes &&
-        front->lease.expires > latest) {
+        front->expires > latest) {
       return front;
     }
     retire(front);
@@ -230,16 +243,17 @@ Task<Result<void>> KeyLeases::fetch(std::uint64_t bytes) {
     const std::lock_guard lock(mutex_);
     request.exclude = failed_now();
   }
+  const MonoTime asked = clock_.mono();
   auto lease = co_await master_.lease(request);
   if (!lease.has_value() && lease.error().code() == Errc::kNoSpace && request.bytes > bytes) {
     // Not enough for many; this one may still fit.
     request.key_count = 1;
     request.bytes = bytes;
     lease = co_await master_.lease(request);
-    if (!lease.has_value() && !request.exclude.empty()) {
-      request.exclude.clear();  // rather a volume that failed lately than none
-      lease = co_await master_.lease(request);
-    }
+  }
+  if (!lease.has_value() && !request.exclude.empty() && found_none(lease.error())) {
+    request.exclude.clear();  // rather a volume that failed lately than none
+    lease = co_await master_.lease(request);
   }
   std::vector<std::function<void(bool)>> waiters;
   Result<void> outcome;
@@ -251,7 +265,10 @@ Task<Result<void>> KeyLeases::fetch(std::uint64_t bytes) {
       const std::uint64_t end = lease->first_key.value + lease->key_count;
       KELP_ASSERT(lease->first_key >= seen_end_, "the master leased a key again");
       seen_end_ = NeedleKey{end};
-      open_.push_back(std::make_shared<Batch>(*std::move(lease)));
+      const bool dated_only = lease->lifetime == std::chrono::milliseconds{};
+      const MonoTime expires =
+          asked + (dated_only ? lease->expires - clock_.wall() : lease->lifetime);
+      open_.push_back(std::make_shared<Batch>(*std::move(lease), expires));
     } else {
       spare_after_ = clock_.mono() + kSpareRetry;
       outcome = std::move(lease).error();

@@ -39,6 +39,7 @@ Task<Result<void>> JobRunner::turn() {
                           static_cast<int>(start.job.kind), start.job.to.value);
     KELP_CO_CHECK(co_await context_.commit(std::move(start)));
   }
+  name_unexplained();
   if (!retiring_) {
     retiring_ = true;
     tasks_.spawn(retire_strays());
@@ -223,6 +224,24 @@ Task<void> JobRunner::retire_strays() {
                           stray.node.value, stray.generation.value);
   }
   retiring_ = false;
+}
+
+/// Once for each copy, and again when it has changed or gone meanwhile.
+void JobRunner::name_unexplained() {
+  constexpr std::chrono::seconds kPause{5};
+  const MonoTime now = context_.seams.clock.mono();
+  if (now - looked_ < kPause) return;
+  looked_ = now;
+  std::set<StrayCopy> found;
+  for (const StrayCopy& copy : unexplained_copies(context_.view())) {
+    if (!unexplained_.contains(copy)) {
+      logger("master").warn("copy_of_nobody volume={} node={} generation={}", copy.volume.value,
+                            context_.state().nodes.at(copy.node).identity.node_id,
+                            copy.generation.value);
+    }
+    found.insert(copy);
+  }
+  unexplained_ = std::move(found);
 }
 
 }  // namespace kelp::master

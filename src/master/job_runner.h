@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "async/task_group.h"
 #include "master/master_context.h"
@@ -33,12 +34,15 @@ class JobRunner {
   Task<Result<void>> thaw(JobRecord job, VolumeRecord volume);
   Task<Result<void>> retire(JobRecord job, VolumeRecord volume);
   Task<void> retire_strays();
+  void name_unexplained();
   [[nodiscard]] bool hopeless(const JobRecord& job, const Error& error, int attempts) const;
 
   MasterContext& context_;
   TaskGroup tasks_;
   std::map<JobId, std::uint64_t> running_;  ///< The task of each job that is worked on.
   std::map<JobId, std::string> errors_;     ///< What the last attempt came to.
+  std::set<StrayCopy> unexplained_;         ///< Named in the log already.
+  MonoTime looked_{};                       ///< For unexplained copies.
   bool retiring_ = false;
   prometheus::Counter& done_;
   prometheus::Counter& abandoned_;

@@ -49,7 +49,7 @@ Task<Result<WriteLease>> LeaseDesk::lease(LeaseRequest request) {
 Task<Result<WriteLease>> LeaseDesk::volume_for(LeaseRequest request) {
   for (int attempt = 0;; ++attempt) {
     KELP_CO_CHECK(context_.check_serving());
-    context_.reservations.expire(context_.seams.clock.wall());
+    context_.reservations.expire(context_.seams.clock.mono());
     const auto placed = place(context_.view(), request);
     const bool use = placed.has_value() && placed->use.has_value();
     if (context_.still_listening() && !use) {
@@ -89,10 +89,11 @@ WriteLease LeaseDesk::grant(const LeaseRequest& request, VolumeId id) {
   lease.generation = volume.generation;
   lease.members = std::move(location.members);
   lease.bytes = request.bytes;
-  lease.expires = context_.seams.clock.wall() + context_.options.lease_time;
+  lease.expires = context_.lease_clock() + context_.options.lease_time;
   lease.token = sign_lease(context_.options.cluster_secret,
                            {id, lease.generation, lease.first_key, lease.key_count, lease.expires});
-  context_.reservations.grant(id, lease.bytes, lease.expires);
+  lease.lifetime = context_.options.lease_time;
+  context_.reservations.grant(id, lease.bytes, context_.seams.clock.mono() + lease.lifetime);
   leases_.Increment();
   return lease;
 }

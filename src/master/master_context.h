@@ -65,7 +65,9 @@ struct MasterContext {
       : seams(std::move(the_seams)),
         options(std::move(the_options)),
         machine(options.cluster_id),
-        topology(options.liveness) {}
+        topology(options.liveness),
+        date_offset_(seams.clock.wall().time_since_epoch() -
+                     seams.clock.mono().time_since_epoch()) {}
 
   /// Replicates a command and says what it came to: the command's own refusal, or Raft's
   /// (kUnavailable, with Reason::kNotLeader when nothing was proposed).
@@ -76,6 +78,11 @@ struct MasterContext {
   [[nodiscard]] Result<void> check_serving() const;
   [[nodiscard]] PlacementView view() const {
     return {machine.state(), topology, reservations, options.placement, seams.clock.mono()};
+  }
+  /// What leases are dated by, and volume servers told as the time: the wall clock as it was when
+  /// the process began, and what has passed since. Who sets the clock later changes nothing.
+  [[nodiscard]] WallTime lease_clock() const {
+    return WallTime(seams.clock.mono().time_since_epoch() + date_offset_);
   }
   /// Leadership is young, and a node that should be up was not heard yet.
   [[nodiscard]] bool still_listening() const;
@@ -92,6 +99,9 @@ struct MasterContext {
   Reservations reservations;
   bool serving = false;  ///< Leads and has taken over.
   Event changed;         ///< State, role or a second passed.
+
+ private:
+  const std::chrono::nanoseconds date_offset_;  ///< Of the wall to the monotonic clock.
 };
 
 }  // namespace kelp::master

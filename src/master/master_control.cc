@@ -158,14 +158,38 @@ Task<Result<HeartbeatAnswer>> MasterService::take_heartbeat(Heartbeat beat) {
                     context_.state().next_volume.value));
   }
   auto number = context_.state().find_node(beat.identity.node_id);
+  if (number.has_value()) {
+    const std::string& address = context_.state().nodes.at(*number).identity.address;
+    KELP_CO_CHECK(
+        context_.topology.check_single(*number, beat, address, context_.seams.clock.mono()));
+  }
   if (!number.has_value() || context_.state().nodes.at(*number).identity != beat.identity) {
     KELP_CO_CHECK(co_await context_.commit(RegisterNode{beat.identity}));
     KELP_CO_CHECK(context_.check_serving());
     number = context_.state().find_node(beat.identity.node_id);
   }
-  auto answer = context_.topology.take(*number, beat, context_.seams.clock.mono());
+  auto answer = answer_to(*number, beat);
   if (context_.still_listening()) context_.changed.notify_all();
   co_return answer;
+}
+
+Result<HeartbeatAnswer> MasterService::answer_to(NodeNumber number, const Heartbeat& beat) {
+  const MonoTime now = context_.seams.clock.mono();
+  const ObservedNode* const before = context_.topology.find(number);
+  const bool was_slow = before != nullptr && before->slow_until.has_value();
+  KELP_TRY(HeartbeatAnswer answer, context_.topology.take(number, beat, now));
+  answer.now = context_.lease_clock();
+  const bool slow = context_.topology.find(number)->slow_until.has_value();
+  const auto& placement = context_.options.placement;
+  // Rather slowly than not at all.
+  answer.refuse_needles =
+      slow && can_avoid_slow(context_.view(), placement.spread, placement.volume_size_limit / 8);
+  if (slow != was_slow) {
+    logger("master").warn("{} node={} address={} write_ms={}", slow ? "disk_slow" : "disk_quick",
+                          beat.identity.node_id, beat.identity.address,
+                          beat.status.write_micros / 1000);
+  }
+  return answer;
 }
 
 /// A block's keys were leased until the next block was begun, which is at most an hour and a turn
@@ -219,12 +243,16 @@ Task<Result<ClusterView>> MasterService::describe() {
   }
   for (const auto& [number, node] : now.state.nodes) {
     const ObservedNode* seen = now.topology.find(number);
-    view.nodes.push_back({.identity = node.identity,
-                          .intent = node.intent,
-                          .alive = now.topology.alive(number, now.now),
-                          .total_bytes = seen == nullptr ? 0 : seen->total_bytes,
-                          .free_bytes = seen == nullptr ? 0 : seen->free_bytes,
-                          .volumes = volumes_at[number]});
+    view.nodes.push_back(
+        {.identity = node.identity,
+         .intent = node.intent,
+         .alive = now.topology.alive(number, now.now),
+         .total_bytes = seen == nullptr ? 0 : seen->total_bytes,
+         .free_bytes = seen == nullptr ? 0 : seen->free_bytes,
+         .volumes = volumes_at[number],
+         .slow = now.topology.slow(number, now.now),
+         .write_micros =
+             seen == nullptr ? 0 : static_cast<std::uint64_t>(seen->write_time.count())});
   }
   const auto id_of = [&now](NodeNumber number) {
     const auto node = now.state.nodes.find(number);

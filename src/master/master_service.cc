@@ -25,6 +25,15 @@ raft::NodeOptions node_options(const MasterOptions& options) {
   return out;
 }
 
+/// A damaged log: what to do where the other masters still have everything.
+Error with_way_out(Error error) {
+  if (error.code() != Errc::kCorruption) return error;
+  return {error.code(),
+          error.detail() +
+              " (kelp cluster remove-master ID; kelp master --join true --id NEW_ID --dir EMPTY; "
+              "kelp cluster add-master NEW_ID HOST:PORT)"};
+}
+
 }  // namespace
 
 MasterService::MasterService(MasterSeams seams, MasterOptions options)
@@ -58,8 +67,10 @@ Task<Result<void>> MasterService::start() {
                               context_.seams.timers,   context_.seams.transport,
                               context_.seams.metrics};
   changed();
-  KELP_CO_TRY(context_.node, co_await raft::RaftNode::open(seams, node_options(context_.options),
-                                                           context_.machine));
+  auto node =
+      co_await raft::RaftNode::open(seams, node_options(context_.options), context_.machine);
+  if (!node.has_value()) co_return with_way_out(std::move(node).error());
+  context_.node = *std::move(node);
   tasks_.spawn(tick_forever());
   tasks_.spawn(desk_.grow_forever());
   tasks_.spawn(lead_or_follow());
@@ -145,7 +156,7 @@ Task<void> MasterService::tick_forever() {
 Task<void> MasterService::turn() {
   context_.changed.notify_all();  // whoever waits looks at its deadline
   if (!context_.check_serving().has_value()) co_return;
-  context_.reservations.expire(context_.seams.clock.wall());
+  context_.reservations.expire(context_.seams.clock.mono());
   auto done = co_await desk_.refresh_keys();
   if (done.has_value()) done = co_await jobs_.turn();
   if (!done.has_value()) {

@@ -68,7 +68,7 @@ Result<std::string> ClientHello::confirm(std::string_view answer) const {
   if (cluster != identity_.cluster_id) return other_cluster(cluster);
   const Nonces nonces{.client = nonce_, .server = nonce};
   if (!equal_constant_time(theirs, proof(identity_, "server", nonces))) {
-    return Error(Errc::kUnauthenticated, "the server does not know the cluster secret");
+    return Error(Errc::kUnauthenticated, "the server has another cluster secret");
   }
   return proof(identity_, "client", nonces);
 }
@@ -96,7 +96,7 @@ Result<std::string> ServerHello::answer(std::string_view open) {
 Result<void> ServerHello::accept(std::string_view confirm) const {
   const Nonces nonces{.client = client_nonce_, .server = nonce_};
   if (!equal_constant_time(confirm, proof(identity_, "client", nonces))) {
-    return Error(Errc::kUnauthenticated, "the client does not know the cluster secret");
+    return Error(Errc::kUnauthenticated, "the client has another cluster secret");
   }
   return {};
 }

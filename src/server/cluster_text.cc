@@ -54,8 +54,9 @@ std::string text_of(const ClusterView& view) {
   for (const NodeView& node : view.nodes) {
     out += fmt::format("node {} {:<22} {}/{} {:<11} {:<6} volumes {:<5} free {} of {}\n",
                        node.identity.node_id, node.identity.address, node.identity.data_centre,
-                       node.identity.rack, name_of(node.intent), node.alive ? "alive" : "silent",
-                       node.volumes, bytes_text(node.free_bytes), bytes_text(node.total_bytes));
+                       node.identity.rack, name_of(node.intent),
+                       node.alive ? (node.slow ? "slow" : "alive") : "silent", node.volumes,
+                       bytes_text(node.free_bytes), bytes_text(node.total_bytes));
   }
   for (const VolumeView& volume : view.volumes) {
     out += fmt::format(
@@ -92,7 +93,9 @@ boost::json::value json_of(const ClusterView& view) {
                      {"alive", node.alive},
                      {"total_bytes", node.total_bytes},
                      {"free_bytes", node.free_bytes},
-                     {"volumes", node.volumes}});
+                     {"volumes", node.volumes},
+                     {"slow", node.slow},
+                     {"write_micros", node.write_micros}});
   }
   boost::json::array volumes;
   for (const VolumeView& volume : view.volumes) {

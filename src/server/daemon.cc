@@ -8,6 +8,7 @@
 #include "async/runtime.h"
 #include "async/task_group.h"
 #include "base/log.h"
+#include "client/cluster_clock.h"
 #include "client/cluster_volume_admin.h"
 #include "client/cluster_volumes.h"
 #include "client/rpc/rpc_channels.h"
@@ -92,6 +93,8 @@ struct Daemon::Parts {
   Task<Result<void>> open_s3();
   Task<void> keep_key_floor();
   Task<Result<std::string>> fetch(VolumeId volume, NeedleKey key);
+  Task<void> keep_pulse();
+  void heard_master(const HeartbeatAnswer& answer);
   Task<Result<void>> serve(const std::string& address, std::vector<Executor> executors,
                            std::function<void(RpcServer&)> prepare);
   Task<Readiness> look();
@@ -105,6 +108,7 @@ struct Daemon::Parts {
   const ClusterIdentity identity;
   FileIo& io;
   Clock& clock;
+  ClusterClock cluster_clock{clock};
   Addresses addresses;
   std::atomic<bool> ready = false;
   bool stopped = false;
@@ -257,7 +261,7 @@ Task<Result<void>> Daemon::Parts::open_volume() {
   background_budget =
       std::make_unique<BackgroundBudget>(config.volume.background_rate, clock, *timers);
   VolumeServiceParts parts{
-      io, *disk_pool, clock, metrics, token_check(identity, clock), volume_nodes.get()};
+      io, *disk_pool, clock, metrics, token_check(identity, cluster_clock), volume_nodes.get()};
   parts.background = background_budget.get();
   parts.timers = timers.get();
   VolumeServiceOptions options = volume_options(config, identity);
@@ -275,14 +279,16 @@ Task<Result<void>> Daemon::Parts::open_volume() {
   const std::string& reach = config.volume.address.empty() ? addresses.rpc : config.volume.address;
   NodeIdentity node{volumes->node_id(), reach, config.volume.data_centre, config.volume.rack,
                     config.volume.tags};
+  auto heard = [this](const HeartbeatAnswer& answer) { heard_master(answer); };
   heartbeats = std::make_unique<Heartbeats>(std::move(node), random_number(), *volumes, *masters,
-                                            clock, *timers);
+                                            clock, *timers, std::move(heard));
   background.spawn(heartbeats->run());
   UpkeepOptions upkeep_parts = upkeep_options(config);
   upkeep_parts.fetch = [this](VolumeId volume, NeedleKey key) { return fetch(volume, key); };
   upkeep = std::make_unique<VolumeUpkeep>(*volumes, std::move(upkeep_parts));
   background.spawn(upkeep->run_vacuum());
   background.spawn(upkeep->run_scrub());
+  background.spawn(keep_pulse());
   co_return Result<void>();
 }
 
@@ -298,6 +304,20 @@ Task<Result<std::string>> Daemon::Parts::fetch(VolumeId volume, NeedleKey key) {
     last = image.error();
   }
   co_return last;
+}
+
+void Daemon::Parts::heard_master(const HeartbeatAnswer& answer) {
+  if (answer.now != WallTime{}) cluster_clock.follow(answer.now);
+  // Without a word of the master it takes needles again: slowly is better than not at all.
+  constexpr std::chrono::seconds kRefusal{5};
+  if (answer.refuse_needles) volumes->refuse_needles_until(clock.mono() + kRefusal);
+}
+
+Task<void> Daemon::Parts::keep_pulse() {
+  constexpr std::chrono::seconds kPause{1};
+  do {
+    co_await volumes->feel_pulse();
+  } while ((co_await timers->sleep_until(clock.mono() + kPause)).has_value());
 }
 
 Task<Result<void>> Daemon::Parts::open_filer() {
@@ -364,6 +384,8 @@ Task<Result<void>> Daemon::Parts::try_role() {
     KELP_CO_CHECK(co_await filers->prepare());
   } else if (role == Role::kFiler) {
     KELP_CO_CHECK(kv->writable());
+  } else if (role == Role::kVolume) {
+    if (const auto refused = heartbeats->refusal()) co_return *refused;
   }
   co_return Result<void>();
 }

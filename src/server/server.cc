@@ -12,6 +12,7 @@
 #include "async/work_pool.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "client/cluster_clock.h"
 #include "client/key_leases.h"
 #include "crypto/random.h"
 #include "filer/collector.h"
@@ -60,6 +61,7 @@ struct Server::Rooms {
   const ClusterIdentity identity;
   FileIo& io;
   Clock& clock;
+  ClusterClock cluster_clock{clock};
   Addresses addresses;
   std::atomic<bool> ready = false;
   bool stopped = false;
@@ -97,7 +99,7 @@ Result<void> Server::Rooms::open_stores() {
   KELP_TRY(kv, open_engine(config, identity, io, clock));
   background_budget =
       std::make_unique<BackgroundBudget>(config.volume.background_rate, clock, *timers);
-  VolumeServiceParts parts{io, *disk_pool, clock, metrics, token_check(identity, clock)};
+  VolumeServiceParts parts{io, *disk_pool, clock, metrics, token_check(identity, cluster_clock)};
   parts.background = background_budget.get();
   parts.timers = timers.get();
   KELP_TRY(volumes, VolumeService::start(volume_options(config, identity), std::move(parts)));
@@ -137,8 +139,9 @@ Task<Result<void>> Server::Rooms::open_master() {
   NodeIdentity node{volumes->node_id(), "", "default", "default", {}};
   std::uint64_t process = 0;
   random_bytes(std::as_writable_bytes(std::span(&process, 1)));
-  heartbeats =
-      std::make_unique<Heartbeats>(std::move(node), process | 1, *volumes, *master, clock, *timers);
+  auto heard = [this](const HeartbeatAnswer& heard_now) { cluster_clock.follow(heard_now.now); };
+  heartbeats = std::make_unique<Heartbeats>(std::move(node), process | 1, *volumes, *master, clock,
+                                            *timers, std::move(heard));
   KELP_CO_TRY([[maybe_unused]] const auto answer, co_await heartbeats->beat());
   background.spawn(heartbeats->run());
   co_return Result<void>();

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <map>
+#include <mutex>
+#include <optional>
 
 #include "async/timers.h"
 #include "base/clock.h"
@@ -15,15 +18,21 @@ class Heartbeats {
  public:
   /// Everything must outlive this. `process` is random and not 0: it tells this process from
   /// another one with the same node id. `master` finds the leader by itself.
+  /// `heard` is told each answer; may be empty.
   Heartbeats(NodeIdentity identity, std::uint64_t process, VolumeAdmin& volumes,
-             MasterControl& master, Clock& clock, Timers& timers);
+             MasterControl& master, Clock& clock, Timers& timers,
+             std::function<void(const HeartbeatAnswer&)> heard = {});
   /// Until it is cancelled.
   Task<void> run();
   /// One heartbeat, and a full one at once when it is asked for.
   Task<Result<HeartbeatAnswer>> beat();
+  /// Why the masters do not take this server, as they last said: another cluster, a node id that is
+  /// in use, volumes that they never made. Nothing when they do or cannot be reached. Thread-safe.
+  [[nodiscard]] std::optional<Error> refusal() const;
 
  private:
   Task<Result<HeartbeatAnswer>> send(bool full);
+  void note(const Result<HeartbeatAnswer>& answer);
 
   const NodeIdentity identity_;
   const std::uint64_t process_;
@@ -31,6 +40,10 @@ class Heartbeats {
   MasterControl& master_;
   Clock& clock_;
   Timers& timers_;
+  const std::function<void(const HeartbeatAnswer&)> heard_;
+  mutable std::mutex mutex_;
+  std::optional<Error> refusal_;  ///< Guarded by mutex_.
+  std::optional<Errc> failed_;    ///< How the last heartbeat failed.
   std::uint64_t sequence_ = 0;
   bool told_all_ = false;                   ///< The leader knows what is in told_.
   std::map<VolumeId, std::uint64_t> told_;  ///< Hash of each volume as it was last sent.

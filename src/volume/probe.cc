@@ -11,6 +11,9 @@ VolumeProbe::VolumeProbe(Metrics& metrics)
       uploads_abandoned(metrics.counter("kelp_volume_uploads_abandoned_total",
                                         "Uploads given up after room was taken")),
       syncs(metrics.counter("kelp_volume_syncs_total", "fdatasync calls on volume logs")),
+      write_seconds(metrics.gauge("kelp_volume_write_seconds",
+                                  "What the quickest write of the last seconds took, sync "
+                                  "included")),
       corruptions(metrics.counter("kelp_volume_corruptions_total",
                                   "Needles found not to match their checksums")),
       read_only_volumes(metrics.gauge("kelp_volume_read_only_volumes",

@@ -14,6 +14,7 @@ struct VolumeProbe {
   prometheus::Counter& needles_removed;
   prometheus::Counter& uploads_abandoned;
   prometheus::Counter& syncs;
+  prometheus::Gauge& write_seconds;
   prometheus::Counter& corruptions;
   prometheus::Gauge& read_only_volumes;
   prometheus::Gauge& refused_volumes;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "base/log.h"
@@ -25,9 +26,9 @@ std::optional<VolumeId> volume_of(std::string_view name) {
   name.remove_suffix(kSuffix.size());
   std::uint32_t number = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc{} || end != name.data() + name.size() || name.size() < 9) {
-    return std::nullopt;
-  }
+  if (error != std::errc{} || end != name.data() + name.size()) return std::nullopt;
+  // "0000000001.dat" is no second volume 1.
+  if (name != fmt::format("{:09}", number)) return std::nullopt;
   return VolumeId{number};
 }
 
@@ -123,6 +124,10 @@ Result<void> VolumeService::load_volume(VolumeId volume) {
 Task<Result<std::unique_ptr<NeedleUpload>>> VolumeService::open(OpenNeedle request) {
   KELP_CO_CHECK(check_request(request));
   KELP_CO_CHECK(parts_.verify_token(request));
+  if (parts_.clock.mono() < refusing_until_.load()) {
+    co_return Error(Errc::kUnavailable,
+                    fmt::format("the disk of {} is slow: new needles go elsewhere", node_id_));
+  }
   KELP_CO_TRY(const VolumePtr volume, find(request.fid.volume));
   const Generation generation = volume->role().generation;
   if (generation != request.generation) {
@@ -175,13 +180,35 @@ Task<Result<NodeStatus>> VolumeService::status() {
   NodeStatus status{.node_id = node_id_,
                     .total_bytes = disk.total_bytes,
                     .free_bytes = disk.free_bytes - std::min(disk.free_bytes, kept),
-                    .volumes = {}};
+                    .volumes = {},
+                    .write_micros = static_cast<std::uint64_t>(shared_->pulse.latency().count())};
   for (const VolumePtr& volume : all()) status.volumes.push_back(volume->status());
   const std::shared_lock lock(volumes_mutex_);
   for (const auto& [id, error] : refused_) {
     status.volumes.push_back({.volume = id, .generation = {}, .collection = {}, .read_only = true});
   }
   co_return status;
+}
+
+Task<void> VolumeService::feel_pulse() {
+  shared_->probe.write_seconds.Set(static_cast<double>(shared_->pulse.latency().count()) / 1e6);
+  if (pulse_failed_ || !shared_->pulse.idle()) co_return;
+  auto beat = [this]() -> Result<void> {
+    if (pulse_file_ == nullptr) {
+      KELP_TRY(pulse_file_, parts_.io.open(options_.directory + "/pulse", OpenMode::kCreate));
+    }
+    constexpr std::string_view kBytes = "Written and synced when the disk is idle, to time it.\n";
+    const std::array<ByteSpan, 1> pieces{as_bytes(kBytes)};
+    const DiskPulse::Write timed(shared_->pulse);
+    KELP_CHECK(pulse_file_->write_at(0, pieces));
+    return pulse_file_->sync();
+  };
+  const auto felt = co_await offload<void>(parts_.pool, std::move(beat));
+  if (felt.has_value() || felt.error().code() == Errc::kResourceExhausted) co_return;
+  if (felt.error().code() == Errc::kNoSpace || felt.error().code() == Errc::kCancelled) co_return;
+  pulse_failed_ = true;
+  logger("volume").error("disk_failed directory={} error={}", options_.directory,
+                         log_value(felt.error().message()));
 }
 
 Task<Result<void>> VolumeService::create_volume(VolumeId volume, Generation generation,

@@ -113,6 +113,13 @@ class VolumeService final : public VolumeNode {
   /// Volumes with damage that is known and not healed.
   [[nodiscard]] std::vector<DamagedVolume> damaged() const;
 
+  /// Writes and syncs a few bytes when the disk was idle, so that how quick it is stays known
+  /// (NodeStatus::write_micros). Call it about once a second; returns when the disk did it.
+  Task<void> feel_pulse();
+  /// New needles get kUnavailable until then: the master saw that this disk is much slower than the
+  /// others. All else goes on.
+  void refuse_needles_until(MonoTime until) { refusing_until_ = until; }
+
   /// UUID of this server, kept in its directory.
   [[nodiscard]] const std::string& node_id() const { return node_id_; }
   /// Writes index snapshots so that the next start is quick. Call it once nothing runs any more;
@@ -163,6 +170,10 @@ class VolumeService final : public VolumeNode {
   std::map<VolumeId, Error> refused_;  ///< Volumes that could not be opened, and why.
   std::mutex create_mutex_;            ///< One creation at a time; blocks, pool threads only.
   std::atomic<bool> vacuuming_ = false;
+
+  std::atomic<MonoTime> refusing_until_ = MonoTime{};
+  std::unique_ptr<File> pulse_file_;  ///< What feel_pulse() writes to; made by it.
+  bool pulse_failed_ = false;
 
   std::mutex space_mutex_;
   DiskSpace space_;

@@ -60,6 +60,8 @@ struct Heartbeat {
 struct HeartbeatAnswer {
   bool send_full = false;
   std::chrono::milliseconds interval{1000};
+  WallTime now;                 ///< Of the leader, who dates the leases; 0: an older one.
+  bool refuse_needles = false;  ///< The server's disk is slow and others are not.
 };
 
 /// A change of who holds a volume.
@@ -76,6 +78,8 @@ struct NodeView {
   std::uint64_t total_bytes = 0;
   std::uint64_t free_bytes = 0;
   std::uint32_t volumes = 0;
+  bool slow = false;               ///< Its disk is much slower than the others': no new data.
+  std::uint64_t write_micros = 0;  ///< NodeStatus::write_micros.
 };
 
 /// A volume as operators see it.

@@ -35,7 +35,8 @@ struct WriteLease {
   std::uint64_t bytes = 0;
   std::string token;  ///< Proof for the volume server: signed over volume, generation, key range
                       ///< and expiry.
-  WallTime expires;
+  WallTime expires;   ///< By the master's clock, which may be wrong.
+  std::chrono::milliseconds lifetime{};  ///< From the answer on; 0: an older master.
 };
 
 /// Where a volume's copies are.

@@ -102,9 +102,10 @@ inline constexpr auto kFields<LeaseRequest> =
     std::tuple(&LeaseRequest::key_count, &LeaseRequest::bytes, &LeaseRequest::collection,
                &LeaseRequest::exclude, &LeaseRequest::rack);
 template <>
-inline constexpr auto kFields<WriteLease> = std::tuple(
-    &WriteLease::first_key, &WriteLease::key_count, &WriteLease::volume, &WriteLease::generation,
-    &WriteLease::members, &WriteLease::bytes, &WriteLease::token, &WriteLease::expires);
+inline constexpr auto kFields<WriteLease> =
+    std::tuple(&WriteLease::first_key, &WriteLease::key_count, &WriteLease::volume,
+               &WriteLease::generation, &WriteLease::members, &WriteLease::bytes,
+               &WriteLease::token, &WriteLease::expires, since(1, &WriteLease::lifetime));
 template <>
 inline constexpr auto kFields<VolumeLocation> =
     std::tuple(&VolumeLocation::volume, &VolumeLocation::generation, &VolumeLocation::members,
@@ -124,7 +125,8 @@ inline constexpr auto kFields<Heartbeat> =
                &Heartbeat::status, &Heartbeat::gone, &Heartbeat::volumes_hash);
 template <>
 inline constexpr auto kFields<HeartbeatAnswer> =
-    std::tuple(&HeartbeatAnswer::send_full, &HeartbeatAnswer::interval);
+    std::tuple(&HeartbeatAnswer::send_full, &HeartbeatAnswer::interval,
+               since(1, &HeartbeatAnswer::now), since(1, &HeartbeatAnswer::refuse_needles));
 template <>
 inline constexpr auto kFields<WatchLocations> = std::tuple(&WatchLocations::after);
 template <>
@@ -142,7 +144,8 @@ inline constexpr auto kFields<MasterView> =
 template <>
 inline constexpr auto kFields<NodeView> =
     std::tuple(&NodeView::identity, &NodeView::intent, &NodeView::alive, &NodeView::total_bytes,
-               &NodeView::free_bytes, &NodeView::volumes);
+               &NodeView::free_bytes, &NodeView::volumes, since(1, &NodeView::slow),
+               since(1, &NodeView::write_micros));
 template <>
 inline constexpr auto kFields<VolumeView> = std::tuple(
     &VolumeView::location, &VolumeView::collection, &VolumeView::spread, &VolumeView::phase,

@@ -26,7 +26,8 @@ inline constexpr auto kFields<VolumeStatus> =
                &VolumeStatus::file_bytes, &VolumeStatus::live_bytes, &VolumeStatus::needle_count,
                &VolumeStatus::read_only, &VolumeStatus::frozen);
 template <>
-inline constexpr auto kFields<NodeStatus> = std::tuple(
-    &NodeStatus::node_id, &NodeStatus::total_bytes, &NodeStatus::free_bytes, &NodeStatus::volumes);
+inline constexpr auto kFields<NodeStatus> =
+    std::tuple(&NodeStatus::node_id, &NodeStatus::total_bytes, &NodeStatus::free_bytes,
+               &NodeStatus::volumes, since(1, &NodeStatus::write_micros));
 
 }  // namespace kelp

@@ -27,6 +27,8 @@ struct NodeStatus {
   std::uint64_t total_bytes = 0;
   std::uint64_t free_bytes = 0;  ///< For new needles: what the server keeps back is not in it.
   std::vector<VolumeStatus> volumes;
+  std::uint64_t write_micros = 0;  ///< What the quickest write of the last seconds took, with its
+                                   ///< sync; 0: not known.
 };
 
 /// A needle as fsck and the collector see it.

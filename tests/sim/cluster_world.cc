@@ -192,10 +192,10 @@ Task<void> VolumeHost::start() {
   channels = channels_of(machine);
   nodes = std::make_unique<RpcVolumeNodes>(*channels);
   masters = std::make_unique<RpcMasterClient>(*channels, world.master_addresses());
-  const Clock& clock = machine.clock;
-  auto verify_token = [&clock](const OpenNeedle& needle) -> Result<void> {
+  clock = std::make_unique<ClusterClock>(machine.clock);
+  auto verify_token = [this](const OpenNeedle& needle) -> Result<void> {
     const auto claims =
-        verify_lease(kSecret, needle.token, needle.fid, needle.generation, clock.wall());
+        verify_lease(kSecret, needle.token, needle.fid, needle.generation, clock->wall());
     return claims ? Result<void>() : Result<void>(claims.error());
   };
   VolumeServiceParts parts{
@@ -222,8 +222,13 @@ Task<void> VolumeHost::start() {
   server->each(prepare);
   EXPECT_TRUE(co_await world.on(machine, server->start(machine.address())));
   NodeIdentity self{node_id, machine.address(), "default", "default", {}};
-  heartbeats = std::make_unique<Heartbeats>(std::move(self), world.rng.next() | 1, *service,
-                                            *masters, machine.clock, world.timers);
+  auto heard = [this](const HeartbeatAnswer& answer) {
+    clock->follow(answer.now);
+    if (answer.refuse_needles) service->refuse_needles_until(machine.clock.mono() + 5s);
+  };
+  heartbeats =
+      std::make_unique<Heartbeats>(std::move(self), world.rng.next() | 1, *service, *masters,
+                                   machine.clock, world.timers, std::move(heard));
   tasks = std::make_unique<TaskGroup>(machine.executor());
   tasks->spawn(heartbeats->run());
 }
@@ -244,6 +249,7 @@ Task<void> VolumeHost::stop(bool snapshots) {
   masters.reset();
   nodes.reset();
   channels.reset();
+  clock.reset();
 }
 
 Task<void> VolumeHost::crash(bool keep_cache) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "async/task_group.h"
+#include "client/cluster_clock.h"
 #include "client/cluster_volumes.h"
 #include "client/key_leases.h"
 #include "client/rpc/rpc_channels.h"
@@ -110,6 +111,7 @@ struct VolumeHost {
   Machine machine;
   std::string node_id;
   std::map<VolumeId, CopyRole> roles;  ///< That set_role() and pull() promised.
+  std::unique_ptr<ClusterClock> clock;
   std::unique_ptr<RpcChannels> channels;
   std::unique_ptr<RpcVolumeNodes> nodes;
   std::unique_ptr<RpcMasterClient> masters;

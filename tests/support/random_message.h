@@ -120,10 +120,19 @@ class RandomMessage {
   }
   template <message::Struct T>
   void fill(T& value) {
-    std::apply([&](const auto&... member) { (fill(value.*member), ...); }, kFields<T>);
+    std::apply([&](const auto&... field) { (fill_member(value, field), ...); }, kFields<T>);
   }
 
  private:
+  template <typename T, typename Member>
+  void fill_member(T& value, Member member) {
+    fill(value.*member);
+  }
+  template <typename T, typename Member>
+  void fill_member(T& value, Since<Member> field) {
+    fill(value.*field.member);
+  }
+
   Rng rng_;
 };
 

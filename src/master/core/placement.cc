@@ -14,7 +14,7 @@ bool contains(const std::vector<T>& values, const T& value) {
 
 /// Why no needle can be written to the copies of a volume just now; empty: it can.
 std::string obstacle(const PlacementView& view, VolumeId id, const VolumeRecord& volume,
-                     std::uint64_t bytes) {
+                     std::uint64_t bytes, bool avoid_slow) {
   if (volume.frozen) return "is being copied";
   for (const NodeNumber member : volume.members) {
     const NodeRecord& node = view.state.nodes.at(member);
@@ -23,6 +23,9 @@ std::string obstacle(const PlacementView& view, VolumeId id, const VolumeRecord&
     const ObservedCopy* copy = view.topology.trusted(member, id, volume, view.now);
     if (copy == nullptr) return fmt::format("node {} or its copy is not there", name);
     if (copy->read_only || copy->frozen) return fmt::format("node {}: read-only", name);
+    if (avoid_slow && view.topology.slow(member, view.now)) {
+      return fmt::format("node {}: its disk is slow", name);
+    }
     if (room_of(view, member) < bytes) return fmt::format("node {}: its disk is full", name);
   }
   return {};
@@ -105,6 +108,8 @@ Result<Placement> place(const PlacementView& view, const LeaseRequest& request) 
   Placement placement;
   std::optional<Choice> best;
   std::string last_obstacle;
+  const bool avoid_slow =
+      view.topology.any_slow(view.now) && can_avoid_slow(view, view.options.spread, request.bytes);
   std::uint32_t usable = 0;
   std::uint32_t open = 0;
   for (const VolumeId id : view.state.open_volumes) {
@@ -125,7 +130,7 @@ Result<Placement> place(const PlacementView& view, const LeaseRequest& request) 
       --open;
       continue;
     }
-    if (std::string why = obstacle(view, id, volume, request.bytes); !why.empty()) {
+    if (std::string why = obstacle(view, id, volume, request.bytes, avoid_slow); !why.empty()) {
       last_obstacle = fmt::format("volume {}: {}", id.value, why);
       continue;
     }

@@ -48,8 +48,14 @@ struct Placement {
 /// missing.
 [[nodiscard]] Result<Placement> place(const PlacementView& view, const LeaseRequest& request);
 
+/// Whether a volume of `spread` can be made, with room for `bytes`, without the nodes whose disks
+/// are slow: as long as it can, they take no new data. True when none is slow.
+[[nodiscard]] bool can_avoid_slow(const PlacementView& view, const Spread& spread,
+                                  std::uint64_t bytes);
+
 /// The members of a new volume, the primary first: exactly as far apart as `spread` asks, chosen
-/// among the nodes that take data with a probability that rises with their free bytes. `salt` (the
+/// among the nodes that take data (those with a slow disk only when the others are too few) with a
+/// probability that rises with their free bytes. `salt` (the
 /// volume's id) is the only chance in it. kUnavailable, naming what each candidate lacks.
 [[nodiscard]] Result<std::vector<NodeNumber>> choose_members(const PlacementView& view,
                                                              const Spread& spread,

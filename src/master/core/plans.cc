@@ -106,7 +106,10 @@ std::vector<Load> loads(const PlacementView& view) {
   }
   std::vector<Load> out;
   for (const auto& [number, node] : view.state.nodes) {
-    if (node.intent != NodeIntent::kActive || !view.topology.steady(number, view.now)) continue;
+    if (node.intent != NodeIntent::kActive || !view.topology.steady(number, view.now) ||
+        view.topology.slow(number, view.now)) {
+      continue;
+    }
     out.push_back({number, used[number], view.topology.find(number)->total_bytes});
   }
   return out;
@@ -142,7 +145,8 @@ std::optional<VolumeId> best_volume(const PlacementView& view, const Load& from,
                                     const std::vector<StartJob>& planned, std::uint64_t least) {
   std::optional<VolumeId> best;
   std::uint64_t best_bytes = least;
-  const std::uint64_t most = (from.used - std::min(from.used, to.used)) / 2;
+  const std::uint64_t most =
+      std::min((from.used - std::min(from.used, to.used)) / 2, room_of(view, to.node));
   for (const auto& [id, volume] : view.state.volumes) {
     if (std::ranges::find(volume.members, from.node) == volume.members.end() ||
         std::ranges::find(volume.members, to.node) != volume.members.end()) {
@@ -178,7 +182,12 @@ void plan_balance(const PlacementView& view, const PlanOptions& options, Budget&
   }
   while (!budget.spent()) {
     std::ranges::sort(all, {}, &Load::share);
-    Load& to = all.front();
+    // What else lies on a disk is not in `used`: the emptiest node may be full.
+    const auto roomy = std::ranges::find_if(all, [&](const Load& load) {
+      return room_of(view, load.node) > options.balance_bytes / 8;
+    });
+    if (roomy == all.end()) return;
+    Load& to = *roomy;
     Load& from = all.back();
     std::uint64_t sum = 0;
     for (const Load& load : all) sum += load.used;
@@ -252,6 +261,24 @@ std::vector<StrayCopy> plan_retirements(const PlacementView& view) {
         continue;
       }
       out.push_back({number, copy.volume, copy.generation});
+    }
+  }
+  return out;
+}
+
+std::vector<StrayCopy> unexplained_copies(const PlacementView& view) {
+  std::vector<StrayCopy> out;
+  for (const auto& [number, node] : view.topology.nodes()) {
+    if (!view.topology.alive(number, view.now)) continue;
+    for (const ObservedCopy& copy : node.copies) {
+      const auto found = view.state.volumes.find(copy.volume);
+      if (found == view.state.volumes.end()) continue;
+      const VolumeRecord& volume = found->second;
+      const bool member = std::ranges::find(volume.members, number) != volume.members.end();
+      if (member || volume.frozen || copy.generation < volume.generation) continue;
+      if (!view.state.job_of(copy.volume).has_value()) {
+        out.push_back({number, copy.volume, copy.generation});
+      }
     }
   }
   return out;

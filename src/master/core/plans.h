@@ -37,11 +37,16 @@ struct StrayCopy {
   NodeNumber node;
   VolumeId volume;
   Generation generation;
+  friend auto operator<=>(const StrayCopy&, const StrayCopy&) = default;
 };
 /// Copies that may be removed: their volume has all its copies elsewhere in the newest generation,
 /// alive, and no job. A volume that was never decided on is left alone (it may be all that is left
 /// of a lost state). Pure.
 [[nodiscard]] std::vector<StrayCopy> plan_retirements(const PlacementView& view);
+
+/// Copies on nodes that are no members of their volume, and not old enough to be retired: somebody
+/// put them there. Nobody reads or writes them. Pure.
+[[nodiscard]] std::vector<StrayCopy> unexplained_copies(const PlacementView& view);
 
 /// Healthy copies of a volume: alive, trusted, not read-only.
 [[nodiscard]] std::uint32_t healthy_copies(const PlacementView& view, VolumeId id,

@@ -4,7 +4,7 @@
 
 namespace kelp::master {
 
-void Reservations::grant(VolumeId volume, std::uint64_t bytes, WallTime expires) {
+void Reservations::grant(VolumeId volume, std::uint64_t bytes, MonoTime expires) {
   grants_[volume].push_back({bytes, expires});
 }
 
@@ -21,7 +21,7 @@ void Reservations::release(VolumeId volume, std::uint64_t bytes) {
   if (grants.empty()) grants_.erase(found);
 }
 
-void Reservations::expire(WallTime now) {
+void Reservations::expire(MonoTime now) {
   for (auto it = grants_.begin(); it != grants_.end();) {
     std::erase_if(it->second, [now](const Grant& grant) { return grant.expires <= now; });
     it = it->second.empty() ? grants_.erase(it) : std::next(it);

@@ -13,11 +13,11 @@ namespace kelp::master {
 /// promise. Not thread-safe.
 class Reservations {
  public:
-  void grant(VolumeId volume, std::uint64_t bytes, WallTime expires);
+  void grant(VolumeId volume, std::uint64_t bytes, MonoTime expires);
   /// Ends `bytes` of promises on `volume`, oldest first; more than there are ends all.
   void release(VolumeId volume, std::uint64_t bytes);
   /// Drops promises whose lease has expired.
-  void expire(WallTime now);
+  void expire(MonoTime now);
   [[nodiscard]] std::uint64_t of(VolumeId volume) const;
   [[nodiscard]] std::uint64_t total() const;
   /// Calls `visit(volume, bytes)` for each volume that has promises.
@@ -29,7 +29,7 @@ class Reservations {
  private:
   struct Grant {
     std::uint64_t bytes;
-    WallTime expires;
+    MonoTime expires;
   };
   std::map<VolumeId, std::deque<Grant>> grants_;
 };

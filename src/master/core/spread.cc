@@ -28,7 +28,7 @@ struct Missing {
 /// first more often (Efraimidis and Spirakis, 2006: the key -ln(u) / weight). What the others lack
 /// goes to `missing`.
 std::vector<Candidate> candidates(const PlacementView& view, std::uint64_t bytes,
-                                  std::uint64_t salt, Missing& missing) {
+                                  std::uint64_t salt, bool avoid_slow, Missing& missing) {
   std::vector<Candidate> out;
   for (const auto& [number, node] : view.state.nodes) {
     const auto lacks = [&](std::string_view why) {
@@ -39,13 +39,17 @@ std::vector<Candidate> candidates(const PlacementView& view, std::uint64_t bytes
       lacks("is draining or in maintenance");
     } else if (!view.topology.steady(number, view.now)) {
       lacks("is not heard");
+    } else if (avoid_slow && view.topology.slow(number, view.now)) {
+      lacks("has a slow disk");
     } else if (const std::uint64_t room = room_of(view, number); room < bytes || room == 0) {
       lacks(fmt::format("has room for {} bytes", room));
       missing.room = true;
     } else {
       Rng rng(salt * 0x9e3779b97f4a7c15ULL + number.value);
       const double u = (static_cast<double>(rng.next() >> 11) + 1) / 9007199254740993.0;
-      out.push_back({number, &node.identity, -std::log(u) / static_cast<double>(room)});
+      // Slow ones come last: a copy there is better than none.
+      const double last = view.topology.slow(number, view.now) ? 1e9 : 0;
+      out.push_back({number, &node.identity, last - std::log(u) / static_cast<double>(room)});
     }
   }
   std::ranges::sort(out, {}, &Candidate::order);
@@ -119,10 +123,19 @@ Error too_few(const Spread& spread, const std::vector<Candidate>& all, const Mis
 
 }  // namespace
 
+bool can_avoid_slow(const PlacementView& view, const Spread& spread, std::uint64_t bytes) {
+  Missing missing;
+  const auto quick = candidates(view, bytes, 0, true, missing);
+  return std::ranges::any_of(quick, [&](const Candidate& first) {
+    return spread_around(first, quick, spread).size() == copies_of(spread);
+  });
+}
+
 Result<std::vector<NodeNumber>> choose_members(const PlacementView& view, const Spread& spread,
                                                std::uint64_t bytes, std::uint64_t salt) {
   Missing missing;
-  const auto all = candidates(view, bytes, salt, missing);
+  const bool avoid = view.topology.any_slow(view.now) && can_avoid_slow(view, spread, bytes);
+  const auto all = candidates(view, bytes, salt, avoid, missing);
   for (const Candidate& first : all) {
     auto members = spread_around(first, all, spread);
     if (members.size() == copies_of(spread)) return members;
@@ -149,7 +162,7 @@ Result<NodeNumber> choose_replacement(const PlacementView& view, const VolumeRec
   std::vector<NodeNumber> staying = volume.members;
   for (const NodeNumber member : leaving) std::erase(staying, member);
   Missing missing;
-  const auto all = candidates(view, bytes, salt, missing);
+  const auto all = candidates(view, bytes, salt, false, missing);
   for (const Candidate& candidate : all) {
     if (std::ranges::find(volume.members, candidate.number) != volume.members.end()) continue;
     std::vector<NodeNumber> together = staying;

@@ -66,19 +66,32 @@ void Topology::reset(MonoTime now) {
   nodes_.clear();
 }
 
+Result<void> Topology::check_single(NodeNumber number, const Heartbeat& beat,
+                                    const std::string& address, MonoTime now) const {
+  const ObservedNode* node = find(number);
+  const MonoTime heard = node == nullptr ? since_ : node->heard;
+  const bool same =
+      node == nullptr ? beat.identity.address == address : node->process == beat.process;
+  if (same || now - heard > options_.suspect_after) return {};
+  const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(now - heard).count();
+  if (node == nullptr) {
+    return Error(Errc::kConflict,
+                 fmt::format("node {} is registered at {}, and this master leads for {} ms only: "
+                             "it waits whether that one is still there",
+                             beat.identity.node_id, address, ago));
+  }
+  return Error(Errc::kConflict,
+               fmt::format("node {} is in use by another process, at {}, that was heard {} ms ago: "
+                           "two servers have the same id on their disks. Give the one that was "
+                           "copied an empty directory",
+                           beat.identity.node_id, address, ago));
+}
+
 Result<HeartbeatAnswer> Topology::take(NodeNumber number, const Heartbeat& beat, MonoTime now) {
+  KELP_CHECK(check_single(number, beat, beat.identity.address, now));
   ObservedNode& node = nodes_[number];
   const bool known = node.process != 0;
   const bool silent = now - node.heard > options_.suspect_after;
-  if (known && node.process != beat.process && !silent) {
-    return Error(
-        Errc::kConflict,
-        fmt::format(
-            "node {} is in use by another process that was heard {} ms ago: two "
-            "servers have the same id on their disks",
-            beat.identity.node_id,
-            std::chrono::duration_cast<std::chrono::milliseconds>(now - node.heard).count()));
-  }
   if (!known || silent || node.process != beat.process) {
     if (now - node.first_heard > options_.flap_window) node.flaps = 0;
     if (known) ++node.flaps;
@@ -97,6 +110,8 @@ Result<HeartbeatAnswer> Topology::take(NodeNumber number, const Heartbeat& beat,
   node.heard = now;
   node.total_bytes = beat.status.total_bytes;
   node.free_bytes = beat.status.free_bytes;
+  node.write_time = std::chrono::microseconds(beat.status.write_micros);
+  judge_disk(number, node, now);
   if (beat.full) {
     node.copies.clear();
     node.copies.reserve(beat.status.volumes.size());
@@ -112,6 +127,27 @@ Result<HeartbeatAnswer> Topology::take(NodeNumber number, const Heartbeat& beat,
   HeartbeatAnswer answer;
   answer.send_full = !node.complete;
   return answer;
+}
+
+void Topology::judge_disk(NodeNumber number, ObservedNode& node, MonoTime now) {
+  std::vector<std::chrono::microseconds> others;
+  for (const auto& [other, seen] : nodes_) {
+    if (other != number && seen.write_time.count() > 0 && alive(other, now)) {
+      others.push_back(seen.write_time);
+    }
+  }
+  if (others.empty()) return;
+  const auto middle = others.begin() + static_cast<std::ptrdiff_t>(others.size() / 2);
+  std::ranges::nth_element(others, middle);
+  const auto bound =
+      std::max<std::chrono::microseconds>(options_.slow_least, *middle * options_.slow_factor);
+  node.slow_beats = node.write_time >= bound ? node.slow_beats + 1 : 0;
+  // Once is not enough: when all become slow, one is the first to say so.
+  if (node.slow_beats >= 2) {
+    node.slow_until = now + options_.slow_hold;
+  } else if (node.slow_until.has_value() && now >= *node.slow_until) {
+    node.slow_until.reset();
+  }
 }
 
 void Topology::assume(NodeNumber number, VolumeId volume, Generation generation, bool frozen) {
@@ -145,6 +181,15 @@ bool Topology::steady(NodeNumber number, MonoTime now) const {
   if (!alive(number, now)) return false;
   const ObservedNode& node = *find(number);
   return node.flaps < options_.flap_limit || now - node.first_heard >= options_.flap_hold;
+}
+
+bool Topology::slow(NodeNumber number, MonoTime now) const {
+  const ObservedNode* node = find(number);
+  return node != nullptr && node->slow_until.has_value() && now < *node->slow_until;
+}
+
+bool Topology::any_slow(MonoTime now) const {
+  return std::ranges::any_of(nodes_, [&](const auto& item) { return slow(item.first, now); });
 }
 
 bool Topology::dead(NodeNumber number, MonoTime now) const {

@@ -35,9 +35,12 @@ struct ObservedNode {
   std::uint64_t total_bytes = 0;
   std::uint64_t free_bytes = 0;
   std::uint64_t volumes_hash = 0;
-  bool complete = false;             ///< A full heartbeat was taken and every one since.
-  std::uint32_t flaps = 0;           ///< How often it went silent lately.
-  std::vector<ObservedCopy> copies;  ///< By volume id.
+  bool complete = false;                   ///< A full heartbeat was taken and every one since.
+  std::uint32_t flaps = 0;                 ///< How often it went silent lately.
+  std::chrono::microseconds write_time{};  ///< NodeStatus::write_micros.
+  std::uint32_t slow_beats = 0;        ///< Heartbeats in a row that were slower than the others'.
+  std::optional<MonoTime> slow_until;  ///< Its disk counts as slow until then.
+  std::vector<ObservedCopy> copies;    ///< By volume id.
 
   /// The copy of `volume`, or null.
   [[nodiscard]] const ObservedCopy* find(VolumeId volume) const;
@@ -52,6 +55,12 @@ struct LivenessOptions {
   std::uint32_t flap_limit = 3;
   std::chrono::seconds flap_window{600};
   std::chrono::seconds flap_hold{60};
+  /// A disk whose writes take `slow_factor` times what those of the other nodes take (the median),
+  /// and at least `slow_least`, in two heartbeats in a row, counts as slow until that was not so
+  /// for `slow_hold`.
+  std::uint32_t slow_factor = 10;
+  std::chrono::milliseconds slow_least{50};
+  std::chrono::seconds slow_hold{15};
 };
 
 /// What the nodes say, as the leader heard it: observed, never decided. A new leader starts with an
@@ -67,6 +76,11 @@ class Topology {
   /// image. Whoever had the node's address before is not alive any more: it lost its disk, and what
   /// is sent there reaches the new node.
   Result<HeartbeatAnswer> take(NodeNumber number, const Heartbeat& beat, MonoTime now);
+  /// Whether `beat` may be of the node `number` that is registered at `address`, before it is taken
+  /// or registered. kConflict as take(), and when it comes from another address while the one at
+  /// `address` may still be there: two machines share a disk image.
+  [[nodiscard]] Result<void> check_single(NodeNumber number, const Heartbeat& beat,
+                                          const std::string& address, MonoTime now) const;
   /// A copy at `number` was just made, or its role was set: believed until its server says more.
   void assume(NodeNumber number, VolumeId volume, Generation generation, bool frozen);
   void forget(NodeNumber number) { nodes_.erase(number); }
@@ -78,6 +92,11 @@ class Topology {
   [[nodiscard]] bool alive(NodeNumber number, MonoTime now) const;
   /// Alive and not flapping: may take new data.
   [[nodiscard]] bool steady(NodeNumber number, MonoTime now) const;
+  /// Its disk takes writes much slower than those of the others: new data goes elsewhere when it
+  /// can.
+  [[nodiscard]] bool slow(NodeNumber number, MonoTime now) const;
+  /// Whether any node is slow().
+  [[nodiscard]] bool any_slow(MonoTime now) const;
   /// Silent for dead_after, counted from the beginning of leadership at the earliest.
   [[nodiscard]] bool dead(NodeNumber number, MonoTime now) const;
   /// The copy of `volume` at `number` when it may be trusted: the node is alive, and its generation
@@ -87,6 +106,8 @@ class Topology {
   [[nodiscard]] const std::map<NodeNumber, ObservedNode>& nodes() const { return nodes_; }
 
  private:
+  void judge_disk(NodeNumber number, ObservedNode& node, MonoTime now);
+
   LivenessOptions options_;
   MonoTime since_{};
   std::map<NodeNumber, ObservedNode> nodes_;

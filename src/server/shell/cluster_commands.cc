@@ -75,6 +75,7 @@ json::array problems_of(const ClusterView& view) {
     if (!node.alive) add(name, "is silent");
     if (node.intent == NodeIntent::kMaintenance) add(name, "is in maintenance");
     if (node.alive && node.free_bytes == 0) add(name, "has no room");
+    if (node.slow) add(name, "has a slow disk");
   }
   for (const VolumeView& volume : view.volumes) {
     const std::string name = fmt::format("volume {}", volume.location.volume.value);

@@ -63,6 +63,8 @@ void GroupCommit::lead() {
 
 Result<void> GroupCommit::store(std::vector<Waiting>& group) {
   if (auto failed = failure()) return *std::move(failed);
+  std::optional<DiskPulse::Write> timed;
+  if (options_.pulse != nullptr) timed.emplace(*options_.pulse);
   auto outcome = write_all(group);
   if (outcome.has_value() && options_.sync) {
     probe_.syncs.Increment();

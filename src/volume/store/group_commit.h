@@ -10,6 +10,7 @@
 #include "async/work_pool.h"
 #include "os/file_io.h"
 #include "volume/probe.h"
+#include "volume/store/disk_pulse.h"
 
 namespace kelp {
 
@@ -30,6 +31,7 @@ class GroupCommit : public std::enable_shared_from_this<GroupCommit> {
   struct Options {
     bool sync = true;  ///< False: durability "os"; answer when the page cache has it.
     std::function<void(const Error&)> failed;
+    DiskPulse* pulse = nullptr;  ///< Told how long each write took.
   };
   GroupCommit(std::shared_ptr<File> file, WorkPool& pool, VolumeProbe& probe, Options options);
 

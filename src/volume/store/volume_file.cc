@@ -79,7 +79,7 @@ VolumeFile::VolumeFile(std::shared_ptr<VolumeShared> shared, std::shared_ptr<Fil
       seed_(superblock_.salt),
       reader_(file_, seed_),
       role_(role) {
-  GroupCommit::Options options{.sync = shared_->sync, .failed = nullptr};
+  GroupCommit::Options options{.sync = shared_->sync, .failed = nullptr, .pulse = &shared_->pulse};
   // Held by this volume and by jobs that hold this volume's callers: it outlives the callback.
   options.failed = [this](const Error& error) { went_read_only(error); };
   group_commit_ =

@@ -34,6 +34,7 @@ struct VolumeShared {
   bool sync = true;               ///< False: durability "os".
   std::uint64_t limit_bytes = 0;  ///< Length at which a volume takes no more needles.
   std::atomic<std::uint64_t> reserved_bytes = 0;  ///< Taken by uploads that are still going on.
+  DiskPulse pulse{clock};
 };
 
 /// One log of a volume, its index and its writes in flight. Vacuum replaces it by another one

@@ -20,10 +20,13 @@ namespace {
 class ManualClock final : public Clock {
  public:
   [[nodiscard]] MonoTime mono() const override { return MonoTime(since_); }
-  [[nodiscard]] WallTime wall() const override { return WallTime(since_); }
+  [[nodiscard]] WallTime wall() const override { return WallTime(since_ + jumped_); }
   void advance(std::chrono::nanoseconds by) { since_ += by; }
+  /// Somebody sets the wall clock.
+  void jump(std::chrono::nanoseconds by) { jumped_ += by; }
 
  private:
+  std::chrono::nanoseconds jumped_{};
   std::chrono::nanoseconds since_{std::chrono::hours(1)};
 };
 
@@ -40,6 +43,9 @@ class FakeMaster final : public MasterClient {
     const std::lock_guard lock(mutex_);
     ++leases;
     if (request.bytes > room) co_return Error(Errc::kNoSpace, "the test's disk is full");
+    if (request.exclude.size() >= volumes) {
+      co_return Error(Errc::kUnavailable, "no volume could be made");
+    }
     WriteLease lease;
     lease.volume = VolumeId{1};
     while (std::ranges::find(request.exclude, lease.volume) != request.exclude.end()) {
@@ -51,7 +57,8 @@ class FakeMaster final : public MasterClient {
     lease.bytes = request.bytes;
     lease.generation = Generation{1};
     lease.token = "token";
-    lease.expires = clock_.wall() + std::chrono::minutes(10);
+    lease.expires = clock_.wall() + wrong_by + std::chrono::minutes(10);
+    lease.lifetime = lifetime;
     co_return lease;
   }
   Task<Result<void>> release(VolumeId, std::uint64_t bytes) override {
@@ -69,6 +76,9 @@ class FakeMaster final : public MasterClient {
   std::uint64_t next_key = 100;
   std::uint64_t released = 0;
   std::uint64_t room = UINT64_MAX;
+  std::size_t volumes = SIZE_MAX;
+  std::chrono::nanoseconds wrong_by{};  ///< Its clock.
+  std::chrono::milliseconds lifetime = std::chrono::minutes(10);
 
  private:
   std::mutex mutex_;
@@ -226,6 +236,21 @@ TEST(KeyLeases, AvoidsAFailedVolumeForAWhile) {
   EXPECT_TRUE(test::run_coro(avoids_failed(house)));
 }
 
+Task<bool> all_failed(House& house) {
+  KeyLeases leases(house.master, house.clock, co_await asio::this_coro::executor, kSmall);
+  house.master.volumes = 2;
+  for (const std::uint32_t volume : {1, 2, 1}) {
+    EXPECT_EQ((co_await must_next(leases, 1)).fid.volume, VolumeId{volume});
+    leases.report_failed(VolumeId{volume});
+  }
+  co_await leases.close();
+  co_return true;
+}
+TEST(KeyLeases, TakeAFailedVolumeRatherThanNone) {
+  House house;
+  EXPECT_TRUE(test::run_coro(all_failed(house)));
+}
+
 Task<bool> drops_expiring(House& house) {
   KeyLeases leases(house.master, house.clock, co_await asio::this_coro::executor, kSmall);
   EXPECT_EQ((co_await must_next(leases, 1)).fid.key, NeedleKey{100});
@@ -240,6 +265,50 @@ Task<bool> drops_expiring(House& house) {
 TEST(KeyLeases, DropsALeaseBeforeItExpires) {
   House house;
   EXPECT_TRUE(test::run_coro(drops_expiring(house)));
+}
+
+Task<bool> ignores_wall_clocks(House& house) {
+  KeyLeases leases(house.master, house.clock, co_await asio::this_coro::executor, kSmall);
+  constexpr std::chrono::hours kDay{24};
+  EXPECT_EQ((co_await must_next(leases, 1)).fid.key, NeedleKey{100});
+  for (const auto jump : {kDay, -2 * kDay, kDay}) {
+    house.clock.jump(jump);
+    co_await must_next(leases, 1);
+  }
+  EXPECT_EQ(house.master.leases, 1);
+  house.clock.advance(std::chrono::minutes(9));
+  for (const auto wrong : {-kDay, kDay}) {
+    house.master.wrong_by = wrong;
+    const int before = house.master.leases;
+    co_await must_next(leases, 1);
+    co_await must_next(leases, 1);
+    EXPECT_EQ(house.master.leases, before + 1);
+    house.clock.advance(std::chrono::minutes(9));
+  }
+  co_await leases.close();
+  co_return true;
+}
+TEST(KeyLeases, LastAsLongAsTheMasterSaysWhateverAnyWallClockSays) {
+  House house;
+  EXPECT_TRUE(test::run_coro(ignores_wall_clocks(house)));
+}
+
+Task<bool> reads_the_date(House& house) {
+  KeyLeases leases(house.master, house.clock, co_await asio::this_coro::executor, kSmall);
+  house.master.lifetime = {};
+  co_await must_next(leases, 1);
+  house.clock.advance(std::chrono::minutes(9) - std::chrono::seconds(1));
+  co_await must_next(leases, 1);
+  EXPECT_EQ(house.master.leases, 1);
+  house.clock.advance(std::chrono::seconds(1));
+  co_await must_next(leases, 1);
+  EXPECT_EQ(house.master.leases, 2);
+  co_await leases.close();
+  co_return true;
+}
+TEST(KeyLeases, OfAnOlderMasterLastUntilTheirDate) {
+  House house;
+  EXPECT_TRUE(test::run_coro(reads_the_date(house)));
 }
 
 Task<void> many(KeyLeases& leases, std::mutex& mutex, std::set<std::uint64_t>& keys) {

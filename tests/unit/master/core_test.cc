@@ -365,13 +365,13 @@ TEST(Reservations, EndByReleaseOrByTime) {
   Reservations promised;
   const VolumeId a{1};
   const VolumeId b{2};
-  promised.grant(a, 100, WallTime(seconds(10)));
-  promised.grant(a, 50, WallTime(seconds(20)));
-  promised.grant(b, 7, WallTime(seconds(10)));
+  promised.grant(a, 100, MonoTime(seconds(10)));
+  promised.grant(a, 50, MonoTime(seconds(20)));
+  promised.grant(b, 7, MonoTime(seconds(10)));
   EXPECT_EQ(promised.total(), 157u);
   promised.release(a, 120);
   EXPECT_EQ(promised.of(a), 30u);
-  promised.expire(WallTime(seconds(10)));
+  promised.expire(MonoTime(seconds(10)));
   EXPECT_EQ(promised.total(), 30u);
   promised.release(a, 1000);
   promised.release(VolumeId{9}, 1);

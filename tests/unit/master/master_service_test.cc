@@ -148,6 +148,62 @@ TEST(MasterService, RefusesANodeWithVolumesThatItNeverMade) {
   EXPECT_THAT(refused.error().detail(), HasSubstr("the masters' state was lost"));
 }
 
+TEST(MasterService, LeavesANodeWhereItIsWhenACopyOfItsDiskIsHeard) {
+  Rig rig;
+  ASSERT_TRUE(rig.start_now().has_value());
+  const auto taken = rig.lease_now(1);
+  ASSERT_TRUE(taken.has_value());
+  Heartbeat copied;
+  copied.identity = {rig.node().node.node_id, "9", "default", "default", {}};
+  copied.process = 99;
+  copied.full = true;
+  const auto refused = rig.world.run(rig.master->heartbeat(copied));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::kConflict);
+  EXPECT_THAT(refused.error().detail(), HasSubstr("two servers have the same id"));
+  EXPECT_EQ(rig.world.run(rig.master->locate(taken->volume))->members.at(0).address, "1");
+}
+
+TEST(MasterService, DatesLeasesAsIfNobodyHadSetItsClock) {
+  Rig rig;
+  ASSERT_TRUE(rig.start_now().has_value());
+  const WallTime begin = rig.clock.wall();
+  for (const std::chrono::hours jump : {std::chrono::hours(-24), std::chrono::hours(24)}) {
+    rig.clock.set_skew(jump);
+    const auto lease = rig.lease_now(1);
+    ASSERT_TRUE(lease.has_value());
+    EXPECT_GE(lease->expires, begin + rig.options.lease_time);
+    EXPECT_LT(lease->expires, begin + rig.options.lease_time + std::chrono::hours(1));
+  }
+}
+
+TEST(MasterService, TellsNodesTheTimeAndASlowOneToTakeNoNeedles) {
+  Rig rig(1, 3);
+  ASSERT_TRUE(rig.start_now().has_value());
+  const auto hear = [&rig](int number, std::uint64_t write_micros) {
+    Heartbeat beat;
+    const std::string address = std::to_string(number);
+    beat.identity = {rig.node(number).node.node_id, address, "default", "default", {}};
+    beat.process = 7;
+    beat.sequence = ++rig.sequence;
+    beat.full = true;
+    beat.status = rig.node(number).node;
+    beat.status.write_micros = write_micros;
+    return *rig.world.run(rig.master->heartbeat(std::move(beat)));
+  };
+  const HeartbeatAnswer first = hear(1, 3'000);
+  EXPECT_EQ(first.now, rig.clock.wall());
+  rig.clock.set_skew(std::chrono::hours(-24));
+  EXPECT_GE(hear(1, 3'000).now, first.now);
+  EXPECT_FALSE(hear(2, 3'000).refuse_needles);
+  hear(3, 300'000);
+  EXPECT_TRUE(hear(3, 300'000).refuse_needles);
+  const ClusterView view = *rig.world.run(rig.master->view());
+  EXPECT_FALSE(view.nodes.at(0).slow);
+  EXPECT_TRUE(view.nodes.at(2).slow);
+  EXPECT_EQ(view.nodes.at(2).write_micros, 300'000U);
+}
+
 TEST(MasterService, RefusesAnotherClustersLog) {
   Rig rig;
   ASSERT_TRUE(rig.start_now().has_value());

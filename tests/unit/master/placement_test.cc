@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <set>
 
 #include "tests/unit/master/house.h"
@@ -42,7 +43,7 @@ TEST(Placement, SealsAFullVolumeAndCountsWhatIsPromised) {
   house.options.volume_size_limit = 10'000;
   const VolumeId volume = house.add_volume({1}, 6'000);
   EXPECT_EQ(house.decide()->use, volume);
-  house.promised.grant(volume, 4'000, WallTime::max());
+  house.promised.grant(volume, 4'000, MonoTime::max());
   EXPECT_EQ(house.decide()->full, std::vector{volume});
   EXPECT_TRUE(house.decide()->grow);
 }
@@ -69,8 +70,50 @@ TEST(Placement, TakesAnotherSetAtOnceWhenAMemberIsSilent) {
   EXPECT_EQ(house.decide()->use, second);
   EXPECT_TRUE(house.decide()->grow);
   house.hear(NodeNumber{1});
-  house.promised.grant(second, 100, WallTime::max());
+  house.promised.grant(second, 100, MonoTime::max());
   EXPECT_EQ(house.decide()->use, first);
+}
+
+/// The disk of `node` takes 100 times as long as the others'.
+void slow_down(House& house, std::uint32_t node) {
+  for (auto& [number, beat] : house.beats) beat.status.write_micros = 3'000;
+  house.beats[NodeNumber{node}].status.write_micros = 300'000;
+  for (int i = 0; i < 2; ++i) house.hear_all_but(0);
+}
+
+TEST(Placement, LeavesASlowDiskAloneWhileOthersCanTakeTheData) {
+  House house(4, 2);
+  house.add_volume({1, 2});
+  const VolumeId quick = house.add_volume({3, 4});
+  slow_down(house, 2);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(house.decide()->use, quick);
+  for (std::uint64_t salt = 1; salt < 50; ++salt) {
+    const auto members = choose_members(house.view(), house.options.spread, 0, salt);
+    EXPECT_EQ(std::ranges::count(*members, NodeNumber{2}), 0);
+  }
+}
+
+TEST(Placement, WritesSlowlyRatherThanNotAtAll) {
+  House house(2, 2);
+  EXPECT_TRUE(can_avoid_slow(house.view(), house.options.spread, 0));
+  slow_down(house, 2);
+  EXPECT_FALSE(can_avoid_slow(house.view(), house.options.spread, 0));
+  EXPECT_TRUE(choose_members(house.view(), house.options.spread, 0, 1).has_value());
+  const VolumeId volume = house.add_volume({1, 2});
+  EXPECT_EQ(house.decide()->use, volume);
+}
+
+TEST(Spread, RepairsToASlowDiskOnlyWhenThereIsNoOther) {
+  House house(4, 2);
+  const VolumeId volume = house.add_volume({1, 4});
+  slow_down(house, 2);
+  const auto replacement = [&](std::uint64_t salt) {
+    return choose_replacement(house.view(), house.state.volumes.at(volume), {NodeNumber{4}}, 0,
+                              salt);
+  };
+  for (std::uint64_t salt = 1; salt < 50; ++salt) EXPECT_EQ(*replacement(salt), NodeNumber{3});
+  house.apply(SetIntent{NodeNumber{3}, NodeIntent::kMaintenance});
+  EXPECT_EQ(*replacement(1), NodeNumber{2});
 }
 
 TEST(Placement, SparesNodesThatOperatorsTookOut) {
@@ -136,7 +179,7 @@ TEST(Placement, SaysHowManyBytesAreMissing) {
   EXPECT_THAT(refused.error().detail(), HasSubstr("100 are missing"));
   house.request.bytes = 900;
   EXPECT_TRUE(house.decide().has_value());
-  house.promised.grant(volume, 1, WallTime::max());
+  house.promised.grant(volume, 1, MonoTime::max());
   EXPECT_FALSE(house.decide().has_value());
 }
 

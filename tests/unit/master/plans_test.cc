@@ -98,6 +98,20 @@ TEST(MovePlan, EvensOutBytesAndThenStops) {
   EXPECT_TRUE(plan_moves(house.view(), house.plan).empty()) << "moves under way count as done";
 }
 
+TEST(MovePlan, MovesNothingToADiskThatSomethingElseHasFilled) {
+  House house(3);
+  house.plan.balance_bytes = 1000;
+  for (int i = 0; i < 8; ++i) house.add_volume({1}, 10'000);
+  house.beats[NodeNumber{2}].status.free_bytes = 0;
+  house.hear(NodeNumber{2});
+  const auto jobs = plan_moves(house.view(), house.plan);
+  ASSERT_FALSE(jobs.empty());
+  for (const StartJob& job : jobs) EXPECT_EQ(job.job.to, NodeNumber{3});
+  house.beats[NodeNumber{3}].status.free_bytes = 5'000;
+  house.hear(NodeNumber{3});
+  EXPECT_TRUE(plan_moves(house.view(), house.plan).empty());
+}
+
 TEST(MovePlan, MovesNothingForAFewBytes) {
   House house(2);
   house.add_volume({1}, 100 << 20);
@@ -130,6 +144,19 @@ TEST(RetirePlan, RemovesAnOldCopyOnlyWhenTheNewOnesAreAllThere) {
   ASSERT_EQ(strays.size(), 1U);
   EXPECT_EQ(strays[0].node, NodeNumber{1});
   EXPECT_EQ(strays[0].generation, Generation{1});
+}
+
+TEST(RetirePlan, NamesACopyOnAServerThatHasNoPartInItsVolumeAndLeavesItAlone) {
+  House house(3, 2);
+  const VolumeId volume = house.add_volume({1, 2});
+  EXPECT_TRUE(unexplained_copies(house.view()).empty());
+  house.beats[NodeNumber{3}].status.volumes.push_back(status_of(volume, Generation{1}));
+  house.hear(NodeNumber{3});
+  EXPECT_TRUE(plan_retirements(house.view()).empty());
+  const auto named = unexplained_copies(house.view());
+  ASSERT_EQ(named.size(), 1U);
+  EXPECT_EQ(named[0].node, NodeNumber{3});
+  EXPECT_EQ(named[0].volume, volume);
 }
 
 TEST(RetirePlan, LeavesAVolumeThatNobodyDecidedOnAlone) {

@@ -87,6 +87,65 @@ TEST(Topology, RefusesASecondProcessWithTheSameIdUntilTheFirstIsSilent) {
   EXPECT_TRUE(house.topology.take(kFirst, twin, house.now + seconds(4)).has_value());
 }
 
+TEST(Topology, HoldsAnIdToItsAddressWhileTheOneThereMayBeAlive) {
+  House house(1);
+  Heartbeat copied = house.beats[kFirst];
+  const std::string registered = copied.identity.address;
+  copied.identity.address = "elsewhere:1";
+  copied.process = 99;
+  const auto check = [&](const Heartbeat& beat, seconds later) {
+    return house.topology.check_single(kFirst, beat, registered, house.now + later);
+  };
+  EXPECT_EQ(check(copied, seconds(1)).error().code(), Errc::kConflict);
+  EXPECT_TRUE(check(copied, seconds(4)).has_value()) << "the first one is gone: it moved";
+  // A new leader has heard nobody: who is where it always was goes before who is not.
+  house.topology.reset(house.now);
+  EXPECT_EQ(check(copied, seconds(1)).error().code(), Errc::kConflict);
+  EXPECT_TRUE(check(house.beats[kFirst], seconds(1)).has_value());
+  EXPECT_TRUE(check(copied, seconds(4)).has_value());
+}
+
+/// Every node says how long its disk takes.
+void hear_disks(House& house, std::initializer_list<std::uint64_t> milliseconds) {
+  std::uint32_t number = 0;
+  for (const std::uint64_t each : milliseconds) {
+    const NodeNumber node{++number};
+    house.beats[node].status.write_micros = each * 1000;
+    house.hear(node);
+  }
+}
+
+TEST(Topology, CallsADiskSlowThatIsMuchSlowerThanTheOthers) {
+  House house(4);
+  const auto slow = [&house](std::uint32_t node) {
+    return house.topology.slow(NodeNumber{node}, house.now);
+  };
+  hear_disks(house, {2, 3, 2, 2});
+  EXPECT_FALSE(house.topology.any_slow(house.now));
+  hear_disks(house, {2, 300, 2, 2});
+  EXPECT_FALSE(slow(2)) << "once is not enough";
+  hear_disks(house, {2, 300, 2, 2});
+  EXPECT_TRUE(slow(2));
+  EXPECT_FALSE(slow(1) || slow(3) || slow(4));
+  house.now += seconds(14);
+  hear_disks(house, {2, 3, 2, 2});
+  EXPECT_TRUE(slow(2)) << "it may come back";
+  house.now += seconds(1);
+  hear_disks(house, {2, 3, 2, 2});
+  EXPECT_FALSE(slow(2));
+}
+
+TEST(Topology, CallsNoDiskSlowThatIsQuickEnoughOrLikeTheOthers) {
+  House house(4);
+  for (int i = 0; i < 3; ++i) hear_disks(house, {1, 49, 1, 1});
+  EXPECT_FALSE(house.topology.any_slow(house.now)) << "49 ms are no harm";
+  for (int i = 0; i < 3; ++i) hear_disks(house, {300, 900, 400, 300});
+  EXPECT_FALSE(house.topology.any_slow(house.now)) << "all are slow";
+  House alone(1);
+  for (int i = 0; i < 3; ++i) hear_disks(alone, {5000});
+  EXPECT_FALSE(alone.topology.any_slow(alone.now));
+}
+
 TEST(Topology, GivesAFlappingNodeNoNewDataUntilItHoldsStill) {
   House house(1);
   for (int i = 0; i < 3; ++i) {

@@ -254,6 +254,48 @@ TEST_F(VolumeServiceTest, TellsItsStatus) {
   EXPECT_EQ(rig.world.run(rig.service->status())->node_id, status.node_id);
 }
 
+TEST_F(VolumeServiceTest, TakesNoNewNeedlesWhileItsDiskIsCalledSlow) {
+  ASSERT_TRUE(rig.put_now(1, body_for(1, 1000)).has_value());
+  rig.service->refuse_needles_until(rig.clock.mono() + std::chrono::seconds(5));
+  const auto refused = rig.put_now(2, body_for(2, 1000));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::kUnavailable);
+  EXPECT_THAT(refused.error().detail(), HasSubstr("slow"));
+  EXPECT_EQ(*rig.get_now(1, 1000), body_for(1, 1000));
+  EXPECT_TRUE(rig.remove_now({fid_of(1)}).has_value());
+  rig.service->refuse_needles_until(rig.clock.mono());
+  EXPECT_TRUE(rig.put_now(2, body_for(2, 1000)).has_value());
+}
+
+TEST_F(VolumeServiceTest, FeelsThePulseOfAnIdleDiskAndLeavesABusyOneAlone) {
+  const auto feel = [&] {
+    const std::uint64_t before = rig.disk.count(DiskOp::kSync);
+    rig.world.run(rig.service->feel_pulse());
+    return rig.disk.count(DiskOp::kSync) - before;
+  };
+  EXPECT_EQ(feel(), 1U);
+  EXPECT_EQ(feel(), 0U) << "it was written to just now";
+  rig.world.run_for(std::chrono::seconds(1));
+  EXPECT_EQ(feel(), 1U);
+  rig.world.run_for(std::chrono::seconds(1));
+  ASSERT_TRUE(rig.put_now(1, body_for(1, 1000)).has_value());
+  EXPECT_EQ(feel(), 0U);
+  ASSERT_TRUE(rig.start().has_value()) << "its file is no volume";
+  EXPECT_EQ(rig.world.run(rig.service->status())->volumes.size(), 1U);
+}
+
+TEST_F(VolumeServiceTest, AFileOfAnotherSpellingIsNoSecondVolume) {
+  ASSERT_TRUE(rig.put_now(1, body_for(1, 1000)).has_value());
+  auto file = rig.disk.open("/data/0000000001.dat", OpenMode::kCreate);
+  ASSERT_TRUE(file.has_value());
+  ASSERT_TRUE((*file)->sync().has_value());
+  ASSERT_TRUE(rig.start().has_value());
+  const auto status = *rig.world.run(rig.service->status());
+  ASSERT_EQ(status.volumes.size(), 1U);
+  EXPECT_FALSE(status.volumes[0].read_only);
+  EXPECT_EQ(*rig.get_now(1, 1000), body_for(1, 1000));
+}
+
 TEST_F(VolumeServiceTest, MakesAVolumeOnce) {
   const auto make = [&](std::uint32_t id) {
     return rig.world.run(rig.service->create_volume(VolumeId{id}, Generation{4}, "photos"));

@@ -99,7 +99,7 @@ namespace {
 
 TEST(Messages, AnOlderReaderSkipsAppendedMembersAlsoInside) {
   const NewOuter sent{{{1, 10}, {2, 20}}, "name", "more"};
-  const auto read = decode_message<Outer>(encode_message(sent, 1), "it");
+  const auto read = decode_message<Outer>(encode_message(sent, kMessageRevision + 1), "it");
   ASSERT_TRUE(read);
   EXPECT_EQ(read->name, "name");
   ASSERT_EQ(read->inner.size(), 2U);

@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Every test that docs/durability.md names exists."""
+"""Every test that the pages about promises and bad days name exists."""
 
 import re
 import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = ("docs/durability.md", "docs/operations/bad-days.md", "docs/operations/repair.md")
 
 
 def names():
-    """What the page has in backticks and is no file: Suite.Name, or module.Class.test_name."""
-    quoted = re.findall(r"`([\w.]+)`", (ROOT / "docs/durability.md").read_text())
+    """What the pages have in backticks and is no file: Suite.Name, or module.Class.test_name."""
+    quoted = [name for page in PAGES for name in re.findall(r"`([\w.]+)`", (ROOT / page).read_text())]
     return [name for name in quoted if re.fullmatch(r"\w+\.(\w+\.test_\w+|[A-Z]\w+)", name)]
 
 
@@ -30,7 +31,7 @@ def tests():
 
 
 class Durability(unittest.TestCase):
-    def test_the_tests_that_the_page_names_exist(self):
+    def test_the_tests_that_the_pages_name_exist(self):
         self.assertGreater(len(names()), 40)
         self.assertEqual([name for name in names() if name not in tests()], [])
 

@@ -39,6 +39,8 @@ class Daemon(KelpProcess):
         if self.role == "master":
             self.http = cluster.addresses.setdefault(name + "/http", cluster.net.address(self.host, HTTP_PORT))
         self.masters = None  # whom it is told of, as --masters has them; None: all
+        self.cluster_file = None  # which identity it is given; None: the cluster's
+        self.variables = {}  # more environment
         # A guarded cluster ends with the script that made it.
         self.wrapper = [*(["setpriv", "--pdeathsig", "KILL", "--"] if cluster.guarded else ["setsid"]),
                         *cluster.net.inside(name)]
@@ -50,12 +52,14 @@ class Daemon(KelpProcess):
                "gateway": lambda: ["--filers", self.cluster.filers_flag(self.number)]}
         data = [] if self.role == "gateway" else ["--dir", str(self.data)]
         settings = [word for item in self.cluster.settings.items() for word in ("--set", "=".join(item))]
-        return [self.binary, self.command, "--cluster-file", str(self.cluster.identity / "cluster"), "--masters",
+        identity = self.cluster_file or self.cluster.identity / "cluster"
+        return [self.binary, self.command, "--cluster-file", str(identity), "--masters",
                 self.masters or self.cluster.masters_flag(), "--listen", self.address, "--admin-listen", self.admin, "--ready-file",
                 str(ready), *data, *own[self.role](), *settings, *self.options]
 
     def environment(self):
-        return {name: value for name, value in os.environ.items() if not name.startswith(("KELP_", "AWS_"))}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("KELP_", "AWS_"))}
+        return {**clean, **self.variables}
 
     def attach(self):
         """Finds the process again that another script left running."""
@@ -111,11 +115,21 @@ class Daemon(KelpProcess):
 
     def is_ready(self):
         """What /readyz says; False when nobody answers."""
+        return self.readiness()[0]
+
+    def readiness(self):
+        """Whether /readyz says that it is ready, and its words; nothing of either when nobody answers."""
         try:
             with urllib.request.urlopen(f"http://{self.admin}/readyz", timeout=2) as answer:
-                return answer.status == 200
-        except (OSError, urllib.error.HTTPError):
-            return False
+                return True, answer.read().decode()
+        except urllib.error.HTTPError as answer:
+            return False, answer.read().decode()
+        except OSError:
+            return False, ""
+
+    def log(self):
+        """All that it wrote so far."""
+        return (self.folder / "log").read_text(errors="replace")
 
 
 class Cluster:
@@ -268,10 +282,10 @@ class Cluster:
         return [*self.net.inside(), self.binary, "shell", "--masters", self.masters_flag(), "--cluster-file",
                 str(self.identity / "cluster"), "--filers", ",".join(d.address for d in self.of("filer"))]
 
-    def control(self, *words, seconds=20):
+    def control(self, *words, seconds=20, cluster_file=None):
         """`kelp cluster …`, e.g. control("drain", node_id)."""
         return self.kelp("cluster", words[0], "--masters", self.masters_flag(), "--cluster-file",
-                         str(self.identity / "cluster"), *words[1:], seconds=seconds)
+                         str(cluster_file or self.identity / "cluster"), *words[1:], seconds=seconds)
 
     def status(self):
         """`kelp cluster status`, or None while no master leads."""

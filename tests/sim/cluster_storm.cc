@@ -179,7 +179,9 @@ class Storm {
     const Busy busy(machine);
     w_.trace("{} is paused", machine.name);
     machine.pause();
-    co_await w_.sleep(std::chrono::milliseconds(500 + rng_.below(15'000)));
+    // Where copies rot, none may be given up for its server's silence.
+    const std::uint64_t longest = w_.rotten ? 5'000 : 15'000;
+    co_await w_.sleep(std::chrono::milliseconds(500 + rng_.below(longest)));
     w_.trace("{} goes on", machine.name);
     machine.resume();
   }

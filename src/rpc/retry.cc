@@ -6,14 +6,18 @@ namespace kelp {
 namespace {
 
 constexpr unsigned kMostAttempts = 4;
-/// An election takes a second or two; the wait doubles from 20 ms.
-constexpr unsigned kMostLeaderAttempts = 9;
+/// An election takes a second, the restart of a server several; time ends it before.
+constexpr unsigned kMostPatientAttempts = 200;
 
 }  // namespace
 
+bool waits_for_server(const FailedCall& call) {
+  return call.reason == Reason::kNotLeader || (call.alone && !call.sent);
+}
+
 bool may_repeat(const FailedCall& call) {
   if (call.code != Errc::kUnavailable) return false;
-  if (call.reason == Reason::kNotLeader) return call.attempts < kMostLeaderAttempts;
+  if (waits_for_server(call)) return call.attempts < kMostPatientAttempts;
   return (call.repeatable || !call.sent) && call.attempts < kMostAttempts;
 }
 

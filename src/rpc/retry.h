@@ -20,18 +20,17 @@ struct FailedCall {
   Reason reason = Reason::kNone;
   bool repeatable = false;  ///< Doing it twice harms nobody.
   bool sent = true;         ///< False: the request never left.
+  bool alone = false;       ///< No other server could answer instead.
   unsigned attempts = 1;    ///< So far.
 };
+
+/// Nothing was done, and soon somebody will be there: it costs no budget to ask again.
+[[nodiscard]] bool waits_for_server(const FailedCall& call);
 
 /// Whether the same call may be sent once more: it was certainly not done (kNotLeader, not sent),
 /// or its server did not answer and it may be done twice. Never after a deadline, and never what a
 /// server refused for its own sake (kResourceExhausted). Pure.
 [[nodiscard]] bool may_repeat(const FailedCall& call);
-
-/// Whether the repetition is free of the budget: who does not lead did nothing but say so. Pure.
-[[nodiscard]] inline bool costs_nothing(const FailedCall& call) {
-  return call.reason == Reason::kNotLeader;
-}
 
 /// Keeps repetitions from multiplying the load of servers in trouble: each takes from what
 /// successes have put in, a tenth each, at most 32 in all. Pure.

@@ -35,7 +35,7 @@ Heartbeats::Heartbeats(NodeIdentity identity, std::uint64_t process, VolumeAdmin
 Task<void> Heartbeats::run() {
   while (true) {
     const MonoTime begin = clock_.mono();
-    std::chrono::milliseconds interval{1000};
+    std::chrono::milliseconds interval = HeartbeatAnswer().interval;
     const auto answer = co_await beat();
     if (answer.has_value()) interval = answer->interval;
     if (!(co_await timers_.sleep_until(begin + interval)).has_value()) co_return;
@@ -75,7 +75,7 @@ std::optional<Error> Heartbeats::refusal() const {
 }
 
 Task<Result<HeartbeatAnswer>> Heartbeats::beat() {
-  auto answer = co_await send(!told_all_);
+  auto answer = co_await send(!answered_);
   if (answer.has_value() && answer->send_full) answer = co_await send(true);
   note(answer);
   if (answer.has_value() && heard_) heard_(*answer);
@@ -106,11 +106,11 @@ Task<Result<HeartbeatAnswer>> Heartbeats::send(bool full) {
   for (const auto& [volume, hash] : told_) {
     if (!full && !now.contains(volume)) beat.gone.push_back(volume);
   }
-  // Until the answer is here nobody knows what the leader took.
-  told_all_ = false;
+  // When the answer is lost, the next one says the same again; sequence and hash show the leader
+  // whether that is enough.
   KELP_CO_TRY(const HeartbeatAnswer answer, co_await master_.heartbeat(std::move(beat)));
   told_ = std::move(now);
-  told_all_ = true;
+  answered_ = true;
   co_return answer;
 }
 

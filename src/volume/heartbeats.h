@@ -12,8 +12,9 @@
 
 namespace kelp {
 
-/// Tells the leading master about once a second who this volume server is and what it holds: all of
-/// it at first and when asked, else what changed. One executor.
+/// Tells the leading master about twice a second who this volume server is and what it holds: all
+/// of it at first and when asked, else what changed. A new leader asks: until it is found, what
+/// goes to the masters is small. One executor.
 class Heartbeats {
  public:
   /// Everything must outlive this. `process` is random and not 0: it tells this process from
@@ -45,7 +46,7 @@ class Heartbeats {
   std::optional<Error> refusal_;  ///< Guarded by mutex_.
   std::optional<Errc> failed_;    ///< How the last heartbeat failed.
   std::uint64_t sequence_ = 0;
-  bool told_all_ = false;                   ///< The leader knows what is in told_.
+  bool answered_ = false;                   ///< Some leader has, and may know what is in told_.
   std::map<VolumeId, std::uint64_t> told_;  ///< Hash of each volume as it was last sent.
 };
 

@@ -40,8 +40,8 @@ struct NodeIdentity {
   friend bool operator==(const NodeIdentity&, const NodeIdentity&) = default;
 };
 
-/// What a volume server tells the leading master every second. The first one to a leader, and any
-/// that the leader asks for, is full; the others say only what changed.
+/// What a volume server tells the leading master about twice a second. The first one to a leader,
+/// and any that the leader asks for, is full; the others say only what changed.
 struct Heartbeat {
   NodeIdentity identity;
   std::uint64_t process = 0;   ///< Random, drawn at start: two processes with one id show.
@@ -59,7 +59,7 @@ struct Heartbeat {
 /// What the leader answers.
 struct HeartbeatAnswer {
   bool send_full = false;
-  std::chrono::milliseconds interval{1000};
+  std::chrono::milliseconds interval{500};
   WallTime now;                 ///< Of the leader, who dates the leases; 0: an older one.
   bool refuse_needles = false;  ///< The server's disk is slow and others are not.
 };

@@ -34,8 +34,11 @@ Task<void> server_restarts(World& w) {
 
   co_await rig.stop_server();
   const int before = w.fakes.filer.script.calls();
-  EXPECT_EQ(code_of(co_await rig.filer->put_object({})), Errc::kUnavailable);
-  EXPECT_EQ(code_of(co_await rig.filer->get_bucket("b")), Errc::kUnavailable) << "not for ever";
+  const Errc put = code_of(co_await rig.filer->put_object({}));
+  const Errc get = code_of(co_await rig.filer->get_bucket("b"));
+  for (const Errc code : {put, get}) {
+    EXPECT_TRUE(code == Errc::kUnavailable || code == Errc::kDeadlineExceeded) << "not for ever";
+  }
   EXPECT_EQ(w.fakes.filer.script.calls(), before);
   co_await rig.start("s:7000");
   EXPECT_TRUE(co_await rig.filer->get_bucket("b"));

@@ -7,8 +7,8 @@
 
 namespace kelp {
 
-RpcCaller::RpcCaller(RpcChannels& channels, std::vector<std::string> addresses)
-    : channels_(channels), addresses_(std::move(addresses)) {
+RpcCaller::RpcCaller(RpcChannels& channels, std::vector<std::string> addresses, bool waits)
+    : channels_(channels), addresses_(std::move(addresses)), waits_(waits) {
   KELP_ASSERT(!addresses_.empty(), "a service has an address");
 }
 
@@ -16,6 +16,11 @@ namespace {
 
 /// One of several may be silent (cut off, stopped): then the next one is asked after so long.
 constexpr std::chrono::seconds kTurnTime{2};
+/// A leader is looked for at all addresses in a row, and again after at most so long: a second of
+/// an election is little to wait for, and a thousand servers that look are no load.
+constexpr std::chrono::milliseconds kLongestPause{300};
+/// Whoever waits for a leader, or for the one server there is, is told after so long.
+constexpr std::chrono::seconds kPatience{10};
 
 }  // namespace
 
@@ -23,11 +28,12 @@ Task<Result<RpcMessage>> RpcCaller::call(RpcMethod method, RpcMessage request,
                                          std::optional<MonoTime> deadline) {
   const Executor here = co_await asio::this_coro::executor;
   const RpcMethodInfo& info = info_of(method);
-  const MonoTime end = deadline ? *deadline : channels_.clock().mono() + time_of(info.time);
+  const MonoTime begin = channels_.clock().mono();
+  const MonoTime end = deadline ? *deadline : begin + time_of(info.time);
   // What cannot be repeated anyway is not worth a copy of up to 512 KiB.
   const bool may_repeat = info.repeatable || request.attachment.empty();
   const bool by_turns = !deadline && info.repeatable && addresses_.size() > 1;
-  Backoff backoff({});
+  Backoff backoff({.most = kLongestPause});
   for (unsigned attempts = 1;; ++attempts) {
     const std::string& to = address();
     KELP_CO_TRY(const auto client, channels_.client(here, to));
@@ -46,10 +52,15 @@ Task<Result<RpcMessage>> RpcCaller::call(RpcMethod method, RpcMessage request,
                             .reason = error.reason(),
                             .repeatable = info.repeatable,
                             .sent = left,
+                            .alone = waits_ && addresses_.size() == 1,
                             .attempts = attempts};
-    const auto wait = may_repeat ? channels_.repeat_after(here, failed, backoff) : std::nullopt;
-    if (!wait || channels_.clock().mono() + *wait >= end) co_return answer;
-    KELP_CO_CHECK(co_await channels_.timers().sleep_until(channels_.clock().mono() + *wait));
+    auto wait = may_repeat ? channels_.repeat_after(here, failed, backoff) : std::nullopt;
+    if (wait && waits_for_server(failed) && attempts % addresses_.size() != 0)
+      wait = std::chrono::nanoseconds(0);
+    if (!wait) co_return answer;
+    const MonoTime next = channels_.clock().mono() + *wait;
+    if (next >= end || (waits_for_server(failed) && next >= begin + kPatience)) co_return answer;
+    KELP_CO_CHECK(co_await channels_.timers().sleep_until(next));
   }
 }
 

@@ -15,8 +15,9 @@ namespace kelp {
 /// when to ask again. Safe from any io thread of its RpcChannels.
 class RpcCaller {
  public:
-  /// At least one address. `channels` must outlive this.
-  RpcCaller(RpcChannels& channels, std::vector<std::string> addresses);
+  /// At least one address. `channels` must outlive this. `waits`: a call whose request could not
+  /// leave waits for the one server, some seconds; else it fails soon, since there is another way.
+  RpcCaller(RpcChannels& channels, std::vector<std::string> addresses, bool waits = false);
 
   /// Calls and, when the method may be repeated or was certainly not done, calls again: with
   /// growing waits, at the next address, until `deadline` (nothing: that of the method's class).
@@ -55,6 +56,7 @@ class RpcCaller {
 
   RpcChannels& channels_;
   const std::vector<std::string> addresses_;
+  const bool waits_;
   std::atomic<std::size_t> current_ = 0;
 };
 

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::chrono::minutes kDefaultIdleTime{10};
 constexpr std::chrono::seconds kTellTime{10};
+/// Whoever comes back is found after so long; connections are tried only while somebody calls.
+constexpr std::chrono::milliseconds kLongestReconnect{200};
 
 std::uint64_t draw_seed(const RandomBytes& random) {
   std::uint64_t seed = 0;
@@ -116,9 +118,11 @@ Result<std::shared_ptr<RpcClient>> RpcChannels::client(const Executor& here,
     return Error(Errc::kResourceExhausted,
                  fmt::format("{} connections of this thread are in use", own.channels.size()));
   }
-  auto client = std::make_shared<RpcClient>(
-      own.world, RpcClientOptions{
-                     .address = address, .identity = options_.identity, .limits = options_.limits});
+  auto client = std::make_shared<RpcClient>(own.world,
+                                            RpcClientOptions{.address = address,
+                                                             .identity = options_.identity,
+                                                             .backoff = {.most = kLongestReconnect},
+                                                             .limits = options_.limits});
   own.channels.emplace(address, Lane::Channel{client});
   if (!std::exchange(own.sweeping, true)) own.tasks.spawn(own.close_unused(options_.idle_time));
   return client;
@@ -129,7 +133,7 @@ std::optional<std::chrono::nanoseconds> RpcChannels::repeat_after(const Executor
                                                                   Backoff& backoff) {
   Lane& own = lane(here);
   if (own.stopping || !may_repeat(call)) return {};
-  if (!costs_nothing(call) && !own.budget.take()) return {};
+  if (!waits_for_server(call) && !own.budget.take()) return {};
   return backoff.failed(own.rng);
 }
 

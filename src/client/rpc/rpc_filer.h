@@ -14,7 +14,7 @@ class RpcFilerClient final : public FilerClient {
  public:
   /// `channels` must outlive this.
   RpcFilerClient(RpcChannels& channels, std::vector<std::string> addresses)
-      : caller_(channels, std::move(addresses)) {}
+      : caller_(channels, std::move(addresses), true) {}
 
   /// Asks the filer for its limits; get_bucket() does so when nobody has. Until then
   /// inline_limit_bytes() is 0.

@@ -45,7 +45,12 @@ TEST(Retry, AttemptsHaveALimit) {
   EXPECT_EQ(call.attempts, 4U);
   call.reason = Reason::kNotLeader;
   while (may_repeat(call)) ++call.attempts;
-  EXPECT_EQ(call.attempts, 9U) << "an election takes longer";
+  EXPECT_EQ(call.attempts, 200U) << "an election takes longer";
+  call = {.code = Errc::kUnavailable, .sent = false, .alone = true};
+  while (may_repeat(call)) ++call.attempts;
+  EXPECT_EQ(call.attempts, 200U) << "so does a restart";
+  call.sent = true;
+  EXPECT_FALSE(may_repeat(call));
 }
 
 TEST(Retry, TheBudgetGivesATenthOfWhatWorked) {

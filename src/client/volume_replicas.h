@@ -25,6 +25,14 @@ struct CopyRole {
   bool frozen = false;  ///< Takes neither needles nor tombstones: its bytes do not change.
 };
 
+/// Why bytes are copied, and so how much of a server's budget for background work it gets. Values
+/// travel: never renumber.
+enum class Urgency : std::uint8_t {
+  kMove = 1,      ///< Balance, or a node is emptied: nothing is lost by waiting.
+  kRepair = 2,    ///< A copy is missing, more than one is left.
+  kLastCopy = 3,  ///< One copy is left.
+};
+
 /// What the master asks of one volume server about one copy of a volume, to repair, move and
 /// retire copies. Safe from any io thread. Every call may be repeated.
 class VolumeReplicas {
@@ -38,10 +46,12 @@ class VolumeReplicas {
   /// Makes a copy of a frozen volume here, equal to the one at `source`: its live needles, each
   /// verified as it is read there and again as it lies here, durable on return, with `generation`
   /// and frozen. Goes on where an earlier attempt stopped; does nothing when it is done. A copy of
-  /// an older generation is set aside until the new one thaws, never merged. kCorruption when a
-  /// needle does not check: nothing is taken for whole. kConflict for a copy here that is as new.
+  /// an older generation is set aside until the new one thaws, never merged. Both servers keep to
+  /// their budgets. kCorruption when a needle does not check: nothing is taken for whole. kConflict
+  /// for a copy here that is as new.
   virtual Task<Result<VolumeDigest>> pull(VolumeId volume, Generation generation,
-                                          std::string collection, VolumeMember source) = 0;
+                                          std::string collection, VolumeMember source,
+                                          Urgency urgency) = 0;
   /// The copy's digest. `verify`: after reading every byte back and comparing its checksums.
   virtual Task<Result<VolumeDigest>> digest(VolumeId volume, bool verify) = 0;
   /// Removes a copy whose generation is `generation` or older; kConflict for a newer one. A copy
@@ -51,7 +61,7 @@ class VolumeReplicas {
   /// pull(): needle images (docs/formats/needle.md) under seed 0, one after the other, about 4 MiB
   /// or one needle. Empty at the end. kCorruption names the needle.
   virtual Task<Result<std::string>> read_needles(VolumeId volume, Generation generation,
-                                                 NeedleKey after) = 0;
+                                                 NeedleKey after, Urgency urgency) = 0;
   /// One live needle, as read_needles() gives it, of a copy of this generation, frozen or not: for
   /// another member whose own is damaged. kNotFound, kCorruption, kConflict.
   virtual Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,

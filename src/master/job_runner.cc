@@ -32,17 +32,20 @@ Task<Result<void>> JobRunner::turn() {
   }
   std::erase_if(errors_,
                 [this](const auto& item) { return !context_.state().jobs.contains(item.first); });
-  auto starts = plan_repairs(context_.view(), context_.options.plan);
-  if (starts.empty()) starts = plan_moves(context_.view(), context_.options.plan);
+  const PlacementView view = context_.view();
+  const Survey survey(view);
+  auto starts = plan_repairs(view, survey, context_.options.plan);
+  if (starts.empty()) starts = plan_moves(view, survey, context_.options.plan);
+  auto strays = plan_retirements(survey);
+  name_unexplained(survey);
   for (StartJob& start : starts) {
     logger("master").info("job_started volume={} kind={} to={}", start.job.volume.value,
                           static_cast<int>(start.job.kind), start.job.to.value);
     KELP_CO_CHECK(co_await context_.commit(std::move(start)));
   }
-  name_unexplained();
-  if (!retiring_) {
+  if (!retiring_ && !strays.empty()) {
     retiring_ = true;
-    tasks_.spawn(retire_strays());
+    tasks_.spawn(retire_strays(std::move(strays)));
   }
   co_return Result<void>();
 }
@@ -130,6 +133,12 @@ Task<Result<void>> JobRunner::freeze(JobRecord job, VolumeRecord volume) {
   co_return Result<void>();
 }
 
+Urgency JobRunner::urgency_of(const JobRecord& job, const VolumeRecord& volume) const {
+  if (job.kind == JobKind::kMove) return Urgency::kMove;
+  const auto left = healthy_copies(context_.view(), job.volume, volume);
+  return left > 1 ? Urgency::kRepair : Urgency::kLastCopy;
+}
+
 Task<Result<void>> JobRunner::copy(JobRecord job, VolumeRecord volume) {
   Error last(Errc::kUnavailable, fmt::format("no member of volume {} is alive", job.volume.value));
   for (const NodeNumber source : sources(job, volume)) {
@@ -158,9 +167,9 @@ std::vector<NodeNumber> JobRunner::sources(const JobRecord& job, const VolumeRec
 Task<Result<void>> JobRunner::copy_from(NodeNumber source, JobRecord job, VolumeRecord volume) {
   const NodeIdentity& from = context_.state().nodes.at(source).identity;
   const VolumeMember member{from.node_id, from.address};
-  KELP_CO_TRY(const VolumeDigest pulled,
-              co_await context_.reach(job.to)->pull(job.volume, volume.generation,
-                                                    volume.collection, member));
+  KELP_CO_TRY(const VolumeDigest pulled, co_await context_.reach(job.to)->pull(
+                                             job.volume, volume.generation, volume.collection,
+                                             member, urgency_of(job, volume)));
   std::vector<NodeNumber> equals{source};
   const MonoTime now = context_.seams.clock.mono();
   if (job.from && *job.from != source && context_.topology.alive(*job.from, now)) {
@@ -215,8 +224,8 @@ Task<Result<void>> JobRunner::retire(JobRecord job, VolumeRecord volume) {
   co_return Result<void>();
 }
 
-Task<void> JobRunner::retire_strays() {
-  for (const StrayCopy& stray : plan_retirements(context_.view())) {
+Task<void> JobRunner::retire_strays(std::vector<StrayCopy> strays) {
+  for (const StrayCopy& stray : strays) {
     const auto retired =
         co_await context_.reach(stray.node)->retire(stray.volume, stray.generation);
     if (!retired.has_value()) continue;
@@ -227,13 +236,13 @@ Task<void> JobRunner::retire_strays() {
 }
 
 /// Once for each copy, and again when it has changed or gone meanwhile.
-void JobRunner::name_unexplained() {
+void JobRunner::name_unexplained(const Survey& survey) {
   constexpr std::chrono::seconds kPause{5};
   const MonoTime now = context_.seams.clock.mono();
   if (now - looked_ < kPause) return;
   looked_ = now;
   std::set<StrayCopy> found;
-  for (const StrayCopy& copy : unexplained_copies(context_.view())) {
+  for (const StrayCopy& copy : survey.unexplained()) {
     if (!unexplained_.contains(copy)) {
       logger("master").warn("copy_of_nobody volume={} node={} generation={}", copy.volume.value,
                             context_.state().nodes.at(copy.node).identity.node_id,

@@ -33,8 +33,9 @@ class JobRunner {
                                                 const VolumeRecord& volume) const;
   Task<Result<void>> thaw(JobRecord job, VolumeRecord volume);
   Task<Result<void>> retire(JobRecord job, VolumeRecord volume);
-  Task<void> retire_strays();
-  void name_unexplained();
+  Task<void> retire_strays(std::vector<StrayCopy> strays);
+  void name_unexplained(const Survey& survey);
+  [[nodiscard]] Urgency urgency_of(const JobRecord& job, const VolumeRecord& volume) const;
   [[nodiscard]] bool hopeless(const JobRecord& job, const Error& error, int attempts) const;
 
   MasterContext& context_;

@@ -55,8 +55,10 @@ Task<Result<std::vector<JobView>>> MasterService::plan(PlanKind kind, bool start
   };
   PlanOptions options = context_.options.plan;
   options.although_paused = true;
-  std::vector<StartJob> starts = kind == PlanKind::kRepair ? plan_repairs(context_.view(), options)
-                                                           : plan_moves(context_.view(), options);
+  const PlacementView now = context_.view();
+  const Survey survey(now);
+  std::vector<StartJob> starts = kind == PlanKind::kRepair ? plan_repairs(now, survey, options)
+                                                           : plan_moves(now, survey, options);
   std::vector<JobView> jobs;
   for (StartJob& job : starts) {
     JobView view;

@@ -127,8 +127,7 @@ Task<Result<LocationChange>> MasterService::await_locations(std::uint64_t after,
   while (true) {
     if (ending_) co_return Error(Errc::kUnavailable, "this master stops");
     const LocationLog& log = context_.machine.locations();
-    const bool all = !log.since(after).has_value();
-    if (all || log.newest() != after) break;
+    if (log.newest() != after || !log.knows(after)) break;
     if (context_.seams.clock.mono() >= deadline) {
       change.sequence = after;
       co_return change;
@@ -138,9 +137,15 @@ Task<Result<LocationChange>> MasterService::await_locations(std::uint64_t after,
   const LocationLog& log = context_.machine.locations();
   const auto changed = after == 0 ? std::nullopt : log.since(after);
   change.sequence = log.newest();
-  for (const auto& [id, volume] : context_.state().volumes) {
-    if (changed.has_value() && !changed->contains(id)) continue;
-    change.volumes.push_back(context_.location(id, volume));
+  const auto& volumes = context_.state().volumes;
+  if (!changed.has_value()) {
+    for (const auto& [id, volume] : volumes)
+      change.volumes.push_back(context_.location(id, volume));
+    co_return change;
+  }
+  for (const VolumeId id : *changed) {
+    const auto volume = volumes.find(id);
+    if (volume != volumes.end()) change.volumes.push_back(context_.location(id, volume->second));
   }
   co_return change;
 }
@@ -168,8 +173,9 @@ Task<Result<HeartbeatAnswer>> MasterService::take_heartbeat(Heartbeat beat) {
     KELP_CO_CHECK(context_.check_serving());
     number = context_.state().find_node(beat.identity.node_id);
   }
+  const bool listening = context_.still_listening();
   auto answer = answer_to(*number, beat);
-  if (context_.still_listening()) context_.changed.notify_all();
+  if (listening) context_.changed.notify_all();  // also when this was the last one
   co_return answer;
 }
 

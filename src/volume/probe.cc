@@ -16,6 +16,10 @@ VolumeProbe::VolumeProbe(Metrics& metrics)
                                   "included")),
       corruptions(metrics.counter("kelp_volume_corruptions_total",
                                   "Needles found not to match their checksums")),
+      background_read_bytes(metrics.counter("kelp_volume_background_read_bytes_total",
+                                            "Bytes read so that another server has a copy")),
+      background_written_bytes(metrics.counter("kelp_volume_background_written_bytes_total",
+                                               "Bytes written as copies from other servers")),
       read_only_volumes(metrics.gauge("kelp_volume_read_only_volumes",
                                       "Volumes that refuse writes: after an I/O error, or as they "
                                       "were refused at start")),

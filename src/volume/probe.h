@@ -16,6 +16,8 @@ struct VolumeProbe {
   prometheus::Counter& syncs;
   prometheus::Gauge& write_seconds;
   prometheus::Counter& corruptions;
+  prometheus::Counter& background_read_bytes;
+  prometheus::Counter& background_written_bytes;
   prometheus::Gauge& read_only_volumes;
   prometheus::Gauge& refused_volumes;
   prometheus::Gauge& damaged_needles;

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "async/background_budget.h"
 #include "base/log.h"
 #include "crypto/random.h"
 #include "volume/store/volume_file.h"
@@ -10,6 +11,42 @@
 
 namespace kelp {
 namespace {
+
+/// What a call of read_needles() brings, about.
+constexpr std::uint64_t kPieceBytes = 4 << 20;
+
+/// The share of the budget that work is sure of (BackgroundBudget::take).
+std::uint32_t least_share(Urgency urgency) {
+  switch (urgency) {
+    case Urgency::kLastCopy:
+      return 1;
+    case Urgency::kRepair:
+      return 2;
+    case Urgency::kMove:
+      break;
+  }
+  return BackgroundBudget::kLeastShare;
+}
+
+/// Takes a piece from a server's budget; settle_piece() says how large it came to be.
+Task<Result<void>> take_piece(BackgroundBudget* budget, Urgency urgency,
+                              std::chrono::nanoseconds patience = std::chrono::hours(1)) {
+  if (budget == nullptr) co_return Result<void>();
+  co_return co_await budget->take(kPieceBytes, least_share(urgency), patience);
+}
+void settle_piece(BackgroundBudget* budget, Urgency urgency, std::uint64_t moved) {
+  if (budget != nullptr) budget->settle(kPieceBytes, moved, least_share(urgency));
+}
+
+/// Whether a copy is one to read_needles() from.
+Result<void> check_frozen(const VolumeFile& copy, Generation generation) {
+  const CopyRole role = copy.role();
+  if (role.generation == generation && role.frozen) return {};
+  return Error(Errc::kConflict,
+               fmt::format("volume {} is {} in generation {}, it is copied frozen in {}",
+                           copy.superblock().volume.value, role.frozen ? "frozen" : "not frozen",
+                           role.generation.value, generation.value));
+}
 
 /// Copies that are being made lie here, out of the way of every start.
 std::string pull_dir(const std::string& directory) {
@@ -54,17 +91,21 @@ Task<Result<VolumeDigest>> VolumeService::digest(VolumeId volume, bool verify) {
 }
 
 Task<Result<std::string>> VolumeService::read_needles(VolumeId volume, Generation generation,
-                                                      NeedleKey after) {
+                                                      NeedleKey after, Urgency urgency) {
+  // The caller's own deadline is half a minute.
+  constexpr std::chrono::seconds kPatience{10};
   KELP_CO_TRY(const VolumePtr found, find(volume));
-  const CopyRole role = found->role();
-  if (role.generation != generation || !role.frozen) {
-    co_return Error(Errc::kConflict,
-                    fmt::format("volume {} is {} in generation {}, it is copied frozen in {}",
-                                volume.value, role.frozen ? "frozen" : "not frozen",
-                                role.generation.value, generation.value));
-  }
-  auto job = [found, after] { return found->read_needles(after); };
-  co_return co_await offload<std::string>(parts_.pool, std::move(job));
+  KELP_CO_CHECK(check_frozen(*found, generation));
+  KELP_CO_CHECK(co_await take_piece(parts_.background, urgency, kPatience));
+  auto job = [found, generation, after]() -> Result<std::string> {
+    KELP_CHECK(check_frozen(*found, generation));  // it may have thawed meanwhile
+    return found->read_needles(after);
+  };
+  auto batch = co_await offload<std::string>(parts_.pool, std::move(job));
+  const std::size_t bytes = batch.has_value() ? batch->size() : 0;
+  settle_piece(parts_.background, urgency, bytes);
+  shared_->probe.background_read_bytes.Increment(static_cast<double>(bytes));
+  co_return batch;
 }
 
 Task<Result<std::string>> VolumeService::read_needle(VolumeId volume, Generation generation,
@@ -79,7 +120,8 @@ Task<Result<std::string>> VolumeService::read_needle(VolumeId volume, Generation
 }
 
 Task<Result<VolumeDigest>> VolumeService::pull(VolumeId volume, Generation generation,
-                                               std::string collection, VolumeMember source) {
+                                               std::string collection, VolumeMember source,
+                                               Urgency urgency) {
   if (parts_.peers == nullptr) {
     co_return Error(Errc::kUnimplemented, "this server has no peers to copy from");
   }
@@ -97,8 +139,14 @@ Task<Result<VolumeDigest>> VolumeService::pull(VolumeId volume, Generation gener
     return begin_pull(volume, generation, collection);
   };
   KELP_CO_TRY(const VolumePtr copy, co_await offload<VolumePtr>(parts_.pool, std::move(begin)));
-  KELP_CO_CHECK(co_await pull_needles(copy, generation, source));
-  KELP_CO_TRY(const auto failed, co_await copy->verify());
+  KELP_CO_CHECK(co_await pull_needles(copy, generation, source, urgency));
+  VolumeFile::Pass pass;
+  if (parts_.background != nullptr) {
+    pass = [budget = parts_.background, share = least_share(urgency)](std::uint64_t bytes) {
+      return budget->take(bytes, share);
+    };
+  }
+  KELP_CO_TRY(const auto failed, co_await copy->verify(std::move(pass)));
   if (!failed.empty()) {
     co_return Error(Errc::kCorruption,
                     fmt::format("the new copy of volume {} does not check", volume.value));
@@ -109,16 +157,20 @@ Task<Result<VolumeDigest>> VolumeService::pull(VolumeId volume, Generation gener
 }
 
 Task<Result<void>> VolumeService::pull_needles(VolumePtr copy, Generation generation,
-                                               VolumeMember source) {
+                                               VolumeMember source, Urgency urgency) {
   const auto from = parts_.peers->at(source.address);
   const VolumeId volume = copy->superblock().volume;
   NeedleKey after = copy->last_key().value_or(NeedleKey{});
   while (true) {
-    KELP_CO_TRY(const std::string batch, co_await from->read_needles(volume, generation, after));
-    if (batch.empty()) break;
-    KELP_CO_CHECK(check_space(batch.size()));
-    auto take = [copy, &batch] { return copy->take_needles(batch); };
+    KELP_CO_CHECK(co_await take_piece(parts_.background, urgency));
+    const auto batch = co_await from->read_needles(volume, generation, after, urgency);
+    settle_piece(parts_.background, urgency, batch.has_value() ? batch->size() : 0);
+    KELP_CO_CHECK(batch);
+    if (batch->empty()) break;
+    KELP_CO_CHECK(check_space(batch->size()));
+    auto take = [copy, &batch] { return copy->take_needles(*batch); };
     KELP_CO_TRY(after, co_await offload<NeedleKey>(parts_.pool, std::move(take)));
+    shared_->probe.background_written_bytes.Increment(static_cast<double>(batch->size()));
   }
   auto sync = [copy] { return copy->sync(); };
   co_return co_await offload<void>(parts_.pool, std::move(sync));

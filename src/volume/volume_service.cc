@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "async/background_budget.h"
 #include "base/log.h"
 #include "crypto/random.h"
 #include "volume/core/needle_format.h"

@@ -90,11 +90,11 @@ class VolumeService final : public VolumeNode {
 
   Task<Result<void>> set_role(VolumeId volume, Generation oldest, CopyRole role) override;
   Task<Result<VolumeDigest>> pull(VolumeId volume, Generation generation, std::string collection,
-                                  VolumeMember source) override;
+                                  VolumeMember source, Urgency urgency) override;
   Task<Result<VolumeDigest>> digest(VolumeId volume, bool verify) override;
   Task<Result<void>> retire(VolumeId volume, Generation generation) override;
-  Task<Result<std::string>> read_needles(VolumeId volume, Generation generation,
-                                         NeedleKey after) override;
+  Task<Result<std::string>> read_needles(VolumeId volume, Generation generation, NeedleKey after,
+                                         Urgency urgency) override;
   Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,
                                         NeedleKey key) override;
 
@@ -140,7 +140,8 @@ class VolumeService final : public VolumeNode {
   Result<void> make_volume(VolumeId volume, Generation generation, const std::string& collection);
   Result<VolumePtr> begin_pull(VolumeId volume, Generation generation,
                                const std::string& collection);
-  Task<Result<void>> pull_needles(VolumePtr copy, Generation generation, VolumeMember source);
+  Task<Result<void>> pull_needles(VolumePtr copy, Generation generation, VolumeMember source,
+                                  Urgency urgency);
   Result<void> adopt(VolumeId volume, Generation generation);
   Result<void> remove_files(VolumeId volume);
   void forget(VolumeId volume);

@@ -82,8 +82,8 @@ concept Complete = std::tuple_size_v<std::remove_cvref_t<decltype(kFields<T>)>> 
 /// Appends values to a message.
 class Writer {
  public:
-  /// `out` must outlive the writer.
-  explicit Writer(std::string& out) : out_(out), to_(out) {}
+  /// `out` must outlive the writer. Members younger than `revision` are left out.
+  Writer(std::string& out, std::uint8_t revision) : out_(out), to_(out), revision_(revision) {}
 
   void put(bool value) { to_.fixed(static_cast<std::uint8_t>(value)); }
   template <std::unsigned_integral T>
@@ -136,21 +136,22 @@ class Writer {
   template <Struct T>
   void fields(const T& value) {
     static_assert(Complete<T>, "a member is missing in kFields (src/wire/*_messages.h)");
-    std::apply([&](const auto&... field) { (put(value.*member_of(field)), ...); }, kFields<T>);
+    std::apply([&](const auto&... field) { (give(value, field), ...); }, kFields<T>);
   }
 
  private:
-  template <typename Member>
-  static constexpr Member member_of(Member member) {
-    return member;
+  template <typename T, typename Member>
+  void give(const T& value, Member member) {
+    put(value.*member);
   }
-  template <typename Member>
-  static constexpr Member member_of(Since<Member> field) {
-    return field.member;
+  template <typename T, typename Member>
+  void give(const T& value, Since<Member> field) {
+    if (revision_ >= field.revision) put(value.*field.member);
   }
 
   std::string& out_;
   ByteWriter to_;
+  std::uint8_t revision_;
 };
 
 /// Reads what Writer wrote; latches failed() as ByteReader does.
@@ -254,7 +255,7 @@ class Reader {
 
 }  // namespace message
 
-/// A message as it travels. `revision` is another than ours in tests only.
+/// A message as it travels, as a build of `revision` sends it: another one than ours in tests only.
 template <message::Struct T>
 [[nodiscard]] std::string encode_message(const T& value, std::uint8_t revision = kMessageRevision) {
   std::string out;
@@ -262,7 +263,7 @@ template <message::Struct T>
   ByteWriter head(out);
   head.fixed(kMessageVersion);
   head.fixed(revision);
-  message::Writer(out).fields(value);
+  message::Writer(out, revision).fields(value);
   return out;
 }
 

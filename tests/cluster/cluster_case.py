@@ -1,18 +1,16 @@
 """What the tests of this folder share: a running cluster, its logs when a test fails, boto3 of a pinned version."""
 
 import hashlib
-import http.client
 import os
 import sys
 import tempfile
-import threading
-import time
 import unittest
 from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
+from cluster_load import StubbornWriter  # noqa: E402
 from kelpdev.cluster import Cluster  # noqa: E402
 from kelpdev.cluster_net import can_have_namespaces  # noqa: E402
 from kelpdev.process import wait_for  # noqa: E402
@@ -41,6 +39,7 @@ class ClusterCase(unittest.TestCase):
 
     SETTINGS = {}
     SIZES = {}  # of roles, where they differ
+    BINARY = None  # the one of this build
 
     def setUp(self):
         need_namespaces(self)
@@ -49,7 +48,7 @@ class ClusterCase(unittest.TestCase):
         self.folder = Path(scratch.name)
         settings = {"master.repair_after": f"{REPAIR_AFTER_SECONDS}s", "volume.size_limit": "256MiB",
                     "volume.writable": "0", "volume.reserve": "64MiB", **self.SETTINGS}
-        self.cluster = Cluster(self.folder / "cluster", settings, sizes=self.SIZES)
+        self.cluster = Cluster(self.folder / "cluster", settings, sizes=self.SIZES, binary=self.BINARY)
         self.addCleanup(self.cluster.__exit__)
         self.prepare()
         self.cluster.__enter__()
@@ -72,8 +71,8 @@ class ClusterCase(unittest.TestCase):
         return client
 
     def write(self, gateway, name, **options):
-        """A Writer that runs, and stops at the end of the test at the latest."""
-        writer = Writer(self.cluster[gateway].endpoint, self.cluster.keys, name, **options)
+        """A StubbornWriter that runs, and stops at the end of the test at the latest."""
+        writer = StubbornWriter(self.cluster[gateway].endpoint, self.cluster.keys, name, **options)
         self.addCleanup(writer.stop)
         writer.start()
         return writer
@@ -99,47 +98,3 @@ class ClusterCase(unittest.TestCase):
         client = self.client(gateway)
         wrong = [path for path, md5 in objects.items() if hashlib.md5(client.must("GET", path).body).hexdigest() != md5]
         self.assertEqual(wrong, [])
-
-
-class Writer(threading.Thread):
-    """Puts objects into /`bucket` until it is stopped, each as often as it takes, as an SDK does."""
-
-    def __init__(self, endpoint, keys, bucket, size=20_000, pause=0.02):
-        super().__init__(daemon=True)
-        self.client = Client(endpoint, *keys, timeout=60)
-        self.bucket, self.size, self.pause = bucket, size, pause
-        self.name_of_run = f"{os.urandom(4).hex()}"
-        self.objects = {}  # path to MD5 of what was acknowledged
-        self.took = []     # (when it was acknowledged, seconds since its first attempt)
-        self.refused = []  # (when, status) of attempts that were answered with something else
-        self.stopping = threading.Event()
-
-    def run(self):
-        while not self.stopping.is_set():
-            path, body = f"/{self.bucket}/{self.name_of_run}/{len(self.objects):05}", os.urandom(self.size)
-            begun = time.monotonic()
-            while not self.put(path, body):
-                if self.stopping.wait(0.1):
-                    return
-            self.took.append((time.monotonic(), time.monotonic() - begun))
-            self.objects[path] = hashlib.md5(body).hexdigest()
-            self.stopping.wait(self.pause)
-
-    def put(self, path, body):
-        try:
-            status = self.client.request("PUT", path, body=body).status
-        except (OSError, http.client.HTTPException) as error:
-            status = repr(error)
-        if status != 200:
-            self.refused.append((time.monotonic(), status))
-        return status == 200
-
-    def stop(self):
-        self.stopping.set()
-        if self.is_alive():
-            self.join()
-        self.client.close()
-
-    def since(self, moment):
-        """Seconds that each put took which was acknowledged after `moment`."""
-        return [seconds for when, seconds in list(self.took) if when > moment]

@@ -119,9 +119,9 @@ class SpiedVolume final : public VolumeNode {
   Task<Result<VolumeDigest>> digest(VolumeId volume, bool verify) override {
     return inner_.digest(volume, verify);
   }
-  Task<Result<std::string>> read_needles(VolumeId volume, Generation generation,
-                                         NeedleKey after) override {
-    return inner_.read_needles(volume, generation, after);
+  Task<Result<std::string>> read_needles(VolumeId volume, Generation generation, NeedleKey after,
+                                         Urgency urgency) override {
+    return inner_.read_needles(volume, generation, after, urgency);
   }
   Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,
                                         NeedleKey key) override {
@@ -137,8 +137,9 @@ class SpiedVolume final : public VolumeNode {
     co_return set;
   }
   Task<Result<VolumeDigest>> pull(VolumeId volume, Generation generation, std::string collection,
-                                  VolumeMember source) override {
-    const auto pulled = co_await inner_.pull(volume, generation, std::move(collection), source);
+                                  VolumeMember source, Urgency urgency) override {
+    const auto pulled =
+        co_await inner_.pull(volume, generation, std::move(collection), source, urgency);
     host_.world.trace("{}: volume {} generation {} pulled from {}: {}", host_.machine.name,
                       volume.value, generation.value, source.address,
                       pulled ? "done" : pulled.error().message());

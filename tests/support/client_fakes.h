@@ -211,9 +211,9 @@ class FakeReplicas final : public VolumeReplicas {
     return script.done(SetRole{volume, oldest, role});
   }
   Task<Result<VolumeDigest>> pull(VolumeId volume, Generation generation, std::string collection,
-                                  VolumeMember source) override {
+                                  VolumeMember source, Urgency urgency) override {
     return script.answer<VolumeDigest>(
-        PullVolume{volume, generation, std::move(collection), std::move(source)});
+        PullVolume{volume, generation, std::move(collection), std::move(source), urgency});
   }
   Task<Result<VolumeDigest>> digest(VolumeId volume, bool verify) override {
     return script.answer<VolumeDigest>(DigestVolume{volume, verify});
@@ -221,9 +221,9 @@ class FakeReplicas final : public VolumeReplicas {
   Task<Result<void>> retire(VolumeId volume, Generation generation) override {
     return script.done(RetireVolume{volume, generation});
   }
-  Task<Result<std::string>> read_needles(VolumeId volume, Generation generation,
-                                         NeedleKey after) override {
-    KELP_CO_CHECK(co_await script.done(ReadNeedles{volume, generation, after}));
+  Task<Result<std::string>> read_needles(VolumeId volume, Generation generation, NeedleKey after,
+                                         Urgency urgency) override {
+    KELP_CO_CHECK(co_await script.done(ReadNeedles{volume, generation, after, urgency}));
     co_return images;
   }
   Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,

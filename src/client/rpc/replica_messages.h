@@ -23,6 +23,7 @@ struct PullVolume {
   Generation generation;
   std::string collection;
   VolumeMember source;
+  Urgency urgency = Urgency::kRepair;
 };
 /// Of VolumeReplicas::digest.
 struct DigestVolume {
@@ -39,6 +40,7 @@ struct ReadNeedles {
   VolumeId volume;
   Generation generation;
   NeedleKey after;
+  Urgency urgency = Urgency::kRepair;
 };
 
 /// Of VolumeReplicas::read_needle; answered as ReadNeedles.
@@ -47,6 +49,10 @@ struct ReadOneNeedle {
   Generation generation;
   NeedleKey key;
 };
+
+/// The values of Urgency.
+template <>
+inline constexpr std::pair kEnumerators<Urgency> = {Urgency::kMove, Urgency::kLastCopy};
 
 /// What travels of each, in order.
 template <>
@@ -62,8 +68,9 @@ template <>
 inline constexpr auto kFields<SetRole> =
     std::tuple(&SetRole::volume, &SetRole::oldest, &SetRole::role);
 template <>
-inline constexpr auto kFields<PullVolume> = std::tuple(
-    &PullVolume::volume, &PullVolume::generation, &PullVolume::collection, &PullVolume::source);
+inline constexpr auto kFields<PullVolume> =
+    std::tuple(&PullVolume::volume, &PullVolume::generation, &PullVolume::collection,
+               &PullVolume::source, since(1, &PullVolume::urgency));
 template <>
 inline constexpr auto kFields<DigestVolume> =
     std::tuple(&DigestVolume::volume, &DigestVolume::verify);
@@ -72,6 +79,7 @@ inline constexpr auto kFields<RetireVolume> =
     std::tuple(&RetireVolume::volume, &RetireVolume::generation);
 template <>
 inline constexpr auto kFields<ReadNeedles> =
-    std::tuple(&ReadNeedles::volume, &ReadNeedles::generation, &ReadNeedles::after);
+    std::tuple(&ReadNeedles::volume, &ReadNeedles::generation, &ReadNeedles::after,
+               since(1, &ReadNeedles::urgency));
 
 }  // namespace kelp

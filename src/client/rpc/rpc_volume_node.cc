@@ -179,9 +179,11 @@ Task<Result<void>> RpcVolumeNode::set_role(VolumeId volume, Generation oldest, C
   return caller_.tell(kVolumeSetRole, SetRole{volume, oldest, role});
 }
 Task<Result<VolumeDigest>> RpcVolumeNode::pull(VolumeId volume, Generation generation,
-                                               std::string collection, VolumeMember source) {
+                                               std::string collection, VolumeMember source,
+                                               Urgency urgency) {
   return caller_.ask<VolumeDigest>(
-      kVolumePull, PullVolume{volume, generation, std::move(collection), std::move(source)});
+      kVolumePull,
+      PullVolume{volume, generation, std::move(collection), std::move(source), urgency});
 }
 Task<Result<VolumeDigest>> RpcVolumeNode::digest(VolumeId volume, bool verify) {
   return caller_.ask<VolumeDigest>(kVolumeDigest, DigestVolume{volume, verify});
@@ -190,8 +192,8 @@ Task<Result<void>> RpcVolumeNode::retire(VolumeId volume, Generation generation)
   return caller_.tell(kVolumeRetire, RetireVolume{volume, generation});
 }
 Task<Result<std::string>> RpcVolumeNode::read_needles(VolumeId volume, Generation generation,
-                                                      NeedleKey after) {
-  return bytes_of(kVolumeReadNeedles, ReadNeedles{volume, generation, after});
+                                                      NeedleKey after, Urgency urgency) {
+  return bytes_of(kVolumeReadNeedles, ReadNeedles{volume, generation, after, urgency});
 }
 
 Task<Result<std::string>> RpcVolumeNode::read_needle(VolumeId volume, Generation generation,

@@ -33,11 +33,11 @@ class RpcVolumeNode final : public VolumeNode {
 
   Task<Result<void>> set_role(VolumeId volume, Generation oldest, CopyRole role) override;
   Task<Result<VolumeDigest>> pull(VolumeId volume, Generation generation, std::string collection,
-                                  VolumeMember source) override;
+                                  VolumeMember source, Urgency urgency) override;
   Task<Result<VolumeDigest>> digest(VolumeId volume, bool verify) override;
   Task<Result<void>> retire(VolumeId volume, Generation generation) override;
-  Task<Result<std::string>> read_needles(VolumeId volume, Generation generation,
-                                         NeedleKey after) override;
+  Task<Result<std::string>> read_needles(VolumeId volume, Generation generation, NeedleKey after,
+                                         Urgency urgency) override;
   Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,
                                         NeedleKey key) override;
 

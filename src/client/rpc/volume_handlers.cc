@@ -240,7 +240,7 @@ Task<Result<RpcMessage>> read_needles(VolumeReplicas& replicas, RpcMessage messa
   constexpr std::size_t kBatchBytes = 4 << 20;
   KELP_CO_TRY(const ReadNeedles r, read_request<ReadNeedles>(kVolumeReadNeedles, message));
   co_return co_await send_images(info, kBatchBytes,
-                                 replicas.read_needles(r.volume, r.generation, r.after));
+                                 replicas.read_needles(r.volume, r.generation, r.after, r.urgency));
 }
 
 Task<Result<RpcMessage>> read_needle(VolumeReplicas& replicas, RpcMessage message,
@@ -267,7 +267,7 @@ void serve_volume_replicas(RpcServer& server, VolumeReplicas& replicas) {
   serve_method<SetRole>(server, kVolumeSetRole,
                         [v](SetRole r) { return v->set_role(r.volume, r.oldest, r.role); });
   serve_method<PullVolume>(server, kVolumePull, [v](PullVolume r) {
-    return v->pull(r.volume, r.generation, std::move(r.collection), std::move(r.source));
+    return v->pull(r.volume, r.generation, std::move(r.collection), std::move(r.source), r.urgency);
   });
   serve_method<DigestVolume>(server, kVolumeDigest,
                              [v](DigestVolume r) { return v->digest(r.volume, r.verify); });

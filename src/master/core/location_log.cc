@@ -20,7 +20,7 @@ void LocationLog::note(std::uint64_t sequence, VolumeId volume) {
 }
 
 std::optional<std::set<VolumeId>> LocationLog::since(std::uint64_t after) const {
-  if (after < known_from_ || after > newest_) return std::nullopt;
+  if (!knows(after)) return std::nullopt;
   const auto first = std::ranges::upper_bound(changes_, after, {}, &Change::sequence);
   std::set<VolumeId> volumes;
   for (auto change = first; change != changes_.end(); ++change) volumes.insert(change->volume);

@@ -19,6 +19,10 @@ class LocationLog {
   void note(std::uint64_t sequence, VolumeId volume);
   /// The newest sequence noted.
   [[nodiscard]] std::uint64_t newest() const { return newest_; }
+  /// Whether since(after) is known.
+  [[nodiscard]] bool knows(std::uint64_t after) const {
+    return after >= known_from_ && after <= newest_;
+  }
   /// What changed after `after`; nothing when that is not known any more.
   [[nodiscard]] std::optional<std::set<VolumeId>> since(std::uint64_t after) const;
 

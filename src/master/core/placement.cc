@@ -14,7 +14,7 @@ bool contains(const std::vector<T>& values, const T& value) {
 
 /// Why no needle can be written to the copies of a volume just now; empty: it can.
 std::string obstacle(const PlacementView& view, VolumeId id, const VolumeRecord& volume,
-                     std::uint64_t bytes, bool avoid_slow) {
+                     std::uint64_t bytes, const Rooms& rooms, bool avoid_slow) {
   if (volume.frozen) return "is being copied";
   for (const NodeNumber member : volume.members) {
     const NodeRecord& node = view.state.nodes.at(member);
@@ -26,7 +26,7 @@ std::string obstacle(const PlacementView& view, VolumeId id, const VolumeRecord&
     if (avoid_slow && view.topology.slow(member, view.now)) {
       return fmt::format("node {}: its disk is slow", name);
     }
-    if (room_of(view, member) < bytes) return fmt::format("node {}: its disk is full", name);
+    if (rooms.of(member) < bytes) return fmt::format("node {}: its disk is full", name);
   }
   return {};
 }
@@ -66,17 +66,18 @@ struct Choice {
 };
 
 /// kNoSpace when not even the node with the most room has `bytes`.
-Result<void> check_room(const PlacementView& view, std::uint64_t bytes) {
+Result<void> check_room(const PlacementView& view, const Rooms& rooms, std::uint64_t bytes) {
   const NodeIdentity* roomiest = nullptr;
   std::uint64_t room = 0;
   for (const auto& [number, node] : view.state.nodes) {
     if (node.intent != NodeIntent::kActive || !view.topology.alive(number, view.now)) continue;
-    const std::uint64_t its_room = room_of(view, number);
+    const std::uint64_t its_room = rooms.of(number);
+    if (its_room >= bytes) return {};
     if (roomiest != nullptr && its_room <= room) continue;
     roomiest = &node.identity;
     room = its_room;
   }
-  if (roomiest == nullptr || bytes <= room) return {};
+  if (roomiest == nullptr) return {};
   return Error(Errc::kNoSpace,
                fmt::format("node {} has the most room: {} bytes beside what is kept back for "
                            "deletions and promised to uploads; {} are missing",
@@ -90,21 +91,25 @@ bool all_alive(const PlacementView& view, const VolumeRecord& volume) {
 
 }  // namespace
 
-std::uint64_t room_of(const PlacementView& view, NodeNumber number) {
-  const ObservedNode* node = view.topology.find(number);
-  if (node == nullptr) return 0;
-  std::uint64_t kept = std::min(view.options.free_reserve_bytes, node->total_bytes / 20);
-  view.reservations.for_each([&](VolumeId volume, std::uint64_t bytes) {
-    const auto record = view.state.volumes.find(volume);
-    if (record != view.state.volumes.end() && contains(record->second.members, number)) {
-      kept += bytes;
-    }
+Rooms::Rooms(const PlacementView& view) : view_(view), promised_(view.state.next_node.value) {
+  view.reservations.for_each([this](VolumeId volume, std::uint64_t bytes) {
+    const auto record = view_.state.volumes.find(volume);
+    if (record == view_.state.volumes.end()) return;
+    for (const NodeNumber member : record->second.members) promised_.at(member.value) += bytes;
   });
+}
+
+std::uint64_t Rooms::of(NodeNumber number) const {
+  const ObservedNode* node = view_.topology.find(number);
+  if (node == nullptr) return 0;
+  const std::uint64_t kept = std::min(view_.options.free_reserve_bytes, node->total_bytes / 20) +
+                             promised_.at(number.value);
   return node->free_bytes > kept ? node->free_bytes - kept : 0;
 }
 
 Result<Placement> place(const PlacementView& view, const LeaseRequest& request) {
-  KELP_CHECK(check_room(view, request.bytes));
+  const Rooms rooms(view);
+  KELP_CHECK(check_room(view, rooms, request.bytes));
   Placement placement;
   std::optional<Choice> best;
   std::string last_obstacle;
@@ -130,7 +135,8 @@ Result<Placement> place(const PlacementView& view, const LeaseRequest& request) 
       --open;
       continue;
     }
-    if (std::string why = obstacle(view, id, volume, request.bytes, avoid_slow); !why.empty()) {
+    if (std::string why = obstacle(view, id, volume, request.bytes, rooms, avoid_slow);
+        !why.empty()) {
       last_obstacle = fmt::format("volume {}: {}", id.value, why);
       continue;
     }

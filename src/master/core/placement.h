@@ -73,7 +73,17 @@ struct Placement {
 [[nodiscard]] bool fits_spread(const MasterState& state, const std::vector<NodeNumber>& members,
                                const Spread& spread);
 
-/// Bytes that new needles may take on a node's disk: free, less the reserve and what is promised.
-[[nodiscard]] std::uint64_t room_of(const PlacementView& view, NodeNumber node);
+/// What the disks have room for. Made once for a decision, since it looks at every promise; valid
+/// while nothing of its view changes. Pure.
+class Rooms {
+ public:
+  explicit Rooms(const PlacementView& view);
+  /// Bytes that new needles may take on a node's disk: free, less the reserve and what is promised.
+  [[nodiscard]] std::uint64_t of(NodeNumber node) const;
+
+ private:
+  const PlacementView& view_;
+  std::vector<std::uint64_t> promised_;  ///< By node number.
+};
 
 }  // namespace kelp::master

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "master/core/commands.h"
-#include "master/core/placement.h"
+#include "master/core/survey.h"
 
 namespace kelp::master {
 
@@ -20,33 +20,24 @@ struct PlanOptions {
   bool although_paused = false;  ///< An operator asks: paused jobs are no obstacle.
 };
 
+// Each takes a Survey of the same view.
+
 /// Jobs to start now, so that volumes with too few healthy copies get them back: what has least
 /// redundancy left first. A member counts as lost when its node is dead, its copy is of another
 /// generation or gone, or read-only; a node in maintenance is waited for. Nothing while jobs are
 /// paused. Pure.
-[[nodiscard]] std::vector<StartJob> plan_repairs(const PlacementView& view,
+[[nodiscard]] std::vector<StartJob> plan_repairs(const PlacementView& view, const Survey& survey,
                                                  const PlanOptions& options);
 
 /// Jobs that take volumes off draining nodes, then those that even the nodes' used bytes out.
 /// Nothing while a repair is needed or jobs are paused. Pure.
-[[nodiscard]] std::vector<StartJob> plan_moves(const PlacementView& view,
+[[nodiscard]] std::vector<StartJob> plan_moves(const PlacementView& view, const Survey& survey,
                                                const PlanOptions& options);
 
-/// A copy that no decision names, or of an older generation than the decision.
-struct StrayCopy {
-  NodeNumber node;
-  VolumeId volume;
-  Generation generation;
-  friend auto operator<=>(const StrayCopy&, const StrayCopy&) = default;
-};
 /// Copies that may be removed: their volume has all its copies elsewhere in the newest generation,
 /// alive, and no job. A volume that was never decided on is left alone (it may be all that is left
 /// of a lost state). Pure.
-[[nodiscard]] std::vector<StrayCopy> plan_retirements(const PlacementView& view);
-
-/// Copies on nodes that are no members of their volume, and not old enough to be retired: somebody
-/// put them there. Nobody reads or writes them. Pure.
-[[nodiscard]] std::vector<StrayCopy> unexplained_copies(const PlacementView& view);
+[[nodiscard]] std::vector<StrayCopy> plan_retirements(const Survey& survey);
 
 /// Healthy copies of a volume: alive, trusted, not read-only.
 [[nodiscard]] std::uint32_t healthy_copies(const PlacementView& view, VolumeId id,

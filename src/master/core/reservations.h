@@ -23,7 +23,7 @@ class Reservations {
   /// Calls `visit(volume, bytes)` for each volume that has promises.
   template <typename Visit>
   void for_each(Visit visit) const {
-    for (const auto& [volume, grants] : grants_) visit(volume, of(volume));
+    for (const auto& [volume, promised] : grants_) visit(volume, promised.sum);
   }
 
  private:
@@ -31,7 +31,11 @@ class Reservations {
     std::uint64_t bytes;
     MonoTime expires;
   };
-  std::map<VolumeId, std::deque<Grant>> grants_;
+  struct Promised {
+    std::deque<Grant> grants;
+    std::uint64_t sum = 0;
+  };
+  std::map<VolumeId, Promised> grants_;
 };
 
 }  // namespace kelp::master

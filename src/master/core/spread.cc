@@ -30,6 +30,7 @@ struct Missing {
 std::vector<Candidate> candidates(const PlacementView& view, std::uint64_t bytes,
                                   std::uint64_t salt, bool avoid_slow, Missing& missing) {
   std::vector<Candidate> out;
+  const Rooms rooms(view);
   for (const auto& [number, node] : view.state.nodes) {
     const auto lacks = [&](std::string_view why) {
       missing.text +=
@@ -41,7 +42,7 @@ std::vector<Candidate> candidates(const PlacementView& view, std::uint64_t bytes
       lacks("is not heard");
     } else if (avoid_slow && view.topology.slow(number, view.now)) {
       lacks("has a slow disk");
-    } else if (const std::uint64_t room = room_of(view, number); room < bytes || room == 0) {
+    } else if (const std::uint64_t room = rooms.of(number); room < bytes || room == 0) {
       lacks(fmt::format("has room for {} bytes", room));
       missing.room = true;
     } else {

@@ -129,21 +129,28 @@ Result<HeartbeatAnswer> Topology::take(NodeNumber number, const Heartbeat& beat,
   return answer;
 }
 
-void Topology::judge_disk(NodeNumber number, ObservedNode& node, MonoTime now) {
+bool Topology::lags(NodeNumber number, const ObservedNode& node, MonoTime now) const {
+  if (node.write_time < options_.slow_least) return false;
   std::vector<std::chrono::microseconds> others;
   for (const auto& [other, seen] : nodes_) {
     if (other != number && seen.write_time.count() > 0 && alive(other, now)) {
       others.push_back(seen.write_time);
     }
   }
-  if (others.empty()) return;
+  if (others.empty()) return false;
   const auto middle = others.begin() + static_cast<std::ptrdiff_t>(others.size() / 2);
   std::ranges::nth_element(others, middle);
-  const auto bound =
-      std::max<std::chrono::microseconds>(options_.slow_least, *middle * options_.slow_factor);
-  node.slow_beats = node.write_time >= bound ? node.slow_beats + 1 : 0;
+  return node.write_time >= *middle * options_.slow_factor;
+}
+
+void Topology::judge_disk(NodeNumber number, ObservedNode& node, MonoTime now) {
+  if (!lags(number, node, now)) {
+    node.slow_since.reset();
+  } else if (!node.slow_since.has_value()) {
+    node.slow_since = now;
+  }
   // Once is not enough: when all become slow, one is the first to say so.
-  if (node.slow_beats >= 2) {
+  if (node.slow_since.has_value() && now - *node.slow_since >= options_.slow_after) {
     node.slow_until = now + options_.slow_hold;
   } else if (node.slow_until.has_value() && now >= *node.slow_until) {
     node.slow_until.reset();
@@ -185,11 +192,13 @@ bool Topology::steady(NodeNumber number, MonoTime now) const {
 
 bool Topology::slow(NodeNumber number, MonoTime now) const {
   const ObservedNode* node = find(number);
-  return node != nullptr && node->slow_until.has_value() && now < *node->slow_until;
+  return node != nullptr && now < node->slow_until.value_or(MonoTime::min());
 }
 
 bool Topology::any_slow(MonoTime now) const {
-  return std::ranges::any_of(nodes_, [&](const auto& item) { return slow(item.first, now); });
+  return std::ranges::any_of(nodes_, [now](const auto& item) {
+    return now < item.second.slow_until.value_or(MonoTime::min());
+  });
 }
 
 bool Topology::dead(NodeNumber number, MonoTime now) const {

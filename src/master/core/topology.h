@@ -38,7 +38,7 @@ struct ObservedNode {
   bool complete = false;                   ///< A full heartbeat was taken and every one since.
   std::uint32_t flaps = 0;                 ///< How often it went silent lately.
   std::chrono::microseconds write_time{};  ///< NodeStatus::write_micros.
-  std::uint32_t slow_beats = 0;        ///< Heartbeats in a row that were slower than the others'.
+  std::optional<MonoTime> slow_since;  ///< Every heartbeat since was much slower than the others'.
   std::optional<MonoTime> slow_until;  ///< Its disk counts as slow until then.
   std::vector<ObservedCopy> copies;    ///< By volume id.
 
@@ -56,10 +56,11 @@ struct LivenessOptions {
   std::chrono::seconds flap_window{600};
   std::chrono::seconds flap_hold{60};
   /// A disk whose writes take `slow_factor` times what those of the other nodes take (the median),
-  /// and at least `slow_least`, in two heartbeats in a row, counts as slow until that was not so
-  /// for `slow_hold`.
+  /// and at least `slow_least`, in every heartbeat of `slow_after`, counts as slow until that was
+  /// not so for `slow_hold`.
   std::uint32_t slow_factor = 10;
   std::chrono::milliseconds slow_least{50};
+  std::chrono::milliseconds slow_after{1000};
   std::chrono::seconds slow_hold{15};
 };
 
@@ -106,6 +107,7 @@ class Topology {
   [[nodiscard]] const std::map<NodeNumber, ObservedNode>& nodes() const { return nodes_; }
 
  private:
+  [[nodiscard]] bool lags(NodeNumber number, const ObservedNode& node, MonoTime now) const;
   void judge_disk(NodeNumber number, ObservedNode& node, MonoTime now);
 
   LivenessOptions options_;

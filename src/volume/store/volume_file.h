@@ -111,7 +111,9 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   [[nodiscard]] PinnedPages try_pin(const FileId& fid, std::uint64_t offset, std::size_t bytes);
   Task<Result<void>> remove(std::vector<FileId> fids);
   Task<Result<std::vector<NeedleInfo>>> list_needles(NeedleKey after, std::uint32_t limit);
-  Task<Result<std::vector<NeedleInfo>>> verify();
+  /// `pass`: called with about what was read, between pieces; may wait, and end it with an error.
+  using Pass = std::function<Task<Result<void>>(std::uint64_t bytes)>;
+  Task<Result<std::vector<NeedleInfo>>> verify(Pass pass = {});
   [[nodiscard]] VolumeStatus status() const;
   /// Asks the disk how much room the log takes. Blocks.
   Result<void> measure_disk();

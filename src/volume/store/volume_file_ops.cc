@@ -246,7 +246,7 @@ Result<std::vector<NeedleInfo>> VolumeFile::describe(const std::vector<IndexEntr
   return infos;
 }
 
-Task<Result<std::vector<NeedleInfo>>> VolumeFile::verify() {
+Task<Result<std::vector<NeedleInfo>>> VolumeFile::verify(Pass pass) {
   const auto self = shared_from_this();
   std::vector<NeedleInfo> failed;
   std::optional<NeedleKey> after;
@@ -259,6 +259,10 @@ Task<Result<std::vector<NeedleInfo>>> VolumeFile::verify() {
     if (entries.empty()) break;
     auto job = [self, &entries, &failed] { return self->verify_some(entries, failed); };
     KELP_CO_TRY(after, co_await offload<NeedleKey>(shared_->pool, std::move(job)));
+    if (!pass) continue;
+    std::uint64_t bytes = 0;
+    for (const IndexEntry& entry : entries) bytes += entry.key <= *after ? entry.place.bytes : 0;
+    KELP_CO_CHECK(co_await pass(bytes));
   }
   co_return failed;
 }

@@ -48,12 +48,13 @@ class SlowNode final : public VolumeNode {
     return none<std::vector<NeedleInfo>>();
   }
   Task<Result<void>> set_role(VolumeId, Generation, CopyRole) override { return none<void>(); }
-  Task<Result<VolumeDigest>> pull(VolumeId, Generation, std::string, VolumeMember) override {
+  Task<Result<VolumeDigest>> pull(VolumeId, Generation, std::string, VolumeMember,
+                                  Urgency) override {
     return none<VolumeDigest>();
   }
   Task<Result<VolumeDigest>> digest(VolumeId, bool) override { return none<VolumeDigest>(); }
   Task<Result<void>> retire(VolumeId, Generation) override { return none<void>(); }
-  Task<Result<std::string>> read_needles(VolumeId, Generation, NeedleKey) override {
+  Task<Result<std::string>> read_needles(VolumeId, Generation, NeedleKey, Urgency) override {
     return none<std::string>();
   }
   Task<Result<std::string>> read_needle(VolumeId, Generation, NeedleKey) override {

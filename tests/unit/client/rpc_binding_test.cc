@@ -290,14 +290,14 @@ Task<void> replicas(Clients c) {
   const VolumeId volume(4);
   const Generation old(3), fresh(4);
   co_await answers(s, SetRole{volume, old, {fresh, true}}, r.set_role(volume, old, {fresh, true}));
-  co_await answers(s, PullVolume{volume, fresh, "c", {"n", "a:1"}},
-                   r.pull(volume, fresh, "c", {"n", "a:1"}));
+  co_await answers(s, PullVolume{volume, fresh, "c", {"n", "a:1"}, Urgency::kMove},
+                   r.pull(volume, fresh, "c", {"n", "a:1"}, Urgency::kMove));
   co_await answers(s, DigestVolume{volume, true}, r.digest(volume, true));
   co_await answers(s, RetireVolume{volume, old}, r.retire(volume, old));
   // As large as a needle can be.
   c.fakes.replicas.images = std::string(64 << 20, 'i') + "and its trailer";
-  const auto images = co_await r.read_needles(volume, old, NeedleKey(5));
-  EXPECT_EQ(s.last(), encode_message(ReadNeedles{volume, old, NeedleKey(5)}));
+  const auto images = co_await r.read_needles(volume, old, NeedleKey(5), Urgency::kLastCopy);
+  EXPECT_EQ(s.last(), encode_message(ReadNeedles{volume, old, NeedleKey(5), Urgency::kLastCopy}));
   EXPECT_TRUE(images && *images == c.fakes.replicas.images);
   const auto image = co_await r.read_needle(volume, old, NeedleKey(6));
   EXPECT_EQ(s.last(), encode_message(ReadOneNeedle{volume, old, NeedleKey(6)}));
@@ -305,7 +305,7 @@ Task<void> replicas(Clients c) {
   s.set_error(scripted_error());
   co_await fails(r.set_role(volume, old, {}));
   co_await fails(r.digest(volume, false));
-  co_await fails(r.read_needles(volume, old, NeedleKey(5)));
+  co_await fails(r.read_needles(volume, old, NeedleKey(5), Urgency::kMove));
   co_await fails(r.read_needle(volume, old, NeedleKey(5)));
 }
 TEST(Bindings, CopiesOfAVolumeAreManaged) {

@@ -76,7 +76,8 @@ class FakeNode final : public VolumeNode {
     co_return Result<void>();
   }
   Task<Result<VolumeDigest>> pull(VolumeId volume, Generation generation, std::string,
-                                  VolumeMember source) override {
+                                  VolumeMember source, Urgency urgency) override {
+    pulled_as.push_back(urgency);
     KELP_CO_CHECK(check());
     const VolumeStatus* const from = peers->at(source.address)->find(volume);
     if (from == nullptr || !from->frozen) co_return Error(Errc::kConflict, "not frozen");
@@ -105,7 +106,7 @@ class FakeNode final : public VolumeNode {
     co_return Result<void>();
   }
 
-  Task<Result<std::string>> read_needles(VolumeId, Generation, NeedleKey) override {
+  Task<Result<std::string>> read_needles(VolumeId, Generation, NeedleKey, Urgency) override {
     co_return Error(Errc::kUnimplemented, "not needed");
   }
   Task<Result<std::string>> read_needle(VolumeId, Generation, NeedleKey) override {
@@ -127,6 +128,7 @@ class FakeNode final : public VolumeNode {
     co_return Error(Errc::kUnimplemented, "not needed");
   }
 
+  std::vector<Urgency> pulled_as;  ///< Of each pull(), in order.
   VolumeStatus* find(VolumeId volume) {
     for (auto& status : node.volumes) {
       if (status.volume == volume) return &status;

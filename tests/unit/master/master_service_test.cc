@@ -196,7 +196,8 @@ TEST(MasterService, TellsNodesTheTimeAndASlowOneToTakeNoNeedles) {
   rig.clock.set_skew(std::chrono::hours(-24));
   EXPECT_GE(hear(1, 3'000).now, first.now);
   EXPECT_FALSE(hear(2, 3'000).refuse_needles);
-  hear(3, 300'000);
+  EXPECT_FALSE(hear(3, 300'000).refuse_needles);
+  (void)rig.world.run(rig.timers.sleep_until(rig.world.now() + std::chrono::seconds(1)));
   EXPECT_TRUE(hear(3, 300'000).refuse_needles);
   const ClusterView view = *rig.world.run(rig.master->view());
   EXPECT_FALSE(view.nodes.at(0).slow);
@@ -340,6 +341,7 @@ TEST(MasterJobs, GiveADeadNodesVolumesNewCopiesByThemselves) {
   ASSERT_GE(view.volumes.size(), 1U);
   EXPECT_EQ(view.volumes[0].copies_healthy, 2U);
   EXPECT_NE(cluster.other().find(cluster.volume), nullptr);
+  EXPECT_EQ(cluster.other().pulled_as, std::vector{Urgency::kLastCopy});
   EXPECT_FALSE(cluster.holder(1).find(cluster.volume)->frozen);
   // The old copy is no member any more: when its node is back it goes.
   const Generation old = cluster.holder(0).find(cluster.volume)->generation;
@@ -367,6 +369,7 @@ TEST(MasterJobs, KeepTheSourceUntilTheCopyWasComparedAndSwitched) {
   ASSERT_TRUE(cluster.world.run(cluster.pass(3)).has_value());
   EXPECT_EQ(cluster.holder(0).find(cluster.volume), nullptr);
   EXPECT_NE(cluster.other().find(cluster.volume), nullptr);
+  EXPECT_EQ(cluster.other().pulled_as, (std::vector{Urgency::kMove, Urgency::kMove}));
   EXPECT_EQ(cluster.look().volumes[0].copies_healthy, 2U);
 }
 

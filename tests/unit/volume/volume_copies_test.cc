@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "async/background_budget.h"
 #include "tests/unit/volume/volume_rig.h"
 
 namespace kelp::test {
@@ -27,6 +28,7 @@ class VolumeCopies : public ::testing::Test {
   struct Server {
     explicit Server(std::uint64_t seed) : disk({.seed = seed}) {}
     SimDisk disk;
+    std::unique_ptr<BackgroundBudget> budget;  ///< Of the next start().
     std::shared_ptr<VolumeService> service;
   };
   class Peers final : public VolumeNodes {
@@ -60,13 +62,14 @@ class VolumeCopies : public ::testing::Test {
     VolumeServiceOptions options;
     options.directory = "/data";
     options.cluster_id = kClusterId;
+    if (!server.budget) server.budget = std::make_unique<BackgroundBudget>(0, clock_, timers_);
     VolumeServiceParts parts{.io = server.disk,
                              .pool = pool_,
                              .clock = clock_,
                              .metrics = metrics_,
                              .verify_token = [](const OpenNeedle&) { return Result<void>(); },
                              .peers = &peers_,
-                             .background = &budget_,
+                             .background = server.budget.get(),
                              .timers = &timers_};
     auto started = VolumeService::start(options, std::move(parts));
     ASSERT_TRUE(started.has_value()) << started.error().message();
@@ -74,10 +77,14 @@ class VolumeCopies : public ::testing::Test {
   }
   VolumeService& at(const std::string& name) { return *servers_.at(name).service; }
   SimDisk& disk(const std::string& name) { return servers_.at(name).disk; }
+  Task<void> rest(std::chrono::nanoseconds time) {
+    EXPECT_TRUE((co_await timers_.sleep_until(clock_.mono() + time)).has_value());
+  }
   template <typename T>
   T run(Task<T> task) {
     return world_.run(std::move(task));
   }
+  void run(Task<void> task) { world_.run(std::move(task)); }
 
   [[nodiscard]] VolumeMember member(const std::string& name) { return {at(name).node_id(), name}; }
   OpenNeedle needle(std::uint64_t key, std::size_t size, std::uint32_t generation = 1) {
@@ -113,7 +120,23 @@ class VolumeCopies : public ::testing::Test {
   }
   Result<VolumeDigest> pull_to(const std::string& to, std::uint32_t generation,
                                const std::string& from = "a") {
-    return run(at(to).pull(kVolume, Generation{generation}, "pictures", member(from)));
+    return run(
+        at(to).pull(kVolume, Generation{generation}, "pictures", member(from), Urgency::kRepair));
+  }
+  /// From now on the server's background work keeps to so many bytes a second; 0: it does not.
+  void limit(const std::string& name, std::uint64_t rate) {
+    Server& server = servers_.at(name);
+    server.service.reset();
+    server.budget = std::make_unique<BackgroundBudget>(rate, clock_, timers_);
+    start(name);
+  }
+  /// Seconds that a copy from a to c takes; c has none afterwards.
+  double time_of_pull(std::uint32_t generation) {
+    const MonoTime begin = clock_.mono();
+    const auto pulled = pull_to("c", generation);
+    EXPECT_TRUE(pulled.has_value()) << pulled.error().message();
+    EXPECT_TRUE(run(at("c").retire(kVolume, Generation{generation})).has_value());
+    return std::chrono::duration<double>(clock_.mono() - begin).count();
   }
   Task<void> vacuum_later(std::chrono::nanoseconds delay, int& done) {
     (void)co_await timers_.sleep_until(clock_.mono() + delay);
@@ -129,7 +152,6 @@ class VolumeCopies : public ::testing::Test {
   SimWorkPool pool_{world_};
   SimClock clock_{world_};
   SimTimers timers_{world_};
-  BackgroundBudget budget_{0, clock_, timers_};
   Metrics metrics_;
   Peers peers_{*this};
   std::map<std::string, Server> servers_;
@@ -239,6 +261,33 @@ TEST_F(VolumeCopies, GoOnWithAPullWhereItStopped) {
   ASSERT_TRUE(pull_to("c", 2).has_value());
   EXPECT_LT(disk("c").count(DiskOp::kWrite) - before, 12U);
   EXPECT_EQ(*pull_to("c", 2), *run(at("a").digest(kVolume, false))) << "done already";
+}
+
+TEST_F(VolumeCopies, KeepToTheBudgetsOfBothServers) {
+  for (std::uint64_t key = 1; key <= 16; ++key) ASSERT_TRUE(put(key, 1'000'000).has_value());
+  freeze_at("a", 2);
+  const double without = time_of_pull(2);
+  limit("a", 1 << 20);
+  EXPECT_NEAR(time_of_pull(2) - without, 12, 4)
+      << "16 MB are read, the last piece is not waited for";
+  limit("a", 0);
+  limit("c", 1 << 20);
+  EXPECT_NEAR(time_of_pull(2) - without, 15, 4) << "16 MB are written and read again";
+}
+
+TEST_F(VolumeCopies, AreMadeAtAShareOfTheBudgetWhileClientsAreServed) {
+  constexpr std::uint64_t kRate = 1 << 20;
+  limit("a", kRate);
+  BackgroundBudget& budget = *servers_.at("a").budget;
+  EXPECT_EQ(budget.rate(), kRate);
+  for (std::uint64_t key = 1; key <= 20; ++key) ASSERT_TRUE(put(key, 100).has_value());
+  run(rest(std::chrono::seconds(1)));
+  EXPECT_LT(budget.rate(), kRate / 4) << "puts";
+  run(rest(std::chrono::seconds(1)));
+  EXPECT_EQ(budget.rate(), kRate);
+  for (std::uint64_t key = 1; key <= 20; ++key) EXPECT_TRUE(has("a", key, 100));
+  run(rest(std::chrono::seconds(1)));
+  EXPECT_LT(budget.rate(), kRate / 4) << "gets";
 }
 
 TEST_F(VolumeCopies, TakeNothingOfASourceThatDoesNotCheck) {

@@ -65,7 +65,8 @@ TYPED_TEST(EveryMessage, TakesANewerRevisionAndRefusesANewerVersion) {
   EXPECT_THAT(refused.error().detail(), HasSubstr("version 9, this build knows 1"));
 }
 
-// One struct as two builds know it.
+// One struct as two builds know it: this one and the next.
+constexpr std::uint8_t kNext = kMessageRevision + 1;
 struct Inner {
   std::uint32_t a = 0;
 };
@@ -90,16 +91,16 @@ inline constexpr auto kFields<Inner> = std::tuple(&Inner::a);
 template <>
 inline constexpr auto kFields<Outer> = std::tuple(&Outer::inner, &Outer::name);
 template <>
-inline constexpr auto kFields<NewInner> = std::tuple(&NewInner::a, since(1, &NewInner::b));
+inline constexpr auto kFields<NewInner> = std::tuple(&NewInner::a, since(kNext, &NewInner::b));
 template <>
 inline constexpr auto kFields<NewOuter> =
-    std::tuple(&NewOuter::inner, &NewOuter::name, since(1, &NewOuter::more));
+    std::tuple(&NewOuter::inner, &NewOuter::name, since(kNext, &NewOuter::more));
 
 namespace {
 
 TEST(Messages, AnOlderReaderSkipsAppendedMembersAlsoInside) {
   const NewOuter sent{{{1, 10}, {2, 20}}, "name", "more"};
-  const auto read = decode_message<Outer>(encode_message(sent, kMessageRevision + 1), "it");
+  const auto read = decode_message<Outer>(encode_message(sent, kNext), "it");
   ASSERT_TRUE(read);
   EXPECT_EQ(read->name, "name");
   ASSERT_EQ(read->inner.size(), 2U);
@@ -108,7 +109,7 @@ TEST(Messages, AnOlderReaderSkipsAppendedMembersAlsoInside) {
 
 TEST(Messages, ANewerReaderTakesDefaultsForWhatAnOlderSenderDoesNotKnow) {
   const Outer sent{{{1}, {2}}, "name"};
-  const auto read = decode_message<NewOuter>(encode_message(sent, 0), "it");
+  const auto read = decode_message<NewOuter>(encode_message(sent), "it");
   ASSERT_TRUE(read);
   EXPECT_EQ(read->name, "name");
   EXPECT_EQ(read->more, "default");

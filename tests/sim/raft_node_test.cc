@@ -22,6 +22,55 @@ void in_world(Task<void> (*story)(RaftWorld&), RaftWorldOptions options = {},
   }
 }
 
+/// Takes only the format that a build of before knows, and counts.
+Task<Result<RpcMessage>> take_as_older(RpcMessage message, int* taken, int* refused) {
+  const bool known = message.message.at(0) == 1;
+  ++*(known ? taken : refused);
+  if (!known) co_return Error(Errc::kUnimplemented, "raft message of format 2");
+  co_return RpcMessage();
+}
+
+Task<void> older_member(RaftWorld& w) {
+  RaftHost& newer = *w.hosts[0];
+  RaftHost& older = *w.hosts[1];
+  const RpcIdentity identity{.cluster_id = "c", .secret = "0123456789abcdef"};
+  RpcServer server(w.rpc(older.name()), {.identity = identity});
+  int taken = 0;
+  int refused = 0;
+  server.handle(raft::kRaftMessagesMethod, [&taken, &refused](RpcMessage message, RpcCallInfo) {
+    return take_as_older(std::move(message), &taken, &refused);
+  });
+  EXPECT_TRUE(server.start(older.address()));
+  raft::RpcTransport transport(
+      w.rpc(newer.name()),
+      {.cluster_id = "c", .self = newer.id, .address = newer.address(), .identity = identity});
+  transport.set_peers({{older.id, older.address()}});
+  const auto say = [&]() {
+    raft::Message message;
+    message.from = newer.id;
+    message.to = older.id;
+    transport.send(message);
+  };
+  for (int i = 0; i < 3; ++i) {
+    say();
+    co_await w.sleep(1s);
+  }
+  EXPECT_EQ(refused, 1);
+  EXPECT_EQ(taken, 2) << "without the address, as it knows them";
+  w.net.partition(newer.name(), older.name());
+  say();
+  co_await w.sleep(20s);
+  w.net.heal_all();
+  say();
+  co_await w.sleep(20s);
+  EXPECT_EQ(refused, 2) << "it may be another build by now";
+  co_await transport.stop();
+  co_await server.stop(w.context.now());
+}
+TEST(RaftNode, SpeaksToAMemberOfTheBuildBeforeAsItKnows) {
+  in_world(older_member, {}, 3);
+}
+
 Task<void> failover(RaftWorld& w) {
   co_await w.start_all();
   RaftHost* const first = co_await w.wait_for_leader();

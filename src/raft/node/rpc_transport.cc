@@ -38,6 +38,7 @@ struct RpcTransport::Peer {
   Event changed;
   std::uint64_t sender = 0;  ///< Its task.
   bool refusal_logged = false;
+  bool older = false;  ///< It does not know what comes with an address.
 };
 
 RpcTransport::RpcTransport(RpcWorld world, RpcTransportOptions options)
@@ -95,11 +96,11 @@ Task<void> RpcTransport::stop() {
   co_await tasks_.join();
 }
 
-Envelope RpcTransport::envelope_to(NodeId to) const {
+Envelope RpcTransport::envelope_to(const Peer& peer) const {
   return {.cluster_id = options_.cluster_id,
           .from = options_.self,
-          .to = to,
-          .reply_to = options_.address};
+          .to = peer.node,
+          .reply_to = peer.older ? std::string() : options_.address};
 }
 
 // --- sending
@@ -132,7 +133,7 @@ RpcMessage RpcTransport::take_batch(Peer& peer) const {
     peer.queue.pop_front();
   }
   peer.queued_bytes -= bytes;
-  return to_rpc(encode_messages(envelope_to(peer.node), batch));
+  return to_rpc(encode_messages(envelope_to(peer), batch));
 }
 
 Task<void> RpcTransport::send_forever(PeerPtr peer) {
@@ -156,6 +157,7 @@ Task<void> RpcTransport::send_batch(PeerPtr peer, RpcMessage batch) {
 /// What waits is old by the time the peer is back, so it goes too.
 void RpcTransport::failed(Peer& peer, const Error& error) {
   if (error.code() == Errc::kCancelled) return;
+  peer.older = error.code() == Errc::kUnimplemented;  // who was away may be a newer one now
   peer.queue.clear();
   peer.queued_bytes = 0;
   if (error.code() == Errc::kPermissionDenied && !std::exchange(peer.refusal_logged, true)) {
@@ -172,10 +174,11 @@ Task<Result<void>> RpcTransport::send_chunk(NodeId to, SnapshotChunk chunk) {
   }
   const PeerPtr peer = found->second;
   const MonoTime deadline = world_.clock.mono() + options_.chunk_timeout;
-  RpcMessage request = to_rpc(encode_chunk(envelope_to(to), std::move(chunk)));
+  RpcMessage request = to_rpc(encode_chunk(envelope_to(*peer), std::move(chunk)));
   const auto answer = co_await peer->client.call(kRaftChunkMethod, std::move(request), deadline);
-  if (!answer) co_return answer.error();
-  co_return Result<void>();
+  if (answer) co_return Result<void>();
+  if (answer.error().code() == Errc::kUnimplemented) peer->older = true;
+  co_return answer.error();
 }
 
 // --- receiving

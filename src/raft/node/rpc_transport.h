@@ -66,7 +66,7 @@ class RpcTransport final : public Transport {
   Task<void> send_forever(PeerPtr peer);
   Task<void> send_batch(PeerPtr peer, RpcMessage batch);
   [[nodiscard]] RpcMessage take_batch(Peer& peer) const;
-  [[nodiscard]] Envelope envelope_to(NodeId to) const;
+  [[nodiscard]] Envelope envelope_to(const Peer& peer) const;
   void failed(Peer& peer, const Error& error);
   void add_peer(NodeId node, const std::string& address);
   void retire(PeerPtr peer);

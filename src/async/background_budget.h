@@ -10,8 +10,8 @@
 namespace kelp {
 
 /// How many bytes a second background work may move on the disks of one server: vacuum, scrub and
-/// copies of volumes. Foreground goes first: what it moves is taken off the rate, down to a share that the work
-/// gets in any case, so that it slows down and never stops. Thread-safe.
+/// copies of volumes. Foreground goes first: what it moves is taken off the rate, down to a share
+/// that the work gets in any case, so that it slows down and never stops. Thread-safe.
 class BackgroundBudget {
  public:
   /// Of the limit, as one in so many: what is always there for work that nobody waits for.

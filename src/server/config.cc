@@ -143,8 +143,8 @@ constexpr std::array kSettings = {
     KELP_SETTING("volume.reserve", volume.reserve,
                  "free disk that writes leave; at most a twentieth of the disk"),
     KELP_SETTING("volume.background_rate", volume.background_rate,
-                 "bytes a second that vacuum and scrub read or write on a volume server, "
-                 "4MiB to 1TiB; less while clients are served; 0: no limit"),
+                 "bytes a second that vacuum, scrub and copies read or write on a volume "
+                 "server, 4MiB to 1TiB; less while clients are served; 0: no limit"),
     KELP_SETTING("volume.vacuum_garbage", volume.vacuum_garbage,
                  "part of a volume's room that may be garbage, 0.05 to 1; 1: no vacuum"),
     KELP_SETTING("volume.scrub_period", volume.scrub_period,

@@ -2,10 +2,12 @@
 """Operators at a running cluster: each command of `kelp shell`, as text and as JSON, dry and applied."""
 
 import errno
+import itertools
 import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -201,6 +203,43 @@ class Commands(ShellCase):
         wait_for(lambda: self.ask("volume.fix.replication --apply")["steps"] == [] and cluster.wait_whole(120),
                  "all copies", 120, 0.5)
         self.assertTrue(cluster.status()["jobs_paused"])
+
+    def test_needles_that_a_disk_forgot_are_found_with_their_objects(self):
+        s3 = self.put_objects()
+        cluster = self.cluster
+        cluster.wait_whole()
+        self.shell("job.pause --apply")
+        self.assertEqual(self.ask("volume.fsck")["findings"], [])
+
+        def volume_of(key):
+            return int(self.ask(f"fs.meta.cat /{BUCKET}/{key}")["chunks"][0]["fid"].split(",")[0])
+
+        volume = volume_of("d/large")
+        member = next(v for v in cluster.status()["volumes"] if v["volume"] == volume)["members"][0]
+        forgetful = next(d for d in cluster.of("volume") if cluster.node_of(cluster.status(), d.name)["node_id"] == member)
+        older = self.folder / "older"
+        forgetful.stop()
+        shutil.copytree(forgetful.data, older)
+        forgetful.start()
+        cluster.wait_alive()
+
+        def put_late(number):
+            key = f"late/{next(number)}"
+            return s3.request("PUT", f"/{BUCKET}/{key}", body=os.urandom(50_000)).status == 200 and volume_of(key) == volume and key
+
+        numbers = itertools.count()
+        late = wait_for(lambda: put_late(numbers), f"an object in volume {volume}", 60, 0.05)
+        forgetful.stop()
+        shutil.rmtree(forgetful.data)
+        shutil.copytree(older, forgetful.data)
+        forgetful.start()
+        cluster.wait_alive()
+        found = self.ask("volume.fsck", code=1)
+        self.assertEqual([(row["object"], row["error"]) for row in found["findings"]], [(f"/{BUCKET}/{late}", "is not there")])
+        self.assertIn(forgetful.address, found["findings"][0]["node"])
+        self.assertIn("is not there", self.shell(f"volume.fsck /{BUCKET}/late", code=1))
+        self.assertTrue(self.ask(f"volume.fsck /{BUCKET}/d/")["good"])
+        self.assertFalse(self.ask(f"volume.check.disk {volume}", code=1)["good"])
 
     def test_one_operator_at_a_time(self):
         amy = Terminal(self.words(), dict(os.environ, TERM="xterm", HOME=str(self.folder)))

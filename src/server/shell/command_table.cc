@@ -35,6 +35,8 @@ constexpr ShellCommand kCommands[] = {
     {"volume.check.disk", "[VOLUME]", "compare the copies of one volume or of all", false,
      volume_check_disk},
     {"volume.fix.replication", "", "make missing copies now", true, volume_fix_replication},
+    {"volume.fsck", "[PATH]", "look for the needles of all objects, or of those below a path",
+     false, volume_fsck},
     {"volume.grow", "COUNT --collection NAME", "make so many volumes now", true, volume_grow},
     {"volume.list", "--collection NAME --node NODE", "volumes and where their copies are", false,
      volume_list},

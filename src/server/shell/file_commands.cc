@@ -24,30 +24,6 @@ constexpr Column kObjectColumns[] = {{"modified"}, {"size_bytes"}, {"name"}};
 constexpr Column kUsageColumns[] = {{"path"}, {"objects"}, {"bytes", Show::kBytes}};
 constexpr std::uint64_t kListLimit = 1000;
 
-Result<FilerClient*> filer_of(ShellWorld& world) {
-  if (world.filer != nullptr) return world.filer;
-  return Error(Errc::kInvalidArgument, "say where a filer is: --filers host:port");
-}
-
-/// "/bucket/the/key", "bucket" or "/".
-struct Path {
-  std::string bucket;
-  std::string key;
-};
-
-Path path_of(std::string_view text) {
-  if (text.starts_with('/')) text.remove_prefix(1);
-  const std::size_t slash = std::min(text.find('/'), text.size());
-  return {std::string(text.substr(0, slash)),
-          std::string(text.substr(std::min(slash + 1, text.size())))};
-}
-
-/// Names are bytes; what people and JSON see is UTF-8.
-json::string shown(std::string_view name) {
-  if (s3::valid_utf8(name)) return json::string(name);
-  return json::string(url_encode(name, true));
-}
-
 Task<Result<std::vector<BucketEntry>>> all_buckets(FilerClient& filer) {
   std::vector<BucketEntry> out;
   ListBuckets request;
@@ -81,7 +57,7 @@ struct ListSpec {
 };
 
 /// Up to `spec.limit` names below a path; true when there are more.
-Task<Result<bool>> list_into(FilerClient& filer, Path path, ListSpec spec, json::array& rows) {
+Task<Result<bool>> list_into(FilerClient& filer, ShellPath path, ListSpec spec, json::array& rows) {
   constexpr std::uint64_t kPage = 1000;
   ListObjects request;
   request.bucket = path.bucket;
@@ -107,7 +83,7 @@ Task<Result<bool>> list_into(FilerClient& filer, Path path, ListSpec spec, json:
 }
 
 /// Objects and bytes below a path, by walking it.
-Task<Result<BucketUsage>> walk(FilerClient& filer, Path path) {
+Task<Result<BucketUsage>> walk(FilerClient& filer, ShellPath path) {
   BucketUsage usage;
   ListObjects request;
   request.bucket = path.bucket;
@@ -179,10 +155,38 @@ Task<Result<void>> make_bucket(FilerClient& filer, BucketEntry bucket) {
 
 }  // namespace
 
+Result<FilerClient*> filer_of(ShellWorld& world) {
+  if (world.filer != nullptr) return world.filer;
+  return Error(Errc::kInvalidArgument, "say where a filer is: --filers host:port");
+}
+
+ShellPath path_of(std::string_view text) {
+  if (text.starts_with('/')) text.remove_prefix(1);
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  return {std::string(text.substr(0, slash)),
+          std::string(text.substr(std::min(slash + 1, text.size())))};
+}
+
+Task<Result<std::vector<std::string>>> buckets_of(FilerClient& filer, ShellPath path) {
+  std::vector<std::string> names;
+  if (path.bucket.empty()) {
+    KELP_CO_TRY(const auto all, co_await all_buckets(filer));
+    for (const BucketEntry& bucket : all) names.push_back(bucket.name);
+  } else {
+    names.push_back(std::move(path.bucket));
+  }
+  co_return names;
+}
+
+json::string shown(std::string_view name) {
+  if (s3::valid_utf8(name)) return json::string(name);
+  return json::string(url_encode(name, true));
+}
+
 Task<Result<ShellReply>> fs_ls(ShellWorld& world, ShellArguments arguments) {
   KELP_CO_TRY(FilerClient* const filer, filer_of(world));
   KELP_CO_TRY(const std::uint64_t limit, arguments.number("--limit", kListLimit));
-  const Path path = path_of(arguments.get("PATH"));
+  const ShellPath path = path_of(arguments.get("PATH"));
   ShellReply reply;
   json::array rows;
   bool more = false;
@@ -205,13 +209,8 @@ Task<Result<ShellReply>> fs_ls(ShellWorld& world, ShellArguments arguments) {
 
 Task<Result<ShellReply>> fs_du(ShellWorld& world, ShellArguments arguments) {
   KELP_CO_TRY(FilerClient* const filer, filer_of(world));
-  const Path path = path_of(arguments.get("PATH"));
-  std::vector<std::string> buckets{path.bucket};
-  if (path.bucket.empty()) {
-    buckets.clear();
-    KELP_CO_TRY(const auto all, co_await all_buckets(*filer));
-    for (const BucketEntry& bucket : all) buckets.push_back(bucket.name);
-  }
+  const ShellPath path = path_of(arguments.get("PATH"));
+  KELP_CO_TRY(const auto buckets, co_await buckets_of(*filer, path));
   json::array rows;
   for (const std::string& bucket : buckets) {
     BucketUsage usage;
@@ -232,7 +231,7 @@ Task<Result<ShellReply>> fs_du(ShellWorld& world, ShellArguments arguments) {
 
 Task<Result<ShellReply>> fs_meta_cat(ShellWorld& world, ShellArguments arguments) {
   KELP_CO_TRY(FilerClient* const filer, filer_of(world));
-  Path path = path_of(arguments.get("PATH"));
+  ShellPath path = path_of(arguments.get("PATH"));
   ObjectKey name{path.bucket, path.key};
   KELP_CO_TRY(const FoundObject found, co_await filer->get_object(std::move(name), false));
   json::object entry = entry_json(found.entry);

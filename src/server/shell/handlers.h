@@ -46,6 +46,9 @@ ShellHandler bucket_list;
 ShellHandler bucket_create;
 ShellHandler bucket_delete;
 
+// fsck_command.cc: whether volumes have what objects name.
+ShellHandler volume_fsck;
+
 /// The node that `text` names: its id, the beginning of one only, or its address. kNotFound,
 /// kInvalidArgument when it could be several.
 [[nodiscard]] Result<NodeView> find_node(const ClusterView& view, const std::string& text);
@@ -53,5 +56,21 @@ ShellHandler bucket_delete;
 [[nodiscard]] bool has_copy(const VolumeView& volume, const std::string& node_id);
 /// "host:port (the first 8 digits of its id)"; the id itself for a node that is not there.
 [[nodiscard]] std::string node_name(const ClusterView& view, const std::string& node_id);
+/// The masters hear this node.
+[[nodiscard]] bool is_alive(const ClusterView& view, const std::string& node_id);
+
+/// kInvalidArgument when nobody said where a filer is.
+[[nodiscard]] Result<FilerClient*> filer_of(ShellWorld& world);
+/// "/bucket/the/key", "bucket" or "/".
+struct ShellPath {
+  std::string bucket;  ///< Empty: all of them.
+  std::string key;
+};
+/// Reads one; never fails.
+[[nodiscard]] ShellPath path_of(std::string_view text);
+/// The names of the buckets of all accounts, or the one that `path` names.
+[[nodiscard]] Task<Result<std::vector<std::string>>> buckets_of(FilerClient& filer, ShellPath path);
+/// Names are bytes; what people and JSON see is UTF-8.
+[[nodiscard]] boost::json::string shown(std::string_view name);
 
 }  // namespace kelp::server

@@ -35,12 +35,6 @@ Result<VolumeView> find_volume(const ClusterView& view, const ShellArguments& ar
   return Error(Errc::kNotFound, fmt::format("no volume {}", id));
 }
 
-bool is_alive(const ClusterView& view, const std::string& node_id) {
-  return std::ranges::any_of(view.nodes, [&](const NodeView& node) {
-    return node.alive && node.identity.node_id == node_id;
-  });
-}
-
 /// One volume when it was named, else all that may hold needles.
 Result<std::vector<VolumeView>> chosen_volumes(const ClusterView& view,
                                                const ShellArguments& arguments) {
@@ -201,6 +195,12 @@ json::array rows_of(const ClusterView& view, const ShellArguments& arguments,
 bool has_copy(const VolumeView& volume, const std::string& node_id) {
   const auto& members = volume.location.members;
   return std::ranges::find(members, node_id, &VolumeMember::node_id) != members.end();
+}
+
+bool is_alive(const ClusterView& view, const std::string& node_id) {
+  return std::ranges::any_of(view.nodes, [&](const NodeView& node) {
+    return node.alive && node.identity.node_id == node_id;
+  });
 }
 
 Task<Result<ShellReply>> volume_list(ShellWorld& world, ShellArguments arguments) {

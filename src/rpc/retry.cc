@@ -12,7 +12,7 @@ constexpr unsigned kMostPatientAttempts = 200;
 }  // namespace
 
 bool waits_for_server(const FailedCall& call) {
-  return call.reason == Reason::kNotLeader || (call.alone && !call.sent);
+  return call.reason == Reason::kNotLeader || (call.awaited && !call.sent);
 }
 
 bool may_repeat(const FailedCall& call) {

@@ -20,7 +20,7 @@ struct FailedCall {
   Reason reason = Reason::kNone;
   bool repeatable = false;  ///< Doing it twice harms nobody.
   bool sent = true;         ///< False: the request never left.
-  bool alone = false;       ///< No other server could answer instead.
+  bool awaited = false;     ///< Soon somebody will be there, and nobody else could answer.
   unsigned attempts = 1;    ///< So far.
 };
 

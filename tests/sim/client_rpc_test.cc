@@ -52,6 +52,10 @@ Task<Errc> put_code(FilerClient& filer) {
   co_return code_of(co_await filer.put_object({}));
 }
 
+Task<Errc> lease_code(MasterClient& master) {
+  co_return code_of(co_await master.lease({}));
+}
+
 Task<void> once(World& w) {
   RpcRig rig = w.rig();
   co_await rig.start("s:7000");
@@ -127,6 +131,28 @@ Task<void> other_leader(World& w) {
 }
 TEST(RpcBindings, TheLeadingMasterIsFound) {
   in_world(other_leader);
+}
+
+Task<void> election(World& w) {
+  Fakes followers;
+  followers.master.script.set_error(Error(Errc::kUnavailable, "nobody leads", Reason::kNotLeader));
+  RpcRig follower(w.on("f"), w.on("c"), {w.context.executor()}, followers);
+  RpcRig next = w.rig();
+  co_await follower.start("f:7000");
+  RpcMasterClient master(follower.channels(), {"gone:1", "f:7000", "s:7000"});
+  TaskGroup group(w.context.executor());
+  std::vector<Errc> codes;
+  group.spawn(store_code(lease_code(master), &codes));
+  group.spawn(store_code(lease_code(master), &codes));
+  co_await w.sleep(4s);
+  co_await next.start("s:7000");
+  co_await group.join();
+  EXPECT_EQ(codes, (std::vector{Errc{}, Errc{}}));
+  co_await next.end();
+  co_await follower.end();
+}
+TEST(RpcBindings, ACallWaitsForTheNextLeaderThoughTheLastOneIsGone) {
+  in_world(election);
 }
 
 Task<void> unused(World& w) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -33,11 +34,12 @@ Task<Result<RpcMessage>> RpcCaller::call(RpcMethod method, RpcMessage request,
   // What cannot be repeated anyway is not worth a copy of up to 512 KiB.
   const bool may_repeat = info.repeatable || request.attachment.empty();
   const bool by_turns = !deadline && info.repeatable && addresses_.size() > 1;
+  bool electing = false;  // Who led may be gone, and who is there says that it does not lead.
   Backoff backoff({.most = kLongestPause});
   for (unsigned attempts = 1;; ++attempts) {
     const std::string& to = address();
     KELP_CO_TRY(const auto client, channels_.client(here, to));
-    RpcMessage sent = may_repeat ? request : std::move(request);
+    RpcMessage sent = may_repeat ? request : std::exchange(request, {});
     bool left = false;
     const MonoTime until = by_turns ? std::min(end, channels_.clock().mono() + kTurnTime) : end;
     auto answer = co_await client->call(std::to_underlying(method), std::move(sent), until, &left);
@@ -47,16 +49,18 @@ Task<Result<RpcMessage>> RpcCaller::call(RpcMethod method, RpcMessage request,
     }
     const Error& error = answer.error();
     avoid_if_gone(to, error.code());
+    electing = electing || error.reason() == Reason::kNotLeader;
     const bool turn_over = error.code() == Errc::kDeadlineExceeded && until < end;
     const FailedCall failed{.code = turn_over ? Errc::kUnavailable : error.code(),
                             .reason = error.reason(),
                             .repeatable = info.repeatable,
                             .sent = left,
-                            .alone = waits_ && addresses_.size() == 1,
+                            .awaited = electing || (waits_ && addresses_.size() == 1),
                             .attempts = attempts};
     auto wait = may_repeat ? channels_.repeat_after(here, failed, backoff) : std::nullopt;
-    if (wait && waits_for_server(failed) && attempts % addresses_.size() != 0)
+    if (wait && waits_for_server(failed) && attempts % addresses_.size() != 0) {
       wait = std::chrono::nanoseconds(0);
+    }
     if (!wait) co_return answer;
     const MonoTime next = channels_.clock().mono() + *wait;
     if (next >= end || (waits_for_server(failed) && next >= begin + kPatience)) co_return answer;

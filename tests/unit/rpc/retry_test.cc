@@ -46,7 +46,7 @@ TEST(Retry, AttemptsHaveALimit) {
   call.reason = Reason::kNotLeader;
   while (may_repeat(call)) ++call.attempts;
   EXPECT_EQ(call.attempts, 200U) << "an election takes longer";
-  call = {.code = Errc::kUnavailable, .sent = false, .alone = true};
+  call = {.code = Errc::kUnavailable, .sent = false, .awaited = true};
   while (may_repeat(call)) ++call.attempts;
   EXPECT_EQ(call.attempts, 200U) << "so does a restart";
   call.sent = true;

@@ -21,7 +21,6 @@ Task<void> LocationCache::follow() {
       take(*std::move(change));
       continue;
     }
-    if (change.error().code() == Errc::kCancelled) co_return;
     logger("client").debug("locations_unknown error={}", log_value(change.error().message()));
     if (!(co_await timers_.sleep_until(clock_.mono() + kPause)).has_value()) co_return;
   }

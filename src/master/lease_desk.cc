@@ -61,7 +61,7 @@ Task<Result<WriteLease>> LeaseDesk::volume_for(LeaseRequest request) {
     KELP_CO_TRY(const Placement placement, placed);
     for (const VolumeId full : placement.full) seal(full);
     if (!context_.still_listening() && (placement.grow || placement.finish)) {
-      wanted_.insert(request.collection);
+      wanted_[request.collection] = request.exclude;
       wanted_changed_.notify_all();
     }
     if (placement.use) {
@@ -153,12 +153,10 @@ Task<void> LeaseDesk::grow_forever() {
     while (wanted_.empty()) {
       if (!(co_await wanted_changed_.wait()).has_value()) co_return;
     }
-    const std::string collection = *wanted_.begin();
-    wanted_.erase(wanted_.begin());
-    const auto grown = co_await grow(collection);
+    auto wish = wanted_.extract(wanted_.begin());
+    const auto grown = co_await grow(std::move(wish.key()), std::move(wish.mapped()));
     last_growth_.reset();
     if (!grown.has_value()) {
-      if (grown.error().code() == Errc::kCancelled) co_return;
       last_growth_ = grown.error();
       logger("master").warn("no_volume_made error={}", log_value(grown.error().message()));
     }
@@ -166,9 +164,10 @@ Task<void> LeaseDesk::grow_forever() {
   }
 }
 
-Task<Result<void>> LeaseDesk::grow(std::string collection) {
+Task<Result<void>> LeaseDesk::grow(std::string collection, std::vector<VolumeId> exclude) {
   LeaseRequest request;
   request.collection = std::move(collection);
+  request.exclude = std::move(exclude);
   KELP_CO_TRY(const Placement placement, place(context_.view(), request));
   if (placement.finish) co_return co_await make(*placement.finish);
   if (!placement.grow) co_return Result<void>();

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "async/task_group.h"
 #include "master/master_context.h"
@@ -40,7 +42,7 @@ class LeaseDesk {
   void seal(VolumeId full);
   Task<void> seal_one(VolumeId full);
   Task<Result<void>> reserve(std::uint64_t keys);
-  Task<Result<void>> grow(std::string collection);
+  Task<Result<void>> grow(std::string collection, std::vector<VolumeId> exclude);
   Task<Result<VolumeId>> make_one(std::string collection);
   Task<Result<void>> make(VolumeId id);
   Task<Result<void>> make_at(NodeNumber member, VolumeId id, VolumeRecord record);
@@ -60,8 +62,9 @@ class LeaseDesk {
   };
   std::deque<Block> blocks_;  ///< That were reserved here lately, in order.
   bool reserving_ = false;
-  Event reserved_;                ///< A reservation ended, well or not.
-  std::set<std::string> wanted_;  ///< Collections that want a volume.
+  Event reserved_;  ///< A reservation ended, well or not.
+  /// Collections that want a volume, other than these.
+  std::map<std::string, std::vector<VolumeId>> wanted_;
   Event wanted_changed_;
   Event grown_;                       ///< An attempt to make a volume ended.
   std::optional<Error> last_growth_;  ///< What it came to, when not well.

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "async/task_group.h"
 #include "base/log.h"
 #include "tests/support/sim_context.h"
 
@@ -89,7 +90,8 @@ class FakeMaster final : public MasterClient, public MasterControl {
   Task<Result<void>> release(VolumeId, std::uint64_t) override { return none<void>(); }
   Task<Result<HeartbeatAnswer>> heartbeat(Heartbeat) override { return none<HeartbeatAnswer>(); }
   Task<Result<LocationChange>> watch_locations(std::uint64_t, MonoTime) override {
-    return none<LocationChange>();
+    ++watched;
+    co_return Error(Errc::kCancelled, "this connection was closed");
   }
   Task<Result<NeedleKey>> key_floor() override { return none<NeedleKey>(); }
   Task<Result<ClusterView>> view() override { return none<ClusterView>(); }
@@ -117,6 +119,7 @@ class FakeMaster final : public MasterClient, public MasterControl {
 
   VolumeLocation location;
   int asked = 0;
+  int watched = 0;
 
  private:
   template <typename T>
@@ -166,6 +169,15 @@ TEST_F(ClusterVolumesTest, SharesReadsAmongTheCopies) {
   EXPECT_EQ(node("a").reads, 5);
   EXPECT_EQ(node("b").reads, 5);
   EXPECT_EQ(master_.asked, 1);
+}
+
+TEST_F(ClusterVolumesTest, GoesOnFollowingWhenAWatchEndsThatNobodyHereCancelled) {
+  TaskGroup group(world_.executor());
+  group.spawn(locations_.follow());
+  world_.run_for(std::chrono::seconds(10));
+  EXPECT_GE(master_.watched, 5);
+  group.cancel();
+  world_.run(group.join());
 }
 
 TEST_F(ClusterVolumesTest, ReadsAroundACopyThatFailsAndAsksItLastForAWhile) {

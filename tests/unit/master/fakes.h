@@ -137,7 +137,8 @@ class FakeNode final : public VolumeNode {
   }
 
   NodeStatus node;
-  bool up = true;  ///< Answers.
+  bool up = true;                  ///< Answers.
+  Errc down = Errc::kUnavailable;  ///< What its calls come to when it is not.
   int creations = 0;
   int spoil_pulls = 0;  ///< So many copies come out different.
   std::map<std::string, std::shared_ptr<FakeNode>>* peers = nullptr;
@@ -145,7 +146,7 @@ class FakeNode final : public VolumeNode {
  private:
   [[nodiscard]] Result<void> check() const {
     if (up) return {};
-    return Error(Errc::kUnavailable, "the test's node is down");
+    return Error(down, "the test's node is down");
   }
   void retire_now(VolumeId volume) {
     std::erase_if(node.volumes, [&](const auto& status) { return status.volume == volume; });

@@ -119,6 +119,28 @@ TEST(MasterService, GivesReleasedRoomToOthers) {
   EXPECT_TRUE(rig.lease_now(1, 1000).has_value());
 }
 
+TEST(MasterService, MakesAnotherVolumeForWhoExcludesTheOneThereIs) {
+  Rig rig;
+  ASSERT_TRUE(rig.start_now().has_value());
+  const VolumeId first = rig.lease_now(1)->volume;
+  LeaseRequest request;
+  request.key_count = 1;
+  request.exclude = {first};
+  const auto other = rig.world.run(rig.master->lease(std::move(request)));
+  ASSERT_TRUE(other.has_value()) << other.error().message();
+  EXPECT_NE(other->volume, first);
+}
+
+TEST(MasterService, GoesOnMakingVolumesAfterACallThatNobodyHereCancelled) {
+  Rig rig;
+  ASSERT_TRUE(rig.start_now().has_value());
+  rig.node().down = Errc::kCancelled;
+  rig.node().up = false;
+  EXPECT_FALSE(rig.lease_now(1).has_value());
+  rig.node().up = true;
+  EXPECT_TRUE(rig.lease_now(1).has_value());
+}
+
 TEST(MasterService, TakesAnotherSetWhenAVolumeCannotBeMade) {
   Rig rig(1, 2);
   ASSERT_TRUE(rig.start_now().has_value());

@@ -10,6 +10,8 @@
 #include "async/event.h"
 #include "async/task_group.h"
 #include "base/log.h"
+#include "client/striped_read.h"
+#include "client/striped_upload.h"
 
 namespace kelp {
 namespace {
@@ -24,12 +26,6 @@ bool other_may_know(const Error& error) {
     default:
       return true;
   }
-}
-
-/// The node itself is in trouble, not only this needle.
-bool node_failed(const Error& error) {
-  return error.code() == Errc::kUnavailable || error.code() == Errc::kDeadlineExceeded ||
-         error.code() == Errc::kIo || error.code() == Errc::kResourceExhausted;
 }
 
 }  // namespace
@@ -62,13 +58,25 @@ ClusterVolumes::ClusterVolumes(VolumeNodes& nodes, LocationCache& locations, Clo
       hedged_(metrics.counter("kelp_client_reads_hedged_total",
                               "Reads that asked a second copy because the first was late.")),
       read_around_(metrics.counter("kelp_client_reads_around_total",
-                                   "Reads that another copy answered because one failed.")) {}
+                                   "Reads that another copy answered because one failed.")),
+      rebuilt_(metrics.counter("kelp_client_reads_rebuilt_total",
+                               "Reads that computed a shard from others.")) {}
+
+/// Only ClusterVolumes has all members in view; volume servers override it.
+Task<Result<void>> VolumeClient::read_shard(ShardRead, MutableByteSpan) {
+  co_return Error(Errc::kUnimplemented, "shards are read from volume servers");
+}
+Task<Result<VolumeDigest>> VolumeReplicas::rebuild(VolumeId, Generation, std::string, StripeSources,
+                                                   Urgency) {
+  co_return Error(Errc::kUnimplemented, "shards are made by volume servers");
+}
 
 Task<Result<std::unique_ptr<NeedleUpload>>> ClusterVolumes::open(OpenNeedle request) {
   if (request.members.empty()) {
     co_return Error(Errc::kInvalidArgument, fmt::format("needle {} has no members to be written to",
                                                         to_string(request.fid)));
   }
+  if (request.scheme) co_return co_await open_striped(nodes_, std::move(request));
   const auto primary = nodes_.at(request.members.front().address);
   co_return co_await primary->open(std::move(request));
 }
@@ -84,6 +92,11 @@ Task<Result<void>> ClusterVolumes::read(FileId fid, std::uint64_t offset, Mutabl
 Task<Result<void>> ClusterVolumes::read_once(FileId fid, std::uint64_t offset,
                                              MutableByteSpan buffer) {
   KELP_CO_TRY(VolumeLocation location, co_await locations_.locate(fid.volume));
+  if (location.scheme) {
+    StripedRead striped({nodes_, health_, clock_, timers_, hedged_, rebuilt_}, std::move(location),
+                        {fid, offset, buffer});
+    co_return co_await striped.run();
+  }
   auto members = health_.rank(std::move(location.members), turn_++, clock_.mono());
   if (members.empty()) {
     co_return Error(Errc::kUnavailable, fmt::format("volume {} has no copy", fid.volume.value));

@@ -16,7 +16,8 @@ namespace kelp {
 
 /// The volume servers of a cluster as one: a needle is written through its primary, which passes it
 /// on; read from any member, a second one being asked when the first is late or fails; removed at
-/// all. Safe from any io thread.
+/// all. In a volume with a scheme it is cut into shards, one for each member (striped_upload.h),
+/// and read from those (striped_read.h). Safe from any io thread.
 class ClusterVolumes final : public VolumeClient {
  public:
   /// Everything must outlive this.
@@ -48,6 +49,7 @@ class ClusterVolumes final : public VolumeClient {
   std::atomic<std::uint64_t> turn_ = 0;
   prometheus::Counter& hedged_;
   prometheus::Counter& read_around_;
+  prometheus::Counter& rebuilt_;
 };
 
 }  // namespace kelp

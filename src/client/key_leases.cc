@@ -71,16 +71,18 @@ KeyLeases::~KeyLeases() {
 
 Task<Result<LeasedFid>> KeyLeases::next(std::uint64_t bytes) {
   for (int round = 0; round < kFetchRounds; ++round) {
+    bool large = false;
     {
       const std::lock_guard lock(mutex_);
       if (closed_) co_return Error(Errc::kCancelled, "key leases: shutting down");
-      if (const auto batch = usable(bytes)) {
+      large = is_large(bytes);
+      if (const auto batch = usable(bytes, large)) {
         auto leased = take(batch, bytes);
-        if (wants_spare()) start_background();
+        if (wants_spare(large)) start_background();
         co_return leased;
       }
     }
-    KELP_CO_CHECK(co_await fetch_or_wait(bytes));
+    KELP_CO_CHECK(co_await fetch_or_wait(bytes, large));
   }
   co_return Error(Errc::kResourceExhausted, "key leases: others take every key that is leased");
 }
@@ -93,13 +95,13 @@ NeedleKey KeyLeases::oldest_provisional() const {
       if (batch->provisional()) oldest = std::min(oldest, batch->key(batch->lowest));
     }
   };
-  look_at(open_);
+  for (const auto& open : open_) look_at(open);
   look_at(unfinished_);
   return oldest;
 }
 
 Task<Result<void>> KeyLeases::prepare() {
-  co_return co_await fetch_or_wait(1);
+  co_return co_await fetch_or_wait(1, false);
 }
 
 void KeyLeases::report_failed(VolumeId volume) {
@@ -107,15 +109,19 @@ void KeyLeases::report_failed(VolumeId volume) {
   std::erase_if(failures_, [volume](const Failure& f) { return f.volume == volume; });
   failures_.push_back({volume, clock_.mono() + options_.failure_memory});
   std::vector<std::shared_ptr<Batch>> failed;
-  for (const auto& batch : open_) {
-    if (batch->lease.volume == volume) failed.push_back(batch);
+  for (const auto& open : open_) {
+    for (const auto& batch : open) {
+      if (batch->lease.volume == volume) failed.push_back(batch);
+    }
   }
   for (auto& batch : failed) retire(std::move(batch));
 }
 
 void KeyLeases::forget() {
   const std::lock_guard lock(mutex_);
-  while (!open_.empty()) retire(open_.front());
+  for (auto& open : open_) {
+    while (!open.empty()) retire(open.front());
+  }
 }
 
 Task<void> KeyLeases::close() {
@@ -133,7 +139,9 @@ Task<void> KeyLeases::close() {
   co_await tasks_.join();
   {
     const std::lock_guard lock(mutex_);
-    while (!open_.empty()) retire(open_.front());
+    for (auto& open : open_) {
+      while (!open.empty()) retire(open.front());
+    }
     reserved = std::exchange(settled_, {});
   }
   for (const auto& [volume, bytes] : reserved) {
@@ -142,10 +150,14 @@ Task<void> KeyLeases::close() {
   }
 }
 
-std::shared_ptr<KeyLeases::Batch> KeyLeases::usable(std::uint64_t bytes) {
+bool KeyLeases::is_large(std::uint64_t bytes) const {
+  return large_from_ != 0 && bytes >= large_from_;
+}
+
+std::shared_ptr<KeyLeases::Batch> KeyLeases::usable(std::uint64_t bytes, bool large) {
   const MonoTime latest = clock_.mono() + options_.expiry_margin;
-  while (!open_.empty()) {
-    const auto& front = open_.front();
+  while (!open_[large].empty()) {
+    const auto& front = open_[large].front();
     if (front->handed < front->lease.key_count && front->bytes_left >= bytes &&
         front->expires > latest) {
       return front;
@@ -165,6 +177,7 @@ LeasedFid KeyLeases::take(const std::shared_ptr<Batch>& batch, std::uint64_t byt
           batch->lease.generation,
           batch->lease.token,
           in_process ? std::vector<VolumeMember>() : members,
+          batch->lease.scheme,
           ProvisionalKey(this, batch, index)};
 }
 
@@ -184,14 +197,15 @@ std::vector<VolumeId> KeyLeases::failed_now() {
   return volumes;
 }
 
-bool KeyLeases::wants_spare() const {
-  if (closed_ || fetching_ || open_.size() != 1 || clock_.mono() < spare_after_) return false;
-  const Batch& last = *open_.front();
+bool KeyLeases::wants_spare(bool large) const {
+  const auto& open = open_[large];
+  if (closed_ || fetching_ || open.size() != 1 || clock_.mono() < spare_after_) return false;
+  const Batch& last = *open.front();
   return last.handed > last.lease.key_count / 2 || last.bytes_left < last.lease.bytes / 2;
 }
 
 void KeyLeases::retire(std::shared_ptr<Batch> batch) {
-  std::erase(open_, batch);
+  for (auto& open : open_) std::erase(open, batch);
   batch->retired = true;
   if (batch->pending > 0) {
     unfinished_.push_back(std::move(batch));
@@ -216,12 +230,12 @@ void KeyLeases::finished(const std::shared_ptr<Batch>& batch, std::uint32_t inde
   }
 }
 
-Task<Result<void>> KeyLeases::fetch_or_wait(std::uint64_t bytes) {
+Task<Result<void>> KeyLeases::fetch_or_wait(std::uint64_t bytes, bool large) {
   std::unique_lock lock(mutex_);
   if (!fetching_) {
     fetching_ = true;
     lock.unlock();
-    co_return co_await fetch(bytes);
+    co_return co_await fetch(bytes, large);
   }
   lock.unlock();
   auto start = [this](std::function<void(bool)> done) {
@@ -235,10 +249,11 @@ Task<Result<void>> KeyLeases::fetch_or_wait(std::uint64_t bytes) {
   co_return Result<void>();
 }
 
-Task<Result<void>> KeyLeases::fetch(std::uint64_t bytes) {
+Task<Result<void>> KeyLeases::fetch(std::uint64_t bytes, bool large) {
   LeaseRequest request;
   request.key_count = options_.keys;
   request.bytes = std::max(bytes, options_.bytes);
+  request.large = large;
   {
     const std::lock_guard lock(mutex_);
     request.exclude = failed_now();
@@ -265,10 +280,11 @@ Task<Result<void>> KeyLeases::fetch(std::uint64_t bytes) {
       const std::uint64_t end = lease->first_key.value + lease->key_count;
       KELP_ASSERT(lease->first_key >= seen_end_, "the master leased a key again");
       seen_end_ = NeedleKey{end};
+      large_from_ = lease->large_from;
       const bool dated_only = lease->lifetime == std::chrono::milliseconds{};
       const MonoTime expires =
           asked + (dated_only ? lease->expires - clock_.wall() : lease->lifetime);
-      open_.push_back(std::make_shared<Batch>(*std::move(lease), expires));
+      open_[large].push_back(std::make_shared<Batch>(*std::move(lease), expires));
     } else {
       spare_after_ = clock_.mono() + kSpareRetry;
       outcome = std::move(lease).error();
@@ -287,10 +303,12 @@ Task<void> KeyLeases::work_in_background() {
   while (true) {
     std::vector<std::pair<VolumeId, std::uint64_t>> settled;
     bool spare = false;
+    bool large = false;
     {
       const std::lock_guard lock(mutex_);
       settled = std::exchange(settled_, {});
-      spare = wants_spare();
+      large = wants_spare(true);
+      spare = large || wants_spare(false);
       if (settled.empty() && !spare) {
         background_ = false;
         co_return;
@@ -298,7 +316,7 @@ Task<void> KeyLeases::work_in_background() {
       if (spare) fetching_ = true;
     }
     if (spare) {
-      const auto fetched = co_await fetch(1);
+      const auto fetched = co_await fetch(1, large);
       if (!fetched.has_value()) {
         logger("client").warn("key_lease_failed error={}", log_value(fetched.error().message()));
       }

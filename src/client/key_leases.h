@@ -66,11 +66,13 @@ struct LeasedFid {
   Generation generation;
   std::string token;                  ///< For OpenNeedle::token.
   std::vector<VolumeMember> members;  ///< For OpenNeedle::members; empty in process.
+  EcScheme scheme;                    ///< For OpenNeedle::scheme.
   ProvisionalKey hold;                ///< Keep until the metadata names the fid.
 };
 
 /// Takes leases from the master ahead of need and hands out their keys one at a time: a put waits
-/// for the master only when the next lease is late. Thread-safe (a leaf mutex).
+/// for the master only when the next lease is late. Large needles have leases of their own where
+/// the master says so (WriteLease::large_from). Thread-safe (a leaf mutex).
 class KeyLeases {
  public:
   /// `master` and `clock` must outlive this. `executor` runs the background requests; close() from
@@ -110,18 +112,19 @@ class KeyLeases {
   };
 
   // Under mutex_:
-  std::shared_ptr<Batch> usable(std::uint64_t bytes);
+  [[nodiscard]] bool is_large(std::uint64_t bytes) const;
+  std::shared_ptr<Batch> usable(std::uint64_t bytes, bool large);
   LeasedFid take(const std::shared_ptr<Batch>& batch, std::uint64_t bytes);
   Cookie cookie();
   std::vector<VolumeId> failed_now();
-  [[nodiscard]] bool wants_spare() const;
+  [[nodiscard]] bool wants_spare(bool large) const;
   void retire(std::shared_ptr<Batch> batch);
   void settle(const Batch& batch);
   void start_background();
 
   // Without mutex_:
-  Task<Result<void>> fetch_or_wait(std::uint64_t bytes);
-  Task<Result<void>> fetch(std::uint64_t bytes);
+  Task<Result<void>> fetch_or_wait(std::uint64_t bytes, bool large);
+  Task<Result<void>> fetch(std::uint64_t bytes, bool large);
   Task<void> work_in_background();
   void finished(const std::shared_ptr<Batch>& batch, std::uint32_t index);
 
@@ -132,13 +135,15 @@ class KeyLeases {
   TaskGroup tasks_;  ///< Touched on executor_ only.
 
   mutable std::mutex mutex_;
-  std::deque<std::shared_ptr<Batch>> open_;         ///< Keys are handed out of these, front first.
-  std::vector<std::shared_ptr<Batch>> unfinished_;  ///< Retired, with uploads that go on.
+  /// Keys are handed out of these, front first; [1]: for large needles.
+  std::array<std::deque<std::shared_ptr<Batch>>, 2> open_;
+  std::vector<std::shared_ptr<Batch>> unfinished_;           ///< Retired, with uploads that go on.
   std::vector<std::pair<VolumeId, std::uint64_t>> settled_;  ///< Reservations to give back.
   std::vector<std::function<void(bool)>> waiters_;           ///< For the fetch under way.
   std::vector<Failure> failures_;
-  NeedleKey seen_end_;    ///< Every later lease lies at or above this.
-  MonoTime spare_after_;  ///< No background fetch before this, after one that failed.
+  NeedleKey seen_end_;            ///< Every later lease lies at or above this.
+  MonoTime spare_after_;          ///< No background fetch before this, after one that failed.
+  std::uint64_t large_from_ = 0;  ///< WriteLease::large_from of the newest lease.
   bool fetching_ = false;
   bool background_ = false;
   bool closed_ = false;

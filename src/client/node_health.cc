@@ -34,9 +34,20 @@ void NodeHealth::renew(Node& node) {
   node.slowest = sorted[size * 99 / 100];
 }
 
+bool node_failed(const Error& error) {
+  return error.code() == Errc::kUnavailable || error.code() == Errc::kDeadlineExceeded ||
+         error.code() == Errc::kIo || error.code() == Errc::kResourceExhausted;
+}
+
 void NodeHealth::failed(const std::string& address, MonoTime now) {
   const std::lock_guard lock(mutex_);
   nodes_[address].failed_until = now + kFailureMemory;
+}
+
+bool NodeHealth::failing(const std::string& address, MonoTime now) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = nodes_.find(address);
+  return at != nodes_.end() && at->second.failed_until > now;
 }
 
 std::vector<VolumeMember> NodeHealth::rank(std::vector<VolumeMember> members, std::uint64_t turn,

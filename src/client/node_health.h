@@ -9,9 +9,13 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "kelp/error.h"
 #include "wire/lease.h"
 
 namespace kelp {
+
+/// Whether an error says that the node itself is in trouble, not only what was asked for.
+[[nodiscard]] bool node_failed(const Error& error);
 
 /// How quickly each volume server answered lately, and who failed: whom to ask first, and when to
 /// ask a second one too. Thread-safe (a leaf mutex).
@@ -21,6 +25,8 @@ class NodeHealth {
   void answered(const std::string& address, std::chrono::nanoseconds took);
   /// `address` did not answer, or could not: it is asked last for a while.
   void failed(const std::string& address, MonoTime now);
+  /// Whether it failed within that while.
+  [[nodiscard]] bool failing(const std::string& address, MonoTime now) const;
   /// `members` in the order in which to ask them: those that failed lately last, those much slower
   /// than the quickest before them, the others by turns (`turn`).
   [[nodiscard]] std::vector<VolumeMember> rank(std::vector<VolumeMember> members,

@@ -44,6 +44,9 @@ class VolumeClient {
   /// stored checksums before this returns. kNotFound (also for a wrong cookie), kCorruption,
   /// kInvalidArgument past the end.
   virtual Task<Result<void>> read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) = 0;
+  /// Bytes of a shard into `buffer`, verified before this returns. As read(); kConflict when the
+  /// needle there is not that shard; kUnimplemented of whoever is no volume server.
+  virtual Task<Result<void>> read_shard(ShardRead request, MutableByteSpan buffer);
   /// The same bytes as pages of this machine's page cache, verified as well, to be sent without a
   /// copy; of more than PinnedPages::kUsualBytes perhaps only so many. Never waits. Empty when that
   /// cannot be done at once - another machine's needle, not in memory, not whole 64 KiB blocks,

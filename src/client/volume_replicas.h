@@ -19,6 +19,13 @@ struct VolumeDigest {
   friend bool operator==(const VolumeDigest&, const VolumeDigest&) = default;
 };
 
+/// From what a shard is computed.
+struct StripeSources {
+  EcScheme scheme;
+  std::uint8_t shard = 0;             ///< That is to be made.
+  std::vector<VolumeMember> members;  ///< Who has the others; of at least `scheme.data` of them.
+};
+
 /// How a volume server's copy takes part from now on.
 struct CopyRole {
   Generation generation;
@@ -52,6 +59,12 @@ class VolumeReplicas {
   virtual Task<Result<VolumeDigest>> pull(VolumeId volume, Generation generation,
                                           std::string collection, VolumeMember source,
                                           Urgency urgency) = 0;
+  /// As pull(), of a volume whose needles lie in shards: makes each live needle's shard from k
+  /// others of a generation, each read once and verified. A needle that fewer than k members have
+  /// was never acknowledged and is left out.
+  virtual Task<Result<VolumeDigest>> rebuild(VolumeId volume, Generation generation,
+                                             std::string collection, StripeSources from,
+                                             Urgency urgency);
   /// The copy's digest. `verify`: after reading every byte back and comparing its checksums.
   virtual Task<Result<VolumeDigest>> digest(VolumeId volume, bool verify) = 0;
   /// Removes a copy whose generation is `generation` or older; kConflict for a newer one. A copy

@@ -136,10 +136,11 @@ Task<Result<void>> JobRunner::freeze(JobRecord job, VolumeRecord volume) {
 Urgency JobRunner::urgency_of(const JobRecord& job, const VolumeRecord& volume) const {
   if (job.kind == JobKind::kMove) return Urgency::kMove;
   const auto left = healthy_copies(context_.view(), job.volume, volume);
-  return left > 1 ? Urgency::kRepair : Urgency::kLastCopy;
+  return left > least_members(volume) ? Urgency::kRepair : Urgency::kLastCopy;
 }
 
 Task<Result<void>> JobRunner::copy(JobRecord job, VolumeRecord volume) {
+  if (volume.scheme) co_return co_await rebuild(job, std::move(volume));
   Error last(Errc::kUnavailable, fmt::format("no member of volume {} is alive", job.volume.value));
   for (const NodeNumber source : sources(job, volume)) {
     const auto copied = co_await copy_from(source, job, volume);
@@ -147,6 +148,29 @@ Task<Result<void>> JobRunner::copy(JobRecord job, VolumeRecord volume) {
     last = copied.error();
   }
   co_return last;
+}
+
+/// A shard is on one member: a move copies it, and when that does not answer it is computed from
+/// the others, as a repair does.
+Task<Result<void>> JobRunner::rebuild(JobRecord job, VolumeRecord volume) {
+  const MonoTime now = context_.seams.clock.mono();
+  if (job.from && context_.topology.alive(*job.from, now)) {
+    const auto copied = co_await copy_from(*job.from, job, volume);
+    if (copied.has_value() || copied.error().code() != Errc::kCorruption) co_return copied;
+  }
+  StripeSources from{.scheme = volume.scheme,
+                     .shard = job.from ? shard_of(volume, *job.from) : missing_shard(volume),
+                     .members = {}};
+  for (const VolumeMember& member : context_.location(job.volume, volume).members) {
+    const auto number = context_.state().find_node(member.node_id);
+    if (member.shard != from.shard && number && context_.topology.alive(*number, now)) {
+      from.members.push_back(member);
+    }
+  }
+  auto rebuilt = co_await context_.reach(job.to)->rebuild(
+      job.volume, volume.generation, volume.collection, std::move(from), urgency_of(job, volume));
+  KELP_CO_CHECK(rebuilt);
+  co_return Result<void>();
 }
 
 /// The members that are alive, fullest first: where a log rotted, needles are missing. But a move
@@ -188,17 +212,18 @@ Task<Result<void>> JobRunner::copy_from(NodeNumber source, JobRecord job, Volume
   co_return Result<void>();
 }
 
-/// Members that are dead miss it: their copies are old then and are replaced. But never all: a
-/// generation that no copy is in would leave nothing to repair from.
+/// Members that are dead miss it: their copies are old then and are replaced. But never so many
+/// that the others do not suffice: a generation that nothing is in would leave nothing to repair
+/// from.
 Task<Result<void>> JobRunner::thaw(JobRecord job, VolumeRecord volume) {
   const CopyRole role{volume.generation, false};
-  bool told = false;
+  std::uint32_t told = 0;
   for (const NodeNumber member : volume.members) {
     const auto node = context_.reach(member);
     const auto set = co_await node->set_role(job.volume, before(volume.generation, 2), role);
     if (set.has_value()) {
       context_.topology.assume(member, job.volume, role.generation, role.frozen);
-      told = true;
+      ++told;
       continue;
     }
     if (set.error().code() == Errc::kCancelled) co_return set.error();
@@ -206,9 +231,9 @@ Task<Result<void>> JobRunner::thaw(JobRecord job, VolumeRecord volume) {
     if (set.error().code() == Errc::kConflict || set.error().code() == Errc::kNotFound) continue;
     co_return set.error();
   }
-  if (told) co_return Result<void>();
+  if (told >= least_members(volume)) co_return Result<void>();
   co_return Error(Errc::kUnavailable,
-                  fmt::format("no member of volume {} is there to go on in generation {}",
+                  fmt::format("{} members of volume {} are there to go on in generation {}", told,
                               job.volume.value, volume.generation.value));
 }
 

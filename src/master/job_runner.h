@@ -28,6 +28,7 @@ class JobRunner {
   Task<Result<void>> work_on(JobRecord job, VolumeRecord volume);
   Task<Result<void>> freeze(JobRecord job, VolumeRecord volume);
   Task<Result<void>> copy(JobRecord job, VolumeRecord volume);
+  Task<Result<void>> rebuild(JobRecord job, VolumeRecord volume);
   Task<Result<void>> copy_from(NodeNumber source, JobRecord job, VolumeRecord volume);
   [[nodiscard]] std::vector<NodeNumber> sources(const JobRecord& job,
                                                 const VolumeRecord& volume) const;

@@ -61,7 +61,7 @@ Task<Result<WriteLease>> LeaseDesk::volume_for(LeaseRequest request) {
     KELP_CO_TRY(const Placement placement, placed);
     for (const VolumeId full : placement.full) seal(full);
     if (!context_.still_listening() && (placement.grow || placement.finish)) {
-      wanted_[request.collection] = request.exclude;
+      wanted_[{request.collection, request.large}] = request.exclude;
       wanted_changed_.notify_all();
     }
     if (placement.use) {
@@ -88,6 +88,8 @@ WriteLease LeaseDesk::grant(const LeaseRequest& request, VolumeId id) {
   lease.volume = id;
   lease.generation = volume.generation;
   lease.members = std::move(location.members);
+  lease.scheme = volume.scheme;
+  if (context_.options.placement.large) lease.large_from = context_.options.placement.large_from;
   lease.bytes = request.bytes;
   lease.expires = context_.lease_clock() + context_.options.lease_time;
   lease.token = sign_lease(context_.options.cluster_secret,
@@ -164,24 +166,30 @@ Task<void> LeaseDesk::grow_forever() {
   }
 }
 
-Task<Result<void>> LeaseDesk::grow(std::string collection, std::vector<VolumeId> exclude) {
+Task<Result<void>> LeaseDesk::grow(Wanted wanted, std::vector<VolumeId> exclude) {
   LeaseRequest request;
-  request.collection = std::move(collection);
+  request.collection = wanted.collection;
+  request.large = wanted.large;
   request.exclude = std::move(exclude);
   KELP_CO_TRY(const Placement placement, place(context_.view(), request));
   if (placement.finish) co_return co_await make(*placement.finish);
   if (!placement.grow) co_return Result<void>();
-  KELP_CO_CHECK(co_await make_one(std::move(request.collection)));
+  KELP_CO_CHECK(co_await make_one(std::move(wanted)));
   co_return Result<void>();
 }
 
-Task<Result<VolumeId>> LeaseDesk::make_one(std::string collection) {
+Task<Result<VolumeId>> LeaseDesk::make_one(Wanted wanted) {
   const VolumeId id = context_.state().next_volume;
   VolumeRecord record;
   record.generation = Generation{1};
-  record.spread = context_.options.placement.spread;
-  record.collection = std::move(collection);
-  KELP_CO_TRY(record.members, choose_members(context_.view(), record.spread, 0, id.value));
+  record.collection = std::move(wanted.collection);
+  if (wanted.large) record.scheme = context_.options.placement.large;
+  if (!record.scheme) record.spread = context_.options.placement.spread;
+  KELP_CO_TRY(record.members,
+              choose_members(context_.view(), record.spread, 0, id.value, record.scheme));
+  for (std::uint8_t shard = 0; shard < record.scheme.shards(); ++shard) {
+    record.shards.push_back(shard);
+  }
   KELP_CO_CHECK(co_await context_.commit(CreateVolume{id, record}));
   KELP_CO_CHECK(co_await make(id));
   co_return id;
@@ -196,7 +204,7 @@ Task<Result<std::vector<VolumeId>>> LeaseDesk::grow_now(std::string collection,
   }
   std::vector<VolumeId> made;
   for (int attempt = 0; made.size() < count;) {
-    const auto one = co_await make_one(collection);
+    const auto one = co_await make_one({collection, false});
     if (one.has_value()) {
       made.push_back(*one);
       continue;

@@ -37,13 +37,20 @@ class LeaseDesk {
   Task<Result<void>> refresh_keys();
 
  private:
+  /// A collection that wants a volume, for large needles or for others.
+  struct Wanted {
+    std::string collection;
+    bool large = false;
+    friend auto operator<=>(const Wanted&, const Wanted&) = default;
+  };
+
   Task<Result<WriteLease>> volume_for(LeaseRequest request);
   WriteLease grant(const LeaseRequest& request, VolumeId id);
   void seal(VolumeId full);
   Task<void> seal_one(VolumeId full);
   Task<Result<void>> reserve(std::uint64_t keys);
-  Task<Result<void>> grow(std::string collection, std::vector<VolumeId> exclude);
-  Task<Result<VolumeId>> make_one(std::string collection);
+  Task<Result<void>> grow(Wanted wanted, std::vector<VolumeId> exclude);
+  Task<Result<VolumeId>> make_one(Wanted wanted);
   Task<Result<void>> make(VolumeId id);
   Task<Result<void>> make_at(NodeNumber member, VolumeId id, VolumeRecord record);
   [[nodiscard]] std::uint64_t keys_left() const { return end_key_.value - next_key_.value; }
@@ -62,9 +69,8 @@ class LeaseDesk {
   };
   std::deque<Block> blocks_;  ///< That were reserved here lately, in order.
   bool reserving_ = false;
-  Event reserved_;  ///< A reservation ended, well or not.
-  /// Collections that want a volume, other than these.
-  std::map<std::string, std::vector<VolumeId>> wanted_;
+  Event reserved_;                                  ///< A reservation ended, well or not.
+  std::map<Wanted, std::vector<VolumeId>> wanted_;  ///< Other volumes than these.
   Event wanted_changed_;
   Event grown_;                       ///< An attempt to make a volume ended.
   std::optional<Error> last_growth_;  ///< What it came to, when not well.

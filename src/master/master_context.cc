@@ -56,8 +56,9 @@ VolumeLocation MasterContext::location(VolumeId id, const VolumeRecord& volume) 
   location.writable = volume.phase == VolumePhase::kWritable && !volume.frozen;
   for (const NodeNumber member : volume.members) {
     const NodeIdentity& identity = state().nodes.at(member).identity;
-    location.members.push_back({identity.node_id, identity.address});
+    location.members.push_back({identity.node_id, identity.address, shard_of(volume, member)});
   }
+  location.scheme = volume.scheme;
   return location;
 }
 

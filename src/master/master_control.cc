@@ -238,7 +238,7 @@ Task<Result<ClusterView>> MasterService::describe() {
     out.collection = volume.collection;
     out.spread = volume.spread;
     out.phase = phase_of(volume);
-    out.copies_asked = copies_of(volume.spread);
+    out.copies_asked = wanted_members(volume);
     out.copies_healthy = healthy_copies(now, id, volume);
     for (const NodeNumber member : volume.members) {
       ++volumes_at[member];
@@ -306,9 +306,7 @@ Task<Result<std::uint64_t>> MasterService::start_move(VolumeId volume, std::stri
   if (!context_.topology.alive(target, context_.seams.clock.mono())) {
     co_return Error(Errc::kUnavailable, fmt::format("node {} is not alive", to));
   }
-  std::vector<NodeNumber> members = found->second.members;
-  std::ranges::replace(members, source, target);
-  if (!fits_spread(context_.state(), members, found->second.spread)) {
+  if (!may_replace(context_.state(), found->second, source, target)) {
     co_return Error(Errc::kInvalidArgument,
                     fmt::format("volume {} on node {} instead of {} would not keep its copies as "
                                 "far apart as they must be",

@@ -71,6 +71,8 @@ master::MasterOptions master_options(const Config& config, const ClusterIdentity
   options.placement.volume_size_limit = config.volume.size_limit;
   options.placement.writable_volumes = static_cast<std::uint32_t>(config.volume.writable);
   options.placement.spread = *parse_spread(config.master.spread);
+  if (!config.master.large.empty()) options.placement.large = *parse_ec_scheme(config.master.large);
+  options.placement.large_from = config.master.large_from;
   options.plan.balance_bytes = config.volume.size_limit / 16;
   options.liveness.dead_after = milliseconds(config.master.repair_after);
   options.key_grace = std::chrono::duration_cast<std::chrono::seconds>(config.master.key_grace);

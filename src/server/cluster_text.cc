@@ -30,6 +30,17 @@ std::string member_names(const VolumeLocation& location) {
   return out;
 }
 
+/// "ec(4,2)"; empty for copies.
+std::string scheme_of(const VolumeView& volume) {
+  return volume.location.scheme ? to_string(volume.location.scheme) : "";
+}
+
+/// How often needles lie how far apart.
+std::string redundancy_of(const VolumeView& volume) {
+  if (volume.location.scheme) return scheme_of(volume);
+  return "spread " + master::spread_digits(volume.spread);
+}
+
 }  // namespace
 
 std::string bytes_text(std::uint64_t bytes) {
@@ -59,11 +70,11 @@ std::string text_of(const ClusterView& view) {
                        bytes_text(node.free_bytes), bytes_text(node.total_bytes));
   }
   for (const VolumeView& volume : view.volumes) {
-    out += fmt::format(
-        "volume {:<6} {:<9} generation {:<4} copies {}/{} spread {} {:<10} on {} {}\n",
-        volume.location.volume.value, volume.phase, volume.location.generation.value,
-        volume.copies_healthy, volume.copies_asked, master::spread_digits(volume.spread),
-        bytes_text(volume.bytes), member_names(volume.location), volume.collection);
+    out += fmt::format("volume {:<6} {:<9} generation {:<4} {} {}/{} {} {:<10} on {} {}\n",
+                       volume.location.volume.value, volume.phase, volume.location.generation.value,
+                       volume.location.scheme ? "shards" : "copies", volume.copies_healthy,
+                       volume.copies_asked, redundancy_of(volume), bytes_text(volume.bytes),
+                       member_names(volume.location), volume.collection);
   }
   for (const JobView& job : view.jobs) {
     out += fmt::format("job {:<6} {} of volume {} at {} from {} to {} {}\n", job.id, job.kind,
@@ -108,6 +119,7 @@ boost::json::value json_of(const ClusterView& view) {
                        {"phase", volume.phase},
                        {"collection", volume.collection},
                        {"spread", master::spread_digits(volume.spread)},
+                       {"scheme", scheme_of(volume)},
                        {"copies_asked", volume.copies_asked},
                        {"copies_healthy", volume.copies_healthy},
                        {"bytes", volume.bytes},

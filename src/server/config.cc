@@ -168,6 +168,10 @@ constexpr std::array kSettings = {
     KELP_SETTING("master.join", master.join, "true: waits to be added to a group that exists"),
     KELP_SETTING("master.spread", master.spread,
                  "copies in other data centres, other racks, on other nodes: three digits"),
+    KELP_SETTING("master.large", master.large,
+                 "\"ec(4,2)\": large needles in 4 shards of data and 2 of parity, each on another "
+                 "node; empty: in copies"),
+    KELP_SETTING("master.large_from", master.large_from, "bytes of a large needle, 64KiB to 8MiB"),
     KELP_SETTING("master.repair_after", master.repair_after,
                  "silence of a volume server before its volumes are repaired, 1s to 24h"),
     KELP_SETTING("master.key_grace", master.key_grace,
@@ -239,6 +243,8 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
       check.range<std::uint64_t>("server.disk_threads", config.threads.disk_threads, 1, 256));
   KELP_CHECK(check.range("server.drain_grace", config.threads.drain_grace, none, hour));
   KELP_CHECK(check.range<std::uint64_t>("limits.connections", limits.connections, 1, 1'000'000));
+  KELP_CHECK(check.range<std::uint64_t>("master.large_from", config.master.large_from, 64 * 1024,
+                                        8 * kMiB));
   KELP_CHECK(check.range("limits.body_memory", limits.body_memory, 4 * kMiB, 64 * kGiB));
   KELP_CHECK(check.range("limits.head_timeout", limits.head_timeout, tenth, hour));
   KELP_CHECK(check.range("limits.idle_timeout", limits.idle_timeout, tenth, hour));
@@ -317,6 +323,11 @@ Result<void> check_cluster(const Config& config, const Checker& check) {
   }
   if (const auto spread = parse_spread(config.master.spread); !spread.has_value()) {
     return check.refuse("master.spread", spread.error().detail());
+  }
+  if (const auto& large = config.master.large; !large.empty()) {
+    if (const auto scheme = parse_ec_scheme(large); !scheme.has_value()) {
+      return check.refuse("master.large", scheme.error().detail());
+    }
   }
   return {};
 }

@@ -28,6 +28,7 @@
 #include "server/engines.h"
 #include "server/front.h"
 #include "volume/heartbeats.h"
+#include "volume/shard_rebuild.h"
 
 namespace kelp::server {
 namespace {
@@ -295,6 +296,17 @@ Task<Result<void>> Daemon::Parts::open_volume() {
 /// A needle as another member of its volume has it.
 Task<Result<std::string>> Daemon::Parts::fetch(VolumeId volume, NeedleKey key) {
   KELP_CO_TRY(const VolumeLocation location, co_await masters->locate(volume));
+  if (location.scheme) {
+    // Shards differ: ours is computed from those of others.
+    StripeSources from{.scheme = location.scheme, .shard = 0, .members = location.members};
+    const auto own = std::ranges::find(from.members, volumes->node_id(), &VolumeMember::node_id);
+    if (own == from.members.end()) {
+      co_return Error(Errc::kConflict, fmt::format("volume {} has no shard here", volume.value));
+    }
+    from.shard = own->shard;
+    co_return co_await rebuild_shard(*volume_nodes, volume, location.generation, std::move(from),
+                                     key);
+  }
   Error last(Errc::kNotFound, fmt::format("volume {} has no other member", volume.value));
   for (const VolumeMember& member : location.members) {
     if (member.node_id == volumes->node_id()) continue;

@@ -18,7 +18,8 @@ NeedleHeader header_of(const OpenNeedle& request, const Clock& clock) {
           .body_bytes = request.body_bytes,
           .created_ns = clock.wall().time_since_epoch().count(),
           .bucket = request.bucket,
-          .back_pointer_bytes = static_cast<std::uint16_t>(request.object_key.size())};
+          .back_pointer_bytes = static_cast<std::uint16_t>(request.object_key.size()),
+          .part = request.part};
 }
 
 /// Room in `volume`, which becomes the log that replaced it when one did.

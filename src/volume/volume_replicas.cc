@@ -5,6 +5,7 @@
 #include "async/background_budget.h"
 #include "base/log.h"
 #include "crypto/random.h"
+#include "volume/shard_rebuild.h"
 #include "volume/store/volume_file.h"
 #include "volume/store/volume_role.h"
 #include "volume/volume_service.h"
@@ -122,6 +123,24 @@ Task<Result<std::string>> VolumeService::read_needle(VolumeId volume, Generation
 Task<Result<VolumeDigest>> VolumeService::pull(VolumeId volume, Generation generation,
                                                std::string collection, VolumeMember source,
                                                Urgency urgency) {
+  Fill fill = [this, generation, source, urgency](VolumePtr copy) {
+    return pull_needles(std::move(copy), generation, source, urgency);
+  };
+  return make_copy(volume, generation, std::move(collection), urgency, std::move(fill));
+}
+
+Task<Result<VolumeDigest>> VolumeService::rebuild(VolumeId volume, Generation generation,
+                                                  std::string collection, StripeSources from,
+                                                  Urgency urgency) {
+  Fill fill = [this, generation, from, urgency](VolumePtr copy) {
+    return rebuild_needles(std::move(copy), generation, from, urgency);
+  };
+  return make_copy(volume, generation, std::move(collection), urgency, std::move(fill));
+}
+
+Task<Result<VolumeDigest>> VolumeService::make_copy(VolumeId volume, Generation generation,
+                                                    std::string collection, Urgency urgency,
+                                                    Fill fill) {
   if (parts_.peers == nullptr) {
     co_return Error(Errc::kUnimplemented, "this server has no peers to copy from");
   }
@@ -139,7 +158,9 @@ Task<Result<VolumeDigest>> VolumeService::pull(VolumeId volume, Generation gener
     return begin_pull(volume, generation, collection);
   };
   KELP_CO_TRY(const VolumePtr copy, co_await offload<VolumePtr>(parts_.pool, std::move(begin)));
-  KELP_CO_CHECK(co_await pull_needles(copy, generation, source, urgency));
+  KELP_CO_CHECK(co_await fill(copy));
+  auto sync = [copy] { return copy->sync(); };
+  KELP_CO_CHECK(co_await offload<void>(parts_.pool, std::move(sync)));
   VolumeFile::Pass pass;
   if (parts_.background != nullptr) {
     pass = [budget = parts_.background, share = least_share(urgency)](std::uint64_t bytes) {
@@ -163,17 +184,90 @@ Task<Result<void>> VolumeService::pull_needles(VolumePtr copy, Generation genera
   NeedleKey after = copy->last_key().value_or(NeedleKey{});
   while (true) {
     KELP_CO_CHECK(co_await take_piece(parts_.background, urgency));
-    const auto batch = co_await from->read_needles(volume, generation, after, urgency);
+    auto batch = co_await from->read_needles(volume, generation, after, urgency);
     settle_piece(parts_.background, urgency, batch.has_value() ? batch->size() : 0);
     KELP_CO_CHECK(batch);
     if (batch->empty()) break;
-    KELP_CO_CHECK(check_space(batch->size()));
-    auto take = [copy, &batch] { return copy->take_needles(*batch); };
-    KELP_CO_TRY(after, co_await offload<NeedleKey>(parts_.pool, std::move(take)));
-    shared_->probe.background_written_bytes.Increment(static_cast<double>(batch->size()));
+    KELP_CO_TRY(after, co_await take_images(copy, *std::move(batch)));
   }
-  auto sync = [copy] { return copy->sync(); };
-  co_return co_await offload<void>(parts_.pool, std::move(sync));
+  co_return Result<void>();
+}
+
+namespace {
+
+/// What each of several servers lists, as far as all of them have been asked: keys with how many
+/// have them, ascending.
+class ShardListing {
+ public:
+  ShardListing(VolumeNodes& peers, const StripeSources& from, VolumeId volume, NeedleKey after)
+      : peers_(peers), from_(from), volume_(volume), after_(after) {}
+
+  /// The next keys; empty at the end. Every server must answer: a needle that is only known to one
+  /// that did not would be left out.
+  Task<Result<std::map<NeedleKey, std::uint32_t>>> next() {
+    std::map<NeedleKey, std::uint32_t> found;
+    NeedleKey complete_to{UINT64_MAX};
+    for (const VolumeMember& member : from_.members) {
+      const auto node = peers_.at(member.address);
+      KELP_CO_TRY(const auto page, co_await node->list_needles(volume_, after_, kListed));
+      if (page.size() >= kListed) complete_to = std::min(complete_to, page.back().key);
+      for (const NeedleInfo& info : page) ++found[info.key];
+    }
+    found.erase(found.upper_bound(complete_to), found.end());
+    if (!found.empty()) after_ = found.rbegin()->first;
+    co_return found;
+  }
+
+ private:
+  static constexpr std::uint32_t kListed = 1000;
+  VolumeNodes& peers_;
+  const StripeSources& from_;
+  const VolumeId volume_;
+  NeedleKey after_;
+};
+
+}  // namespace
+
+Task<Result<void>> VolumeService::rebuild_needles(VolumePtr copy, Generation generation,
+                                                  StripeSources from, Urgency urgency) {
+  const VolumeId volume = copy->superblock().volume;
+  if (from.members.size() < from.scheme.data) {
+    co_return Error(Errc::kUnavailable,
+                    fmt::format("volume {}: {} members are there, {} needs {}", volume.value,
+                                from.members.size(), to_string(from.scheme), from.scheme.data));
+  }
+  ShardListing listing(*parts_.peers, from, volume, copy->last_key().value_or(NeedleKey{}));
+  std::uint64_t left_out = 0;
+  while (true) {
+    KELP_CO_TRY(const auto keys, co_await listing.next());
+    if (keys.empty()) break;
+    for (const auto& [key, holders] : keys) {
+      if (holders < from.scheme.data) {
+        ++left_out;
+        continue;
+      }
+      KELP_CO_CHECK(co_await take_piece(parts_.background, urgency));
+      auto image = co_await rebuild_shard(*parts_.peers, volume, generation, from, key);
+      const std::size_t bytes = image.has_value() ? image->size() : 0;
+      settle_piece(parts_.background, urgency, bytes * (from.scheme.data + 1));
+      KELP_CO_CHECK(image);
+      KELP_CO_CHECK(co_await take_images(copy, *std::move(image)));
+    }
+  }
+  if (left_out > 0) {
+    logger("volume").warn("needles_left_out volume={} needles={} scheme={}", volume.value, left_out,
+                          to_string(from.scheme));
+  }
+  co_return Result<void>();
+}
+
+/// The last key of `images`.
+Task<Result<NeedleKey>> VolumeService::take_images(VolumePtr copy, std::string images) {
+  KELP_CO_CHECK(check_space(images.size()));
+  auto take = [copy, &images] { return copy->take_needles(images); };
+  KELP_CO_TRY(const NeedleKey last, co_await offload<NeedleKey>(parts_.pool, std::move(take)));
+  shared_->probe.background_written_bytes.Increment(static_cast<double>(images.size()));
+  co_return last;
 }
 
 /// The unfinished copy of an earlier attempt in this generation, or an empty one.

@@ -153,7 +153,16 @@ Task<Result<void>> VolumeService::read(FileId fid, std::uint64_t offset, Mutable
   auto volume = find(fid.volume);
   if (!volume.has_value()) return answer(std::move(volume).error());
   served(buffer.size());
-  return VolumeFile::read(*std::move(volume), fid, offset, buffer);
+  return VolumeFile::read(*std::move(volume), fid, {.offset = offset, .buffer = buffer});
+}
+
+Task<Result<void>> VolumeService::read_shard(ShardRead request, MutableByteSpan buffer) {
+  auto volume = find(request.fid.volume);
+  if (!volume.has_value()) return answer(std::move(volume).error());
+  served(buffer.size());
+  const NeedleReader::Shard shard{request.scheme, request.shard, request.body_end};
+  return VolumeFile::read(*std::move(volume), request.fid,
+                          {.offset = request.offset, .buffer = buffer, .shard = shard});
 }
 
 PinnedPages VolumeService::try_pin(FileId fid, std::uint64_t offset, std::size_t bytes) {
@@ -300,6 +309,16 @@ Result<void> VolumeService::check_request(const OpenNeedle& request) const {
   if (request.body_bytes == 0 || request.body_bytes > kMaxNeedleBodyBytes) {
     return Error(Errc::kInvalidArgument, fmt::format("a needle has 1 to {} bytes, not {}",
                                                      kMaxNeedleBodyBytes, request.body_bytes));
+  }
+  if (request.part) {
+    KELP_CHECK(check_part(*request.part));
+    if (request.body_bytes != stored_bytes(*request.part)) {
+      return Error(
+          Errc::kInvalidArgument,
+          fmt::format("shard {} of {} of {} bytes has {} bytes, not {}", request.part->shard,
+                      to_string(request.part->scheme), request.part->body_bytes,
+                      stored_bytes(*request.part), request.body_bytes));
+    }
   }
   if (request.object_key.size() > kMaxBackPointerBytes) {
     return Error(Errc::kInvalidArgument,

@@ -78,6 +78,7 @@ class VolumeService final : public VolumeNode {
 
   Task<Result<std::unique_ptr<NeedleUpload>>> open(OpenNeedle request) override;
   Task<Result<void>> read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) override;
+  Task<Result<void>> read_shard(ShardRead request, MutableByteSpan buffer) override;
   PinnedPages try_pin(FileId fid, std::uint64_t offset, std::size_t bytes) override;
   Task<Result<void>> remove(std::vector<FileId> fids) override;
 
@@ -91,6 +92,8 @@ class VolumeService final : public VolumeNode {
   Task<Result<void>> set_role(VolumeId volume, Generation oldest, CopyRole role) override;
   Task<Result<VolumeDigest>> pull(VolumeId volume, Generation generation, std::string collection,
                                   VolumeMember source, Urgency urgency) override;
+  Task<Result<VolumeDigest>> rebuild(VolumeId volume, Generation generation, std::string collection,
+                                     StripeSources from, Urgency urgency) override;
   Task<Result<VolumeDigest>> digest(VolumeId volume, bool verify) override;
   Task<Result<void>> retire(VolumeId volume, Generation generation) override;
   Task<Result<std::string>> read_needles(VolumeId volume, Generation generation, NeedleKey after,
@@ -140,6 +143,13 @@ class VolumeService final : public VolumeNode {
   Result<void> make_volume(VolumeId volume, Generation generation, const std::string& collection);
   Result<VolumePtr> begin_pull(VolumeId volume, Generation generation,
                                const std::string& collection);
+  /// Puts the needles of a volume into a new copy, from the key on that it has.
+  using Fill = std::function<Task<Result<void>>(VolumePtr)>;
+  Task<Result<VolumeDigest>> make_copy(VolumeId volume, Generation generation,
+                                       std::string collection, Urgency urgency, Fill fill);
+  Task<Result<void>> rebuild_needles(VolumePtr copy, Generation generation, StripeSources from,
+                                     Urgency urgency);
+  Task<Result<NeedleKey>> take_images(VolumePtr copy, std::string images);
   Task<Result<void>> pull_needles(VolumePtr copy, Generation generation, VolumeMember source,
                                   Urgency urgency);
   Result<void> adopt(VolumeId volume, Generation generation);

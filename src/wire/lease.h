@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "ec/scheme.h"
 
 namespace kelp {
 
@@ -17,12 +18,14 @@ struct LeaseRequest {
       collection;  ///< Volumes are shared by all buckets of a collection; empty is the common one.
   std::vector<VolumeId> exclude;  ///< Volumes that just failed for the caller.
   std::string rack;               ///< Where the caller stands; a volume near by is preferred.
+  bool large = false;             ///< For needles of WriteLease::large_from or more bytes each.
 };
 
-/// Where a copy of a volume lives.
+/// Where a copy of a volume lives, or a shard of each of its needles.
 struct VolumeMember {
-  std::string node_id;  ///< UUID of the volume server.
-  std::string address;  ///< host:port of its internal rpc; empty in process.
+  std::string node_id;     ///< UUID of the volume server.
+  std::string address;     ///< host:port of its internal rpc; empty in process.
+  std::uint8_t shard = 0;  ///< Which shard, in a volume with a scheme.
 };
 
 /// A write set: fresh keys and the volumes that take them, with bytes reserved there.
@@ -37,6 +40,10 @@ struct WriteLease {
                       ///< and expiry.
   WallTime expires;   ///< By the master's clock, which may be wrong.
   std::chrono::milliseconds lifetime{};  ///< From the answer on; 0: an older master.
+  /// Needles are cut into so many shards, one for each member; {}: every member has all of them.
+  EcScheme scheme;
+  /// Needles of so many bytes or more want a lease for large ones; 0: there are none.
+  std::uint64_t large_from = 0;
 };
 
 /// Where a volume's copies are.
@@ -45,6 +52,7 @@ struct VolumeLocation {
   Generation generation;
   std::vector<VolumeMember> members;
   bool writable = false;
+  EcScheme scheme;  ///< As WriteLease::scheme.
 };
 
 }  // namespace kelp

@@ -18,8 +18,10 @@ inline constexpr auto kFields<Done> = std::tuple<>();
 template <>
 inline constexpr auto kFields<FileId> = std::tuple(&FileId::volume, &FileId::key, &FileId::cookie);
 template <>
+inline constexpr auto kFields<EcScheme> = std::tuple(&EcScheme::data, &EcScheme::parity);
+template <>
 inline constexpr auto kFields<VolumeMember> =
-    std::tuple(&VolumeMember::node_id, &VolumeMember::address);
+    std::tuple(&VolumeMember::node_id, &VolumeMember::address, since(2, &VolumeMember::shard));
 template <>
 inline constexpr auto kFields<VolumeStatus> =
     std::tuple(&VolumeStatus::volume, &VolumeStatus::generation, &VolumeStatus::collection,

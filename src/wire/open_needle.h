@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/ids.h"
+#include "ec/layout.h"
 #include "wire/fid.h"
 #include "wire/lease.h"
 
@@ -21,6 +23,19 @@ struct OpenNeedle {
   /// Every copy's server, the receiver first: it writes its own copy and passes the needle on to
   /// the others. Empty or one: nothing is passed on.
   std::vector<VolumeMember> members;
+  /// LeasedFid::scheme: whoever has all members in view cuts the needle (ClusterVolumes).
+  EcScheme scheme;
+  /// The needle is this shard of a body; then body_bytes is stored_bytes() of it.
+  std::optional<StripePart> part;
+};
+
+/// Bytes of a shard to be read.
+struct ShardRead {
+  FileId fid;
+  EcScheme scheme;
+  std::uint8_t shard = 0;      ///< Refused by whoever has another one there.
+  std::uint64_t offset = 0;    ///< In the shard; what lies past its end comes as zeros.
+  std::uint64_t body_end = 0;  ///< Up to where the whole body is asked for: refused past its end.
 };
 
 }  // namespace kelp

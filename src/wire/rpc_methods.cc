@@ -41,6 +41,9 @@ constexpr RpcMethodInfo kMethods[] = {
     {kVolumeAbandon, "volume.abandon", kLook, false},
     {kVolumeRead, "volume.read", kData, true},
     {kVolumeRemove, "volume.remove", kCommit, true},  // a needle that is gone counts as removed
+    {kVolumeReadShard, "volume.read_shard", kData, true},
+    {kVolumeWriteShard, "volume.write_shard", kData, false},
+    {kVolumeOpenShard, "volume.open_shard", kData, false},
     {kVolumeStatus, "volume.status", kLook, true},
     {kVolumeCreate, "volume.create", kCommit, false},
     {kVolumeListNeedles, "volume.list_needles", kData, true},
@@ -51,6 +54,7 @@ constexpr RpcMethodInfo kMethods[] = {
     {kVolumeRetire, "volume.retire", kCommit, true},
     {kVolumeReadNeedles, "volume.read_needles", kData, true},
     {kVolumeReadNeedle, "volume.read_needle", kData, true},
+    {kVolumeRebuild, "volume.rebuild", kScan, true},  // goes on where it was
 
     {kFilerLimits, "filer.limits", kLook, true},
     {kFilerCreateBucket, "filer.create_bucket", kCommit, false},

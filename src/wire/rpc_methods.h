@@ -35,6 +35,11 @@ enum class RpcMethod : std::uint32_t {
   kVolumeAbandon = 204,
   kVolumeRead = 205,
   kVolumeRemove = 206,
+  kVolumeReadShard = 207,
+  // As kVolumeWrite and kVolumeOpen, of shards: who does not know those must not take one for a
+  // whole needle.
+  kVolumeWriteShard = 208,
+  kVolumeOpenShard = 209,
   kVolumeStatus = 220,
   kVolumeCreate = 221,
   kVolumeListNeedles = 222,
@@ -45,6 +50,7 @@ enum class RpcMethod : std::uint32_t {
   kVolumeRetire = 233,
   kVolumeReadNeedles = 234,
   kVolumeReadNeedle = 235,
+  kVolumeRebuild = 236,
 
   kFilerLimits = 300,
   kFilerCreateBucket = 301,

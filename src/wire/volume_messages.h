@@ -41,7 +41,16 @@ struct ReadNeedle {
   std::uint64_t offset = 0;
   std::uint32_t bytes = 0;
 };
-/// Answer of ReadNeedle.
+/// Of VolumeClient::read_shard (see ShardRead); the bytes come as the attachment.
+struct ReadShard {
+  FileId fid;
+  EcScheme scheme;
+  std::uint8_t shard = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t body_end = 0;
+  std::uint32_t bytes = 0;
+};
+/// Answer of ReadNeedle and ReadShard.
 struct NeedleBytes {
   std::uint32_t bytes_crc = 0;  ///< CRC-32C of the attachment.
 };
@@ -72,9 +81,17 @@ struct NeedleList {
 
 /// What travels of each, in order.
 template <>
-inline constexpr auto kFields<OpenNeedle> = std::tuple(
-    &OpenNeedle::fid, &OpenNeedle::generation, &OpenNeedle::token, &OpenNeedle::body_bytes,
-    &OpenNeedle::bucket, &OpenNeedle::object_key, &OpenNeedle::members);
+inline constexpr auto kFields<StripePart> =
+    std::tuple(&StripePart::scheme, &StripePart::shard, &StripePart::body_bytes);
+template <>
+inline constexpr auto kFields<OpenNeedle> =
+    std::tuple(&OpenNeedle::fid, &OpenNeedle::generation, &OpenNeedle::token,
+               &OpenNeedle::body_bytes, &OpenNeedle::bucket, &OpenNeedle::object_key,
+               &OpenNeedle::members, since(2, &OpenNeedle::scheme), since(2, &OpenNeedle::part));
+template <>
+inline constexpr auto kFields<ReadShard> =
+    std::tuple(&ReadShard::fid, &ReadShard::scheme, &ReadShard::shard, &ReadShard::offset,
+               &ReadShard::body_end, &ReadShard::bytes);
 template <>
 inline constexpr auto kFields<WriteNeedle> =
     std::tuple(&WriteNeedle::needle, &WriteNeedle::body_crc);

@@ -75,7 +75,8 @@ Task<void> ClientHost::put(std::uint64_t bytes) {
                        .body_bytes = bytes,
                        .bucket = BucketId{1},
                        .object_key = "key",
-                       .members = std::move(place->members)};
+                       .members = std::move(place->members),
+                       .scheme = place->scheme};
     auto opened = co_await volumes->open(std::move(request));
     Result<void> done;
     if (!opened) {

@@ -101,6 +101,9 @@ class SpiedVolume final : public VolumeNode {
   Task<Result<void>> read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) override {
     return inner_.read(fid, offset, buffer);
   }
+  Task<Result<void>> read_shard(ShardRead request, MutableByteSpan buffer) override {
+    return inner_.read_shard(std::move(request), buffer);
+  }
   Task<Result<void>> remove(std::vector<FileId> fids) override {
     return inner_.remove(std::move(fids));
   }
@@ -145,6 +148,17 @@ class SpiedVolume final : public VolumeNode {
                       pulled ? "done" : pulled.error().message());
     if (pulled) promised(volume, {generation, true});
     co_return pulled;
+  }
+  Task<Result<VolumeDigest>> rebuild(VolumeId volume, Generation generation, std::string collection,
+                                     StripeSources from, Urgency urgency) override {
+    const auto shard = from.shard;
+    const auto rebuilt = co_await inner_.rebuild(volume, generation, std::move(collection),
+                                                 std::move(from), urgency);
+    host_.world.trace("{}: volume {} generation {} shard {} rebuilt: {}", host_.machine.name,
+                      volume.value, generation.value, shard,
+                      rebuilt ? "done" : rebuilt.error().message());
+    if (rebuilt) promised(volume, {generation, true});
+    co_return rebuilt;
   }
   Task<Result<void>> retire(VolumeId volume, Generation generation) override {
     ClusterWorld& world = host_.world;

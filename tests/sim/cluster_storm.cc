@@ -434,9 +434,12 @@ ClusterOptions options_of(std::uint64_t seed) {
   return options;
 }
 
-StormOutcome run_storm(std::uint64_t seed, bool tracing) {
+StormOutcome run_storm(std::uint64_t seed, bool tracing, EcScheme large) {
   StormOutcome outcome;
-  ClusterWorld world(seed, options_of(seed));
+  ClusterOptions options = options_of(seed);
+  options.large = large;
+  if (large) options.volume_hosts = large.shards() + 1;
+  ClusterWorld world(seed, options);
   world.tracing = tracing;
   const MonoTime begin = world.context.now();
   world.context.run(storm(world));

@@ -24,7 +24,7 @@ struct StormOutcome {
 };
 
 /// Clients write and read while faults come and go; then everything heals and every promise is
-/// checked.
-[[nodiscard]] StormOutcome run_storm(std::uint64_t seed, bool tracing = false);
+/// checked. With a scheme larger needles lie in shards.
+[[nodiscard]] StormOutcome run_storm(std::uint64_t seed, bool tracing = false, EcScheme large = {});
 
 }  // namespace kelp::test

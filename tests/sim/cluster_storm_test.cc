@@ -14,8 +14,10 @@ namespace {
 
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 constexpr std::uint64_t kStorms = 15;
+constexpr std::uint64_t kStripedStorms = 5;
 #else
 constexpr std::uint64_t kStorms = 400;
+constexpr std::uint64_t kStripedStorms = 100;
 #endif
 
 std::uint64_t setting(const char* name, std::uint64_t usual) {
@@ -41,30 +43,37 @@ void set_up() {
   std::signal(SIGABRT, say_seed);
 }
 
-StormOutcome run(std::uint64_t seed, bool tracing = false) {
+StormOutcome run(std::uint64_t seed, bool tracing = false, EcScheme large = {}) {
   running = seed;
-  return run_storm(seed, tracing);
+  return run_storm(seed, tracing, large);
+}
+
+/// Of a seed whose larger needles lie in shards.
+EcScheme scheme_of(std::uint64_t seed) {
+  return seed % 3 == 0 ? EcScheme{.data = 4, .parity = 2} : EcScheme{.data = 2, .parity = 2};
 }
 
 /// Runs a seed again to tell how it went wrong.
-void explain(std::uint64_t seed) {
-  const StormOutcome again = run(seed, true);
+void explain(std::uint64_t seed, EcScheme large) {
+  const StormOutcome again = run(seed, true, large);
   std::string text = fmt::format("seed {}: replay with KELP_SEED={} KELP_SEEDS=1\n", seed, seed);
   for (const std::string& violation : again.violations) text += "  broken: " + violation + "\n";
   ADD_FAILURE() << text << again.trace;
 }
 
-TEST(ClusterStorm, NothingAcknowledgedIsLostWhateverHappens) {
+/// So many seeds; with `striped` larger needles lie in shards.
+void run_storms(std::uint64_t usual_count, bool striped) {
   set_up();
   const std::uint64_t first = setting("KELP_SEED", 1);
-  const std::uint64_t count = setting("KELP_SEEDS", kStorms);
+  const std::uint64_t count = setting("KELP_SEEDS", usual_count);
   StormOutcome sum;
   double longest = 0;
   std::uint64_t slowest = first;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    const StormOutcome one = run(seed, std::getenv("KELP_TRACE") != nullptr);
+    const EcScheme large = striped ? scheme_of(seed) : EcScheme{};
+    const StormOutcome one = run(seed, std::getenv("KELP_TRACE") != nullptr, large);
     fmt::print("{}", one.trace);
-    if (!one.violations.empty()) return explain(seed);
+    if (!one.violations.empty()) return explain(seed, large);
     sum.acks += one.acks;
     sum.reads += one.reads;
     sum.refused += one.refused;
@@ -84,6 +93,14 @@ TEST(ClusterStorm, NothingAcknowledgedIsLostWhateverHappens) {
   EXPECT_GT(sum.acks, 50 * count);
   EXPECT_GT(sum.reads, 50 * count);
   EXPECT_GT(sum.terms, count);
+}
+
+TEST(ClusterStorm, NothingAcknowledgedIsLostWhateverHappens) {
+  run_storms(kStorms, false);
+}
+
+TEST(ClusterStorm, NothingInShardsIsLostWhateverHappens) {
+  run_storms(kStripedStorms, true);
 }
 
 TEST(ClusterStorm, AStormIsTheSameTwice) {

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "client/rpc/rpc_limits.h"
 #include "client/rpc/volume_handlers.h"
+#include "ec/layout.h"
+#include "ec/reed_solomon.h"
 #include "tests/support/sim_random.h"
 #include "wire/lease_token.h"
 
@@ -114,6 +116,8 @@ Task<void> MasterHost::start() {
     options.bootstrap[i] = addresses[i - 1];
   }
   options.placement.spread.other_nodes = static_cast<std::uint8_t>(cluster.copies - 1);
+  options.placement.large = cluster.large;
+  options.placement.large_from = 2000;
   options.placement.volume_size_limit = cluster.volume_size_limit;
   options.placement.writable_volumes = 2;
   options.placement.free_reserve_bytes = 0;
@@ -430,31 +434,74 @@ Task<void> ClusterWorld::await_redundancy() {
   history.violated("full redundancy did not come back: " + missing);
 }
 
+namespace {
+
+/// What a member should have of a body: its shard.
+std::string shard_of(std::string body, EcScheme scheme, std::uint8_t shard) {
+  const std::uint64_t longest = shard_bytes(scheme, 0, body.size());
+  std::vector<std::string> shards(scheme.shards(), std::string(longest, '\0'));
+  for (const CellPiece& piece : cut_into_cells(scheme, 0, body.size())) {
+    shards[piece.shard].replace(piece.shard_offset, piece.bytes, body, piece.body_offset,
+                                piece.bytes);
+  }
+  std::vector<ByteSpan> data;
+  std::vector<MutableByteSpan> parity;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    if (i < scheme.data) {
+      data.push_back(as_bytes(shards[i]));
+    } else {
+      parity.push_back(std::as_writable_bytes(std::span(shards[i])));
+    }
+  }
+  (*ReedSolomon::shared(scheme))->encode(data, parity);
+  return std::move(shards[shard]);
+}
+
+}  // namespace
+
+/// What `member` has of a needle is what it should be.
+Task<Result<void>> ClusterWorld::check_needle(VolumeHost& host, ClusterHistory::Needle needle,
+                                              VolumeLocation location, VolumeMember member) {
+  const EcScheme scheme = location.scheme;
+  std::string bytes(scheme ? shard_bytes(scheme, 0, needle.bytes) : needle.bytes, '\0');
+  const auto buffer = std::as_writable_bytes(std::span(bytes));
+  if (!scheme) {
+    KELP_CO_CHECK(co_await host.service->read(needle.fid, 0, buffer));
+    history.read(needle.fid, 0, bytes, host.machine.name);
+    co_return Result<void>();
+  }
+  ShardRead request{needle.fid, scheme, member.shard, 0, needle.bytes};
+  KELP_CO_CHECK(co_await host.service->read_shard(std::move(request), buffer));
+  if (bytes != shard_of(body_of(needle.fid, needle.bytes), scheme, member.shard)) {
+    history.violated(fmt::format("{} has other bytes in shard {} of needle {}", host.machine.name,
+                                 member.shard, to_string(needle.fid)));
+  }
+  co_return Result<void>();
+}
+
 /// Each acknowledged needle, at each member and through a client.
 Task<void> ClusterWorld::check_needles() {
   const auto now = co_await view();
   if (!now) co_return history.violated("no view: " + now.error().message());
-  std::map<VolumeId, std::vector<VolumeMember>> members;
+  std::map<VolumeId, VolumeLocation> locations;
   for (const VolumeView& volume : now->volumes) {
-    members[volume.location.volume] = volume.location.members;
+    locations[volume.location.volume] = volume.location;
   }
   for (const auto& [key, needle] : history.needles()) {
-    int good = 0;
-    for (const VolumeMember& member : members[needle.fid.volume]) {
+    std::uint32_t good = 0;
+    const VolumeLocation& location = locations[needle.fid.volume];
+    for (const VolumeMember& member : location.members) {
       VolumeHost* const host = host_of(member.node_id);
       if (host == nullptr || !host->up()) continue;
-      std::string bytes(needle.bytes, '\0');
-      const auto buffer = std::as_writable_bytes(std::span(bytes));
-      const auto done = co_await on(host->machine, host->service->read(needle.fid, 0, buffer));
+      const auto done = co_await on(host->machine, check_needle(*host, needle, location, member));
       if (done) {
         ++good;
-        history.read(needle.fid, 0, bytes, host->machine.name);
       } else if (needle.acknowledged && !rotten) {
         history.violated(fmt::format("needle {} is lost at {}: {}", to_string(needle.fid),
                                      host->machine.name, done.error().message()));
       }
     }
-    if (needle.acknowledged && good == 0) {
+    if (needle.acknowledged && good < std::max<std::uint32_t>(location.scheme.data, 1)) {
       history.violated(fmt::format("needle {} is lost", to_string(needle.fid)));
     }
   }

@@ -38,6 +38,7 @@ struct ClusterOptions {
   std::uint64_t volume_hosts = 5;
   std::uint64_t clients = 2;
   std::uint8_t copies = 2;
+  EcScheme large;  ///< Of needles of 2,000 bytes and more; {}: those lie in copies too.
   std::uint64_t volume_size_limit = 64 << 10;
   std::uint64_t key_reserve = 64;
   std::uint32_t lease_keys = 8;
@@ -195,6 +196,8 @@ struct ClusterWorld {
 
  private:
   Task<void> await_redundancy();
+  Task<Result<void>> check_needle(VolumeHost& host, ClusterHistory::Needle needle,
+                                  VolumeLocation location, VolumeMember member);
   Task<void> check_needles();
   Task<void> check_masters();
   [[nodiscard]] std::string what_is_missing(const ClusterView& view);

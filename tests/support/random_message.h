@@ -18,9 +18,9 @@ using AllMessages = std::tuple<
     RemoveNode, MoveVolume, JobId, PauseJobs, AddMaster, RemoveMaster, TransferLeadership,
     AdminLockRequest, AdminLockView, PlanJobs, PlannedJobs, SealVolume, GrowVolumes, GrownVolumes,
     WriteNeedle, OpenNeedle, OpenedNeedle, AppendNeedle, FinishNeedle, AbandonNeedle, ReadNeedle,
-    NeedleBytes, RemoveNeedles, NodeStatus, CreateVolume, ListNeedles, VerifyVolume, NeedleList,
-    FilerLimits, BucketMessage, BucketName, ListBuckets, ListedBuckets, BucketUsage, PutObject,
-    WriteOutcome, GetObject, FoundObject, DeleteObject, DeleteOutcome, DeleteObjects,
+    ReadShard, NeedleBytes, RemoveNeedles, NodeStatus, CreateVolume, ListNeedles, VerifyVolume,
+    NeedleList, FilerLimits, BucketMessage, BucketName, ListBuckets, ListedBuckets, BucketUsage,
+    PutObject, WriteOutcome, GetObject, FoundObject, DeleteObject, DeleteOutcome, DeleteObjects,
     DeletedObjects, ListObjects, ListedPage, CreateUpload, UploadInfo, UploadName, PutPart,
     ListParts, ListedParts, ListUploads, ListedUploads, CompleteUpload, CompletedUpload>;
 

@@ -25,6 +25,16 @@ struct PullVolume {
   VolumeMember source;
   Urgency urgency = Urgency::kRepair;
 };
+/// Of VolumeReplicas::rebuild.
+struct RebuildVolume {
+  VolumeId volume;
+  Generation generation;
+  std::string collection;
+  EcScheme scheme;
+  std::uint8_t shard = 0;
+  std::vector<VolumeMember> members;
+  Urgency urgency = Urgency::kRepair;
+};
 /// Of VolumeReplicas::digest.
 struct DigestVolume {
   VolumeId volume;
@@ -71,6 +81,11 @@ template <>
 inline constexpr auto kFields<PullVolume> =
     std::tuple(&PullVolume::volume, &PullVolume::generation, &PullVolume::collection,
                &PullVolume::source, since(1, &PullVolume::urgency));
+template <>
+inline constexpr auto kFields<RebuildVolume> =
+    std::tuple(&RebuildVolume::volume, &RebuildVolume::generation, &RebuildVolume::collection,
+               &RebuildVolume::scheme, &RebuildVolume::shard, &RebuildVolume::members,
+               &RebuildVolume::urgency);
 template <>
 inline constexpr auto kFields<DigestVolume> =
     std::tuple(&DigestVolume::volume, &DigestVolume::verify);

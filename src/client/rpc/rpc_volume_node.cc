@@ -41,10 +41,11 @@ class SmallRpcUpload final : public NeedleUpload {
 
   Task<Result<void>> finish() override {
     if (std::exchange(over_, true)) co_return upload_over();
+    const RpcMethod method = needle_.part ? kVolumeWriteShard : kVolumeWrite;
     const std::uint32_t crc = crc32c(as_bytes(body_));
     RpcMessage request{.message = encode_message(WriteNeedle{std::move(needle_), crc}),
                        .attachment = body_};
-    KELP_CO_CHECK(co_await caller_.call(kVolumeWrite, std::move(request)));
+    KELP_CO_CHECK(co_await caller_.call(method, std::move(request)));
     co_return Result<void>();
   }
 
@@ -121,8 +122,9 @@ Task<Result<std::unique_ptr<NeedleUpload>>> RpcVolumeNode::open(OpenNeedle reque
   }
   const Executor here = co_await asio::this_coro::executor;
   KELP_CO_TRY(auto connection, caller_.channels().client(here, caller_.address()));
+  const RpcMethod method = request.part ? kVolumeOpenShard : kVolumeOpen;
   KELP_CO_TRY(const OpenedNeedle opened,
-              co_await caller_.ask<OpenedNeedle>(kVolumeOpen, std::move(request)));
+              co_await caller_.ask<OpenedNeedle>(method, std::move(request)));
   upload = std::make_unique<StreamRpcUpload>(caller_, here, std::move(connection), opened.upload);
   co_return upload;
 }
@@ -141,17 +143,36 @@ Task<Result<std::string>> RpcVolumeNode::bytes_of(RpcMethod method, Request requ
   co_return std::move(answer.attachment);
 }
 
+template <typename Request>
+Task<Result<void>> RpcVolumeNode::read_piece(RpcMethod method, Request request,
+                                             MutableByteSpan buffer) {
+  KELP_CO_TRY(const std::string bytes, co_await bytes_of(method, request));
+  if (bytes.size() != buffer.size()) {
+    co_return Error(Errc::kCorruption, fmt::format("{}: {} bytes came, {} were asked for",
+                                                   caller_.address(), bytes.size(), buffer.size()));
+  }
+  if (!bytes.empty()) std::memcpy(buffer.data(), bytes.data(), bytes.size());
+  co_return Result<void>();
+}
+
 Task<Result<void>> RpcVolumeNode::read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) {
   do {
     const std::size_t now = std::min(buffer.size(), kPieceBytes);
     const ReadNeedle request{fid, offset, static_cast<std::uint32_t>(now)};
-    KELP_CO_TRY(const std::string bytes, co_await bytes_of(kVolumeRead, request));
-    if (bytes.size() != now) {
-      co_return Error(Errc::kCorruption, fmt::format("{}: {} bytes came, {} were asked for",
-                                                     caller_.address(), bytes.size(), now));
-    }
-    if (now > 0) std::memcpy(buffer.data(), bytes.data(), now);
+    KELP_CO_CHECK(co_await read_piece(kVolumeRead, request, buffer.first(now)));
     offset += now;
+    buffer = buffer.subspan(now);
+  } while (!buffer.empty());
+  co_return Result<void>();
+}
+
+Task<Result<void>> RpcVolumeNode::read_shard(ShardRead read, MutableByteSpan buffer) {
+  do {
+    const std::size_t now = std::min(buffer.size(), kPieceBytes);
+    const ReadShard request{read.fid,    read.scheme,   read.shard,
+                            read.offset, read.body_end, static_cast<std::uint32_t>(now)};
+    KELP_CO_CHECK(co_await read_piece(kVolumeReadShard, request, buffer.first(now)));
+    read.offset += now;
     buffer = buffer.subspan(now);
   } while (!buffer.empty());
   co_return Result<void>();
@@ -184,6 +205,13 @@ Task<Result<VolumeDigest>> RpcVolumeNode::pull(VolumeId volume, Generation gener
   return caller_.ask<VolumeDigest>(
       kVolumePull,
       PullVolume{volume, generation, std::move(collection), std::move(source), urgency});
+}
+Task<Result<VolumeDigest>> RpcVolumeNode::rebuild(VolumeId volume, Generation generation,
+                                                  std::string collection, StripeSources from,
+                                                  Urgency urgency) {
+  return caller_.ask<VolumeDigest>(
+      kVolumeRebuild, RebuildVolume{volume, generation, std::move(collection), from.scheme,
+                                    from.shard, std::move(from.members), urgency});
 }
 Task<Result<VolumeDigest>> RpcVolumeNode::digest(VolumeId volume, bool verify) {
   return caller_.ask<VolumeDigest>(kVolumeDigest, DigestVolume{volume, verify});

@@ -22,6 +22,7 @@ class RpcVolumeNode final : public VolumeNode {
 
   Task<Result<std::unique_ptr<NeedleUpload>>> open(OpenNeedle request) override;
   Task<Result<void>> read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) override;
+  Task<Result<void>> read_shard(ShardRead request, MutableByteSpan buffer) override;
   Task<Result<void>> remove(std::vector<FileId> fids) override;
 
   Task<Result<NodeStatus>> status() override;
@@ -34,6 +35,8 @@ class RpcVolumeNode final : public VolumeNode {
   Task<Result<void>> set_role(VolumeId volume, Generation oldest, CopyRole role) override;
   Task<Result<VolumeDigest>> pull(VolumeId volume, Generation generation, std::string collection,
                                   VolumeMember source, Urgency urgency) override;
+  Task<Result<VolumeDigest>> rebuild(VolumeId volume, Generation generation, std::string collection,
+                                     StripeSources from, Urgency urgency) override;
   Task<Result<VolumeDigest>> digest(VolumeId volume, bool verify) override;
   Task<Result<void>> retire(VolumeId volume, Generation generation) override;
   Task<Result<std::string>> read_needles(VolumeId volume, Generation generation, NeedleKey after,
@@ -44,6 +47,9 @@ class RpcVolumeNode final : public VolumeNode {
  private:
   template <typename Request>
   Task<Result<std::string>> bytes_of(RpcMethod method, Request request);
+  /// Into `buffer`, which must be as long as what comes.
+  template <typename Request>
+  Task<Result<void>> read_piece(RpcMethod method, Request request, MutableByteSpan buffer);
 
   RpcCaller caller_;
 };

@@ -36,6 +36,16 @@ Result<void> check(const RpcMessage& message, std::uint32_t crc, RpcMethod metho
                                               info_of(method).name, message.attachment.size()));
 }
 
+/// An answer with an attachment of so many bytes, to be filled.
+Task<Result<RpcMessage>> room_for(std::uint32_t bytes, RpcCallInfo info) {
+  if (bytes > kPieceBytes) {
+    co_return Error(Errc::kInvalidArgument,
+                    fmt::format("{} bytes in one read, {} are the most", bytes, kPieceBytes));
+  }
+  KELP_CO_CHECK(co_await info.reserve_answer(bytes));
+  co_return RpcMessage{.attachment = uninitialized(bytes)};
+}
+
 }  // namespace
 
 struct VolumeHandlers::Upload {
@@ -156,14 +166,19 @@ Task<Result<RpcMessage>> VolumeHandlers::abandon(RpcMessage message, RpcCallInfo
 
 Task<Result<RpcMessage>> VolumeHandlers::read(RpcMessage message, RpcCallInfo info) {
   KELP_CO_TRY(const ReadNeedle request, read_request<ReadNeedle>(kVolumeRead, message));
-  if (request.bytes > kPieceBytes) {
-    co_return Error(Errc::kInvalidArgument, fmt::format("{} bytes in one read, {} are the most",
-                                                        request.bytes, kPieceBytes));
-  }
-  KELP_CO_CHECK(co_await info.reserve_answer(request.bytes));
-  RpcMessage answer{.attachment = uninitialized(request.bytes)};
+  KELP_CO_TRY(RpcMessage answer, co_await room_for(request.bytes, info));
   const auto body = std::as_writable_bytes(std::span(answer.attachment));
   KELP_CO_CHECK(co_await volumes_.read(request.fid, request.offset, body));
+  answer.message = sum_of(answer.attachment);
+  co_return answer;
+}
+
+Task<Result<RpcMessage>> VolumeHandlers::read_shard(RpcMessage message, RpcCallInfo info) {
+  KELP_CO_TRY(const ReadShard request, read_request<ReadShard>(kVolumeReadShard, message));
+  KELP_CO_TRY(RpcMessage answer, co_await room_for(request.bytes, info));
+  const auto body = std::as_writable_bytes(std::span(answer.attachment));
+  ShardRead read{request.fid, request.scheme, request.shard, request.offset, request.body_end};
+  KELP_CO_CHECK(co_await volumes_.read_shard(std::move(read), body));
   answer.message = sum_of(answer.attachment);
   co_return answer;
 }
@@ -210,6 +225,9 @@ void serve_needles(RpcServer& server, const std::shared_ptr<VolumeHandlers>& han
   add(kVolumeFinish, &VolumeHandlers::finish);
   add(kVolumeAbandon, &VolumeHandlers::abandon);
   add(kVolumeRead, &VolumeHandlers::read);
+  add(kVolumeReadShard, &VolumeHandlers::read_shard);
+  add(kVolumeWriteShard, &VolumeHandlers::write);
+  add(kVolumeOpenShard, &VolumeHandlers::open);
 }
 
 void serve_admin(RpcServer& server, VolumeAdmin* a) {
@@ -268,6 +286,10 @@ void serve_volume_replicas(RpcServer& server, VolumeReplicas& replicas) {
                         [v](SetRole r) { return v->set_role(r.volume, r.oldest, r.role); });
   serve_method<PullVolume>(server, kVolumePull, [v](PullVolume r) {
     return v->pull(r.volume, r.generation, std::move(r.collection), std::move(r.source), r.urgency);
+  });
+  serve_method<RebuildVolume>(server, kVolumeRebuild, [v](RebuildVolume r) {
+    StripeSources from{r.scheme, r.shard, std::move(r.members)};
+    return v->rebuild(r.volume, r.generation, std::move(r.collection), std::move(from), r.urgency);
   });
   serve_method<DigestVolume>(server, kVolumeDigest,
                              [v](DigestVolume r) { return v->digest(r.volume, r.verify); });

@@ -38,6 +38,7 @@ class VolumeHandlers {
   Task<Result<RpcMessage>> finish(RpcMessage request, RpcCallInfo info);
   Task<Result<RpcMessage>> abandon(RpcMessage request, RpcCallInfo info);
   Task<Result<RpcMessage>> read(RpcMessage request, RpcCallInfo info);
+  Task<Result<RpcMessage>> read_shard(RpcMessage request, RpcCallInfo info);
 
  private:
   struct Upload;

@@ -66,14 +66,6 @@ Loads loads_of(const PlacementView& view, const Survey& survey) {
   return out;
 }
 
-/// What stands when the volume has moved.
-bool may_live(const PlacementView& view, const SurveyedVolume& volume, NodeNumber from,
-              NodeNumber to) {
-  std::vector<NodeNumber> members = volume.record->members;
-  std::ranges::replace(members, from, to);
-  return fits_spread(view.state, members, volume.record->spread);
-}
-
 /// The volume whose move leaves the two nodes most alike; of those that take no data any more if
 /// one of them does.
 const SurveyedVolume* best_volume(const PlacementView& view, const Survey& survey,
@@ -97,7 +89,7 @@ const SurveyedVolume* best_volume(const PlacementView& view, const Survey& surve
     const auto& members = volume.record->members;
     if (std::ranges::find(members, from.node) == members.end() ||
         std::ranges::find(members, to.node) != members.end() || planned.contains(volume.id) ||
-        !may_live(view, volume, from.node, to.node)) {
+        !may_replace(view.state, *volume.record, from.node, to.node)) {
       continue;
     }
     best = &volume;

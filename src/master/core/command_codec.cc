@@ -5,7 +5,9 @@
 namespace kelp::master {
 namespace {
 
-constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kVersion = 3;
+/// Of commands that masters of the version before know: all but those with a scheme.
+constexpr std::uint8_t kVersionOfCopies = 2;
 
 /// Values are stored: never renumber.
 enum class Kind : std::uint8_t {
@@ -203,17 +205,20 @@ Result<Command> read_command(ByteReader& reader) {
 
 std::string encode_command(const Command& command) {
   std::string out;
-  ByteWriter(out).fixed(kVersion);
+  const auto* const create = std::get_if<CreateVolume>(&command);
+  const bool striped = create != nullptr && create->record.scheme;
+  ByteWriter(out).fixed(striped ? kVersion : kVersionOfCopies);
   std::visit(Encode{out}, command);
   return out;
 }
 
 Result<Command> decode_command(std::string_view bytes) {
   ByteReader reader(bytes);
-  if (const auto version = reader.fixed<std::uint8_t>(); version != kVersion) {
-    return Error(
-        version > kVersion ? Errc::kUnimplemented : Errc::kCorruption,
-        fmt::format("master command has format {}, this program knows {}", version, kVersion));
+  if (const auto version = reader.fixed<std::uint8_t>();
+      version != kVersion && version != kVersionOfCopies) {
+    return Error(version > kVersion ? Errc::kUnimplemented : Errc::kCorruption,
+                 fmt::format("master command has format {}, this program knows {} and {}", version,
+                             kVersionOfCopies, kVersion));
   }
   KELP_TRY(Command command, read_command(reader));
   KELP_CHECK(reader.finish("master command"));

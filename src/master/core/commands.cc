@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 namespace kelp::master {
 namespace {
@@ -88,6 +89,7 @@ struct Apply {
         command.record.members.empty()) {
       return Error(Errc::kInvalidArgument, "a volume is made empty, by its members");
     }
+    KELP_CHECK(check_shards(command.record));
     for (const NodeNumber member : command.record.members) {
       KELP_CHECK(find_node(state, member));
     }
@@ -153,7 +155,7 @@ struct Apply {
     KELP_CHECK(check_start(command, *volume));
     raise_generation(*volume);
     volume->frozen = true;
-    for (const NodeNumber lost : command.lost) std::erase(volume->members, lost);
+    for (const NodeNumber lost : command.lost) erase_member(*volume, lost);
     JobRecord begun = job;
     begun.step = JobStep::kFreeze;
     state.jobs.emplace(state.next_job, begun);
@@ -231,6 +233,21 @@ struct Apply {
   }
 
  private:
+  /// A new volume has each of its shards once, or none at all.
+  static Result<void> check_shards(const VolumeRecord& volume) {
+    if (!volume.scheme && volume.shards.empty()) return {};
+    KELP_CHECK(check_scheme(volume.scheme));
+    std::uint32_t seen = 0;
+    for (const std::uint8_t shard : volume.shards) seen |= shard < kMostShards ? 1U << shard : 0;
+    const std::uint32_t all = volume.scheme.shards();
+    if (volume.members.size() == all && volume.shards.size() == all &&
+        static_cast<std::uint32_t>(std::popcount(seen)) == all &&
+        static_cast<std::uint32_t>(std::bit_width(seen)) == all) {
+      return {};
+    }
+    return Error(Errc::kInvalidArgument, fmt::format("a volume of {} has each shard on one member",
+                                                     to_string(volume.scheme)));
+  }
   Result<void> check_start(const StartJob& command, const VolumeRecord& volume) const {
     const JobRecord& job = command.job;
     const auto is_member = [&volume](NodeNumber node) {
@@ -250,8 +267,12 @@ struct Apply {
                                   job.from.value_or(NodeNumber{}).value, job.to.value));
     }
     const bool all_members = std::ranges::all_of(command.lost, is_member);
-    if (!all_members || command.lost.size() >= volume.members.size()) {
+    if (!all_members || command.lost.size() + least_members(volume) > volume.members.size()) {
       return conflict(fmt::format("volume {}: no copy to go from", job.volume.value));
+    }
+    if (!is_move && volume.scheme &&
+        volume.members.size() - command.lost.size() >= volume.scheme.shards()) {
+      return conflict(fmt::format("volume {} lacks no shard", job.volume.value));
     }
     return {};
   }
@@ -263,6 +284,7 @@ struct Apply {
       // The new copy takes the place of the old one, also as primary.
       std::ranges::replace(volume.members, *job.from, job.to);
     } else {
+      if (volume.scheme) volume.shards.push_back(missing_shard(volume));
       volume.members.push_back(job.to);
     }
   }

@@ -62,8 +62,8 @@ struct RemoveNode {
 };
 
 /// Begins a job at kFreeze: the volume is frozen in a new generation, without the `lost` members,
-/// so that their copies are old from here on. Expects generation `expected` and no job on the
-/// volume.
+/// so that their copies are old from here on; enough members to read it from must stay. Expects
+/// generation `expected` and no job on the volume.
 struct StartJob {
   JobRecord job;
   Generation expected;
@@ -71,8 +71,9 @@ struct StartJob {
   friend bool operator==(const StartJob&, const StartJob&) = default;
 };
 /// The job's step is done; what follows is decided by its kind. From kCopy to kSwitch `to` becomes
-/// a member in a new generation and the volume thaws, a move takes `from` out of the members. The
-/// last step ends the job.
+/// a member in a new generation and the volume thaws, a move takes `from` out of the members. With
+/// a scheme `to` has the shard of `from`, or the first one that is missing. The last step ends the
+/// job.
 struct AdvanceJob {
   JobId job;
   JobStep from_step = JobStep::kFreeze;
@@ -109,7 +110,7 @@ struct TakeLock {
 };
 /// Replaces a state in which nothing happened yet: what a single master kept before it had a log.
 struct ImportState {
-  std::string state;  ///< encode_state(), version 1 or 2.
+  std::string state;  ///< encode_state(), any version.
   friend bool operator==(const ImportState&, const ImportState&) = default;
 };
 
@@ -121,7 +122,7 @@ using Command = std::variant<ReserveKeys, CreateVolume, ActivateVolume, DropVolu
 /// kCorruption) with what does not fit.
 [[nodiscard]] Result<void> apply_command(MasterState& state, const Command& command);
 
-/// A command as a log keeps it (docs/formats/master-state.md, version 2).
+/// A command as a log keeps it (docs/formats/master-state.md, version 3; 2 without a scheme in it).
 [[nodiscard]] std::string encode_command(const Command& command);
 /// kCorruption; kUnimplemented for a newer version or an unknown command.
 [[nodiscard]] Result<Command> decode_command(std::string_view bytes);

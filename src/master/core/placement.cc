@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "ec/layout.h"
+
 namespace kelp::master {
 namespace {
 
@@ -26,7 +28,8 @@ std::string obstacle(const PlacementView& view, VolumeId id, const VolumeRecord&
     if (avoid_slow && view.topology.slow(member, view.now)) {
       return fmt::format("node {}: its disk is slow", name);
     }
-    if (rooms.of(member) < bytes) return fmt::format("node {}: its disk is full", name);
+    if (rooms.of(member) < bytes_on_member(volume.scheme, bytes))
+      return fmt::format("node {}: its disk is full", name);
   }
   return {};
 }
@@ -37,7 +40,7 @@ std::uint64_t filled_bytes(const PlacementView& view, VolumeId id, const VolumeR
     const ObservedCopy* copy = view.topology.trusted(member, id, volume, view.now);
     if (copy != nullptr) longest = std::max(longest, copy->file_bytes);
   }
-  return longest + view.reservations.of(id);
+  return longest + bytes_on_member(volume.scheme, view.reservations.of(id));
 }
 
 bool near(const PlacementView& view, const VolumeRecord& volume, const std::string& rack) {
@@ -91,11 +94,18 @@ bool all_alive(const PlacementView& view, const VolumeRecord& volume) {
 
 }  // namespace
 
+std::uint64_t bytes_on_member(EcScheme scheme, std::uint64_t bytes) {
+  if (!scheme) return bytes;
+  // A row that is not full takes a cell of parity all the same.
+  return bytes == 0 ? 0 : bytes / scheme.data + kEcCellBytes;
+}
+
 Rooms::Rooms(const PlacementView& view) : view_(view), promised_(view.state.next_node.value) {
   view.reservations.for_each([this](VolumeId volume, std::uint64_t bytes) {
     const auto record = view_.state.volumes.find(volume);
     if (record == view_.state.volumes.end()) return;
-    for (const NodeNumber member : record->second.members) promised_.at(member.value) += bytes;
+    const std::uint64_t each = bytes_on_member(record->second.scheme, bytes);
+    for (const NodeNumber member : record->second.members) promised_.at(member.value) += each;
   });
 }
 
@@ -109,17 +119,19 @@ std::uint64_t Rooms::of(NodeNumber number) const {
 
 Result<Placement> place(const PlacementView& view, const LeaseRequest& request) {
   const Rooms rooms(view);
-  KELP_CHECK(check_room(view, rooms, request.bytes));
+  const EcScheme scheme = request.large ? view.options.large : EcScheme{};
+  const std::uint64_t each = bytes_on_member(scheme, request.bytes);
+  KELP_CHECK(check_room(view, rooms, each));
   Placement placement;
   std::optional<Choice> best;
   std::string last_obstacle;
   const bool avoid_slow =
-      view.topology.any_slow(view.now) && can_avoid_slow(view, view.options.spread, request.bytes);
+      view.topology.any_slow(view.now) && can_avoid_slow(view, view.options.spread, each, scheme);
   std::uint32_t usable = 0;
   std::uint32_t open = 0;
   for (const VolumeId id : view.state.open_volumes) {
     const VolumeRecord& volume = view.state.volumes.at(id);
-    if (volume.collection != request.collection) continue;
+    if (volume.collection != request.collection || volume.scheme != scheme) continue;
     ++open;
     if (contains(request.exclude, id)) {
       last_obstacle = fmt::format("volume {} failed for the caller", id.value);
@@ -155,7 +167,7 @@ Result<Placement> place(const PlacementView& view, const LeaseRequest& request) 
                              last_obstacle));
   }
   KELP_TRY([[maybe_unused]] const auto members,
-           choose_members(view, view.options.spread, request.bytes, view.state.next_volume.value));
+           choose_members(view, view.options.spread, each, view.state.next_volume.value, scheme));
   return placement;
 }
 

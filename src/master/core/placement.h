@@ -13,7 +13,10 @@ namespace kelp::master {
 
 /// What bounds placement.
 struct PlacementOptions {
-  Spread spread;                                 ///< Of new volumes.
+  Spread spread;  ///< Of new volumes.
+  /// Of new volumes for large needles; {}: those lie in copies as all others.
+  EcScheme large;
+  std::uint64_t large_from = 1ULL << 20;  ///< Bytes of a needle from which on it is a large one.
   std::uint64_t volume_size_limit = 8ULL << 30;  ///< A volume at or past it is sealed.
   /// Volumes of a collection that take needles at once. Few, so that one sync serves many writers;
   /// 0: one for each node that takes data.
@@ -48,19 +51,25 @@ struct Placement {
 /// missing.
 [[nodiscard]] Result<Placement> place(const PlacementView& view, const LeaseRequest& request);
 
-/// Whether a volume of `spread` can be made, with room for `bytes`, without the nodes whose disks
-/// are slow: as long as it can, they take no new data. True when none is slow.
+/// Whether a volume of `spread` can be made, or one of `scheme` when there is one, with room for
+/// `bytes`, without the nodes whose disks are slow: as long as it can, they take no new data. True
+/// when none is slow.
 [[nodiscard]] bool can_avoid_slow(const PlacementView& view, const Spread& spread,
-                                  std::uint64_t bytes);
+                                  std::uint64_t bytes, EcScheme scheme = {});
+
+/// What needles of `bytes` in all take on each member of a volume: about, and not less.
+[[nodiscard]] std::uint64_t bytes_on_member(EcScheme scheme, std::uint64_t bytes);
 
 /// The members of a new volume, the primary first: exactly as far apart as `spread` asks, chosen
 /// among the nodes that take data (those with a slow disk only when the others are too few) with a
-/// probability that rises with their free bytes. `salt` (the
-/// volume's id) is the only chance in it. kUnavailable, naming what each candidate lacks.
+/// probability that rises with their free bytes. With a `scheme`: one node for each shard, evenly
+/// over racks. `bytes` on each. `salt` (the volume's id) is the only chance in it. kUnavailable,
+/// naming what each candidate lacks.
 [[nodiscard]] Result<std::vector<NodeNumber>> choose_members(const PlacementView& view,
                                                              const Spread& spread,
                                                              std::uint64_t bytes,
-                                                             std::uint64_t salt);
+                                                             std::uint64_t salt,
+                                                             EcScheme scheme = {});
 
 /// A node for one more copy of `volume`, so that with the members that stay they fit its spread;
 /// those `leaving` do not count and are not chosen. Errors as choose_members.
@@ -72,6 +81,12 @@ struct Placement {
 /// Whether `members` are a part of a set that stands as far apart as `spread` asks, or all of it.
 [[nodiscard]] bool fits_spread(const MasterState& state, const std::vector<NodeNumber>& members,
                                const Spread& spread);
+
+/// Whether the members of `volume` stand as far apart as they must with `to` in the place of
+/// `from`; of a volume with a scheme: on other nodes, and no more of them in a rack than there
+/// were in that of `from`.
+[[nodiscard]] bool may_replace(const MasterState& state, const VolumeRecord& volume,
+                               NodeNumber from, NodeNumber to);
 
 /// What the disks have room for. Made once for a decision, since it looks at every promise; valid
 /// while nothing of its view changes. Pure.

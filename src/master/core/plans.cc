@@ -33,12 +33,13 @@ struct Need {
 std::vector<Need> needs(const PlacementView& view, const Survey& survey) {
   std::vector<Need> out;
   for (const SurveyedVolume& volume : survey.volumes()) {
-    if (volume.whole() || volume.healthy == 0 || !volume.quiet) continue;
+    if (volume.whole() || volume.healthy < volume.least || !volume.quiet) continue;
     Need need{&volume, lost_members(view, volume)};
     if (!need.lost.empty() || volume.members < volume.wanted) out.push_back(std::move(need));
   }
-  std::ranges::sort(
-      out, {}, [](const Need& need) { return std::pair(need.volume->healthy, need.volume->id); });
+  std::ranges::sort(out, {}, [](const Need& need) {
+    return std::pair(need.volume->healthy - need.volume->least, need.volume->id);
+  });
   return out;
 }
 
@@ -81,8 +82,9 @@ std::vector<StartJob> plan_repairs(const PlacementView& view, const Survey& surv
     if (budget.spent()) break;
     const SurveyedVolume& volume = *need.volume;
     VolumeRecord left = *volume.record;
-    for (const NodeNumber member : need.lost) std::erase(left.members, member);
-    if (volume.job || left.members.empty() || !budget.has_room(left.members.front())) continue;
+    for (const NodeNumber member : need.lost) erase_member(left, member);
+    if (volume.job || left.members.size() < volume.least || !budget.has_room(left.members.front()))
+      continue;
     const auto to =
         choose_replacement(view, *volume.record, need.lost, volume.bytes, volume.id.value);
     if (!to.has_value()) continue;

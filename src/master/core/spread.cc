@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "base/rng.h"
@@ -91,6 +92,39 @@ std::vector<NodeNumber> spread_around(const Candidate& first, const std::vector<
   return members;
 }
 
+/// As many nodes as `count`, if there are, over racks as evenly as they stand in them: in the order
+/// of the candidates, one of a rack that has the fewest so far. `used`: members already, by rack.
+std::vector<NodeNumber> evenly(std::vector<Candidate> all, std::size_t count,
+                               std::map<Rack, unsigned> used) {
+  std::vector<NodeNumber> members;
+  while (members.size() < count && !all.empty()) {
+    const auto best = std::ranges::min_element(
+        all, {}, [&used](const Candidate& each) { return used[rack_of(*each.identity)]; });
+    ++used[rack_of(*best->identity)];
+    members.push_back(best->number);
+    all.erase(best);
+  }
+  return members;
+}
+
+std::map<Rack, unsigned> racks_of(const MasterState& state,
+                                  const std::vector<NodeNumber>& members) {
+  std::map<Rack, unsigned> used;
+  for (const NodeNumber member : members) {
+    const auto node = state.nodes.find(member);
+    if (node != state.nodes.end()) ++used[rack_of(node->second.identity)];
+  }
+  return used;
+}
+
+Error too_few_nodes(EcScheme scheme, const std::vector<Candidate>& all, const Missing& missing) {
+  return {missing.room ? Errc::kNoSpace : Errc::kUnavailable,
+          fmt::format("{} cannot be placed: it needs {} nodes that take data, one for each shard, "
+                      "and {} do{}{}",
+                      to_string(scheme), scheme.shards(), all.size(),
+                      missing.text.empty() ? "" : "; ", missing.text)};
+}
+
 /// What a spread asks for, in words: "2 nodes in the same rack and 1 other data centre".
 std::string need_of(const Spread& spread) {
   const auto count = [](unsigned n, std::string_view what) {
@@ -124,19 +158,28 @@ Error too_few(const Spread& spread, const std::vector<Candidate>& all, const Mis
 
 }  // namespace
 
-bool can_avoid_slow(const PlacementView& view, const Spread& spread, std::uint64_t bytes) {
+bool can_avoid_slow(const PlacementView& view, const Spread& spread, std::uint64_t bytes,
+                    EcScheme scheme) {
   Missing missing;
   const auto quick = candidates(view, bytes, 0, true, missing);
+  if (scheme) return quick.size() >= scheme.shards();
   return std::ranges::any_of(quick, [&](const Candidate& first) {
     return spread_around(first, quick, spread).size() == copies_of(spread);
   });
 }
 
 Result<std::vector<NodeNumber>> choose_members(const PlacementView& view, const Spread& spread,
-                                               std::uint64_t bytes, std::uint64_t salt) {
+                                               std::uint64_t bytes, std::uint64_t salt,
+                                               EcScheme scheme) {
   Missing missing;
-  const bool avoid = view.topology.any_slow(view.now) && can_avoid_slow(view, spread, bytes);
+  const bool avoid =
+      view.topology.any_slow(view.now) && can_avoid_slow(view, spread, bytes, scheme);
   const auto all = candidates(view, bytes, salt, avoid, missing);
+  if (scheme) {
+    auto members = evenly(all, scheme.shards(), {});
+    if (members.size() == scheme.shards()) return members;
+    return too_few_nodes(scheme, all, missing);
+  }
   for (const Candidate& first : all) {
     auto members = spread_around(first, all, spread);
     if (members.size() == copies_of(spread)) return members;
@@ -157,13 +200,37 @@ bool fits_spread(const MasterState& state, const std::vector<NodeNumber>& member
   });
 }
 
+bool may_replace(const MasterState& state, const VolumeRecord& volume, NodeNumber from,
+                 NodeNumber to) {
+  std::vector<NodeNumber> members = volume.members;
+  std::ranges::replace(members, from, to);
+  if (!volume.scheme) return fits_spread(state, members, volume.spread);
+  if (std::ranges::count(members, to) != 1) return false;
+  auto before = racks_of(state, volume.members);
+  auto after = racks_of(state, members);
+  const Rack there = rack_of(state.nodes.at(to).identity);
+  return after[there] <= before[rack_of(state.nodes.at(from).identity)];
+}
+
 Result<NodeNumber> choose_replacement(const PlacementView& view, const VolumeRecord& volume,
                                       const std::vector<NodeNumber>& leaving, std::uint64_t bytes,
                                       std::uint64_t salt) {
   std::vector<NodeNumber> staying = volume.members;
   for (const NodeNumber member : leaving) std::erase(staying, member);
   Missing missing;
-  const auto all = candidates(view, bytes, salt, false, missing);
+  auto all = candidates(view, bytes, salt, false, missing);
+  if (volume.scheme) {
+    std::erase_if(all, [&volume](const Candidate& each) {
+      return std::ranges::find(volume.members, each.number) != volume.members.end();
+    });
+    const auto chosen = evenly(all, 1, racks_of(view.state, staying));
+    if (!chosen.empty()) return chosen.front();
+    return Error(
+        missing.room ? Errc::kNoSpace : Errc::kUnavailable,
+        fmt::format("a shard of {} cannot be placed: no node beside those of the other "
+                    "shards takes data{}{}",
+                    to_string(volume.scheme), missing.text.empty() ? "" : "; ", missing.text));
+  }
   for (const Candidate& candidate : all) {
     if (std::ranges::find(volume.members, candidate.number) != volume.members.end()) continue;
     std::vector<NodeNumber> together = staying;

@@ -20,4 +20,23 @@ std::optional<JobId> MasterState::job_of(VolumeId volume) const {
   return std::nullopt;
 }
 
+void erase_member(VolumeRecord& volume, NodeNumber node) {
+  const auto member = std::ranges::find(volume.members, node);
+  if (member == volume.members.end()) return;
+  if (volume.scheme) volume.shards.erase(volume.shards.begin() + (member - volume.members.begin()));
+  volume.members.erase(member);
+}
+
+std::uint8_t missing_shard(const VolumeRecord& volume) {
+  std::uint8_t shard = 0;
+  while (std::ranges::find(volume.shards, shard) != volume.shards.end()) ++shard;
+  return volume.scheme ? shard : std::uint8_t{0};
+}
+
+std::uint8_t shard_of(const VolumeRecord& volume, NodeNumber node) {
+  const auto member = std::ranges::find(volume.members, node);
+  const auto place = static_cast<std::size_t>(member - volume.members.begin());
+  return place < volume.shards.size() ? volume.shards[place] : std::uint8_t{0};
+}
+
 }  // namespace kelp::master

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "ec/scheme.h"
 #include "kelp/result.h"
 #include "wire/cluster.h"
 
@@ -36,6 +37,10 @@ struct VolumeRecord {
   bool frozen = false;  ///< A job copies it: no needle and no tombstone is written.
   std::string collection;
   std::vector<NodeNumber> members;  ///< Who has a copy; the first one is the primary.
+  /// Each needle is cut into shards, one for each member, and `spread` says nothing; {}: every
+  /// member has whole needles.
+  EcScheme scheme;
+  std::vector<std::uint8_t> shards;  ///< Which one each member has, in their order; with a scheme.
   friend bool operator==(const VolumeRecord&, const VolumeRecord&) = default;
 };
 
@@ -116,9 +121,25 @@ struct MasterState {
   return 1U + spread.other_data_centres + spread.other_racks + spread.other_nodes;
 }
 
-/// The state as stored (docs/formats/master-state.md, version 2), with its checksum.
+/// Members that a volume should have: 1 to 32.
+[[nodiscard]] constexpr std::uint32_t wanted_members(const VolumeRecord& volume) {
+  return volume.scheme ? volume.scheme.shards() : copies_of(volume.spread);
+}
+/// Members without fewer than which nothing of a volume is left.
+[[nodiscard]] constexpr std::uint32_t least_members(const VolumeRecord& volume) {
+  return volume.scheme ? volume.scheme.data : 1;
+}
+/// Takes `node` out of the members; nothing when it is none.
+void erase_member(VolumeRecord& volume, NodeNumber node);
+/// The smallest shard number that no member has. 0 without a scheme.
+[[nodiscard]] std::uint8_t missing_shard(const VolumeRecord& volume);
+/// What `node` has of a volume that it is a member of: its shard number. 0 without a scheme.
+[[nodiscard]] std::uint8_t shard_of(const VolumeRecord& volume, NodeNumber node);
+
+/// The state as stored (docs/formats/master-state.md, version 3; 2 as long as no volume has a
+/// scheme, so that masters of the version before read it), with its checksum.
 [[nodiscard]] std::string encode_state(const MasterState& state);
-/// Reads versions 1 and 2. kCorruption for anything that encode_state() would not make;
+/// Reads versions 1 to 3. kCorruption for anything that encode_state() would not make;
 /// kUnimplemented for a newer version, naming both.
 [[nodiscard]] Result<MasterState> decode_state(std::string_view bytes);
 

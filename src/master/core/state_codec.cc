@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
+
 #include "base/crc.h"
 #include "master/core/state.h"
 
@@ -7,9 +10,12 @@ namespace kelp::master {
 namespace {
 
 constexpr std::string_view kMagic = "KLPM";
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
+constexpr std::uint32_t kVersionOfCopies = 2;  ///< Of a state in which no volume has a scheme.
 constexpr std::size_t kCrcBytes = 4;
 constexpr std::uint64_t kMaxCopies = 8;
+constexpr std::uint8_t kFrozen = 1;
+constexpr std::uint8_t kStriped = 2;  ///< A scheme and shard numbers follow the members.
 
 Error bad(std::string_view what, std::uint64_t value) {
   return {Errc::kCorruption, fmt::format("master state: {} {}", what, value)};
@@ -210,11 +216,37 @@ void encode_volume(const VolumeRecord& volume, std::string& out) {
   writer.fixed(volume.spread.other_racks);
   writer.fixed(volume.spread.other_nodes);
   writer.fixed(static_cast<std::uint8_t>(volume.phase));
-  writer.fixed(static_cast<std::uint8_t>(volume.frozen));
+  writer.fixed(
+      static_cast<std::uint8_t>((volume.frozen ? kFrozen : 0) | (volume.scheme ? kStriped : 0)));
   writer.text(volume.collection);
   writer.varint(volume.members.size());
   for (const NodeNumber member : volume.members) writer.fixed(member.value);
+  if (!volume.scheme) return;
+  writer.fixed(volume.scheme.data);
+  writer.fixed(volume.scheme.parity);
+  for (const std::uint8_t shard : volume.shards) writer.fixed(shard);
 }
+
+namespace {
+
+/// The scheme of a volume and which shard each member has, behind the members.
+Result<void> decode_stripe(ByteReader& reader, VolumeRecord& volume) {
+  volume.scheme.data = reader.fixed<std::uint8_t>();
+  volume.scheme.parity = reader.fixed<std::uint8_t>();
+  std::uint32_t seen = 0;
+  for (std::size_t i = 0; i < volume.members.size() && !reader.failed(); ++i) {
+    const auto shard = reader.fixed<std::uint8_t>();
+    if (shard >= kMostShards || (seen >> shard & 1U) != 0) return bad("shard", shard);
+    seen |= 1U << shard;
+    volume.shards.push_back(shard);
+  }
+  if (reader.failed()) return {};
+  const bool fits = check_scheme(volume.scheme).has_value() &&
+                    static_cast<std::uint32_t>(std::bit_width(seen)) <= volume.scheme.shards();
+  return fits ? Result<void>() : bad("scheme", volume.scheme.data);
+}
+
+}  // namespace
 
 Result<VolumeRecord> decode_volume(ByteReader& reader) {
   VolumeRecord volume;
@@ -223,19 +255,23 @@ Result<VolumeRecord> decode_volume(ByteReader& reader) {
   volume.spread.other_racks = reader.fixed<std::uint8_t>();
   volume.spread.other_nodes = reader.fixed<std::uint8_t>();
   const auto phase = reader.fixed<std::uint8_t>();
-  const auto frozen = reader.fixed<std::uint8_t>();
+  const auto flags = reader.fixed<std::uint8_t>();
   volume.collection = reader.text();
   const std::uint64_t members = reader.varint();
-  if (members > kMaxCopies) return bad("members of a volume:", members);
+  const bool striped = (flags & kStriped) != 0;
+  if (members > (striped ? kMostShards : kMaxCopies)) return bad("members of a volume:", members);
   for (std::uint64_t i = 0; i < members; ++i) {
     volume.members.emplace_back(reader.fixed<std::uint32_t>());
+  }
+  if (striped) {
+    KELP_CHECK(decode_stripe(reader, volume));
   }
   if (reader.failed()) return volume;
   if (copies_of(volume.spread) > kMaxCopies) return bad("copies:", copies_of(volume.spread));
   if (phase < 1 || phase > 3) return bad("volume phase", phase);
-  if (frozen > 1) return bad("flag", frozen);
+  if (flags > (kFrozen | kStriped)) return bad("flags", flags);
   volume.phase = static_cast<VolumePhase>(phase);
-  volume.frozen = frozen == 1;
+  volume.frozen = (flags & kFrozen) != 0;
   return volume;
 }
 
@@ -282,7 +318,9 @@ Result<JobRecord> decode_job(ByteReader& reader) {
 std::string encode_state(const MasterState& state) {
   std::string out(kMagic);
   ByteWriter writer(out);
-  writer.fixed(kVersion);
+  const bool striped = std::ranges::any_of(
+      state.volumes, [](const auto& volume) { return bool{volume.second.scheme}; });
+  writer.fixed(striped ? kVersion : kVersionOfCopies);
   writer.text(state.cluster_id);
   writer.fixed(state.key_mark.value);
   writer.fixed(state.next_volume.value);

@@ -11,7 +11,8 @@ Survey::Survey(const PlacementView& view) : places_(view.state.next_volume.value
     volumes_.push_back({.id = id,
                         .record = &record,
                         .members = static_cast<std::uint8_t>(record.members.size()),
-                        .wanted = static_cast<std::uint8_t>(copies_of(record.spread)),
+                        .wanted = static_cast<std::uint8_t>(wanted_members(record)),
+                        .least = static_cast<std::uint8_t>(least_members(record)),
                         .quiet = record.phase != VolumePhase::kCreating && !record.frozen});
     places_.at(id.value) = static_cast<std::uint32_t>(volumes_.size());
   }
@@ -70,7 +71,7 @@ void Survey::note(const ObservedCopy& copy, NodeNumber node, bool alive) {
   volume.bytes = std::max(volume.bytes, copy.file_bytes);
   if (!alive || copy.read_only || copy.generation != volume.record->generation) return;
   ++volume.healthy;
-  volume.healthy_bits |= static_cast<std::uint8_t>(1U << (member - members.begin()));
+  volume.healthy_bits |= 1U << (member - members.begin());
 }
 
 }  // namespace kelp::master

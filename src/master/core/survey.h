@@ -13,12 +13,13 @@ struct SurveyedVolume {
   VolumeId id;
   std::uint32_t healthy = 0;  ///< Members with a copy that is alive, trusted, not read-only.
   const VolumeRecord* record = nullptr;
-  std::uint64_t bytes = 0;        ///< Of the longest copy that a member was heard to have.
-  std::uint8_t healthy_bits = 0;  ///< By place in `record->members`, the first one lowest.
-  std::uint8_t members = 0;       ///< How many.
-  std::uint8_t wanted = 0;        ///< How many its spread asks for.
-  bool job = false;               ///< One is under way.
-  bool quiet = false;             ///< Made, and not frozen.
+  std::uint64_t bytes = 0;         ///< Of the longest copy that a member was heard to have.
+  std::uint32_t healthy_bits = 0;  ///< By place in `record->members`, the first one lowest.
+  std::uint8_t members = 0;        ///< How many.
+  std::uint8_t wanted = 0;         ///< How many its spread or scheme asks for.
+  std::uint8_t least = 1;          ///< Without so many healthy ones nothing is left.
+  bool job = false;                ///< One is under way.
+  bool quiet = false;              ///< Made, and not frozen.
 
   /// Every member has a healthy copy, and there are enough.
   [[nodiscard]] bool whole() const { return healthy == members && members >= wanted; }

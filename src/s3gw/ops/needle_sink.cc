@@ -92,7 +92,8 @@ Task<S3Result<NeedleSink::Placed>> NeedleSink::open_needle(std::uint64_t bytes) 
                        .body_bytes = bytes,
                        .bucket = target_.bucket,
                        .object_key = target_.object_key,
-                       .members = std::move(place.members)};
+                       .members = std::move(place.members),
+                       .scheme = place.scheme};
     auto opened = co_await deps_.volumes.open(std::move(request));
     if (opened) co_return Placed{place.fid, std::move(place.hold), *std::move(opened)};
     if (attempt == kMaxAttempts || !worth_another_volume(opened.error())) {

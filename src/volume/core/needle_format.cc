@@ -24,7 +24,13 @@ struct RawHeader {
   std::int64_t created_ns;
   std::uint64_t bucket;
   std::uint32_t cookie;
-  std::array<std::uint32_t, 4> reserved;
+  // Zero in version 1.
+  std::uint8_t data_shards;
+  std::uint8_t parity_shards;
+  std::uint8_t shard;
+  std::uint8_t reserved;
+  std::array<std::uint32_t, 2> whole_bytes;  ///< Low half first: 44 is no multiple of 8.
+  std::uint32_t more_reserved;
   std::uint32_t crc;
 };
 static_assert(sizeof(RawHeader) == kNeedleHeaderBytes);
@@ -35,26 +41,42 @@ Error corrupt(std::string detail) {
   return {Errc::kCorruption, std::move(detail)};
 }
 
+/// The part of a stripe that a header of version 2 tells.
+StripePart part_of(const RawHeader& raw) {
+  const std::uint64_t high = raw.whole_bytes[1];
+  return {.scheme = {.data = raw.data_shards, .parity = raw.parity_shards},
+          .shard = raw.shard,
+          .body_bytes = high << 32 | raw.whole_bytes[0]};
+}
+
+bool part_is_sane(const RawHeader& raw) {
+  const StripePart part = part_of(raw);
+  if (raw.version == kNeedleVersion) return part == StripePart{};
+  return raw.flags == 0 && check_part(part).has_value() && raw.body_bytes == stored_bytes(part);
+}
+
 /// What a header that checks may still say wrong; each would be a bug of its writer or a forgery.
 Result<NeedleHeader> interpret(const RawHeader& raw) {
-  if (raw.version != kNeedleVersion) {
+  if (raw.version != kNeedleVersion && raw.version != kShardNeedleVersion) {
     return Error(Errc::kUnimplemented,
-                 fmt::format("needle of format version {}, this program knows version {}",
-                             raw.version, kNeedleVersion));
+                 fmt::format("needle of format version {}, this program knows versions {} and {}",
+                             raw.version, kNeedleVersion, kShardNeedleVersion));
   }
   const bool tombstone = raw.flags == kFlagTombstone;
   const bool sane = raw.flags <= kFlagTombstone && raw.body_bytes <= kMaxNeedleBodyBytes &&
                     raw.back_pointer_bytes <= kMaxBackPointerBytes &&
-                    tombstone == (raw.body_bytes == 0) &&
-                    std::ranges::all_of(raw.reserved, [](auto word) { return word == 0; });
+                    tombstone == (raw.body_bytes == 0) && raw.reserved == 0 &&
+                    raw.more_reserved == 0 && part_is_sane(raw);
   if (!sane) return corrupt("needle header: a field out of range");
-  return NeedleHeader{.key = NeedleKey{raw.key},
-                      .cookie = Cookie{raw.cookie},
-                      .tombstone = tombstone,
-                      .body_bytes = raw.body_bytes,
-                      .created_ns = raw.created_ns,
-                      .bucket = BucketId{raw.bucket},
-                      .back_pointer_bytes = raw.back_pointer_bytes};
+  return NeedleHeader{
+      .key = NeedleKey{raw.key},
+      .cookie = Cookie{raw.cookie},
+      .tombstone = tombstone,
+      .body_bytes = raw.body_bytes,
+      .created_ns = raw.created_ns,
+      .bucket = BucketId{raw.bucket},
+      .back_pointer_bytes = raw.back_pointer_bytes,
+      .part = raw.version == kShardNeedleVersion ? std::optional(part_of(raw)) : std::nullopt};
 }
 
 }  // namespace
@@ -69,8 +91,10 @@ void encode_needle_header(const NeedleHeader& header, std::uint32_t seed, Mutabl
   KELP_ASSERT(header.body_bytes <= kMaxNeedleBodyBytes, "the caller bounds bodies");
   KELP_ASSERT(header.back_pointer_bytes <= kMaxBackPointerBytes, "the caller bounds back pointers");
   KELP_ASSERT(header.tombstone == (header.body_bytes == 0), "only a tombstone has no body");
+  const StripePart part = header.part.value_or(StripePart{});
+  KELP_ASSERT(!header.part || header.body_bytes == stored_bytes(part), "a shard of its length");
   RawHeader raw{.magic = kNeedleMagic,
-                .version = kNeedleVersion,
+                .version = header.part ? kShardNeedleVersion : kNeedleVersion,
                 .flags = header.tombstone ? kFlagTombstone : std::uint8_t{0},
                 .back_pointer_bytes = header.back_pointer_bytes,
                 .key = header.key.value,
@@ -78,11 +102,28 @@ void encode_needle_header(const NeedleHeader& header, std::uint32_t seed, Mutabl
                 .created_ns = header.created_ns,
                 .bucket = header.bucket.value,
                 .cookie = header.cookie.value,
-                .reserved = {},
+                .data_shards = part.scheme.data,
+                .parity_shards = part.scheme.parity,
+                .shard = part.shard,
+                .reserved = 0,
+                .whole_bytes = {static_cast<std::uint32_t>(part.body_bytes),
+                                static_cast<std::uint32_t>(part.body_bytes >> 32)},
+                .more_reserved = 0,
                 .crc = 0};
   const ByteSpan bytes = std::as_bytes(std::span(&raw, 1));
   raw.crc = crc32c(bytes.first(offsetof(RawHeader, crc)), seed);
   std::memcpy(out.data(), &raw, sizeof raw);
+}
+
+Result<void> check_part(const StripePart& part) {
+  KELP_CHECK(check_scheme(part.scheme));
+  if (part.shard < part.scheme.shards() && part.body_bytes > 0 &&
+      part.body_bytes <= kMaxNeedleBodyBytes) {
+    return {};
+  }
+  return Error(Errc::kInvalidArgument,
+               fmt::format("shard {} of {} of a body of {} bytes; a body has 1 to {}", part.shard,
+                           to_string(part.scheme), part.body_bytes, kMaxNeedleBodyBytes));
 }
 
 Result<NeedleHeader> decode_needle_header(ByteSpan bytes, std::uint32_t seed) {

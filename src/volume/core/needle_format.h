@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "ec/layout.h"
 
 namespace kelp {
 
@@ -14,6 +16,7 @@ namespace kelp {
 
 inline constexpr std::uint32_t kNeedleMagic = 0x4c444e4b;  ///< "KNDL" in file order.
 inline constexpr std::uint8_t kNeedleVersion = 1;
+inline constexpr std::uint8_t kShardNeedleVersion = 2;  ///< Of needles that are shards, only.
 inline constexpr std::size_t kNeedleHeaderBytes = 64;
 inline constexpr std::size_t kNeedleAlignment = 8;
 inline constexpr std::size_t kNeedleBlockBytes = 64 * 1024;  ///< Body bytes under one checksum.
@@ -41,6 +44,8 @@ struct NeedleHeader {
   std::int64_t created_ns = 0;   ///< Nanoseconds since 1970, UTC; for people.
   BucketId bucket;
   std::uint16_t back_pointer_bytes = 0;  ///< At most kMaxBackPointerBytes.
+  /// The body is this shard of a longer one; then body_bytes is stored_bytes(*part).
+  std::optional<StripePart> part;
   friend bool operator==(const NeedleHeader&, const NeedleHeader&) = default;
 };
 
@@ -56,7 +61,6 @@ struct NeedleLayout {
   std::uint64_t trailer_bytes = 0;  ///< Block checksums and the trailer's own, without padding.
   std::uint64_t total_bytes = 0;    ///< With padding; a multiple of 8.
 };
-/// The layout of a needle with a body and a back-pointer of these lengths.
 /// The layout of a needle with so long a body and back pointer.
 [[nodiscard]] constexpr NeedleLayout layout_of(std::uint64_t body_bytes,
                                                std::uint64_t back_pointer_bytes) {
@@ -68,7 +72,6 @@ struct NeedleLayout {
                        kNeedleAlignment * kNeedleAlignment;
   return layout;
 }
-/// The layout of the needle behind this header.
 /// The layout of the needle behind `header`.
 [[nodiscard]] constexpr NeedleLayout layout_of(const NeedleHeader& header) {
   return layout_of(header.body_bytes, header.back_pointer_bytes);
@@ -77,6 +80,9 @@ struct NeedleLayout {
 /// Largest needle that there can be; its length in units of 8 fits 24 bits.
 inline constexpr std::uint64_t kMaxNeedleBytes =
     layout_of(kMaxNeedleBodyBytes, kMaxBackPointerBytes).total_bytes;
+
+/// kInvalidArgument for a part that no needle can be: its scheme, number or length is out of range.
+[[nodiscard]] Result<void> check_part(const StripePart& part);
 
 /// Writes the header of a needle that lies at the place of `seed` into the first kNeedleHeaderBytes
 /// of `out`.

@@ -20,20 +20,42 @@ MutableByteSpan scratch(std::size_t size) {
   return MutableByteSpan(*room).first(size);
 }
 
-Result<void> check_asked(const NeedleHeader& header, const FileId& fid, std::uint64_t offset,
-                         std::uint64_t size) {
+std::string name_of(const NeedleHeader& header) {
+  if (!header.part) return "a whole needle";
+  return fmt::format("shard {} of {}", header.part->shard, to_string(header.part->scheme));
+}
+
+/// Says whether the needle is what is asked for, and what of the range is stored: a shard's rest is
+/// filled with zeros here. Only the right shard may go into a reconstruction, and a shard must
+/// never be taken for the whole needle.
+Result<NeedleReader::Range> admit(const NeedleHeader& header, const FileId& fid,
+                                  NeedleReader::Range range) {
   if (header.key != fid.key || header.tombstone) {
     return Error(Errc::kCorruption, "another needle lies at its place");
   }
   if (header.cookie != fid.cookie) {
     return Error(Errc::kNotFound, fmt::format("needle {}: cookie differs", to_string(fid)));
   }
-  if (offset > header.body_bytes || size > header.body_bytes - offset) {
-    return Error(Errc::kInvalidArgument,
-                 fmt::format("needle {}: {} bytes at {} of a body of {}", to_string(fid), size,
-                             offset, header.body_bytes));
+  const bool as_asked = range.shard ? header.part && header.part->scheme == range.shard->scheme &&
+                                          header.part->shard == range.shard->number
+                                    : !header.part;
+  if (!as_asked) {
+    return Error(Errc::kConflict, fmt::format("needle {} is {} here, not what is asked for",
+                                              to_string(fid), name_of(header)));
   }
-  return {};
+  const std::uint64_t whole = header.part ? header.part->body_bytes : header.body_bytes;
+  const std::uint64_t end =
+      range.shard ? range.shard->body_end : range.offset + range.buffer.size();
+  if (end > whole || end < range.buffer.size()) {
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("needle {}: {} bytes at {} of a body of {}", to_string(fid),
+                             range.buffer.size(), range.offset, whole));
+  }
+  const std::uint64_t stored = header.body_bytes - std::min(range.offset, header.body_bytes);
+  const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(range.buffer.size(), stored));
+  std::ranges::fill(range.buffer.subspan(take), std::byte{0});
+  range.buffer = range.buffer.first(take);
+  return range;
 }
 
 Error wrong_body() {
@@ -51,8 +73,9 @@ Result<bool> NeedleReader::read(const NeedlePlace& place, const FileId& fid, Ran
   if (place.bytes <= kNeedleBlockBytes) return read_small(place, fid, range, mode);
   KELP_TRY(const MetaPtr meta, meta_of(place, mode));
   if (meta == nullptr) return false;
-  KELP_CHECK(check_asked(meta->header, fid, range.offset, range.buffer.size()));
-  return read_blocks(*meta, range, mode);
+  KELP_TRY(const Range stored, admit(meta->header, fid, range));
+  if (stored.buffer.empty()) return true;
+  return read_blocks(*meta, stored, mode);
 }
 
 PinnedPages NeedleReader::try_pin(const NeedlePlace& place, const FileId& fid, std::uint64_t offset,
@@ -61,7 +84,10 @@ PinnedPages NeedleReader::try_pin(const NeedlePlace& place, const FileId& fid, s
   const auto meta = meta_of(place, ReadMode::kCachedOnly);
   if (!meta.has_value() || *meta == nullptr) return {};
   const NeedleHeader& header = (*meta)->header;
-  if (!check_asked(header, fid, offset, bytes).has_value()) return {};
+  // There is no buffer yet: only its end is checked.
+  if (offset + bytes < offset ||
+      !admit(header, fid, {.offset = offset + bytes, .buffer = {}}).has_value())
+    return {};
   const std::uint64_t end = offset + bytes;
   if (end % kNeedleBlockBytes != 0 && end != header.body_bytes) return {};
   const File::Check check = [first = offset / kNeedleBlockBytes, table = as_bytes((*meta)->table)](
@@ -75,9 +101,9 @@ Result<bool> NeedleReader::read_small(const NeedlePlace& place, const FileId& fi
   KELP_TRY(const bool there, fetch(place.offset, bytes, mode));
   if (!there) return false;
   KELP_TRY(const WholeNeedle needle, decode_needle(bytes, seed_.at(place.offset)));
-  KELP_CHECK(check_asked(needle.header, fid, range.offset, range.buffer.size()));
-  if (!range.buffer.empty()) {
-    std::memcpy(range.buffer.data(), needle.body.data() + range.offset, range.buffer.size());
+  KELP_TRY(const Range stored, admit(needle.header, fid, range));
+  if (!stored.buffer.empty()) {
+    std::memcpy(stored.buffer.data(), needle.body.data() + stored.offset, stored.buffer.size());
   }
   return true;
 }

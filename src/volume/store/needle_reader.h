@@ -28,11 +28,20 @@ class NeedleReader {
  public:
   NeedleReader(std::shared_ptr<File> file, NeedleSeed seed);
 
+  /// Which shard is asked for, of a body that goes on to `body_end` at least.
+  struct Shard {
+    EcScheme scheme;
+    std::uint8_t number = 0;
+    std::uint64_t body_end = 0;
+  };
   struct Range {
     std::uint64_t offset = 0;  ///< In the body.
     MutableByteSpan buffer;    ///< Filled; its size is the range's.
+    /// Nothing: a whole needle is asked for. A shard is zeros past its end.
+    std::optional<Shard> shard = std::nullopt;
   };
-  /// Bytes of a body, verified. kNotFound for another cookie, kInvalidArgument past the end.
+  /// Bytes of a body, verified. kNotFound for another cookie, kInvalidArgument past the end,
+  /// kConflict for a shard when a whole needle is asked for, or another shard.
   Result<bool> read(const NeedlePlace& place, const FileId& fid, Range range, ReadMode mode);
   /// Whole checksum blocks of a body, verified, to be sent without a copy. Empty when that cannot
   /// be done at once, or they do not match: read() tells which.

@@ -106,8 +106,8 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   // --- for the service; errors as VolumeClient and VolumeAdmin say
 
   /// Takes `self` by value: whoever calls lets go of it before the coroutine begins.
-  static Task<Result<void>> read(std::shared_ptr<VolumeFile> self, FileId fid, std::uint64_t offset,
-                                 MutableByteSpan buffer);
+  static Task<Result<void>> read(std::shared_ptr<VolumeFile> self, FileId fid,
+                                 NeedleReader::Range range);
   [[nodiscard]] PinnedPages try_pin(const FileId& fid, std::uint64_t offset, std::size_t bytes);
   Task<Result<void>> remove(std::vector<FileId> fids);
   Task<Result<std::vector<NeedleInfo>>> list_needles(NeedleKey after, std::uint32_t limit);

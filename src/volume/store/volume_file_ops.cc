@@ -16,15 +16,19 @@ constexpr std::size_t kVerifyPage = 256;             ///< Needles listed at a ti
 constexpr std::uint64_t kVerifyBytes = 16ULL << 20;  ///< About as much is read in one job.
 constexpr std::size_t kTombstoneBytes = layout_of(0, 0).total_bytes;
 
+/// What a list says of a needle: metadata knows the length of the whole body, not of a shard.
+std::uint64_t told_bytes(const NeedleHeader& header) {
+  return header.part ? header.part->body_bytes : header.body_bytes;
+}
+
 }  // namespace
 
 Task<Result<void>> VolumeFile::read(std::shared_ptr<VolumeFile> self, FileId fid,
-                                    std::uint64_t offset, MutableByteSpan buffer) {
+                                    NeedleReader::Range range) {
   const auto place = self->find(fid.key);
   if (!place.has_value()) {
     co_return Error(Errc::kNotFound, fmt::format("needle {} is not here", to_string(fid)));
   }
-  const NeedleReader::Range range{.offset = offset, .buffer = buffer};
   Result<bool> outcome = self->reader_.read(*place, fid, range, ReadMode::kCachedOnly);
   if (outcome.has_value() && !*outcome) {
     auto job = [self, place = *place, fid, range] {
@@ -33,7 +37,7 @@ Task<Result<void>> VolumeFile::read(std::shared_ptr<VolumeFile> self, FileId fid
     outcome = co_await offload<bool>(self->shared_->pool, std::move(job));
   }
   if (!outcome.has_value()) co_return self->explain(std::move(outcome).error(), fid, *place);
-  self->shared_->probe.read_bytes.Increment(static_cast<double>(buffer.size()));
+  self->shared_->probe.read_bytes.Increment(static_cast<double>(range.buffer.size()));
   co_return Result<void>();
 }
 
@@ -240,7 +244,7 @@ Result<std::vector<NeedleInfo>> VolumeFile::describe(const std::vector<IndexEntr
     const bool intact = there.has_value() && header.key == entry.key;
     infos.push_back({.key = entry.key,
                      .cookie = intact ? header.cookie : Cookie{},
-                     .body_bytes = intact ? header.body_bytes : entry.place.bytes,
+                     .body_bytes = intact ? told_bytes(header) : entry.place.bytes,
                      .bucket = intact ? header.bucket : BucketId{}});
   }
   return infos;

@@ -59,6 +59,12 @@ class FakeMaster final : public MasterClient {
     lease.token = "token";
     lease.expires = clock_.wall() + wrong_by + std::chrono::minutes(10);
     lease.lifetime = lifetime;
+    lease.large_from = large_from;
+    if (request.large) {
+      ++large_leases;
+      lease.volume.value += 1000;
+      lease.scheme = {.data = 4, .parity = 2};
+    }
     co_return lease;
   }
   Task<Result<void>> release(VolumeId, std::uint64_t bytes) override {
@@ -73,6 +79,8 @@ class FakeMaster final : public MasterClient {
   std::atomic<bool> gate = false;
   std::function<void(bool)> held;
   int leases = 0;
+  int large_leases = 0;
+  std::uint64_t large_from = 0;
   std::uint64_t next_key = 100;
   std::uint64_t released = 0;
   std::uint64_t room = UINT64_MAX;
@@ -134,6 +142,36 @@ Task<bool> forgets(House& house) {
 TEST(KeyLeases, TakesNewKeysWhenTheOldOnesAreRefused) {
   House house;
   EXPECT_TRUE(test::run_coro(forgets(house)));
+}
+
+Task<bool> keeps_large_apart(House& house) {
+  KeyLeases leases(house.master, house.clock, co_await asio::this_coro::executor, kSmall);
+  house.master.large_from = 500;
+  // The first lease says what is large.
+  auto large = co_await must_next(leases, 500);
+  EXPECT_TRUE(large.scheme == (EcScheme{.data = 4, .parity = 2}));
+  auto small = co_await must_next(leases, 499);
+  EXPECT_FALSE(small.scheme);
+  EXPECT_NE(small.fid.volume, large.fid.volume);
+  EXPECT_EQ(house.master.leases, 2);
+  EXPECT_EQ(leases.oldest_provisional(), std::min(small.fid.key, large.fid.key));
+  // A volume that failed is given up in whichever it is.
+  leases.report_failed(large.fid.volume);
+  const auto other = co_await must_next(leases, 500);
+  EXPECT_NE(other.fid.key, NeedleKey{large.fid.key.value + 1});
+  EXPECT_EQ(house.master.large_leases, 2);
+  house.master.large_from = 0;
+  leases.forget();
+  large.hold.release();
+  EXPECT_FALSE((co_await must_next(leases, 1)).scheme);
+  EXPECT_FALSE((co_await must_next(leases, 900)).scheme) << "the newest lease names no large ones";
+  small.hold.release();
+  co_await leases.close();
+  co_return true;
+}
+TEST(KeyLeases, TakeLeasesOfTheirOwnForLargeNeedlesWhereTheMasterSaysSo) {
+  House house;
+  EXPECT_TRUE(test::run_coro(keeps_large_apart(house)));
 }
 
 Task<bool> oldest_follows(House& house) {

@@ -18,8 +18,8 @@
 namespace kelp::test {
 namespace {
 
-using ReplicaMessages = std::tuple<SetRole, PullVolume, VolumeDigest, DigestVolume, RetireVolume,
-                                   ReadNeedles, ReadOneNeedle>;
+using ReplicaMessages = std::tuple<SetRole, PullVolume, RebuildVolume, VolumeDigest, DigestVolume,
+                                   RetireVolume, ReadNeedles, ReadOneNeedle>;
 using Everything = decltype(std::tuple_cat(AllMessages(), ReplicaMessages()));
 
 std::string path_of(int revision) {

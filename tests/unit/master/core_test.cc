@@ -161,11 +161,11 @@ TEST(MasterState, RefusesEveryTruncationAndEveryFlippedBit) {
 
 TEST(MasterState, NamesBothVersionsOfANewerFormat) {
   std::string newer = encode_state(sample());
-  newer[4] = 3;
+  newer[4] = 4;
   const auto read = decode_state(newer);
   ASSERT_FALSE(read.has_value());
   EXPECT_EQ(read.error().code(), Errc::kUnimplemented);
-  EXPECT_NE(read.error().detail().find("format 3, this program knows 1 to 2"), std::string::npos);
+  EXPECT_NE(read.error().detail().find("format 4, this program knows 1 to 3"), std::string::npos);
 }
 
 TEST(MasterState, RefusesUnknownValuesUnderAGoodChecksum) {
@@ -358,7 +358,7 @@ TEST(MasterCommands, ReadWhatTheyWroteAndRefuseTheRest) {
   }
   EXPECT_EQ(hex_encode(together), golden("master-commands-v2.hex"));
   EXPECT_EQ(decode_command("\x02\x63").error().code(), Errc::kUnimplemented);
-  EXPECT_EQ(decode_command("\x03\x01").error().code(), Errc::kUnimplemented);
+  EXPECT_EQ(decode_command("\x04\x01").error().code(), Errc::kUnimplemented);
 }
 
 TEST(Reservations, EndByReleaseOrByTime) {

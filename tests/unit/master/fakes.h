@@ -90,6 +90,22 @@ class FakeNode final : public VolumeNode {
     }
     co_return digest_of(node.volumes.back());
   }
+  Task<Result<VolumeDigest>> rebuild(VolumeId volume, Generation generation, std::string,
+                                     StripeSources from, Urgency urgency) override {
+    rebuilt_as.push_back(urgency);
+    KELP_CO_CHECK(check());
+    rebuilt_from.push_back(from);
+    for (const VolumeMember& member : from.members) {
+      const VolumeStatus* const source = peers->at(member.address)->find(volume);
+      if (source == nullptr || !source->frozen || source->generation != generation) {
+        co_return Error(Errc::kConflict, "not frozen in this generation");
+      }
+    }
+    if (from.members.size() < from.scheme.data) co_return Error(Errc::kUnavailable, "too few");
+    retire_now(volume);
+    node.volumes.push_back(*peers->at(from.members.front().address)->find(volume));
+    co_return digest_of(node.volumes.back());
+  }
   Task<Result<VolumeDigest>> digest(VolumeId volume, bool) override {
     KELP_CO_CHECK(check());
     const VolumeStatus* const copy = find(volume);
@@ -128,7 +144,9 @@ class FakeNode final : public VolumeNode {
     co_return Error(Errc::kUnimplemented, "not needed");
   }
 
-  std::vector<Urgency> pulled_as;  ///< Of each pull(), in order.
+  std::vector<Urgency> pulled_as;           ///< Of each pull(), in order.
+  std::vector<Urgency> rebuilt_as;          ///< Of each rebuild().
+  std::vector<StripeSources> rebuilt_from;  ///< Likewise.
   VolumeStatus* find(VolumeId volume) {
     for (auto& status : node.volumes) {
       if (status.volume == volume) return &status;

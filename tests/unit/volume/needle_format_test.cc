@@ -150,16 +150,69 @@ TEST(NeedleFormat, ChecksumsAreTheSameForPiecesOfAnySize) {
   EXPECT_FALSE(blocks_match(as_bytes(body), 0, table.first(8)));
 }
 
-// docs/formats/needle.md, version 1: these bytes never change.
-TEST(NeedleFormat, MatchesTheGoldenBytes) {
-  std::ifstream file(KELP_SOURCE_DIR "/tests/golden/needle_v1.hex");
+/// Shard 2 of ec(4,2) of a body of 5 cells and a bit.
+NeedleHeader shard_header() {
+  NeedleHeader shard = header(kEcCellBytes);
+  shard.part = StripePart{
+      .scheme = {.data = 4, .parity = 2}, .shard = 2, .body_bytes = 5 * kEcCellBytes + 9};
+  return shard;
+}
+
+TEST(NeedleFormat, KeepsWhichShardOfWhatANeedleIs) {
+  const std::string body = body_of(kEcCellBytes);
+  const std::string image =
+      encode_needle(shard_header(), "a/key", as_bytes(body), seed().at(kOffset));
+  const auto needle = decode_needle(as_bytes(image), seed().at(kOffset));
+  ASSERT_TRUE(needle.has_value()) << needle.error().message();
+  EXPECT_EQ(needle->header.part, shard_header().part);
+  EXPECT_EQ(as_text(needle->body), body);
+  EXPECT_EQ(image[4], kShardNeedleVersion);
+  EXPECT_EQ(decode_needle(as_bytes(small_needle()), seed().at(kOffset))->header.part, std::nullopt);
+}
+
+TEST(NeedleFormat, RefusesShardsThatCannotBe) {
+  const auto refused = [](std::size_t at, char value) {
+    std::string bytes(kNeedleHeaderBytes, '\0');
+    encode_needle_header(shard_header(), seed().at(kOffset),
+                         std::as_writable_bytes(std::span(bytes)));
+    bytes[at] = value;
+    const std::uint32_t crc = crc32c(as_bytes(bytes).first(60), seed().at(kOffset));
+    std::memcpy(bytes.data() + 60, &crc, sizeof crc);
+    const auto read = decode_needle_header(as_bytes(bytes), seed().at(kOffset));
+    return !read.has_value() && read.error().code() == Errc::kCorruption;
+  };
+  EXPECT_FALSE(refused(44, 4)) << "as it is";
+  EXPECT_TRUE(refused(44, 1)) << "one data shard";
+  EXPECT_TRUE(refused(44, 31)) << "33 in all";
+  EXPECT_TRUE(refused(45, 0)) << "no parity";
+  EXPECT_TRUE(refused(46, 6)) << "shard 6 of 6";
+  EXPECT_TRUE(refused(46, 1)) << "shard 1 is longer";
+  EXPECT_TRUE(refused(47, 1)) << "reserved";
+  EXPECT_TRUE(refused(52, 1)) << "a body past 4 GiB";
+  EXPECT_TRUE(refused(56, 1)) << "reserved";
+  EXPECT_TRUE(refused(5, 1)) << "a tombstone is no shard";
+  EXPECT_TRUE(refused(4, 1)) << "in version 1 these bytes are zero";
+}
+
+std::string golden_digits(const std::string& name) {
+  std::ifstream file(std::string(KELP_SOURCE_DIR "/tests/golden/") + name);
   std::stringstream text;
   text << file.rdbuf();
   std::string digits;
   for (const char c : text.str()) {
     if (std::isxdigit(static_cast<unsigned char>(c)) != 0) digits += c;
   }
-  EXPECT_EQ(hex_encode(small_needle()), digits);
+  return digits;
+}
+
+// docs/formats/needle.md: these bytes never change.
+TEST(NeedleFormat, MatchesTheGoldenBytes) {
+  EXPECT_EQ(hex_encode(small_needle()), golden_digits("needle_v1.hex"));
+  NeedleHeader shard = header(5);
+  shard.part = StripePart{.scheme = {.data = 2, .parity = 2}, .shard = 3, .body_bytes = 5};
+  const std::string image =
+      encode_needle(shard, "photos/cat.jpg", as_bytes("hello"), seed().at(kOffset));
+  EXPECT_EQ(hex_encode(image), golden_digits("needle_v2.hex"));
 }
 
 }  // namespace

@@ -49,6 +49,7 @@ enum class Reason : std::uint16_t {
   kTooManyBuckets = 16,
   kNotLeader = 17,  ///< Nothing was done: another member leads; the detail names it when known.
   kKeyTooOld = 18,  ///< Metadata takes no needles of keys that old; the body goes under a new one.
+  kQuotaExceeded = 19,  ///< The bucket would hold more than its quota; the detail has the numbers.
 };
 
 /// Lower-case name of `code` for logs and messages, e.g. "not_found".

@@ -27,10 +27,16 @@ class FilerClient {
   virtual Task<Result<void>> delete_bucket(std::string name) = 0;
   virtual Task<Result<ListedBuckets>> list_buckets(ListBuckets request) = 0;
   virtual Task<Result<BucketUsage>> bucket_usage(std::string name) = 0;
+  /// From the answer on no commit lets the bucket grow past it. kInvalidArgument past 2^62.
+  virtual Task<Result<BucketEntry>> set_bucket_quota(SetBucketQuota quota) = 0;
+  /// Whether the body would fit now; put_object, put_part and complete_upload decide anew.
+  /// kPermissionDenied with kQuotaExceeded; kNotFound with kNoSuchUpload.
+  virtual Task<Result<void>> ask_for_room(AskForRoom request) = 0;
 
   /// Makes the object visible and queues what it replaced for deletion, in one commit.
   /// kPrecondition with kConditionFailed; kNotFound with kNoSuchKey for if_match without a current
-  /// version; kConflict with kConditionConflict when other writers kept winning.
+  /// version; kConflict with kConditionConflict when other writers kept winning; kPermissionDenied
+  /// with kQuotaExceeded, as put_part and complete_upload.
   virtual Task<Result<WriteOutcome>> put_object(PutObject request) = 0;
   /// kNotFound with kNoSuchKey.
   virtual Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) = 0;

@@ -1,17 +1,20 @@
 // Buckets: FilerService's calls that make, find, count and remove them.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
+#include "filer/core/rows.h"
 #include "filer/filer_service.h"
 #include "filer/left_overs.h"
 
 namespace kelp {
 namespace {
 
-constexpr std::size_t kMaxCounterRows = 1024;  // kinds times shards
+constexpr std::uint64_t kMaxQuota = 1ULL << 62;
 
 Error exists(const BucketEntry& there, const BucketEntry& wanted) {
   const bool own = there.owner_id == wanted.owner_id;
@@ -64,17 +67,6 @@ Result<ListedBuckets> list_rows(KvStore& store, const ListBuckets& request) {
   return page;
 }
 
-Result<BucketUsage> sum_counters(KvStore& store, BucketId bucket) {
-  KELP_TRY(const auto rows, store.scan(keys::counts_of(bucket), kMaxCounterRows));
-  BucketUsage usage;
-  for (const auto& [key, value] : rows) {
-    KELP_TRY(const keys::CountRowKey at, keys::parse_count(key));
-    KELP_TRY(const std::int64_t count, decode_counter(value));
-    (at.what == keys::Counter::kObjects ? usage.objects : usage.bytes) += count;
-  }
-  return usage;
-}
-
 }  // namespace
 
 Task<Result<BucketEntry>> FilerService::create_bucket(BucketEntry bucket) {
@@ -86,6 +78,7 @@ Task<Result<BucketEntry>> FilerService::create_bucket(BucketEntry bucket) {
     KELP_CO_TRY(const std::uint64_t id, co_await ids_.next());
     bucket.id = BucketId(id);
     bucket.created = clock_.wall();
+    bucket.quota = {};
 
     const std::string row_key = keys::bucket(bucket.name);
     BucketEntry stored = bucket;
@@ -143,9 +136,74 @@ Task<Result<ListedBuckets>> FilerService::list_buckets(ListBuckets request) {
 
 Task<Result<BucketUsage>> FilerService::bucket_usage(std::string name) {
   KELP_CO_TRY(const FoundBucket found, co_await find_bucket(std::move(name)));
-  std::move_only_function<Result<BucketUsage>(KvStore&)> sum =
-      [id = found.bucket.id](KvStore& store) { return sum_counters(store, id); };
-  co_return co_await kv_.read<BucketUsage>(std::move(sum));
+  KELP_CO_TRY(const CountedUsage usage, co_await count_usage(found.bucket.id));
+  co_return usage.all;
+}
+
+Task<Result<CountedUsage>> FilerService::count_usage(BucketId bucket) {
+  std::move_only_function<Result<std::vector<KvRow>>(KvStore&)> scan = [bucket](KvStore& store) {
+    return store.scan(keys::counts_of(bucket), kMaxCounterRows);
+  };
+  KELP_CO_TRY(const auto rows, co_await kv_.read<std::vector<KvRow>>(std::move(scan)));
+  co_return sum_counters(rows);
+}
+
+Task<Result<void>> FilerService::require_room_now(BucketEntry bucket, UsageChange change,
+                                                  KvBatch& batch) {
+  KELP_CO_TRY(const CountedUsage usage, co_await count_usage(bucket.id));
+  co_return require_room(bucket, usage, change, batch);
+}
+
+Task<Result<BucketEntry>> FilerService::set_bucket_quota(SetBucketQuota quota) {
+  if (quota.max_bytes > kMaxQuota || quota.max_objects > kMaxQuota) {
+    co_return Error(Errc::kInvalidArgument,
+                    fmt::format("a quota of {} bytes and {} objects; {} is the most",
+                                quota.max_bytes, quota.max_objects, kMaxQuota));
+  }
+  for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
+    KELP_CO_TRY(FoundBucket found, co_await find_bucket(quota.name));
+    KELP_CO_TRY(const std::uint64_t id, co_await ids_.next());
+    found.bucket.quota = {quota.max_bytes, quota.max_objects, id};
+    if (!found.bucket.quota.limits()) found.bucket.quota.id = 0;
+    BucketEntry stored = found.bucket;
+    stored.name.clear();  // the key says it
+    KvBatch batch;
+    batch.conditions.push_back(KvCondition::equals(found.row_key, std::move(found.row)));
+    batch.writes.push_back(KvWrite::put(found.row_key, encode_bucket(stored)));
+    const Result<void> committed = co_await kv_.commit(std::move(batch));
+    if (committed) co_return std::move(found.bucket);
+    if (!lost_race(committed.error())) co_return committed.error();
+  }
+  co_return kept_losing(options_.max_attempts);
+}
+
+Task<Result<void>> FilerService::ask_for_room(AskForRoom request) {
+  KELP_CO_TRY(const FoundBucket found, co_await find_bucket(request.bucket));
+  if (!found.bucket.quota.limits()) co_return Result<void>();
+  KELP_CO_TRY(const UsageChange change, co_await change_of(std::move(request)));
+  if (!needs_room(found.bucket, change)) co_return Result<void>();
+  KELP_CO_TRY(const CountedUsage usage, co_await count_usage(found.bucket.id));
+  co_return check_room(found.bucket, usage.all, change);
+}
+
+/// What the bucket would hold more when the body is in.
+Task<Result<UsageChange>> FilerService::change_of(AskForRoom request) {
+  if (request.part_number != 0) {
+    UploadName upload{std::move(request.bucket), std::move(request.key),
+                      std::move(request.upload_id)};
+    KELP_CO_TRY(const FoundUpload found, co_await find_upload(std::move(upload)));
+    KELP_CO_TRY(const auto row, co_await kv_.get(keys::part(found.row_key, request.part_number)));
+    std::int64_t more = static_cast<std::int64_t>(request.size_bytes);
+    if (row) {
+      KELP_CO_TRY(const PartRow old, decode_part(*row));
+      more -= counted_bytes(old);
+    }
+    co_return usage_of_parts(more);
+  }
+  KELP_CO_TRY(const FoundBucket in, co_await find_bucket(std::move(request.bucket)));
+  KELP_CO_TRY(const CurrentObject current,
+              co_await find_object(keys::object(in.bucket.id, request.key)));
+  co_return usage_of_put(current, request.size_bytes);
 }
 
 }  // namespace kelp

@@ -18,6 +18,7 @@ constexpr std::size_t kMaxParts = 10'000;
 struct PartsAndPlan {
   CompletePlan plan;
   std::vector<std::string> part_row_keys;
+  std::int64_t counted_bytes = 0;  ///< Of the parts.
 };
 
 /// Reads every part and decides; on the pool, as it may hash and combine 10,000 checksums.
@@ -31,6 +32,7 @@ Result<PartsAndPlan> read_and_plan(KvStore& store, const std::string& upload_row
   for (auto& [key, value] : rows) {
     KELP_TRY(const keys::UploadRowKey at, keys::parse_upload(key));
     KELP_TRY(PartRow part, decode_part(value));
+    read.counted_bytes += counted_bytes(part);
     stored.push_back({at.part_number, std::move(part)});
     read.part_row_keys.push_back(std::move(key));
   }
@@ -84,12 +86,15 @@ Task<Result<CompletedUpload>> FilerService::complete_once(CompleteUpload request
   const FinishedRow finished{now,           in.bucket.id,   request.upload.key, etag_text(entry),
                              entry.version, entry.checksums};
   batch.writes.push_back(KvWrite::put(keys::finished(found.id), encode_finished(finished)));
-  const ObjectChange change{.bucket = in.bucket,
-                            .row_key = row_key,
-                            .current = current,
-                            .now = now,
-                            .counter_shard = options_.counter_shard};
+  const ObjectChange change{
+      .bucket = in.bucket, .row_key = row_key, .current = current, .now = now};
   add_put(change, entry, batch);
+  const UsageChange usage =
+      usage_of_put(current, entry.size_bytes) + usage_of_parts(-read.counted_bytes);
+  if (needs_room(in.bucket, usage)) {
+    KELP_CO_CHECK(co_await require_room_now(in.bucket, usage, batch));
+  }
+  add_usage(in.bucket, usage, options_.counter_shard, batch);
   KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
   co_return CompletedUpload{finished.etag, finished.version, finished.checksums};
 }

@@ -108,6 +108,7 @@ Result<DeletePlan> plan_deletes(KvStore& store, const BucketEntry& bucket,
                                 const std::vector<std::string>& keys, WallTime now,
                                 std::uint8_t counter_shard) {
   DeletePlan plan;
+  UsageChange usage;
   std::unordered_set<std::string_view> seen;
   for (const std::string& key : keys) {
     if (auto checked = check_object_key(key); !checked) {
@@ -118,15 +119,13 @@ Result<DeletePlan> plan_deletes(KvStore& store, const BucketEntry& bucket,
     KELP_TRY(const CurrentObject current, read_object(store, row_key));
     const bool existed = current.row.has_value() && seen.insert(key).second;
     if (existed) {
-      add_delete({.bucket = bucket,
-                  .row_key = row_key,
-                  .current = current,
-                  .now = now,
-                  .counter_shard = counter_shard},
+      add_delete({.bucket = bucket, .row_key = row_key, .current = current, .now = now},
                  plan.batch);
+      usage = usage + usage_of_delete(current);
     }
     plan.outcomes.emplace_back(DeleteOutcome{existed});
   }
+  add_usage(bucket, usage, counter_shard, plan.batch);
   return plan;
 }
 
@@ -146,32 +145,31 @@ Task<Result<WriteOutcome>> FilerService::put_object(PutObject request) {
     entry.modified = std::max(now, current.entry.modified);
     entry.layout.inline_id = has_body ? entry.version : 0;
 
-    KvBatch batch;
-    batch.conditions.reserve(3);
-    batch.writes.reserve(5);
-    batch.conditions.push_back(KvCondition::equals(in.row_key, in.row));
-    if (!entry.layout.chunks.empty()) {
-      KELP_CO_TRY(auto floor, co_await kv_.get(keys::key_floor()));
-      KELP_CO_CHECK(require_above_floor(std::move(floor), entry.layout.chunks, batch));
-    }
-    if (has_body) {
-      std::string body;
-      body.reserve(request.inline_body->size() + 8);
-      body = *request.inline_body;
-      seal_body(entry.layout.inline_id, body);
-      batch.writes.push_back(KvWrite::put(keys::body(entry.layout.inline_id), std::move(body)));
-    }
-    const ObjectChange change{.bucket = in.bucket,
-                              .row_key = row_key,
-                              .current = current,
-                              .now = now,
-                              .counter_shard = options_.counter_shard};
-    add_put(change, entry, batch);
-    const Result<void> committed = co_await kv_.commit(std::move(batch));
-    if (committed) co_return WriteOutcome{entry.version, entry.modified};
-    if (!lost_race(committed.error())) co_return committed.error();
+  KvBatch batch;
+  batch.conditions.reserve(3);
+  batch.writes.reserve(5);
+  batch.conditions.push_back(KvCondition::equals(in.row_key, in.row));
+  if (!entry.layout.chunks.empty()) {
+    KELP_CO_TRY(auto floor, co_await kv_.get(keys::key_floor()));
+    KELP_CO_CHECK(require_above_floor(std::move(floor), entry.layout.chunks, batch));
   }
-  co_return kept_losing(options_.max_attempts);
+  if (has_body) {
+    std::string body;
+    body.reserve(request.inline_body->size() + 8);
+    body = *request.inline_body;
+    seal_body(entry.layout.inline_id, body);
+    batch.writes.push_back(KvWrite::put(keys::body(entry.layout.inline_id), std::move(body)));
+  }
+  const ObjectChange change{
+      .bucket = in.bucket, .row_key = row_key, .current = current, .now = now};
+  add_put(change, entry, batch);
+  const UsageChange usage = usage_of_put(current, entry.size_bytes);
+  if (needs_room(in.bucket, usage)) {
+    KELP_CO_CHECK(co_await require_room_now(in.bucket, usage, batch));
+  }
+  add_usage(in.bucket, usage, options_.counter_shard, batch);
+  KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
+  co_return WriteOutcome{entry.version, entry.modified};
 }
 
 Task<Result<FoundObject>> FilerService::get_object(ObjectKey name, bool with_inline_body) {
@@ -198,12 +196,10 @@ Task<Result<DeleteOutcome>> FilerService::delete_object(ObjectKey name,
     if (!current.row) co_return DeleteOutcome{false};
 
     KvBatch batch;
-    const ObjectChange change{.bucket = in.bucket,
-                              .row_key = row_key,
-                              .current = current,
-                              .now = clock_.wall(),
-                              .counter_shard = options_.counter_shard};
+    const ObjectChange change{
+        .bucket = in.bucket, .row_key = row_key, .current = current, .now = clock_.wall()};
     add_delete(change, batch);
+    add_usage(in.bucket, usage_of_delete(current), options_.counter_shard, batch);
     const Result<void> committed = co_await kv_.commit(std::move(batch));
     if (committed) co_return DeleteOutcome{true};
     if (!lost_race(committed.error())) co_return committed.error();

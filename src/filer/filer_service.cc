@@ -10,6 +10,7 @@ namespace kelp {
 namespace {
 
 constexpr std::size_t kMaxKeyBytes = 1024;
+constexpr std::size_t kMostRemembered = 1024;
 
 }  // namespace
 

@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "async/work_pool.h"
@@ -43,6 +45,8 @@ class FilerService final : public FilerClient {
   Task<Result<void>> delete_bucket(std::string name) override;
   Task<Result<ListedBuckets>> list_buckets(ListBuckets request) override;
   Task<Result<BucketUsage>> bucket_usage(std::string name) override;
+  Task<Result<BucketEntry>> set_bucket_quota(SetBucketQuota quota) override;
+  Task<Result<void>> ask_for_room(AskForRoom request) override;
 
   Task<Result<WriteOutcome>> put_object(PutObject request) override;
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
@@ -79,6 +83,10 @@ class FilerService final : public FilerClient {
   Task<Result<FoundBucket>> find_bucket(std::string name);
   Task<Result<CurrentObject>> find_object(std::string row_key);
   Task<Result<FoundUpload>> find_upload(UploadName name);
+  Task<Result<CountedUsage>> count_usage(BucketId bucket);
+  /// require_room() by the counters as they are now. `batch` must outlive the call.
+  Task<Result<void>> require_room_now(BucketEntry bucket, UsageChange change, KvBatch& batch);
+  Task<Result<UsageChange>> change_of(AskForRoom request);
   Task<Result<void>> put_part_once(PutPart request);
   Task<Result<CompletedUpload>> complete_once(CompleteUpload request);
   Task<Result<CompletedUpload>> finished_answer(UploadName name, Error missing);

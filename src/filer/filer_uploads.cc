@@ -64,18 +64,25 @@ Result<PartPage> read_parts(KvStore& store, const std::string& upload_row_key,
 }
 
 /// Takes away an upload with all its parts.
-Result<KvBatch> plan_abort(KvStore& store, const std::string& row_key, const std::string& row,
-                           WallTime now) {
+struct AbortPlan {
   KvBatch batch;
+  UsageChange usage;
+};
+
+Result<AbortPlan> plan_abort(KvStore& store, const std::string& row_key, const std::string& row,
+                             WallTime now) {
+  AbortPlan plan;
+  KvBatch& batch = plan.batch;
   batch.conditions.push_back(KvCondition::equals(row_key, row));
   KELP_TRY(const auto parts, store.scan(keys::parts_behind(row_key, 0), kMaxParts + 1));
   for (const auto& [key, value] : parts) {
     KELP_TRY(const PartRow part, decode_part(value));
     bury(part.chunks, now, batch);
     batch.writes.push_back(KvWrite::remove(key));
+    plan.usage = plan.usage + usage_of_parts(-counted_bytes(part));
   }
   batch.writes.push_back(KvWrite::remove(row_key));
-  return batch;
+  return plan;
 }
 
 }  // namespace
@@ -140,7 +147,9 @@ Task<Result<void>> FilerService::put_part_once(PutPart request) {
   const WallTime now = clock_.wall();
   PartRow part{now, request.size_bytes, std::move(request.md5), std::move(request.checksums),
                std::move(request.chunks)};
+  std::int64_t more = counted_bytes(part);
   KvBatch batch;
+  batch.conditions.push_back(KvCondition::equals(found.in.row_key, std::move(found.in.row)));
   if (!part.chunks.empty()) {
     KELP_CO_TRY(auto floor, co_await kv_.get(keys::key_floor()));
     KELP_CO_CHECK(require_above_floor(std::move(floor), part.chunks, batch));
@@ -148,6 +157,7 @@ Task<Result<void>> FilerService::put_part_once(PutPart request) {
   if (old_row) {
     KELP_CO_TRY(const PartRow old, decode_part(*old_row));
     part.modified = std::max(part.modified, old.modified);
+    more -= counted_bytes(old);
     bury(old.chunks, now, batch);
     batch.conditions.push_back(KvCondition::equals(found.row_key, std::move(found.row)));
     batch.conditions.push_back(KvCondition::equals(row_key, *std::move(old_row)));
@@ -158,6 +168,11 @@ Task<Result<void>> FilerService::put_part_once(PutPart request) {
     batch.conditions.push_back(KvCondition::absent(row_key));
   }
   batch.writes.push_back(KvWrite::put(row_key, encode_part(part)));
+  const UsageChange usage = usage_of_parts(more);
+  if (needs_room(found.in.bucket, usage)) {
+    KELP_CO_CHECK(co_await require_room_now(found.in.bucket, usage, batch));
+  }
+  add_usage(found.in.bucket, usage, options_.counter_shard, batch);
   co_return co_await kv_.commit(std::move(batch));
 }
 
@@ -190,11 +205,12 @@ Task<Result<ListedUploads>> FilerService::list_uploads(ListUploads request) {
 Task<Result<void>> FilerService::abort_upload(UploadName name) {
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
     KELP_CO_TRY(FoundUpload found, co_await find_upload(name));
-    std::move_only_function<Result<KvBatch>(KvStore&)> plan =
+    std::move_only_function<Result<AbortPlan>(KvStore&)> make =
         [row_key = std::move(found.row_key), row = std::move(found.row),
          now = clock_.wall()](KvStore& store) { return plan_abort(store, row_key, row, now); };
-    KELP_CO_TRY(KvBatch batch, co_await kv_.read<KvBatch>(std::move(plan)));
-    const Result<void> aborted = co_await kv_.commit(std::move(batch));
+    KELP_CO_TRY(AbortPlan plan, co_await kv_.read<AbortPlan>(std::move(make)));
+    add_usage(found.in.bucket, plan.usage, options_.counter_shard, plan.batch);
+    const Result<void> aborted = co_await kv_.commit(std::move(plan.batch));
     if (aborted || !lost_race(aborted.error())) co_return aborted;
   }
   co_return kept_losing(options_.max_attempts);

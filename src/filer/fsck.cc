@@ -28,14 +28,14 @@ void check_buckets(const References& names, FsckReport& report) {
       note(report, fmt::format("{} objects of bucket {}, which does not exist",
                                bucket.counted.objects, id.value));
     }
-    if (bucket.counted.objects == bucket.counters.objects &&
-        bucket.counted.bytes == bucket.counters.bytes) {
-      continue;
-    }
+    if (bucket.counted == bucket.counters) continue;
     ++report.wrong_counters;
-    note(report, fmt::format("bucket {}: {} objects of {} bytes, its counters say {} of {}",
-                             id.value, bucket.counted.objects, bucket.counted.bytes,
-                             bucket.counters.objects, bucket.counters.bytes));
+    note(report,
+         fmt::format("bucket {}: {} objects, {} bytes and of these {} in uploads, its counters say "
+                     "{}, {} and {}",
+                     id.value, bucket.counted.objects, bucket.counted.bytes,
+                     bucket.counted.upload_bytes, bucket.counters.objects, bucket.counters.bytes,
+                     bucket.counters.upload_bytes));
   }
 }
 

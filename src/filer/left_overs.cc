@@ -1,5 +1,6 @@
 #include "filer/left_overs.h"
 
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -45,11 +46,19 @@ Result<LeftOvers> find_left_overs(KvStore& store, const std::string& prefix,
 
 Result<KvBatch> plan_burial(std::vector<KvRow> parts, WallTime now) {
   KvBatch batch;
+  std::map<BucketId, std::int64_t> counted;
   for (auto& [key, value] : parts) {
+    KELP_TRY(const keys::UploadRowKey at, keys::parse_upload(key));
     KELP_TRY(const PartRow part, decode_part(value));
+    counted[at.bucket] += counted_bytes(part);
     bury(part.chunks, now, batch);
     batch.writes.push_back(KvWrite::remove(key));
     batch.conditions.push_back(KvCondition::equals(std::move(key), std::move(value)));
+  }
+  for (const auto& [id, bytes] : counted) {
+    BucketEntry bucket;
+    bucket.id = id;
+    add_usage(bucket, usage_of_parts(-bytes), 0, batch);
   }
   return batch;
 }

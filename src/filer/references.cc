@@ -8,6 +8,7 @@
 
 #include "filer/core/keys.h"
 #include "filer/core/rows.h"
+#include "filer/core/usage.h"
 
 namespace kelp {
 namespace {
@@ -103,6 +104,9 @@ class Walk {
     }
     KELP_TRY(const PartRow part, decode_part(value));
     ++found.parts;
+    BucketUsage& usage = found.buckets[at.bucket].counted;
+    usage.bytes += counted_bytes(part);
+    usage.upload_bytes += counted_bytes(part);
     if (key.substr(0, at.upload_key_bytes) != upload_row_) ++found.left_over_parts;
     take_chunks(part.chunks);
     return {};

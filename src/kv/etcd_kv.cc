@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cstdlib>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -229,7 +230,14 @@ class EtcdLink final : public RemoteLink {
         if (!fresh) sum->second = add_wrapping(sum->second, delta);
       }
     }
-    KELP_CHECK(learn_counters(adds));
+    std::set<std::string> counters;
+    for (const auto& [key, delta] : adds) counters.insert(key);
+    for (const std::size_t i : live) {
+      for (const KvCondition& condition : group[i]->conditions) {
+        if (condition.kind == KvCondition::Kind::kAtMost) counters.insert(condition.key);
+      }
+    }
+    KELP_CHECK(learn_counters(counters));
     List compare;
     List success;
     List looks;
@@ -237,7 +245,11 @@ class EtcdLink final : public RemoteLink {
     look_at_key(looks, mark_key_);
     for (const std::size_t i : live) {
       for (const KvCondition& condition : group[i]->conditions) {
-        compare_condition(compare, condition);
+        if (condition.kind == KvCondition::Kind::kAtMost) {
+          compare_counter(compare, condition, counters_.at(condition.key));
+        } else {
+          compare_condition(compare, condition);
+        }
         look_at(looks, condition);
       }
     }
@@ -246,12 +258,12 @@ class EtcdLink final : public RemoteLink {
     for (const auto& [key, delta] : adds) {
       const std::optional<std::string>& base = counters_.at(key);
       compare_value(compare, row_key(key), base);
-      look_at_key(looks, row_key(key));
       const auto counter = decode_counter(base);
       if (!counter) continue;  // No counter: it stays as it is.
       sums[key] = encode_counter(add_wrapping(*counter, delta));
       put(success, row_key(key), sums[key]);
     }
+    for (const std::string& key : counters) look_at_key(looks, row_key(key));
     GroupOutcomes all_done = outcomes;
     for (const std::size_t i : live) all_done[i] = kBatchDone;
     const WriterMark next{mark_.epoch, numbers_.next(), print_outcomes(all_done)};
@@ -270,18 +282,18 @@ class EtcdLink final : public RemoteLink {
     if (mark != mark_.text()) return Error(Errc::kIo, "etcd: a later connection took over");
     std::size_t at = 1;
     KELP_CHECK(take_out_failed(group, answer, at, live, outcomes));
-    for (const auto& [key, delta] : adds) {
+    for (const std::string& key : counters) {
       KELP_TRY(counters_[key], value_at(answer, at++));
     }
     return false;
   }
 
-  /// Reads the counters of `adds` that are not known.
-  Result<void> learn_counters(const std::map<std::string, std::int64_t>& adds) {
+  /// Reads those counters of `keys` that are not known.
+  Result<void> learn_counters(const std::set<std::string>& keys) {
     if (counters_.size() > kCountersKept) counters_.clear();
     List looks;
     std::vector<std::string> unknown;
-    for (const auto& [key, delta] : adds) {
+    for (const std::string& key : keys) {
       if (counters_.contains(key)) continue;
       unknown.push_back(key);
       look_at_key(looks, row_key(key));

@@ -123,13 +123,25 @@ void compare_condition(List& compare, const KvCondition& condition) {
       compare.add(R"({},{},"target":"CREATE","result":"EQUAL","create_revision":"0")",
                   field("key", key), field("range_end", row_key(condition.value)));
       break;
+    case KvCondition::Kind::kAtMost:
+      break;  // etcd compares no numbers: compare_counter()
   }
+}
+
+void compare_counter(List& compare, const KvCondition& condition,
+                     const std::optional<std::string>& known) {
+  const std::string key = row_key(condition.key);
+  compare_value(compare, key, known);
+  if (counter_at_most(known, condition.value)) return;
+  // What is known says no, and the engine has the last word: it answers with what it holds.
+  compare.add(R"({},"target":"VERSION","result":"LESS","version":"0")", field("key", key));
 }
 
 void look_at(List& looks, const KvCondition& condition) {
   const std::string key = field("key", row_key(condition.key));
   switch (condition.kind) {
     case KvCondition::Kind::kEquals:
+    case KvCondition::Kind::kAtMost:
       looks.add(R"("request_range":{{{}}})", key);
       break;
     case KvCondition::Kind::kEmptyRange:
@@ -149,6 +161,8 @@ Result<bool> holds(const KvCondition& condition, const json::object& answer, std
   switch (condition.kind) {
     case KvCondition::Kind::kEquals:
       return value == condition.value;
+    case KvCondition::Kind::kAtMost:
+      return counter_at_most(value, condition.value);
     case KvCondition::Kind::kPresent:
       return value.has_value();
     default:

@@ -54,7 +54,11 @@ class List {
 
 /// Adds: `key` has `value`, or is not there.
 void compare_value(List& compare, const std::string& key, const std::optional<std::string>& value);
-/// Adds what makes the transaction fail unless `condition` holds.
+/// Adds what makes the transaction fail unless `condition`, a kAtMost, holds of a row that is
+/// `known`; also when the row is another.
+void compare_counter(List& compare, const KvCondition& condition,
+                     const std::optional<std::string>& known);
+/// Adds what makes the transaction fail unless `condition` holds; nothing for a kAtMost.
 void compare_condition(List& compare, const KvCondition& condition);
 /// Adds the read of one row.
 void look_at_key(List& looks, const std::string& key);

@@ -36,6 +36,9 @@ Result<void> check_limits(const KvBatch& batch) {
     if (condition.kind == KvCondition::Kind::kEmptyRange) {
       KELP_CHECK(check_end(condition.value));
     }
+    if (condition.kind == KvCondition::Kind::kAtMost && condition.value.size() != 8) {
+      return Error(Errc::kInvalidArgument, "kv: the limit of a counter is no counter");
+    }
   }
   for (const KvWrite& write : batch.writes) {
     KELP_CHECK(check_key(write.key));
@@ -73,8 +76,21 @@ Error condition_failed(const KvCondition& condition, std::size_t index) {
     case KvCondition::Kind::kEmptyRange:
       what = "empty_range";
       break;
+    case KvCondition::Kind::kAtMost:
+      what = "at_most";
+      break;
   }
   return {Errc::kPrecondition, fmt::format("condition {} ({}) does not hold", index, what)};
+}
+
+KvCondition KvCondition::at_most(std::string key, std::int64_t limit) {
+  return {Kind::kAtMost, std::move(key), encode_counter(limit)};
+}
+
+bool counter_at_most(const std::optional<std::string>& value, std::string_view limit) {
+  const auto counter = decode_counter(value);
+  const auto most = decode_counter(std::string(limit));
+  return counter && most && *counter <= *most;
 }
 
 std::string encode_counter(std::int64_t counter) {

@@ -19,14 +19,16 @@ inline constexpr std::size_t kMaxKvValueBytes = 16 << 20;  ///< Of a value; 0 is
 /// A condition of a commit, checked against the state that the commit would change.
 struct KvCondition {
   enum class Kind : std::uint8_t {
-    kAbsent,     ///< No row `key`.
-    kPresent,    ///< A row `key`, whatever its value.
-    kEquals,     ///< A row `key` whose value is `value`.
-    kEmptyRange  ///< No row in [key, value). The end must not be empty.
+    kAbsent,      ///< No row `key`.
+    kPresent,     ///< A row `key`, whatever its value.
+    kEquals,      ///< A row `key` whose value is `value`.
+    kEmptyRange,  ///< No row in [key, value). The end must not be empty.
+    kAtMost  ///< The counter in row `key` (missing counts as 0) is at most the one in `value`; a
+             ///< row that is no counter fails.
   };
   Kind kind;
   std::string key;
-  std::string value;  ///< kEquals: the value; kEmptyRange: the end, exclusive.
+  std::string value;  ///< kEquals: the value; kEmptyRange: the end, exclusive; kAtMost: 8 bytes.
 
   static KvCondition absent(std::string key) { return {Kind::kAbsent, std::move(key), {}}; }
   static KvCondition present(std::string key) { return {Kind::kPresent, std::move(key), {}}; }
@@ -36,6 +38,7 @@ struct KvCondition {
   static KvCondition empty_range(std::string begin, std::string end) {
     return {Kind::kEmptyRange, std::move(begin), std::move(end)};
   }
+  static KvCondition at_most(std::string key, std::int64_t limit);
 };
 
 /// A change of a commit.
@@ -158,6 +161,8 @@ class KvStore {
 /// For engines: the kPrecondition of `condition`, the `index`-th (from 0) of its batch. Names no
 /// key.
 [[nodiscard]] Error condition_failed(const KvCondition& condition, std::size_t index);
+/// For engines: whether a kAtMost condition with this limit holds of this row.
+[[nodiscard]] bool counter_at_most(const std::optional<std::string>& value, std::string_view limit);
 /// For engines: the 8 bytes of a counter, and its sum modulo 2^64.
 [[nodiscard]] std::string encode_counter(std::int64_t counter);
 [[nodiscard]] inline std::int64_t add_wrapping(std::int64_t a, std::int64_t b) {

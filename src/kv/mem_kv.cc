@@ -112,6 +112,9 @@ class MemKv final : public KvStore {
         return !present;
       case KvCondition::Kind::kEquals:
         return present && row->second == condition.value;
+      case KvCondition::Kind::kAtMost:
+        return counter_at_most(present ? std::optional(row->second) : std::nullopt,
+                               condition.value);
       default:
         return present;
     }

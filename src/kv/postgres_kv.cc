@@ -116,7 +116,7 @@ std::vector<std::int64_t> locks_of(std::span<const KvBatch* const> group) {
   return locks;
 }
 
-/// The group as kelp_commit_1 takes it.
+/// The group as kelp_commit_2 takes it.
 std::vector<PostgresParameter> parameters_of(std::span<const KvBatch* const> group) {
   std::size_t count = 0;
   for (const KvBatch* batch : group) count += batch->conditions.size() + batch->writes.size();
@@ -165,7 +165,7 @@ class PostgresLink final : public RemoteLink {
     }
     KELP_CHECK(
         connection_->prepare("commit",
-                             "SELECT kelp_commit_1($1::bigint, $2::bigint, $3::bigint, $4::int, "
+                             "SELECT kelp_commit_2($1::bigint, $2::bigint, $3::bigint, $4::int, "
                              "$5::bigint[], $6::int[], $7::int[], $8::bytea[], $9::bytea[])"));
     // Waits for a group of an older connection that is under way: its row is locked.
     KELP_TRY(const PostgresAnswer last,

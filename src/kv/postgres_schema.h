@@ -7,7 +7,7 @@ namespace kelp {
 /// A key is cut in two, for an index entry of a B-tree holds 2.7 KB: its first 2,000 bytes (all,
 /// but for the longest keys), and the rest with its hash. bytea compares as unsigned bytes.
 ///
-/// kelp_commit_1 is a group of batches: takes the locks (advisory ones: twice their key, and 1 more
+/// kelp_commit_2 is a group of batches: takes the locks (advisory ones: twice their key, and 1 more
 /// when exclusive), which are sorted, so that no two groups wait for each other; then batch by
 /// batch checks the conditions and does the writes. Under READ COMMITTED each of its statements
 /// sees what was committed before it began, so after the locks are taken nothing it looks at
@@ -44,7 +44,16 @@ BEGIN
   RETURN counter;
 END $$;
 
-CREATE OR REPLACE FUNCTION kelp_commit_1(
+CREATE OR REPLACE FUNCTION kelp_counter_1(counter bytea) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN length(counter) = 8 THEN
+    (get_byte(counter, 7)::bigint << 56) | (get_byte(counter, 6)::bigint << 48) |
+    (get_byte(counter, 5)::bigint << 40) | (get_byte(counter, 4)::bigint << 32) |
+    (get_byte(counter, 3)::bigint << 24) | (get_byte(counter, 2)::bigint << 16) |
+    (get_byte(counter, 1)::bigint << 8) | get_byte(counter, 0)::bigint END
+$$;
+
+CREATE OR REPLACE FUNCTION kelp_commit_2(
   by_writer bigint, in_epoch bigint, as_number bigint, count int, locks bigint[],
   batches int[], kinds int[], keys bytea[], vals bytea[]) RETURNS text
 LANGUAGE plpgsql AS $$
@@ -73,6 +82,10 @@ BEGIN
       ELSIF r.kind = 2 THEN
         held := EXISTS (SELECT FROM kelp_rows
                         WHERE head = h AND tail_hash = th AND value = r.val);
+      ELSIF r.kind = 4 THEN
+        SELECT kelp_counter_1(value) <= kelp_counter_1(r.val) INTO held
+          FROM kelp_rows WHERE head = h AND tail_hash = th;
+        held := CASE WHEN FOUND THEN COALESCE(held, false) ELSE 0 <= kelp_counter_1(r.val) END;
       ELSE
         held := NOT EXISTS (SELECT FROM kelp_rows
           WHERE head >= h AND (head, tail) >= (h, kelp_tail_1(r.key))

@@ -51,10 +51,22 @@ local function sum(counter, delta)
   end
   return table.concat(bytes)
 end
+local function at_most(counter, limit)
+  if #counter ~= 8 then return false end
+  for i = 8, 1, -1 do
+    local a, b = string.byte(counter, i), string.byte(limit, i)
+    if i == 8 then a, b = (a + 128) % 256, (b + 128) % 256 end
+    if a ~= b then return a < b end
+  end
+  return true
+end
 local function holds(kind, key, value)
   if kind == '0' then return redis.call('HEXISTS', values, key) == 0 end
   if kind == '1' then return redis.call('HEXISTS', values, key) == 1 end
   if kind == '2' then return redis.call('HGET', values, key) == value end
+  if kind == '4' then
+    return at_most(redis.call('HGET', values, key) or string.rep('\0', 8), value)
+  end
   return #redis.call('ZRANGEBYLEX', keys, '[' .. key, '(' .. value, 'LIMIT', 0, 1) == 0
 end
 local function write(kind, key, value)

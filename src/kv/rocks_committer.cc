@@ -175,6 +175,9 @@ bool RocksCommitter::row_holds(const KvCondition& condition, bool present, std::
       return !present;
     case KvCondition::Kind::kEquals:
       return present && value == condition.value;
+    case KvCondition::Kind::kAtMost:
+      return counter_at_most(present ? std::optional(std::string(value)) : std::nullopt,
+                             condition.value);
     default:
       return present;
   }

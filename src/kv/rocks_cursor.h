@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "kv/kv_store.h"
 #include "kv/rocks_tables.h"

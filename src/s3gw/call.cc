@@ -75,6 +75,15 @@ Task<S3Result<BucketEntry>> own_bucket(Call& call) {
   co_return bucket;
 }
 
+Task<S3Result<void>> check_room(Call& call, BucketEntry bucket, AskForRoom request) {
+  constexpr std::uint64_t kWorthAsking = 1 << 20;
+  if (!bucket.quota.limits() || request.size_bytes < kWorthAsking) co_return S3Result<void>{};
+  request.bucket = call.request.bucket;
+  request.key = call.request.key;
+  KELP_S3_CO_CHECK(co_await call.services.deps.filer.ask_for_room(std::move(request)));
+  co_return S3Result<void>{};
+}
+
 OwnerNames owner_names(const Call& call) {
   return {.id = call.account().id, .display_name = call.account().display_name};
 }

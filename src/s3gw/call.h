@@ -76,6 +76,10 @@ Task<void> reply_error(Call& call, S3Error error);
 /// The bucket that the request names, when the caller owns it. One metadata read.
 [[nodiscard]] Task<S3Result<BucketEntry>> own_bucket(Call& call);
 
+/// QuotaExceeded when a large body is known not to fit into `bucket`; smaller ones are not worth
+/// the question, the commit decides. To be asked before the body is taken.
+[[nodiscard]] Task<S3Result<void>> check_room(Call& call, BucketEntry bucket, AskForRoom request);
+
 /// The caller as listings show it.
 [[nodiscard]] OwnerNames owner_names(const Call& call);
 

@@ -173,6 +173,7 @@ constexpr std::array kTable = std::to_array<Row>({
     {kAccessControlListNotSupported,
      {"AccessControlListNotSupported", 400, "The bucket does not allow ACLs"}},
     {kInvalidToken, {"InvalidToken", 400, "The provided token is malformed or otherwise invalid."}},
+    {kQuotaExceeded, {"QuotaExceeded", 403, "The bucket would hold more than its quota"}},
 });
 
 constexpr bool in_order() {
@@ -220,6 +221,8 @@ S3Code code_of(Reason reason) {
       return kRequestTimeout;
     case Reason::kTooManyBuckets:
       return kTooManyBuckets;
+    case Reason::kQuotaExceeded:
+      return kQuotaExceeded;
     case Reason::kNotLeader:
     case Reason::kKeyTooOld:
       return kServiceUnavailable;
@@ -266,7 +269,11 @@ S3ErrorText text_of(S3Code code) {
 S3Error from_error(const Error& error) {
   const S3Code code =
       error.reason() == Reason::kNone ? code_of(error.code()) : code_of(error.reason());
-  return {.code = code, .message = {}, .fields = {}, .detail = error.message()};
+  S3Error answer{.code = code, .message = {}, .fields = {}, .detail = error.message()};
+  if (code == kQuotaExceeded) {
+    answer.message = std::string(text_of(code).message) + ": " + error.detail();
+  }
+  return answer;
 }
 
 }  // namespace kelp::s3

@@ -85,8 +85,9 @@ enum class S3Code : std::uint16_t {
   kAccessForbidden,
   kAccessControlListNotSupported,
   kInvalidToken,
+  kQuotaExceeded,
 };
-inline constexpr std::size_t kS3CodeCount = static_cast<std::size_t>(S3Code::kInvalidToken) + 1;
+inline constexpr std::size_t kS3CodeCount = static_cast<std::size_t>(S3Code::kQuotaExceeded) + 1;
 
 /// An answer that is an error.
 struct S3Error {

@@ -32,6 +32,10 @@ void print_welcome(const Config& config, const DataDir& data, bool keys_given,
   if (!addresses.master_http.empty()) {
     fmt::print("  master http://{} (/dir/status /cluster/status)\n", addresses.master_http);
   }
+  if (!addresses.rpc.empty()) {
+    fmt::print("  shell  kelp shell --dir {0} --masters 1={1} --filers {1}\n", config.dir,
+               addresses.rpc);
+  }
   if (data.first_start && !keys_given) {
     fmt::print(
         "\nThe administrator's keys, shown this once and kept in {}/credentials:\n"
@@ -82,6 +86,7 @@ void add_server_command(CLI::App& app, int& exit_code) {
   flags->config.add_named(*command, "--tls-key", "s3.tls_key");
   flags->config.add_named(*command, "--admin-listen", "admin.listen");
   flags->config.add_named(*command, "--master-http-listen", "master.http_listen");
+  flags->config.add_named(*command, "--rpc-listen", "server.rpc_listen");
   flags->config.add_named(*command, "--durability", "durability");
   command->add_option("--ready-file", flags->ready_file,
                       "written as JSON once requests are taken: addresses and pid");

@@ -126,6 +126,8 @@ constexpr std::array kSettings = {
     KELP_SETTING("s3.region", s3.region, "the region that signatures must name; empty: any"),
     KELP_COUNT("server.io_threads", threads.io_threads, "1 to 64; 0: one a core, at most 4"),
     KELP_COUNT("server.disk_threads", threads.disk_threads, "1 to 256"),
+    KELP_SETTING("server.rpc_listen", rpc_listen,
+                 "address:port where kelp shell and kelp meta reach kelp server; empty: none"),
     KELP_SETTING("server.drain_grace", threads.drain_grace,
                  "time that requests have to end after SIGTERM, 0 to 1h"),
     KELP_COUNT("limits.connections", limits.connections, "a listener, 1 to 1000000"),
@@ -309,6 +311,7 @@ Result<void> check_engine(const Config& config, const Checker& check) {
 }
 
 Result<void> check_cluster(const Config& config, const Checker& check) {
+  KELP_CHECK(check.address("server.rpc_listen", config.rpc_listen, true));
   KELP_CHECK(check.address("master.listen", config.master.listen, false));
   KELP_CHECK(check.address("master.http_listen", config.master.http_listen, true));
   KELP_CHECK(check.address("volume.listen", config.volume.listen, false));

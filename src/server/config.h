@@ -117,6 +117,7 @@ struct Config {
   std::string log_level = "info";
   std::string durability = "synced";  ///< "synced", or "os": acknowledged from the page cache.
   std::string admin_listen = "127.0.0.1:28333";
+  std::string rpc_listen;  ///< Of `kelp server`: where `kelp shell` reaches it; empty: nowhere.
   S3Config s3;
   LimitsConfig limits;
   ThreadsConfig threads;

@@ -19,6 +19,7 @@
 #include "client/rpc/volume_handlers.h"
 #include "crypto/random.h"
 #include "filer/filer_service.h"
+#include "filer/usage_watch.h"
 #include "master/master_service.h"
 #include "raft/node/rpc_transport.h"
 #include "rpc/rpc_servers.h"

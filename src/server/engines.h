@@ -14,7 +14,7 @@ namespace kelp::server {
 /// Opens the metadata engine that filer.engine names, and logs which it is and what it promises.
 /// Blocks until the engine answers, for some seconds at most. kInvalidArgument when it cannot keep
 /// the contract and filer.allow_unsafe_engine is false, naming what would be lost, or holds another
-/// cluster's metadata. `io` and `clock` must outlive the store.
+/// cluster's metadata, or what a load left half done. `io` and `clock` must outlive the store.
 [[nodiscard]] Result<std::unique_ptr<KvStore>> open_engine(const Config& config,
                                                            const ClusterIdentity& identity,
                                                            FileIo& io, Clock& clock);

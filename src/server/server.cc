@@ -18,9 +18,11 @@
 #include "filer/collector.h"
 #include "filer/core/keys.h"
 #include "filer/filer_service.h"
+#include "filer/usage_watch.h"
 #include "master/master_service.h"
 #include "net/http_server.h"
 #include "net/network.h"
+#include "rpc/rpc_servers.h"
 #include "s3gw/gateway.h"
 #include "server/accounts.h"
 #include "server/admin_http.h"
@@ -51,6 +53,7 @@ struct Server::Rooms {
   Result<void> listen();
   Task<void> open_services(Result<void>& outcome);
   Task<Result<void>> open_master();
+  Task<void> listen_rpc(Result<void>& outcome);
   Task<void> watch_certificate();
   Task<Readiness> look();
   Task<bool> is_ready();
@@ -89,6 +92,8 @@ struct Server::Rooms {
   std::unique_ptr<AdminHttp> admin;
   std::unique_ptr<CertificateWatch> certificate_watch;
   TaskGroup background;  ///< On io thread 0.
+  std::unique_ptr<Network> network = make_tcp_network();
+  std::unique_ptr<RpcServers> rpc;
   std::unique_ptr<HttpFront> front;
 };
 
@@ -136,7 +141,7 @@ Task<Result<void>> Server::Rooms::open_master() {
   KELP_CO_TRY(master, co_await master::MasterService::open(std::move(seams),
                                                            master_options(config, identity)));
   KELP_CO_CHECK(co_await master->wait_until_leading(clock.mono() + kPatience));
-  NodeIdentity node{volumes->node_id(), "", "default", "default", {}};
+  NodeIdentity node{volumes->node_id(), config.rpc_listen, "default", "default", {}};
   std::uint64_t process = 0;
   random_bytes(std::as_writable_bytes(std::span(&process, 1)));
   auto heard = [this](const HeartbeatAnswer& heard_now) { cluster_clock.follow(heard_now.now); };
@@ -204,6 +209,8 @@ Task<void> Server::Rooms::end_services() {
   background.cancel();
   co_await background.join();
   if (leases != nullptr) co_await leases->close();
+  if (master != nullptr) master->end_waits();
+  if (rpc != nullptr) co_await rpc->stop(clock.mono() + config.threads.drain_grace);
   if (master != nullptr) co_await master->stop();
 }
 

@@ -16,7 +16,7 @@ struct Addresses {
   std::string s3_tls;
   std::string admin;
   std::string master_http;
-  std::string rpc;  ///< Of a cluster's daemon.
+  std::string rpc;  ///< Of a cluster's daemon, or for operators.
 };
 
 /// Master, volume server, filer and S3 gateway in one process, bound to each other by calls.

@@ -14,7 +14,7 @@ namespace kelp {
 namespace {
 
 constexpr std::uint8_t kEntryFormat = 1;
-constexpr std::uint8_t kBucketFormat = 1;
+constexpr std::uint8_t kBucketFormat = 2;  // 1: without a quota
 
 // The second byte of an entry's row.
 constexpr std::uint8_t kDeleteMarker = 1 << 0;
@@ -95,16 +95,17 @@ std::string text_of(OwnerView owner) {
 }
 
 /// Reads the format byte in front of a row.
-Result<void> check_format(ByteReader& in, std::uint8_t known, std::string_view what) {
+/// The format of a row, at most `known`.
+Result<std::uint8_t> check_format(ByteReader& in, std::uint8_t known, std::string_view what) {
   const auto format = in.fixed<std::uint8_t>();
   if (in.failed() || format == 0) {
     return Error(Errc::kCorruption, fmt::format("{}: no format number", what));
   }
-  if (format != known) {
+  if (format > known) {
     return Error(Errc::kUnimplemented,
                  fmt::format("{}: format {}, this build knows {}", what, format, known));
   }
-  return {};
+  return format;
 }
 
 std::uint8_t flags_of(const ObjectEntry& entry) {
@@ -253,25 +254,38 @@ Result<ListedEntry> decode_listed(std::string_view row) {
 std::string encode_bucket(const BucketEntry& bucket) {
   std::string row;
   ByteWriter to(row);
-  to.fixed(kBucketFormat);
+  to.fixed(bucket.quota.limits() ? kBucketFormat : std::uint8_t{1});
   to.varint(bucket.id.value);
   encode_time(bucket.created, row);
   encode_owner(bucket.owner_id, row);
   to.text(bucket.region);
   to.text(bucket.name);
+  if (bucket.quota.limits()) {
+    to.varint(bucket.quota.max_bytes);
+    to.varint(bucket.quota.max_objects);
+    to.varint(bucket.quota.id);
+  }
   return row;
 }
 
 Result<BucketEntry> decode_bucket(std::string_view row) {
   ByteReader in(row);
-  KELP_CHECK(check_format(in, kBucketFormat, "bucket row"));
+  KELP_TRY(const std::uint8_t format, check_format(in, kBucketFormat, "bucket row"));
   BucketEntry bucket;
   bucket.id = BucketId(in.varint());
   bucket.created = decode_time(in);
   bucket.owner_id = decode_owner(in);
   bucket.region = in.text();
   bucket.name = in.text();
+  if (format == kBucketFormat) {
+    bucket.quota.max_bytes = in.varint();
+    bucket.quota.max_objects = in.varint();
+    bucket.quota.id = in.varint();
+  }
   KELP_CHECK(in.finish("bucket row"));
+  if (format == kBucketFormat && !bucket.quota.limits()) {
+    return Error(Errc::kCorruption, "bucket row: a quota without a limit");
+  }
   return bucket;
 }
 

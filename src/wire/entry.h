@@ -89,6 +89,15 @@ struct ObjectEntry {
   friend bool operator==(const ObjectEntry&, const ObjectEntry&) = default;
 };
 
+/// The most that a bucket may hold.
+struct BucketQuota {
+  std::uint64_t max_bytes = 0;    ///< Of objects and parts of uploads; 0: no limit.
+  std::uint64_t max_objects = 0;  ///< 0: no limit.
+  std::uint64_t id = 0;           ///< Another one each time the quota is set.
+  [[nodiscard]] bool limits() const { return max_bytes != 0 || max_objects != 0; }
+  friend bool operator==(const BucketQuota&, const BucketQuota&) = default;
+};
+
 /// The row of a bucket.
 struct BucketEntry {
   BucketId id;
@@ -96,6 +105,7 @@ struct BucketEntry {
   std::string owner_id;
   std::string region;  ///< LocationConstraint as given; empty for us-east-1.
   WallTime created;
+  BucketQuota quota;
   friend bool operator==(const BucketEntry&, const BucketEntry&) = default;
 };
 

@@ -69,7 +69,15 @@ template <>
 inline constexpr auto kFields<ListedBuckets> =
     std::tuple(&ListedBuckets::buckets, &ListedBuckets::truncated);
 template <>
-inline constexpr auto kFields<BucketUsage> = std::tuple(&BucketUsage::objects, &BucketUsage::bytes);
+inline constexpr auto kFields<BucketUsage> =
+    std::tuple(&BucketUsage::objects, &BucketUsage::bytes, since(2, &BucketUsage::upload_bytes));
+template <>
+inline constexpr auto kFields<SetBucketQuota> =
+    std::tuple(&SetBucketQuota::name, &SetBucketQuota::max_bytes, &SetBucketQuota::max_objects);
+template <>
+inline constexpr auto kFields<AskForRoom> =
+    std::tuple(&AskForRoom::bucket, &AskForRoom::key, &AskForRoom::size_bytes,
+               &AskForRoom::upload_id, &AskForRoom::part_number);
 template <>
 inline constexpr auto kFields<WriteConditions> =
     std::tuple(&WriteConditions::if_none_match_any, &WriteConditions::if_match);

@@ -192,10 +192,28 @@ struct ListedBuckets {
   bool truncated = false;
 };
 
-/// What a bucket holds, by its counters.
+/// What a bucket holds, by its counters: exact after every commit.
 struct BucketUsage {
   std::int64_t objects = 0;
-  std::int64_t bytes = 0;
+  std::int64_t bytes = 0;         ///< Of objects, and of parts of uploads under way.
+  std::int64_t upload_bytes = 0;  ///< Of `bytes`: of those parts.
+  friend bool operator==(const BucketUsage&, const BucketUsage&) = default;
+};
+
+/// The most that a bucket may hold from now on; 0: no limit. What it holds already stays.
+struct SetBucketQuota {
+  std::string name;
+  std::uint64_t max_bytes = 0;  ///< At most 2^62.
+  std::uint64_t max_objects = 0;
+};
+
+/// A body that is about to be sent: an object's, or a part's when `part_number` is not 0.
+struct AskForRoom {
+  std::string bucket;
+  std::string key;
+  std::uint64_t size_bytes = 0;
+  std::string upload_id;
+  std::uint32_t part_number = 0;
 };
 
 }  // namespace kelp

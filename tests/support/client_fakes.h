@@ -153,6 +153,10 @@ class FakeFiler final : public FilerClient {
   Task<Result<BucketUsage>> bucket_usage(std::string name) override {
     return script.answer<BucketUsage>(BucketName{std::move(name)});
   }
+  Task<Result<BucketEntry>> set_bucket_quota(SetBucketQuota r) override {
+    return script.answer(std::move(r), &BucketMessage::bucket);
+  }
+  Task<Result<void>> ask_for_room(AskForRoom r) override { return script.done(std::move(r)); }
   Task<Result<WriteOutcome>> put_object(PutObject r) override {
     return script.answer<WriteOutcome>(std::move(r));
   }

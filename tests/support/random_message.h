@@ -104,6 +104,7 @@ class RandomMessage {
     fill(bucket.owner_id);
     fill(bucket.region);
     fill(bucket.created);
+    if (rng_.chance(500'000)) bucket.quota = {rng_.below(9) + 1, rng_.below(9), rng_.below(9)};
   }
   void fill(ObjectEntry& entry) {
     fill(entry.version);

@@ -73,6 +73,12 @@ Task<Result<ListedBuckets>> RpcFilerClient::list_buckets(ListBuckets request) {
 Task<Result<BucketUsage>> RpcFilerClient::bucket_usage(std::string name) {
   return caller_.ask<BucketUsage>(kFilerBucketUsage, BucketName{std::move(name)});
 }
+Task<Result<BucketEntry>> RpcFilerClient::set_bucket_quota(SetBucketQuota quota) {
+  return caller_.ask(kFilerSetBucketQuota, std::move(quota), &BucketMessage::bucket);
+}
+Task<Result<void>> RpcFilerClient::ask_for_room(AskForRoom request) {
+  return caller_.tell(kFilerAskForRoom, std::move(request));
+}
 Task<Result<WriteOutcome>> RpcFilerClient::put_object(PutObject request) {
   return caller_.ask<WriteOutcome>(kFilerPutObject, std::move(request));
 }
@@ -133,6 +139,11 @@ void serve_buckets(RpcServer& server, FilerClient* f) {
                             [f](ListBuckets r) { return f->list_buckets(std::move(r)); });
   serve_method<BucketName>(server, kFilerBucketUsage,
                            [f](BucketName r) { return f->bucket_usage(std::move(r.name)); });
+  serve_method<SetBucketQuota>(server, kFilerSetBucketQuota, [f](SetBucketQuota r) {
+    return wrap<BucketMessage>(f->set_bucket_quota(std::move(r)));
+  });
+  serve_method<AskForRoom>(server, kFilerAskForRoom,
+                           [f](AskForRoom r) { return f->ask_for_room(std::move(r)); });
 }
 
 void serve_objects(RpcServer& server, FilerClient* f) {

@@ -28,6 +28,8 @@ class RpcFilerClient final : public FilerClient {
   Task<Result<void>> delete_bucket(std::string name) override;
   Task<Result<ListedBuckets>> list_buckets(ListBuckets request) override;
   Task<Result<BucketUsage>> bucket_usage(std::string name) override;
+  Task<Result<BucketEntry>> set_bucket_quota(SetBucketQuota quota) override;
+  Task<Result<void>> ask_for_room(AskForRoom request) override;
   Task<Result<WriteOutcome>> put_object(PutObject request) override;
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
   Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) override;

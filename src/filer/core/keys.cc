@@ -205,9 +205,12 @@ KvRange counts_of(BucketId bucket) {
 Result<CountRowKey> parse_count(std::string_view row_key) {
   if (row_key.size() != 11 || row_key.front() != kCount) return bad_key("count");
   const auto what = static_cast<Counter>(row_key[9]);
-  if (what != Counter::kBytes && what != Counter::kObjects) return bad_key("count");
+  if (what != Counter::kBytes && what != Counter::kObjects && what != Counter::kUploadBytes) {
+    return bad_key("count");
+  }
+  const auto shard = static_cast<std::uint8_t>(row_key.back());
   row_key.remove_prefix(1);
-  return CountRowKey{BucketId(take<std::uint64_t>(row_key)), what};
+  return CountRowKey{BucketId(take<std::uint64_t>(row_key)), what, shard};
 }
 
 std::string finished(std::uint64_t upload_id) {

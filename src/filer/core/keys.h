@@ -75,14 +75,16 @@ struct DeadRowKey {
 /// kCorruption for anything that dead() would not make.
 [[nodiscard]] Result<DeadRowKey> parse_dead(std::string_view row_key);
 
-/// What a counter row sums up: bytes of bodies, or objects. The value stands in the row key.
-enum class Counter : char { kBytes = 'b', kObjects = 'o' };
+/// What a counter row sums up: bytes of objects and of parts of uploads, objects, or of those bytes
+/// the ones of parts. The value stands in the row key.
+enum class Counter : char { kBytes = 'b', kObjects = 'o', kUploadBytes = 'u' };
 /// Counters are sums over their shards; a filer writes its own.
 [[nodiscard]] std::string count(BucketId bucket, Counter what, std::uint8_t shard);
 [[nodiscard]] KvRange counts_of(BucketId bucket);
 struct CountRowKey {
   BucketId bucket;
   Counter what{};
+  std::uint8_t shard = 0;
 };
 /// kCorruption for anything that count() would not make.
 [[nodiscard]] Result<CountRowKey> parse_count(std::string_view row_key);

@@ -14,12 +14,6 @@ Error condition_failed() {
                Reason::kConditionFailed);
 }
 
-void add_count(const ObjectChange& change, keys::Counter what, std::int64_t delta, KvBatch& batch) {
-  if (delta == 0) return;
-  batch.writes.push_back(
-      KvWrite::add(keys::count(change.bucket.id, what, change.counter_shard), delta));
-}
-
 void require_unchanged(const ObjectChange& change, KvBatch& batch) {
   batch.conditions.push_back(change.current.row
                                  ? KvCondition::equals(change.row_key, *change.current.row)
@@ -53,14 +47,20 @@ void bury(const std::vector<Chunk>& chunks, WallTime now, KvBatch& batch) {
   }
 }
 
+UsageChange usage_of_put(const CurrentObject& current, std::uint64_t size_bytes) {
+  const std::int64_t old_bytes =
+      current.row ? static_cast<std::int64_t>(current.entry.size_bytes) : 0;
+  return {.objects = current.row ? 0 : 1,
+          .bytes = static_cast<std::int64_t>(size_bytes) - old_bytes};
+}
+
+UsageChange usage_of_delete(const CurrentObject& current) {
+  return {.objects = -1, .bytes = -static_cast<std::int64_t>(current.entry.size_bytes)};
+}
+
 void add_put(const ObjectChange& change, ObjectEntry& entry, KvBatch& batch) {
   require_unchanged(change, batch);
   drop_body(change, batch);
-  const auto new_bytes = static_cast<std::int64_t>(entry.size_bytes);
-  const auto old_bytes =
-      change.current.row ? static_cast<std::int64_t>(change.current.entry.size_bytes) : 0;
-  add_count(change, keys::Counter::kObjects, change.current.row ? 0 : 1, batch);
-  add_count(change, keys::Counter::kBytes, new_bytes - old_bytes, batch);
   std::string owner;
   const bool bucket_owns = entry.owner_id == change.bucket.owner_id;
   if (bucket_owns) owner.swap(entry.owner_id);
@@ -72,9 +72,6 @@ void add_delete(const ObjectChange& change, KvBatch& batch) {
   KELP_ASSERT(change.current.row, "only a version that is there can be deleted");
   require_unchanged(change, batch);
   drop_body(change, batch);
-  add_count(change, keys::Counter::kObjects, -1, batch);
-  add_count(change, keys::Counter::kBytes,
-            -static_cast<std::int64_t>(change.current.entry.size_bytes), batch);
   batch.writes.push_back(KvWrite::remove(change.row_key));
 }
 

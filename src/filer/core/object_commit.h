@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "filer/core/usage.h"
 #include "kelp/result.h"
 #include "kv/kv_store.h"
 #include "wire/entry.h"
@@ -33,15 +34,20 @@ struct ObjectChange {
   const std::string& row_key;  ///< keys::object().
   const CurrentObject& current;
   WallTime now;
-  std::uint8_t counter_shard;  ///< FilerOptions::counter_shard.
 };
 
+/// What the bucket holds more when an object of `size_bytes` becomes the current version, or less
+/// when the current version (there must be one) goes.
+[[nodiscard]] UsageChange usage_of_put(const CurrentObject& current, std::uint64_t size_bytes);
+[[nodiscard]] UsageChange usage_of_delete(const CurrentObject& current);
+
 /// Adds to `batch`: the current version becomes `entry` (its version, modified and layout filled
-/// in; as before when this returns), what it replaces dies, the bucket's counters follow.
-/// Condition: the current row is still what was read. The caller adds that the bucket's row is.
+/// in; as before when this returns), what it replaces dies. Condition: the current row is still
+/// what was read. The caller adds that the bucket's row is, and counts (core/usage.h).
 void add_put(const ObjectChange& change, ObjectEntry& entry, KvBatch& batch);
 
-/// Adds to `batch`: the current version (there must be one) goes and dies. Condition as add_put().
+/// Adds to `batch`: the current version (there must be one) goes and dies. Condition as add_put();
+/// the caller counts.
 void add_delete(const ObjectChange& change, KvBatch& batch);
 
 }  // namespace kelp

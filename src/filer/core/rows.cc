@@ -8,19 +8,22 @@
 namespace kelp {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;  // of every row kind here
+constexpr std::uint8_t kFormat = 1;             // of every row kind here but parts
+constexpr std::uint8_t kCountedPartFormat = 3;  // 1: not counted; 2 is kept
 constexpr std::size_t kSealBytes = 5;
 
-Result<void> check_format(ByteReader& in, std::string_view what) {
+/// The format of a row, at most `known`.
+Result<std::uint8_t> check_format(ByteReader& in, std::string_view what,
+                                  std::uint8_t known = kFormat) {
   const auto format = in.fixed<std::uint8_t>();
   if (in.failed() || format == 0) {
     return Error(Errc::kCorruption, fmt::format("{} row: no format number", what));
   }
-  if (format != kFormat) {
+  if (format > known) {
     return Error(Errc::kUnimplemented,
-                 fmt::format("{} row: format {}, this build knows {}", what, format, kFormat));
+                 fmt::format("{} row: format {}, this build knows {}", what, format, known));
   }
-  return {};
+  return format;
 }
 
 std::string encode_number(std::uint64_t number) {
@@ -84,7 +87,7 @@ Result<UploadRow> decode_upload(std::string_view row) {
 std::string encode_part(const PartRow& part) {
   std::string row;
   ByteWriter to(row);
-  to.fixed(kFormat);
+  to.fixed(part.counted ? kCountedPartFormat : kFormat);
   encode_time(part.modified, row);
   to.varint(part.size_bytes);
   to.text(part.md5);
@@ -95,8 +98,10 @@ std::string encode_part(const PartRow& part) {
 
 Result<PartRow> decode_part(std::string_view row) {
   ByteReader in(row);
-  KELP_CHECK(check_format(in, "part"));
+  KELP_TRY(const std::uint8_t format, check_format(in, "part", kCountedPartFormat));
+  if (format == 2) return Error(Errc::kUnimplemented, "part row: format 2, this build has none");
   PartRow part;
+  part.counted = format == kCountedPartFormat;
   part.modified = decode_time(in);
   part.size_bytes = in.varint();
   part.md5 = in.text();

@@ -35,11 +35,16 @@ struct PartRow {
   std::string md5;  ///< Raw.
   std::vector<Checksum> checksums;
   std::vector<Chunk> chunks;
+  bool counted = true;  ///< Its bytes are in the bucket's counters; not so in rows of format 1.
   friend bool operator==(const PartRow&, const PartRow&) = default;
 };
 /// The row's value, in the newest format.
 [[nodiscard]] std::string encode_part(const PartRow& part);
 [[nodiscard]] Result<PartRow> decode_part(std::string_view row);
+/// What a part adds to its bucket's counters.
+[[nodiscard]] inline std::int64_t counted_bytes(const PartRow& part) {
+  return part.counted ? static_cast<std::int64_t>(part.size_bytes) : 0;
+}
 
 /// What a completed upload answered: so answers a repeated Complete.
 struct FinishedRow {

@@ -103,6 +103,8 @@ Task<S3Result<void>> copy_object(Call& call) {
                        "The specified copy source is larger than the maximum allowable size for a "
                        "copy source: 5368709120");
   }
+  AskForRoom room{.size_bytes = original.size_bytes};
+  KELP_S3_CO_CHECK(co_await check_room(call, bucket, std::move(room)));
   ObjectEntry& entry = request.entry;
   KELP_S3_CO_TRY(entry.headers, copied_headers(call, source));
   KELP_S3_CO_TRY(const CopyHashes hashes, needed_hashes(call, original));

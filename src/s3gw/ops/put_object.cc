@@ -51,6 +51,8 @@ Task<S3Result<void>> put_object(Call& call) {
   KELP_S3_CO_TRY(PayloadSpec spec, payload_spec(call, needs));
   KELP_S3_CO_CHECK(check_upload_size(spec));
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  AskForRoom room{.size_bytes = spec.decoded_bytes};
+  KELP_S3_CO_CHECK(co_await check_room(call, bucket, std::move(room)));
 
   std::optional<NeedleSink> sink;
   KELP_S3_CO_TRY(StoredBody stored, co_await store_body(call, std::move(spec), sink, bucket.id));

@@ -34,7 +34,7 @@ S3Result<std::uint32_t> part_number(const Call& call) {
 struct PartTarget {
   PutPart request;
   UploadInfo upload;
-  BucketId bucket;
+  BucketEntry bucket;
 };
 
 /// What is computed of a part that comes without a checksum: the upload's algorithm, or the one
@@ -47,8 +47,7 @@ Task<S3Result<PartTarget>> find_target(Call& call) {
   PartTarget target;
   KELP_S3_CO_TRY(target.request.part_number, part_number(call));
   target.request.upload = upload_name(call);
-  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
-  target.bucket = bucket.id;
+  KELP_S3_CO_TRY(target.bucket, co_await own_bucket(call));
   auto found = co_await call.services.deps.filer.get_upload(target.request.upload);
   if (!found) co_return std::unexpected(upload_error(call, found.error()));
   target.upload = *std::move(found);
@@ -74,6 +73,14 @@ S3Result<void> check_algorithm(const PayloadSpec& spec, const UploadInfo& upload
                       ", actual checksum Type: " + lowered_name(sent));
 }
 
+/// See check_room().
+Task<S3Result<void>> check_room_for_part(Call& call, PartTarget target, std::uint64_t size_bytes) {
+  AskForRoom room{.size_bytes = size_bytes,
+                  .upload_id = std::move(target.request.upload.upload_id),
+                  .part_number = target.request.part_number};
+  co_return co_await check_room(call, std::move(target.bucket), std::move(room));
+}
+
 Task<S3Result<void>> commit_part(Call& call, PutPart request) {
   const auto put = co_await call.services.deps.filer.put_part(std::move(request));
   if (!put) {
@@ -92,9 +99,11 @@ Task<S3Result<void>> upload_part(Call& call) {
   KELP_S3_CO_TRY(PayloadSpec spec, payload_spec(call, needs));
   KELP_S3_CO_CHECK(check_upload_size(spec));
   KELP_S3_CO_CHECK(check_algorithm(spec, target.upload));
+  KELP_S3_CO_CHECK(co_await check_room_for_part(call, target, spec.decoded_bytes));
 
-  NeedleSink::Target place{
-      .bucket = target.bucket, .object_key = call.request.key, .total_bytes = spec.decoded_bytes};
+  NeedleSink::Target place{.bucket = target.bucket.id,
+                           .object_key = call.request.key,
+                           .total_bytes = spec.decoded_bytes};
   NeedleSink sink(call.services.deps, std::move(place));
   KELP_S3_CO_TRY(PayloadResult result, co_await receive_stream(call, std::move(spec), sink));
   PutPart& request = target.request;
@@ -121,8 +130,9 @@ Task<S3Result<void>> upload_part_copy(Call& call) {
   if (const auto header = call.header("x-amz-copy-source-range")) {
     KELP_S3_CO_TRY(range, resolve_copy_range(*header, source.object.entry.size_bytes));
   }
+  KELP_S3_CO_CHECK(co_await check_room_for_part(call, target, range.size_bytes));
   NeedleSink::Target place{
-      .bucket = target.bucket, .object_key = call.request.key, .total_bytes = range.size_bytes};
+      .bucket = target.bucket.id, .object_key = call.request.key, .total_bytes = range.size_bytes};
   NeedleSink sink(call.services.deps, std::move(place));
   const CopyHashes hashes{.md5 = true, .checksum = default_checksum(target.upload)};
   KELP_S3_CO_TRY(CopiedBytes copied, co_await copy_bytes(call, source.object, range, hashes, sink));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/config_value.h"
 #include "base/encoding.h"
 #include "s3gw/core/names.h"
 #include "server/accounts.h"
@@ -18,8 +19,14 @@ namespace {
 namespace json = boost::json;
 using Show = Column::Show;
 
-constexpr Column kBucketColumns[] = {
-    {"bucket"}, {"owner"}, {"created"}, {"objects"}, {"bytes", Show::kBytes}};
+constexpr Column kBucketColumns[] = {{"bucket"},
+                                     {"owner"},
+                                     {"created"},
+                                     {"objects"},
+                                     {"quota_objects"},
+                                     {"bytes", Show::kBytes},
+                                     {"upload_bytes", Show::kBytes},
+                                     {"quota_bytes", Show::kBytes}};
 constexpr Column kObjectColumns[] = {{"modified"}, {"size_bytes"}, {"name"}};
 constexpr Column kUsageColumns[] = {{"path"}, {"objects"}, {"bytes", Show::kBytes}};
 constexpr std::uint64_t kListLimit = 1000;
@@ -35,6 +42,11 @@ Task<Result<std::vector<BucketEntry>>> all_buckets(FilerClient& filer) {
   }
 }
 
+/// Null: no limit.
+json::value limit_json(std::uint64_t limit) {
+  return limit == 0 ? json::value(nullptr) : json::value(limit);
+}
+
 /// Buckets of all accounts with what their counters say.
 Task<Result<json::array>> bucket_rows(ShellWorld& world, FilerClient& filer) {
   KELP_CO_TRY(const auto buckets, co_await all_buckets(filer));
@@ -46,7 +58,10 @@ Task<Result<json::array>> bucket_rows(ShellWorld& world, FilerClient& filer) {
                     {"owner", bucket.owner_id == admin ? "admin" : bucket.owner_id},
                     {"created", time_text(bucket.created)},
                     {"objects", usage.objects},
-                    {"bytes", usage.bytes}});
+                    {"quota_objects", limit_json(bucket.quota.max_objects)},
+                    {"bytes", usage.bytes},
+                    {"upload_bytes", usage.upload_bytes},
+                    {"quota_bytes", limit_json(bucket.quota.max_bytes)}});
   }
   co_return rows;
 }
@@ -146,6 +161,15 @@ json::object entry_json(const ObjectEntry& entry) {
   out["inline"] = entry.layout.inline_id != 0;
   out["chunks"] = std::move(chunks);
   return out;
+}
+
+std::string limit_text(std::uint64_t limit, std::string_view of) {
+  return limit == 0 ? fmt::format("any number of {}", of) : fmt::format("{} {}", limit, of);
+}
+
+Task<Result<void>> set_quota(FilerClient& filer, SetBucketQuota quota) {
+  KELP_CO_CHECK(co_await filer.set_bucket_quota(std::move(quota)));
+  co_return Result<void>();
 }
 
 Task<Result<void>> make_bucket(FilerClient& filer, BucketEntry bucket) {
@@ -273,6 +297,31 @@ Task<Result<ShellReply>> bucket_create(ShellWorld& world, ShellArguments argumen
                                    make_bucket(*filer, std::move(bucket)));
 }
 
+Task<Result<ShellReply>> bucket_quota(ShellWorld& world, ShellArguments arguments) {
+  KELP_CO_TRY(FilerClient* const filer, filer_of(world));
+  const std::string name = arguments.get("BUCKET");
+  KELP_CO_TRY(const BucketEntry bucket, co_await filer->get_bucket(name));
+  KELP_CO_TRY(const BucketUsage usage, co_await filer->bucket_usage(name));
+  SetBucketQuota quota{name, bucket.quota.max_bytes, bucket.quota.max_objects};
+  if (!arguments.has("--bytes") && !arguments.has("--objects")) {
+    co_return Error(Errc::kInvalidArgument,
+                    "say how much it may hold: --bytes 10GiB, --objects 1000; 0: no limit");
+  }
+  if (arguments.has("--bytes")) {
+    KELP_CO_TRY(quota.max_bytes, parse_bytes(arguments.get("--bytes")));
+  }
+  KELP_CO_TRY(quota.max_objects, arguments.number("--objects", quota.max_objects));
+  ShellChange change;
+  change.steps.push_back(
+      fmt::format("let the bucket {} hold up to {} and {}; it holds {} in {} objects", name,
+                  limit_text(quota.max_bytes, "bytes"), limit_text(quota.max_objects, "objects"),
+                  bytes_text(static_cast<std::uint64_t>(usage.bytes)), usage.objects));
+  change.result["quota_bytes"] = limit_json(quota.max_bytes);
+  change.result["quota_objects"] = limit_json(quota.max_objects);
+  co_return co_await apply_or_show(world, arguments.apply, change,
+                                   set_quota(*filer, std::move(quota)));
+}
+
 Task<Result<ShellReply>> bucket_delete(ShellWorld& world, ShellArguments arguments) {
   KELP_CO_TRY(FilerClient* const filer, filer_of(world));
   const std::string name = arguments.get("BUCKET");
@@ -283,7 +332,6 @@ Task<Result<ShellReply>> bucket_delete(ShellWorld& world, ShellArguments argumen
         fmt::format("the bucket {} holds {} objects ({}): only an empty one is removed", name,
                     usage.objects, bytes_text(static_cast<std::uint64_t>(usage.bytes))));
   }
-  ShellChange change;
   change.steps.push_back(fmt::format("remove the bucket {}", name));
   co_return co_await apply_or_show(world, arguments.apply, change, filer->delete_bucket(name));
 }

@@ -139,6 +139,10 @@ Task<void> filer_answers(Clients c) {
   const auto buckets = random.make<ListBuckets>();
   co_await answers(s, buckets, f.list_buckets(buckets));
   co_await answers(s, BucketName{"b"}, f.bucket_usage("b"));
+  const auto quota = random.make<SetBucketQuota>();
+  co_await answers(s, quota, f.set_bucket_quota(quota), &BucketMessage::bucket);
+  const auto room = random.make<AskForRoom>();
+  co_await answers(s, room, f.ask_for_room(room));
   const auto put = random.make<PutObject>();
   co_await answers(s, put, f.put_object(put));
   const auto get = random.make<GetObject>();
@@ -174,6 +178,8 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.delete_bucket("b"));
   co_await fails(f.list_buckets({}));
   co_await fails(f.bucket_usage("b"));
+  co_await fails(f.set_bucket_quota({}));
+  co_await fails(f.ask_for_room({}));
   co_await fails(f.put_object(random.make<PutObject>()));
   co_await fails(f.get_object({"b", "k"}, true));
   co_await fails(f.delete_object({"b", "k"}, {}));

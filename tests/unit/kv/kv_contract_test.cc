@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "tests/unit/kv/kv_support.h"
@@ -246,6 +247,48 @@ TEST_P(KvContract, CountersWrapAndLeaveOtherRowsAlone) {
   ASSERT_EQ(commit({}, {KvWrite::add("text", 1)}), std::nullopt);
   EXPECT_EQ(value_of(store(), "text"), "hello");
   EXPECT_EQ(code_of(decode_counter(store().get("text").value())), Errc::kCorruption);
+}
+
+TEST_P(KvContract, ChecksAtMost) {
+  const auto at_most = [&](std::string key, std::int64_t limit) {
+    return commit({KvCondition::at_most(std::move(key), limit)}, {KvWrite::put("seen", "1")});
+  };
+  EXPECT_EQ(at_most("n", 0), std::nullopt) << "a missing counter counts as 0";
+  EXPECT_EQ(at_most("n", -1), Errc::kPrecondition);
+  EXPECT_EQ(value_of(store(), "n"), "(none)");
+  for (const std::int64_t value :
+       {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1}, std::int64_t{255}, std::int64_t{256},
+        std::int64_t{-256}, INT64_MAX, INT64_MIN, std::int64_t{1} << 53}) {
+    put("n", encode_counter(value));
+    EXPECT_EQ(at_most("n", value), std::nullopt) << value;
+    EXPECT_EQ(at_most("n", INT64_MAX), std::nullopt) << value;
+    if (value == INT64_MIN) continue;
+    EXPECT_EQ(at_most("n", value - 1), Errc::kPrecondition) << value;
+    EXPECT_EQ(at_most("n", INT64_MIN), Errc::kPrecondition) << value;
+  }
+  put("text", "hello");
+  EXPECT_EQ(at_most("text", INT64_MAX), Errc::kPrecondition) << "no counter";
+  EXPECT_EQ(commit({{KvCondition::Kind::kAtMost, "n", "short"}}, {}), Errc::kInvalidArgument);
+}
+
+TEST_P(KvContract, NoSumOfManyThreadsPassesItsLimit) {
+  constexpr int kThreads = 4;
+  constexpr std::int64_t kLimit = 50;
+  std::atomic<int> wins = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 25; ++i) {
+        const auto added =
+            commit_now(store(), {.conditions = {KvCondition::at_most("n", kLimit - 1)},
+                                 .writes = {KvWrite::add("n", 1), KvWrite::put("last", "x")}});
+        if (added) ++wins;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(counter("n"), kLimit);
+  EXPECT_EQ(wins, kLimit);
 }
 
 TEST_P(KvContract, RefusesWhatBreaksTheLimits) {

@@ -33,6 +33,10 @@ class Model {
         return row != rows_.end();
       case KvCondition::Kind::kEquals:
         return row != rows_.end() && row->second == condition.value;
+      case KvCondition::Kind::kAtMost:
+        return (row == rows_.end() || row->second.size() == 8) &&
+               number(row == rows_.end() ? encode_counter(0) : row->second) <=
+                   number(condition.value);
       case KvCondition::Kind::kEmptyRange:
         break;
     }
@@ -41,6 +45,7 @@ class Model {
     }
     return true;
   }
+  static std::int64_t number(const std::string& value) { return decode_counter(value).value(); }
   void apply(const KvWrite& write) {
     switch (write.kind) {
       case KvWrite::Kind::kPut:
@@ -95,7 +100,7 @@ class Generator {
  private:
   KvCondition condition(const Rows& rows) {
     std::string name = key();
-    switch (rng_.below(4)) {
+    switch (rng_.below(5)) {
       case 0:
         return KvCondition::absent(std::move(name));
       case 1:
@@ -105,6 +110,9 @@ class Generator {
         std::string expected = row != rows.end() && rng_.chance(700'000) ? row->second : value();
         return KvCondition::equals(std::move(name), std::move(expected));
       }
+      case 3:
+        return KvCondition::at_most(std::move(name),
+                                    static_cast<std::int64_t>(rng_.below(60)) - 20);
       default: {
         auto [begin, end] = range();
         return KvCondition::empty_range(std::move(begin), std::move(end));

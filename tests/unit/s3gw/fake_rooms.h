@@ -78,6 +78,8 @@ class FakeFiler final : public FilerClient {
   Task<Result<void>> delete_bucket(std::string name) override;
   Task<Result<ListedBuckets>> list_buckets(ListBuckets request) override;
   Task<Result<BucketUsage>> bucket_usage(std::string name) override;
+  Task<Result<BucketEntry>> set_bucket_quota(SetBucketQuota quota) override;
+  Task<Result<void>> ask_for_room(AskForRoom request) override;
   Task<Result<WriteOutcome>> put_object(PutObject request) override;
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
   Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) override;
@@ -111,6 +113,7 @@ class FakeFiler final : public FilerClient {
   std::uint64_t inline_limit = 16 * 1024;
   const Clock* clock = nullptr;
   int calls = 0;
+  std::vector<AskForRoom> asked_for_room;
 
  private:
   Result<Bucket*> bucket(const std::string& name);

@@ -46,6 +46,34 @@ TEST_F(GatewayTest, SmallObjectsTravelWithTheirMetadata) {
   EXPECT_EQ(send("DELETE", "/bucket/a%20key").status, 204);
 }
 
+TEST_F(GatewayTest, RefusesALargeBodyThatIsOverTheQuotaBeforeItIsSent) {
+  send("PUT", "/bucket");
+  ASSERT_EQ(send("PUT", "/bucket/small", bytes_of(2 << 20)).status, 200);
+  EXPECT_TRUE(filer.asked_for_room.empty()) << "a bucket without a quota needs no question";
+  filer.buckets["bucket"].entry.quota = {.max_bytes = 1'500'000, .id = 1};
+
+  EXPECT_EQ(send("PUT", "/bucket/small", bytes_of(1000)).status, 200);
+  EXPECT_TRUE(filer.asked_for_room.empty()) << "a small body is not worth one";
+  const std::size_t written = volumes.opened.size();
+  const Answer refused = send("PUT", "/bucket/large", bytes_of(2 << 20));
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(refused.element("Code"), "QuotaExceeded");
+  EXPECT_EQ(refused.element("Message"),
+            "The bucket would hold more than its quota: 7 bytes are allowed");
+  EXPECT_FALSE(refused.body_was_read);
+  EXPECT_EQ(volumes.opened.size(), written);
+  ASSERT_EQ(filer.asked_for_room.size(), 1U);
+  EXPECT_EQ(filer.asked_for_room[0].key, "large");
+  EXPECT_EQ(filer.asked_for_room[0].size_bytes, 2U << 20);
+
+  const std::string id = send("POST", "/bucket/film?uploads").element("UploadId");
+  const Answer part = send("PUT", "/bucket/film?partNumber=3&uploadId=" + id, bytes_of(2 << 20));
+  EXPECT_EQ(part.element("Code"), "QuotaExceeded");
+  EXPECT_FALSE(part.body_was_read);
+  EXPECT_EQ(filer.asked_for_room.back().upload_id, id);
+  EXPECT_EQ(filer.asked_for_room.back().part_number, 3U);
+}
+
 TEST_F(GatewayTest, EmptyObjectsHaveNoBytesAnywhere) {
   send("PUT", "/bucket");
   EXPECT_EQ(send("PUT", "/bucket/e").header("ETag"), "\"d41d8cd98f00b204e9800998ecf8427e\"");

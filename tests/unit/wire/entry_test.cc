@@ -55,14 +55,25 @@ ObjectEntry plain_entry() {
 }
 
 BucketEntry bucket() {
-  return {BucketId(77), "photos", std::string(64, 'f'), "eu-central-1",
-          at(1'700'000'000'000'000'000)};
+  return {BucketId(77),
+          "photos",
+          std::string(64, 'f'),
+          "eu-central-1",
+          at(1'700'000'000'000'000'000),
+          {}};
+}
+
+BucketEntry limited_bucket() {
+  BucketEntry limited = bucket();
+  limited.quota = {300, 2, 9};
+  return limited;
 }
 
 TEST(Entry, KeepsItsGoldenBytes) {
   EXPECT_EQ(hex_encode(encode_entry(full_entry())), golden("entry_v1.hex"));
   EXPECT_EQ(hex_encode(encode_entry(plain_entry())), golden("entry_plain_v1.hex"));
   EXPECT_EQ(hex_encode(encode_bucket(bucket())), golden("bucket_v1.hex"));
+  EXPECT_EQ(hex_encode(encode_bucket(limited_bucket())), golden("bucket_v2.hex"));
 }
 
 TEST(Entry, ReadsWhatItWrites) {
@@ -71,6 +82,7 @@ TEST(Entry, ReadsWhatItWrites) {
   EXPECT_EQ(decode_entry(encode_entry({})).value(), ObjectEntry{});
   EXPECT_EQ(decode_bucket(encode_bucket(bucket())).value(), bucket());
   EXPECT_EQ(decode_bucket(encode_bucket({})).value(), BucketEntry{});
+  EXPECT_EQ(decode_bucket(encode_bucket(limited_bucket())).value(), limited_bucket());
 }
 
 TEST(Entry, ReadsOddValuesToo) {
@@ -139,9 +151,11 @@ TEST(Entry, RefusesEveryTruncationAndEveryByteTooMany) {
     }
     EXPECT_FALSE(decode_entry(row + '\0'));
   }
-  const std::string row = encode_bucket(bucket());
-  for (std::size_t size = 0; size < row.size(); ++size) {
-    EXPECT_FALSE(decode_bucket(row.substr(0, size)));
+  for (const std::string& row : {encode_bucket(bucket()), encode_bucket(limited_bucket())}) {
+    for (std::size_t size = 0; size < row.size(); ++size) {
+      EXPECT_FALSE(decode_bucket(row.substr(0, size)));
+    }
+    EXPECT_FALSE(decode_bucket(row + '\0'));
   }
 }
 
@@ -177,7 +191,7 @@ TEST(Entry, RefusesWhatNoEncoderWrites) {
 TEST(Entry, SurvivesAnyBytes) {
   Rng rng(11);
   const std::vector<std::string> rows = {encode_entry(full_entry()), encode_entry(plain_entry()),
-                                         encode_bucket(bucket())};
+                                         encode_bucket(bucket()), encode_bucket(limited_bucket())};
   for (int i = 0; i < 200'000; ++i) {
     std::string row = rows[rng.below(rows.size())];
     for (std::uint64_t flips = 1 + rng.below(4); flips > 0; --flips) {

@@ -1,0 +1,220 @@
+// kelp meta: the namespace as a file, and from one engine into another.
+
+#include <fmt/format.h>
+
+#include "async/runtime.h"
+#include "base/encoding.h"
+#include "client/rpc/rpc_channels.h"
+#include "client/rpc/rpc_dumps.h"
+#include "crypto/random.h"
+#include "filer/meta_copy.h"
+#include "os/posix_file_io.h"
+#include "os/system_clock.h"
+#include "server/cluster_text.h"
+#include "server/commands.h"
+#include "server/meta_store.h"
+
+namespace kelp::server {
+namespace {
+
+struct MetaFlags {
+  ConfigFlags config;
+  std::string file;
+  MetaPlace from;
+  MetaPlace to;
+  std::string filer;
+};
+
+std::string text_of(const DumpTotals& totals) {
+  return fmt::format("{} rows of {} bytes, SHA-256 {}", totals.rows, totals.bytes,
+                     hex_encode(totals.sha256));
+}
+
+/// Not to the standard output, which may be the dump.
+void say(std::string_view what) {
+  fmt::print(stderr, "{}\n", what);
+}
+
+Task<void> fetch_pieces(MetadataDumps& dumps, DumpFile& file, Result<void>& outcome) {
+  std::uint64_t dump = 0;
+  while (true) {
+    const auto piece = co_await dumps.next_piece(dump);
+    if (piece) outcome = file.write(piece->bytes);
+    if (!piece) outcome = piece.error();
+    if (!outcome || piece->last) co_return;
+    dump = piece->dump;
+  }
+}
+
+/// Of a filer that runs.
+Result<void> dump_from_filer(const Config& config, const std::string& filer, FileIo& io,
+                             DumpFile& file) {
+  KELP_TRY(ClusterIdentity identity, identity_of(config, io));
+  SystemClock clock;
+  const auto network = make_tcp_network();
+  const auto timers = make_asio_timers();
+  Runtime runtime(1);
+  RpcChannelsOptions options;
+  options.identity = {identity.cluster_id, identity.cluster_secret};
+  const RpcWorld world{runtime.executor(0), *network, clock, *timers, random_bytes};
+  RpcChannels channels(world, std::vector{runtime.executor(0)}, std::move(options));
+  RpcMetadataDumps dumps(channels, filer);
+  Result<void> outcome;
+  runtime.run(fetch_pieces(dumps, file, outcome));
+  runtime.run(channels.stop());
+  return outcome;
+}
+
+/// Of an engine that can be opened here.
+Result<void> dump_from_engine(const Config& config, const MetaPlace& place, FileIo& io,
+                              DumpFile& file) {
+  SystemClock clock;
+  KELP_TRY(const MetaStore from, open_meta_store(config, place, io, clock));
+  KELP_TRY(const ClusterIdentity identity, identity_of(config, io));
+  MetaDump dump(*from.store, {identity.cluster_id, from.engine, clock.wall()});
+  while (!dump.ended()) {
+    KELP_TRY(const std::string piece, dump.next());
+    KELP_CHECK(file.write(piece));
+  }
+  return {};
+}
+
+Result<void> dump(const MetaFlags& flags) {
+  KELP_TRY(const LoadedConfig loaded, flags.config.load());
+  const auto io = make_posix_file_io();
+  KELP_TRY(DumpFile file, DumpFile::create(*io, flags.file));
+  const auto written = flags.filer.empty() ? dump_from_engine(loaded.config, flags.from, *io, file)
+                                           : dump_from_filer(loaded.config, flags.filer, *io, file);
+  if (!written) {
+    file.abandon();
+    return written;
+  }
+  KELP_CHECK(file.finish());
+  if (flags.file == "-") return {};
+  KELP_TRY(const DumpContent content, verify_dump(*io, flags.file));
+  say("dumped " + text_of(content.totals));
+  return {};
+}
+
+Result<void> verify(const MetaFlags& flags) {
+  const auto io = make_posix_file_io();
+  KELP_TRY(const DumpContent content, verify_dump(*io, flags.file));
+  say(fmt::format("whole: {}; of cluster {}, from {}, taken {}", text_of(content.totals),
+                  content.header.cluster_id, content.header.engine,
+                  time_text(content.header.taken)));
+  return {};
+}
+
+Result<void> load(const MetaFlags& flags) {
+  KELP_TRY(const LoadedConfig loaded, flags.config.load());
+  const auto io = make_posix_file_io();
+  SystemClock clock;
+  KELP_TRY(const ClusterIdentity identity, identity_of(loaded.config, *io));
+  // All of it is read and checked before anything is written.
+  KELP_TRY(const DumpContent content, verify_dump(*io, flags.file));
+  if (content.header.cluster_id != identity.cluster_id) {
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("the dump is of cluster {}, this is {}", content.header.cluster_id,
+                             identity.cluster_id));
+  }
+  KELP_TRY(const MetaStore to, open_meta_store(loaded.config, flags.to, *io, clock));
+  KELP_TRY(const auto file, io->open(flags.file, OpenMode::kRead));
+  DumpReader reader(source_of(*file));
+  KELP_TRY([[maybe_unused]] const DumpHeader header, reader.header());
+  KELP_TRY(const DumpTotals totals, load_rows(*to.store, [&reader] { return reader.next(); }));
+  say(fmt::format("loaded into {} and read back: {}", to.engine, text_of(totals)));
+  return {};
+}
+
+Result<void> copy(const MetaFlags& flags) {
+  KELP_TRY(const LoadedConfig loaded, flags.config.load());
+  const auto io = make_posix_file_io();
+  SystemClock clock;
+  KELP_TRY(const MetaStore from, open_meta_store(loaded.config, flags.from, *io, clock));
+  KELP_TRY(const MetaStore to, open_meta_store(loaded.config, flags.to, *io, clock));
+  MetaWalk walk(*from.store);
+  DumpSum read;
+  const RowSource rows = [&]() -> Result<std::vector<KvRow>> {
+    constexpr std::size_t kRows = 500;
+    std::vector<KvRow> some;
+    for (; some.size() < kRows && walk.valid(); walk.next()) {
+      read.add(walk.key(), walk.value());
+      some.emplace_back(walk.key(), walk.value());
+    }
+    if (!walk.valid()) {
+      KELP_CHECK(walk.status());
+    }
+    return some;
+  };
+  KELP_TRY(const DumpTotals totals, load_rows(*to.store, rows));
+  if (const DumpTotals source = read.finish(); source != totals) {
+    return Error(Errc::kCorruption, fmt::format("{} holds {}; {} holds {}", from.engine,
+                                                text_of(source), to.engine, text_of(totals)));
+  }
+  say(fmt::format("copied from {} to {} and read back: {}", from.engine, to.engine,
+                  text_of(totals)));
+  return {};
+}
+
+using Run = Result<void> (*)(const MetaFlags&);
+
+CLI::App* add_one(CLI::App& meta, const std::string& name, const std::string& help, Run run,
+                  const std::shared_ptr<MetaFlags>& flags, int& exit_code) {
+  CLI::App* command = meta.add_subcommand(name, help);
+  command->callback([flags, run, &exit_code] {
+    if (const auto ran = run(*flags); !ran.has_value()) exit_code = fail(ran.error());
+  });
+  return command;
+}
+
+void add_config(CLI::App& command, MetaFlags& flags) {
+  flags.config.add_to(command);
+  flags.config.add_named(command, "--cluster-file", "cluster.file");
+}
+
+void add_place(CLI::App& command, const std::string& name, MetaPlace& place, bool required) {
+  CLI::Option* where = command.add_option("--" + name, place.where,
+                                          "an engine's URL or a folder; without: as configured");
+  if (required) where->required();
+  command.add_option("--" + name + "-password-file", place.password_file,
+                     "its password; without: KELP_ENGINE_PASSWORD");
+}
+
+}  // namespace
+
+void add_meta_command(CLI::App& app, int& exit_code) {
+  CLI::App* meta = app.add_subcommand("meta", "The namespace as a file, and from engine to engine");
+  meta->require_subcommand(1);
+  const auto of = [](bool to_load) {
+    auto flags = std::make_shared<MetaFlags>();
+    flags->to.to_load = to_load;
+    return flags;
+  };
+  const auto dumped = of(false);
+  CLI::App* command = add_one(*meta, "dump", "Write the namespace of this moment to a file", dump,
+                              dumped, exit_code);
+  add_config(*command, *dumped);
+  add_place(*command, "from", dumped->from, false);
+  command->add_option("--filer", dumped->filer, "host:port of a filer that runs");
+  command->add_option("FILE", dumped->file, "- is the standard output")->required();
+
+  const auto verified = of(false);
+  command =
+      add_one(*meta, "verify", "Read a dump and check all of it", verify, verified, exit_code);
+  command->add_option("FILE", verified->file, "the dump")->required();
+
+  const auto filled = of(true);
+  command = add_one(*meta, "load", "Put a dump into an empty store", load, filled, exit_code);
+  add_config(*command, *filled);
+  add_place(*command, "to", filled->to, false);
+  command->add_option("FILE", filled->file, "the dump")->required();
+
+  const auto copied = of(true);
+  command = add_one(*meta, "copy", "Copy the namespace into another, empty store", copy, copied,
+                    exit_code);
+  add_config(*command, *copied);
+  add_place(*command, "from", copied->from, false);
+  add_place(*command, "to", copied->to, true);
+}
+
+}  // namespace kelp::server

@@ -15,8 +15,10 @@ namespace kelp {
 /// scans.
 class RocksCursor final : public KvCursor {
  public:
-  /// `tables` must outlive it.
-  RocksCursor(const RocksTables& tables, KvRange range);
+  /// `tables` must outlive it. With a snapshot it sees that moment, and leaves the cache of blocks
+  /// to others.
+  RocksCursor(const RocksTables& tables, KvRange range,
+              const rocksdb::Snapshot* snapshot = nullptr);
 
   void seek(std::string_view key) override;
   void next() override { iterator_->Next(); }
@@ -32,6 +34,37 @@ class RocksCursor final : public KvCursor {
   rocksdb::Slice lower_;  // The iterator keeps pointers to these two.
   rocksdb::Slice upper_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
+};
+
+/// A cursor over bulk rows and others together, of one point in time. Forward.
+class RocksSpanCursor final : public KvCursor {
+ public:
+  /// Whether a range needs it.
+  [[nodiscard]] static bool fits(const RocksTables& tables, const KvRange& range);
+  /// `tables` must outlive it.
+  RocksSpanCursor(const RocksTables& tables, const KvRange& range);
+  ~RocksSpanCursor() override;
+  RocksSpanCursor(const RocksSpanCursor&) = delete;
+  RocksSpanCursor& operator=(const RocksSpanCursor&) = delete;
+
+  void seek(std::string_view key) override;
+  void next() override;
+  [[nodiscard]] bool valid() const override { return parts_[at_].rows->valid(); }
+  [[nodiscard]] std::string_view key() const override { return parts_[at_].rows->key(); }
+  [[nodiscard]] std::string_view value() const override { return parts_[at_].rows->value(); }
+  [[nodiscard]] Result<void> status() const override { return parts_[at_].rows->status(); }
+
+ private:
+  struct Part {
+    KvRange range;
+    std::unique_ptr<RocksCursor> rows;
+  };
+  void skip_ended();
+
+  const RocksTables& tables_;
+  const rocksdb::Snapshot* const snapshot_;
+  std::vector<Part> parts_;  ///< Behind one another, at least one.
+  std::size_t at_ = 0;
 };
 
 }  // namespace kelp

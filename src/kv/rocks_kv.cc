@@ -52,6 +52,9 @@ class RocksKv final : public KvStore {
   }
 
   std::unique_ptr<KvCursor> cursor(const KvRange& range) override {
+    if (RocksSpanCursor::fits(tables_, range)) {
+      return std::make_unique<RocksSpanCursor>(tables_, range);
+    }
     return std::make_unique<RocksCursor>(tables_, range);
   }
 

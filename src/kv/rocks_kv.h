@@ -13,8 +13,8 @@ struct RocksKvOptions {
       16ULL << 20;                   ///< Of a memtable; three of metadata and two of bulk at most.
   std::size_t queue_limit = 16'384;  ///< Commits waiting.
   /// Rows whose key starts with this byte hold bulk values (inline bodies): kept apart in blob
-  /// files, so that neither compaction nor listings carry them. A scan never mixes them with other
-  /// rows. 0 means none.
+  /// files, so that neither compaction nor listings carry them. A scan, unlike a cursor, never
+  /// mixes them with other rows. 0 means none.
   char bulk_prefix = 0;
   /// Free bytes of the disk below which commits get kNoSpace; those that delete something pass down
   /// to half of it.

@@ -45,5 +45,6 @@ void add_fsck_command(CLI::App& app, int& exit_code);
 void add_daemon_commands(CLI::App& app, int& exit_code);
 void add_cluster_command(CLI::App& app, int& exit_code);
 void add_shell_command(CLI::App& app, int& exit_code);
+void add_meta_command(CLI::App& app, int& exit_code);
 
 }  // namespace kelp::server

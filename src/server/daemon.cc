@@ -12,12 +12,14 @@
 #include "client/cluster_volume_admin.h"
 #include "client/cluster_volumes.h"
 #include "client/rpc/rpc_channels.h"
+#include "client/rpc/rpc_dumps.h"
 #include "client/rpc/rpc_filer.h"
 #include "client/rpc/rpc_limits.h"
 #include "client/rpc/rpc_master.h"
 #include "client/rpc/rpc_volume_node.h"
 #include "client/rpc/volume_handlers.h"
 #include "crypto/random.h"
+#include "filer/filer_dumps.h"
 #include "filer/filer_service.h"
 #include "filer/usage_watch.h"
 #include "master/master_service.h"
@@ -138,6 +140,8 @@ struct Daemon::Parts {
   std::unique_ptr<FilerService> filer;
   std::atomic<std::uint64_t> key_floor = 0;
   std::unique_ptr<Collector> collector;
+  std::unique_ptr<UsageWatch> usage_watch;
+  std::unique_ptr<FilerDumps> dumps;
   std::unique_ptr<RpcFilerClient> filers;
   std::unique_ptr<KeyLeases> leases;
   std::unique_ptr<s3::CredentialStore> accounts;
@@ -348,9 +352,17 @@ Task<Result<void>> Daemon::Parts::open_filer() {
   collector =
       std::make_unique<Collector>(std::move(seams), collector_options(config, random_number()));
   background.spawn(collector->run());
+  usage_watch = std::make_unique<UsageWatch>(*kv, *disk_pool, clock, *timers, metrics);
+  background.spawn(usage_watch->run());
+  DumpHeader header{identity.cluster_id, config.filer.engine, {}};
+  dumps = std::make_unique<FilerDumps>(*kv, *disk_pool, clock, *timers, std::move(header));
+  background.spawn(dumps->run());
   background.spawn(locations->follow());
   background.spawn(keep_key_floor());
-  auto prepare = [this](RpcServer& server) { serve_filer(server, *filer); };
+  auto prepare = [this](RpcServer& server) {
+    serve_filer(server, *filer);
+    serve_dumps(server, *dumps);
+  };
   co_return co_await serve(config.filer.listen, executors_of(runtime), std::move(prepare));
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "crypto/random.h"
 #include "filer/core/keys.h"
+#include "filer/meta_copy.h"
 #include "kv/etcd_kv.h"
 #include "kv/postgres_kv.h"
 #include "kv/redis_kv.h"
@@ -90,15 +91,9 @@ std::uint8_t counter_shard(const Config& config) {
   return static_cast<std::uint8_t>(crc32c(as_bytes(name)));
 }
 
-}  // namespace
-
-Result<std::unique_ptr<KvStore>> open_engine(const Config& config, const ClusterIdentity& identity,
-                                             FileIo& io, Clock& clock) {
-  const RemoteKind* kind = find_kind(config.filer.engine);
-  if (kind == nullptr) {
-    KELP_TRY(const DiskSpace disk, io.space(config.dir));
-    return open_rocks_kv(kv_options(config, disk));
-  }
+Result<std::unique_ptr<KvStore>> open_remote(const RemoteKind* kind, const Config& config,
+                                             const ClusterIdentity& identity, FileIo& io,
+                                             Clock& clock) {
   RemoteKvOptions options;
   options.url = config.filer.engine_url;
   KELP_TRY(options.password, read_password(config, io));
@@ -109,6 +104,24 @@ Result<std::unique_ptr<KvStore>> open_engine(const Config& config, const Cluster
   KELP_CHECK(claim(*store, identity));
   logger("server").info("metadata_engine engine={} promise={}", kind->name,
                         log_value(kind->promise));
+  return store;
+}
+
+Result<std::unique_ptr<KvStore>> open_embedded(const Config& config, FileIo& io) {
+  KELP_TRY(const DiskSpace disk, io.space(config.dir));
+  return open_rocks_kv(kv_options(config, disk));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KvStore>> open_engine(const Config& config, const ClusterIdentity& identity,
+                                             FileIo& io, Clock& clock, EngineUse use) {
+  const RemoteKind* kind = find_kind(config.filer.engine);
+  KELP_TRY(auto store, kind == nullptr ? open_embedded(config, io)
+                                       : open_remote(kind, config, identity, io, clock));
+  if (use == EngineUse::kServe) {
+    KELP_CHECK(check_loaded(*store));
+  }
   return store;
 }
 

@@ -11,13 +11,20 @@
 
 namespace kelp::server {
 
+/// What an engine is opened for.
+enum class EngineUse : std::uint8_t {
+  kServe,
+  kLoad  ///< It may be half loaded.
+};
+
 /// Opens the metadata engine that filer.engine names, and logs which it is and what it promises.
 /// Blocks until the engine answers, for some seconds at most. kInvalidArgument when it cannot keep
 /// the contract and filer.allow_unsafe_engine is false, naming what would be lost, or holds another
 /// cluster's metadata, or what a load left half done. `io` and `clock` must outlive the store.
 [[nodiscard]] Result<std::unique_ptr<KvStore>> open_engine(const Config& config,
                                                            const ClusterIdentity& identity,
-                                                           FileIo& io, Clock& clock);
+                                                           FileIo& io, Clock& clock,
+                                                           EngineUse use = EngineUse::kServe);
 
 /// Whether the engine belongs to this process alone, so that it may be read while that is stopped.
 [[nodiscard]] bool is_embedded(const Config& config);

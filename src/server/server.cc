@@ -14,9 +14,16 @@
 #include "base/metrics.h"
 #include "client/cluster_clock.h"
 #include "client/key_leases.h"
+#include "client/rpc/rpc_dumps.h"
+#include "client/rpc/rpc_filer.h"
+#include "client/rpc/rpc_limits.h"
+#include "client/rpc/rpc_master.h"
+#include "client/rpc/rpc_volume_node.h"
+#include "client/rpc/volume_handlers.h"
 #include "crypto/random.h"
 #include "filer/collector.h"
 #include "filer/core/keys.h"
+#include "filer/filer_dumps.h"
 #include "filer/filer_service.h"
 #include "filer/usage_watch.h"
 #include "master/master_service.h"
@@ -85,6 +92,8 @@ struct Server::Rooms {
   std::unique_ptr<KeyLeases> leases;
   std::unique_ptr<FilerService> filer;
   std::unique_ptr<Collector> collector;
+  std::unique_ptr<UsageWatch> usage_watch;
+  std::unique_ptr<FilerDumps> dumps;
   std::unique_ptr<ReadinessCheck> readiness;
   std::unique_ptr<s3::CredentialStore> accounts;
   std::unique_ptr<s3::Gateway> gateway;
@@ -127,6 +136,11 @@ Task<void> Server::Rooms::open_services(Result<void>& outcome) {
                        *volumes, std::move(oldest), metrics};
   collector = std::make_unique<Collector>(std::move(parts), collector_options(config, 0));
   background.spawn(collector->run());
+  usage_watch = std::make_unique<UsageWatch>(*kv, *disk_pool, clock, *timers, metrics);
+  background.spawn(usage_watch->run());
+  DumpHeader header{identity.cluster_id, config.filer.engine, {}};
+  dumps = std::make_unique<FilerDumps>(*kv, *disk_pool, clock, *timers, std::move(header));
+  background.spawn(dumps->run());
   upkeep = std::make_unique<VolumeUpkeep>(*volumes, upkeep_options(config));
   background.spawn(upkeep->run_vacuum());
   background.spawn(upkeep->run_scrub());
@@ -165,7 +179,28 @@ Result<void> Server::Rooms::listen() {
                                 [] { return static_cast<std::uint32_t>(random_u64()); }};
   master_http = std::make_unique<master::MasterHttp>(std::move(parts), master_http_options(config));
   KELP_CHECK(front->listen_master(*master_http, addresses));
-  return front->listen_admin(*admin, addresses);
+  KELP_CHECK(front->listen_admin(*admin, addresses));
+  Result<void> outcome;
+  if (!config.rpc_listen.empty()) runtime.run(listen_rpc(outcome));
+  return outcome;
+}
+
+/// For operators: the whole of it at one address, on the master's thread.
+Task<void> Server::Rooms::listen_rpc(Result<void>& outcome) {
+  const RpcWorld world{runtime.executor(0), *network, clock, *timers, random_bytes};
+  RpcServerOptions options = daemon_server_options({identity.cluster_id, identity.cluster_secret});
+  rpc = std::make_unique<RpcServers>(world, std::vector{runtime.executor(0)}, options);
+  auto prepare = [this](RpcServer& server) {
+    serve_master(server, *master);
+    serve_master_control(server, *master);
+    serve_volume(server, *volumes, *volumes);
+    serve_volume_replicas(server, *volumes);
+    serve_filer(server, *filer);
+    serve_dumps(server, *dumps);
+  };
+  rpc->each(prepare);
+  outcome = co_await rpc->start(config.rpc_listen);
+  if (outcome) addresses.rpc = bound_address(config.rpc_listen, rpc->port());
 }
 
 Task<void> Server::Rooms::watch_certificate() {

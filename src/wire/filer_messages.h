@@ -55,6 +55,17 @@ struct ListParts {
   std::uint32_t limit = 0;
 };
 
+/// Of MetadataDumps::next_piece.
+struct AskForDump {
+  std::uint64_t dump = 0;
+};
+/// Answer of AskForDump; the bytes are the attachment.
+struct DumpPieceHead {
+  std::uint64_t dump = 0;
+  bool last = false;
+  std::uint32_t bytes_crc = 0;  ///< CRC-32C of the attachment.
+};
+
 /// What travels of each, in order.
 template <>
 inline constexpr auto kFields<FilerLimits> = std::tuple(&FilerLimits::inline_limit_bytes);
@@ -162,6 +173,11 @@ template <>
 inline constexpr auto kFields<CompleteUpload> =
     std::tuple(&CompleteUpload::upload, &CompleteUpload::parts, &CompleteUpload::conditions,
                &CompleteUpload::object_bytes, &CompleteUpload::full_checksum);
+template <>
+inline constexpr auto kFields<AskForDump> = std::tuple(&AskForDump::dump);
+template <>
+inline constexpr auto kFields<DumpPieceHead> =
+    std::tuple(&DumpPieceHead::dump, &DumpPieceHead::last, &DumpPieceHead::bytes_crc);
 template <>
 inline constexpr auto kFields<CompletedUpload> =
     std::tuple(&CompletedUpload::etag, &CompletedUpload::version, &CompletedUpload::checksums);

@@ -74,6 +74,7 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerListUploads, "filer.list_uploads", kLook, true},
     {kFilerAbortUpload, "filer.abort_upload", kCommit, false},
     {kFilerCompleteUpload, "filer.complete_upload", kCommit, true},  // answers as the first time
+    {kFilerDump, "filer.dump", kData, false},                        // each piece is given once
 };
 static_assert(std::ranges::adjacent_find(kMethods, std::ranges::greater_equal{},
                                          &RpcMethodInfo::method) == std::end(kMethods),

@@ -70,6 +70,7 @@ enum class RpcMethod : std::uint32_t {
   kFilerListUploads = 324,
   kFilerAbortUpload = 325,
   kFilerCompleteUpload = 326,
+  kFilerDump = 330,
 };
 
 /// How long a call may take, repetitions included: the class of its work.

@@ -239,6 +239,10 @@ std::string cluster() {
   return {kCluster};
 }
 
+std::string loading() {
+  return {kLoading};
+}
+
 std::string collector() {
   return {kCollector};
 }

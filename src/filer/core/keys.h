@@ -98,6 +98,8 @@ struct CountRowKey {
 [[nodiscard]] std::string ids();
 /// Which cluster's metadata this is, on an engine that others could use too.
 [[nodiscard]] std::string cluster();
+/// A load of the metadata is under way, or broke off (meta_copy.h).
+[[nodiscard]] std::string loading();
 /// Whose turn it is to collect (collector_turn.h).
 [[nodiscard]] std::string collector();
 /// The key floor (core/key_floor.h).
@@ -114,6 +116,7 @@ inline constexpr char kCollector = 'l';
 inline constexpr char kCluster = 'm';
 inline constexpr char kIds = 'n';
 inline constexpr char kObject = 'o';
+inline constexpr char kLoading = 'q';
 inline constexpr char kUpload = 'u';
 inline constexpr char kVersion = 'v';
 

@@ -380,6 +380,35 @@ TEST_P(KvContract, CursorSeesOnePointInTime) {
   EXPECT_THAT(keys({}), ElementsAre("a", "aa"));
 }
 
+// In the embedded engine rows that begin with B lie in a table of their own.
+TEST_P(KvContract, CursorWalksAllTablesAtOnePointInTime) {
+  for (const char* key : {"A1", "A2", "B1", "B2", "C1"}) put(key, "old");
+  const auto walk = [](KvCursor& cursor, std::string_view from) {
+    std::vector<std::string> found;
+    for (cursor.seek(from); cursor.valid(); cursor.next()) {
+      found.push_back(std::string(cursor.key()) + "=" + std::string(cursor.value()));
+    }
+    EXPECT_TRUE(cursor.status());
+    return found;
+  };
+  const auto all = store().cursor({});
+  const auto some = store().cursor({"A2", "B2"});
+  all->seek("");
+  put("A1", "new");
+  put("B1", "new");
+  put("B3", "new");
+  put("C2", "new");
+  ASSERT_EQ(commit({}, {KvWrite::remove("C1")}), std::nullopt);
+  EXPECT_THAT(walk(*all, ""), ElementsAre("A1=old", "A2=old", "B1=old", "B2=old", "C1=old"));
+  EXPECT_THAT(walk(*all, "B2"), ElementsAre("B2=old", "C1=old"));
+  EXPECT_THAT(walk(*all, "A3"), ElementsAre("B1=old", "B2=old", "C1=old"));
+  EXPECT_THAT(walk(*all, "C1"), ElementsAre("C1=old"));
+  EXPECT_THAT(walk(*all, "D"), IsEmpty());
+  EXPECT_THAT(walk(*some, ""), ElementsAre("A2=old", "B1=old"));
+  const auto fresh = store().cursor({"A", "C2"});
+  EXPECT_THAT(walk(*fresh, ""), ElementsAre("A1=new", "A2=old", "B1=new", "B2=old", "B3=new"));
+}
+
 TEST_P(KvContract, OneOfManyCreatorsWins) {
   for (int round = 0; round < 20; ++round) {
     const std::string key = fmt::format("key{}", round);

@@ -25,6 +25,9 @@ class FilerClient {
   virtual Task<Result<BucketEntry>> get_bucket(std::string name) = 0;
   /// kConflict with kBucketNotEmpty while it holds an object or an upload.
   virtual Task<Result<void>> delete_bucket(std::string name) = 0;
+  /// Removes it with all that it holds, in one commit: from the answer on nobody finds it, and a
+  /// bucket of that name can be made. The collector takes the rest apart.
+  virtual Task<Result<void>> drop_bucket(std::string name) = 0;
   virtual Task<Result<ListedBuckets>> list_buckets(ListBuckets request) = 0;
   virtual Task<Result<BucketUsage>> bucket_usage(std::string name) = 0;
   /// From the answer on no commit lets the bucket grow past it. kInvalidArgument past 2^62.

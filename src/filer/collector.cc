@@ -10,11 +10,13 @@
 #include "filer/core/keys.h"
 #include "filer/core/object_commit.h"
 #include "filer/core/rows.h"
+#include "filer/dropped_buckets.h"
 #include "filer/left_overs.h"
 
 namespace kelp {
 namespace {
 
+constexpr std::uint64_t kDroppedRows = 100'000;  // Of a round: the dead wait that long.
 constexpr std::size_t kRowsPerCommit = 1000;
 constexpr std::size_t kRowsPerRead = 10'000;
 constexpr std::size_t kMostCounted = 10'000;
@@ -96,6 +98,8 @@ Task<Result<Collected>> Collector::collect(bool with_walks) {
   // A walk that fails, as on a full disk, must not keep the dead from making room.
   Result<void> walked;
   if (with_walks) walked = co_await walk(done);
+  KELP_CO_TRY(done.dropped_rows, co_await sweep_dropped_buckets(kv_, kDroppedRows, seams_.clock));
+  probe_.dropped_rows.Increment(static_cast<double>(done.dropped_rows));
   KELP_CO_TRY(done.needles_removed, co_await remove_dead());
   KELP_CO_CHECK(co_await count_dead());
   KELP_CO_CHECK(walked);

@@ -53,6 +53,7 @@ struct CollectorSeams {
 struct Collected {
   std::uint64_t needles_removed = 0;
   std::uint64_t left_over_parts = 0;
+  std::uint64_t dropped_rows = 0;  ///< Of buckets that were dropped.
   std::uint64_t finished_expired = 0;
   std::uint64_t orphans_buried = 0;
 };

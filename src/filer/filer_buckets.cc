@@ -128,6 +128,22 @@ Task<Result<void>> FilerService::delete_bucket(std::string name) {
   co_return kept_losing(options_.max_attempts);
 }
 
+// Puts, parts and new uploads require the bucket's row, so what is in the bucket now is all that
+// the collector will find there.
+Task<Result<void>> FilerService::drop_bucket(std::string name) {
+  for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
+    KELP_CO_TRY(FoundBucket found, co_await find_bucket(name));
+    KvBatch batch;
+    batch.writes.push_back(KvWrite::remove(found.row_key));
+    batch.writes.push_back(
+        KvWrite::put(keys::dropped(found.bucket.id), encode_dropped(clock_.wall(), name)));
+    batch.conditions.push_back(KvCondition::equals(std::move(found.row_key), std::move(found.row)));
+    const Result<void> committed = co_await kv_.commit(std::move(batch));
+    if (committed || !lost_race(committed.error())) co_return committed;
+  }
+  co_return kept_losing(options_.max_attempts);
+}
+
 Task<Result<ListedBuckets>> FilerService::list_buckets(ListBuckets request) {
   std::move_only_function<Result<ListedBuckets>(KvStore&)> list =
       [request = std::move(request)](KvStore& store) { return list_rows(store, request); };

@@ -43,6 +43,7 @@ class FilerService final : public FilerClient {
   Task<Result<BucketEntry>> create_bucket(BucketEntry bucket) override;
   Task<Result<BucketEntry>> get_bucket(std::string name) override;
   Task<Result<void>> delete_bucket(std::string name) override;
+  Task<Result<void>> drop_bucket(std::string name) override;
   Task<Result<ListedBuckets>> list_buckets(ListBuckets request) override;
   Task<Result<BucketUsage>> bucket_usage(std::string name) override;
   Task<Result<BucketEntry>> set_bucket_quota(SetBucketQuota quota) override;

@@ -23,6 +23,10 @@ void note(FsckReport& report, std::string finding) {
 void check_buckets(const References& names, FsckReport& report) {
   for (const auto& [id, bucket] : names.buckets) {
     if (bucket.known) ++report.buckets;
+    if (bucket.dropped) {
+      ++report.dropped_buckets;
+      continue;
+    }
     if (!bucket.known && bucket.counted.objects > 0) {
       report.objects_without_bucket += static_cast<std::uint64_t>(bucket.counted.objects);
       note(report, fmt::format("{} objects of bucket {}, which does not exist",

@@ -40,7 +40,8 @@ struct FsckReport {
   std::uint64_t missing_inline_bodies = 0;  ///< Lost data.
   std::uint64_t corrupt_inline_bodies = 0;
   std::uint64_t unnamed_inline_bodies = 0;
-  std::uint64_t wrong_counters = 0;  ///< Buckets whose counters differ from a recount.
+  std::uint64_t wrong_counters = 0;   ///< Buckets whose counters differ from a recount.
+  std::uint64_t dropped_buckets = 0;  ///< Their rows go, one after the other.
   std::uint64_t left_over_parts = 0;
   std::uint64_t objects_without_bucket = 0;
 
@@ -61,7 +62,9 @@ struct FsckReport {
            0;
   }
   /// sound(), and nothing is to be collected.
-  [[nodiscard]] bool clean() const { return sound() && orphan_needles + left_over_parts == 0; }
+  [[nodiscard]] bool clean() const {
+    return sound() && orphan_needles + left_over_parts + dropped_buckets == 0;
+  }
 };
 
 inline constexpr std::size_t kMaxFindings = 100;

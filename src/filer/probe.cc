@@ -13,6 +13,8 @@ FilerProbe::FilerProbe(Metrics& metrics)
                                      "Needles that nothing named, found by the collector")),
       left_over_parts(metrics.counter("kelp_filer_left_over_parts_total",
                                       "Parts whose upload was gone, found by the collector")),
+      dropped_rows(metrics.counter("kelp_filer_dropped_rows_total",
+                                   "Rows of dropped buckets that the collector took away")),
       failed_rounds(
           metrics.counter("kelp_filer_failed_rounds_total", "Rounds of the collector that failed")),
       failing_volumes(metrics.gauge("kelp_filer_failing_volumes",

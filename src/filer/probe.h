@@ -14,6 +14,7 @@ struct FilerProbe {
   prometheus::Counter& needles_removed;
   prometheus::Counter& orphans_buried;
   prometheus::Counter& left_over_parts;
+  prometheus::Counter& dropped_rows;
   prometheus::Counter& failed_rounds;
   prometheus::Gauge& failing_volumes;
 };

@@ -49,6 +49,8 @@ class Walk {
         return take_count(key, value);
       case keys::kDead:
         return take_dead(key, value);
+      case keys::kDropped:
+        return take_dropped(key);
       case keys::kObject:
         return take_object(key, value);
       case keys::kUpload:
@@ -69,8 +71,13 @@ class Walk {
   Result<void> take_count(std::string_view key, std::string_view value) {
     KELP_TRY(const keys::CountRowKey at, keys::parse_count(key));
     KELP_TRY(const std::int64_t count, decode_counter(std::string(value)));
-    BucketUsage& usage = found.buckets[at.bucket].counters;
-    (at.what == keys::Counter::kObjects ? usage.objects : usage.bytes) += count;
+    field_of(found.buckets[at.bucket].counters, at.what) += count;
+    return {};
+  }
+
+  Result<void> take_dropped(std::string_view key) {
+    KELP_TRY(const BucketId bucket, keys::parse_dropped(key));
+    found.buckets[bucket].dropped = true;
     return {};
   }
 

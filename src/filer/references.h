@@ -23,6 +23,7 @@ struct NamedNeedle {
 /// A bucket's usage counted row by row, beside what its counters claim.
 struct BucketCount {
   bool known = false;    ///< There is a bucket with this id.
+  bool dropped = false;  ///< It was dropped, and its rows are on their way out.
   std::string name;      ///< Empty when there is none.
   BucketUsage counted;   ///< Its rows, counted.
   BucketUsage counters;  ///< What its counters say.

@@ -40,6 +40,7 @@ constexpr std::array kFigures = {
 constexpr std::array kToCollect = {
     Figure{"orphan_needles", "needles that nothing names", &FsckReport::orphan_needles},
     Figure{"orphan_bytes", "bytes of them", &FsckReport::orphan_bytes},
+    Figure{"dropped_buckets", "buckets that were dropped", &FsckReport::dropped_buckets},
     Figure{"left_over_parts", "parts whose upload is gone", &FsckReport::left_over_parts},
 };
 constexpr std::array kWrong = {

@@ -139,7 +139,8 @@ class Commands(ShellCase):
                      f"volume.mark {volume['volume']} readonly", "volume.grow 1", "volume.balance", "volume.fix.replication",
                      f"volumeServer.evacuate {spare}", f"volumeServer.maintain {spare}", f"volumeServer.activate {spare}",
                      "cluster.raft.transfer", "cluster.raft.remove 1", "cluster.raft.add 9 198.18.7.99:1", "job.resume",
-                     "s3.bucket.create another"):
+                     "s3.bucket.create another", f"s3.bucket.quota {BUCKET} --objects 1",
+                     f"s3.bucket.delete {BUCKET} --with-objects"):
             self.assertFalse(self.ask(line)["applied"], line)
         self.assertIn("still has", self.shell(f"volumeServer.remove {volume['members'][0]}", code=1))
         self.assertIn("holds 4 objects", self.shell(f"s3.bucket.delete {BUCKET}", code=1))
@@ -167,7 +168,18 @@ class Commands(ShellCase):
 
         wait_for(lambda: spare in now()["members"], "the move", 60, 0.2)
         self.assertEqual(len(self.ask("s3.bucket.list")["buckets"]), 2)
-        self.shell("s3.bucket.delete another --apply")
+        s3 = self.client("gateway1")
+        s3.must("PUT", "/another/a", body=b"1")
+        self.shell("s3.bucket.quota another", code=2)
+        self.assertEqual(self.ask("s3.bucket.quota another --objects 1 --bytes 1KiB --apply")["quota_bytes"], 1024)
+        self.assertEqual(s3.request("PUT", "/another/b", body=b"2").code, "QuotaExceeded")
+        self.assertEqual(self.ask("s3.bucket.list")["buckets"][0]["quota_objects"], 1)
+        self.shell("s3.bucket.quota another --objects 0 --apply")
+        s3.must("PUT", "/another/b", body=b"2")
+        self.assertEqual(s3.request("PUT", "/another/c", body=bytes(1023)).code, "QuotaExceeded")
+        self.assertIn("holds 2 objects", self.shell("s3.bucket.delete another --apply", code=1))
+        self.shell("s3.bucket.delete another --with-objects --apply")
+        self.assertEqual(s3.request("GET", "/another/a").code, "NoSuchBucket")
         self.assertEqual(len(self.ask("s3.bucket.list")["buckets"]), 1)
         self.shell(f"volume.mark {number} readonly --apply")
         self.assertEqual(now()["phase"], "sealed")

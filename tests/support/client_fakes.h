@@ -147,6 +147,9 @@ class FakeFiler final : public FilerClient {
   Task<Result<void>> delete_bucket(std::string name) override {
     return script.done(BucketName{std::move(name)});
   }
+  Task<Result<void>> drop_bucket(std::string name) override {
+    return script.done(BucketName{std::move(name)});
+  }
   Task<Result<ListedBuckets>> list_buckets(ListBuckets r) override {
     return script.answer<ListedBuckets>(std::move(r));
   }

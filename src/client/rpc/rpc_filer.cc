@@ -67,6 +67,9 @@ Task<Result<BucketEntry>> RpcFilerClient::get_bucket(std::string name) {
 Task<Result<void>> RpcFilerClient::delete_bucket(std::string name) {
   return caller_.tell(kFilerDeleteBucket, BucketName{std::move(name)});
 }
+Task<Result<void>> RpcFilerClient::drop_bucket(std::string name) {
+  return caller_.tell(kFilerDropBucket, BucketName{std::move(name)});
+}
 Task<Result<ListedBuckets>> RpcFilerClient::list_buckets(ListBuckets request) {
   return caller_.ask<ListedBuckets>(kFilerListBuckets, std::move(request));
 }
@@ -135,6 +138,8 @@ void serve_buckets(RpcServer& server, FilerClient* f) {
   });
   serve_method<BucketName>(server, kFilerDeleteBucket,
                            [f](BucketName r) { return f->delete_bucket(std::move(r.name)); });
+  serve_method<BucketName>(server, kFilerDropBucket,
+                           [f](BucketName r) { return f->drop_bucket(std::move(r.name)); });
   serve_method<ListBuckets>(server, kFilerListBuckets,
                             [f](ListBuckets r) { return f->list_buckets(std::move(r)); });
   serve_method<BucketName>(server, kFilerBucketUsage,

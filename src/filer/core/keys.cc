@@ -219,6 +219,16 @@ std::string finished(std::uint64_t upload_id) {
   return row;
 }
 
+std::string dropped(BucketId bucket) {
+  return begin_row(kDropped, bucket, 0);
+}
+
+Result<BucketId> parse_dropped(std::string_view row_key) {
+  if (row_key.size() != 9 || row_key.front() != kDropped) return bad_key("dropped bucket");
+  row_key.remove_prefix(1);
+  return BucketId(take<std::uint64_t>(row_key));
+}
+
 std::string body(std::uint64_t inline_id) {
   std::string row(1, kBulkPrefix);
   put(row, inline_id);

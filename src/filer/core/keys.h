@@ -91,6 +91,10 @@ struct CountRowKey {
 
 /// The answer of a completed upload.
 [[nodiscard]] std::string finished(std::uint64_t upload_id);
+/// A bucket that was dropped and whose rows still go (dropped_buckets.h).
+[[nodiscard]] std::string dropped(BucketId bucket);
+/// kCorruption for anything that dropped() would not make.
+[[nodiscard]] Result<BucketId> parse_dropped(std::string_view row_key);
 /// An inline body.
 [[nodiscard]] std::string body(std::uint64_t inline_id);
 [[nodiscard]] Result<std::uint64_t> parse_body(std::string_view row_key);
@@ -119,6 +123,7 @@ inline constexpr char kObject = 'o';
 inline constexpr char kLoading = 'q';
 inline constexpr char kUpload = 'u';
 inline constexpr char kVersion = 'v';
+inline constexpr char kDropped = 'x';
 
 }  // namespace keys
 }  // namespace kelp

@@ -138,6 +138,15 @@ Result<FinishedRow> decode_finished(std::string_view row) {
   return finished;
 }
 
+std::string encode_dropped(WallTime when, std::string_view name) {
+  std::string row;
+  ByteWriter to(row);
+  to.fixed(kFormat);
+  encode_time(when, row);
+  to.text(name);
+  return row;
+}
+
 std::string encode_dead(std::uint64_t size_bytes) {
   std::string row;
   ByteWriter to(row);

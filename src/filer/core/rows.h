@@ -69,6 +69,9 @@ struct CollectorRow {
 [[nodiscard]] std::string encode_collector(const CollectorRow& collector);
 [[nodiscard]] Result<CollectorRow> decode_collector(std::string_view row);
 
+/// A dropped bucket's row says when, and what it was called, for people.
+[[nodiscard]] std::string encode_dropped(WallTime when, std::string_view name);
+
 /// A dead row holds the needle's body length, for reports.
 [[nodiscard]] std::string encode_dead(std::uint64_t size_bytes);
 [[nodiscard]] Result<std::uint64_t> decode_dead(std::string_view row);

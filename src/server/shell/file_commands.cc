@@ -326,6 +326,13 @@ Task<Result<ShellReply>> bucket_delete(ShellWorld& world, ShellArguments argumen
   KELP_CO_TRY(FilerClient* const filer, filer_of(world));
   const std::string name = arguments.get("BUCKET");
   KELP_CO_TRY(const BucketUsage usage, co_await filer->bucket_usage(name));
+  ShellChange change;
+  if (arguments.has("--with-objects")) {
+    change.steps.push_back(fmt::format("drop the bucket {} with its {} objects ({})", name,
+                                       usage.objects,
+                                       bytes_text(static_cast<std::uint64_t>(usage.bytes))));
+    co_return co_await apply_or_show(world, arguments.apply, change, filer->drop_bucket(name));
+  }
   if (usage.objects > 0) {
     co_return Error(
         Errc::kConflict,

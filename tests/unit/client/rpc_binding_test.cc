@@ -136,6 +136,7 @@ Task<void> filer_answers(Clients c) {
   co_await answers(s, BucketName{"b"}, f.get_bucket("b"), &BucketMessage::bucket);
   EXPECT_EQ(f.inline_limit_bytes(), FakeFiler::kInlineLimit);
   co_await answers(s, BucketName{"b"}, f.delete_bucket("b"));
+  co_await answers(s, BucketName{"b"}, f.drop_bucket("b"));
   const auto buckets = random.make<ListBuckets>();
   co_await answers(s, buckets, f.list_buckets(buckets));
   co_await answers(s, BucketName{"b"}, f.bucket_usage("b"));
@@ -176,6 +177,7 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.create_bucket({}));
   co_await fails(f.get_bucket("b"));
   co_await fails(f.delete_bucket("b"));
+  co_await fails(f.drop_bucket("b"));
   co_await fails(f.list_buckets({}));
   co_await fails(f.bucket_usage("b"));
   co_await fails(f.set_bucket_quota({}));

@@ -189,6 +189,23 @@ Task<Result<BucketUsage>> FakeFiler::bucket_usage(std::string) {
   co_return BucketUsage{};
 }
 
+Task<Result<void>> FakeFiler::drop_bucket(std::string) {
+  co_return Error(Errc::kUnimplemented, "S3 drops no bucket");
+}
+
+Task<Result<BucketEntry>> FakeFiler::set_bucket_quota(SetBucketQuota quota) {
+  KELP_CO_TRY(Bucket * found, bucket(quota.name));
+  found->entry.quota = {quota.max_bytes, quota.max_objects, ++sequence_};
+  co_return found->entry;
+}
+
+Task<Result<void>> FakeFiler::ask_for_room(AskForRoom request) {
+  KELP_CO_TRY(const Bucket* found, bucket(request.bucket));
+  asked_for_room.push_back(request);
+  if (request.size_bytes <= found->entry.quota.max_bytes) co_return Result<void>();
+  co_return Error(Errc::kPermissionDenied, "7 bytes are allowed", Reason::kQuotaExceeded);
+}
+
 Task<Result<WriteOutcome>> FakeFiler::put_object(PutObject request) {
   KELP_CO_TRY(Bucket * found, bucket(request.bucket));
   KELP_CO_CHECK(test(*found, request.key, request.conditions));

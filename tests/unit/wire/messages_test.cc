@@ -163,9 +163,9 @@ TEST(RpcMethods, OnlyWhatMayHappenTwiceIsRepeatable) {
   for (const auto method :
        {RpcMethod::kFilerPutObject, RpcMethod::kFilerPutPart, RpcMethod::kFilerDeleteObject,
         RpcMethod::kFilerDeleteObjects, RpcMethod::kFilerCreateUpload, RpcMethod::kFilerAbortUpload,
-        RpcMethod::kFilerCreateBucket, RpcMethod::kFilerDeleteBucket, RpcMethod::kMasterRelease,
-        RpcMethod::kVolumeWrite, RpcMethod::kVolumeOpen, RpcMethod::kVolumeAppend,
-        RpcMethod::kVolumeFinish, RpcMethod::kVolumeCreate}) {
+        RpcMethod::kFilerCreateBucket, RpcMethod::kFilerDeleteBucket, RpcMethod::kFilerDropBucket,
+        RpcMethod::kMasterRelease, RpcMethod::kVolumeWrite, RpcMethod::kVolumeOpen,
+        RpcMethod::kVolumeAppend, RpcMethod::kVolumeFinish, RpcMethod::kVolumeCreate}) {
     EXPECT_FALSE(info_of(method).repeatable) << info_of(method).name;
   }
   EXPECT_TRUE(info_of(RpcMethod::kVolumeRead).repeatable);

@@ -129,21 +129,47 @@ Result<DeletePlan> plan_deletes(KvStore& store, const BucketEntry& bucket,
   return plan;
 }
 
+/// Of a put, before anything was committed: never of one whose outcome is unknown.
+bool is_refusal(Reason reason) {
+  return reason == Reason::kConditionFailed || reason == Reason::kNoSuchKey ||
+         reason == Reason::kQuotaExceeded;
+}
+
 }  // namespace
 
+// The bucket's row is a condition of the commit, so a remembered one saves the read: when it is not
+// what is there, nothing happens and the next attempt reads. A refusal that rests on it is worth
+// nothing either.
 Task<Result<WriteOutcome>> FilerService::put_object(PutObject request) {
   KELP_CO_CHECK(check_put(request, options_.inline_limit_bytes));
+  for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
+    KELP_CO_TRY(FoundBucket in, co_await remember_bucket(request.bucket));
+    const bool remembered = in.remembered;
+    const auto outcome = co_await put_once(request, std::move(in), attempt == 0);
+    if (outcome) co_return outcome;
+    const bool again =
+        lost_race(outcome.error()) || (remembered && is_refusal(outcome.error().reason()));
+    if (!again) co_return outcome;
+    forget_bucket(request.bucket);
+  }
+  co_return kept_losing(options_.max_attempts);
+}
+
+Task<Result<WriteOutcome>> FilerService::put_once(PutObject& request, FoundBucket in, bool guess) {
   const bool has_body = request.inline_body && !request.inline_body->empty();
   ObjectEntry& entry = request.entry;
-  for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
-    KELP_CO_TRY(const FoundBucket in, co_await find_bucket(request.bucket));
-    const std::string row_key = keys::object(in.bucket.id, request.key);
-    KELP_CO_TRY(const CurrentObject current, co_await find_object(row_key));
-    KELP_CO_CHECK(check_conditions(request.conditions, current));
-    KELP_CO_TRY(entry.version, co_await ids_.next(current.entry.version));
-    const WallTime now = clock_.wall();
-    entry.modified = std::max(now, current.entry.modified);
-    entry.layout.inline_id = has_body ? entry.version : 0;
+  const std::string row_key = keys::object(in.bucket.id, request.key);
+  CurrentObject current;
+  const bool absent = guess && request.conditions.if_none_match_any &&
+                      !request.conditions.if_match && !kv_.store().try_get(row_key).has_value();
+  if (!absent) {
+    KELP_CO_TRY(current, co_await find_object(row_key));
+  }
+  KELP_CO_CHECK(check_conditions(request.conditions, current));
+  KELP_CO_TRY(entry.version, co_await ids_.next(current.entry.version));
+  const WallTime now = clock_.wall();
+  entry.modified = std::max(now, current.entry.modified);
+  entry.layout.inline_id = has_body ? entry.version : 0;
 
   KvBatch batch;
   batch.conditions.reserve(3);

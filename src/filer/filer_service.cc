@@ -32,6 +32,25 @@ Task<Result<FilerService::FoundBucket>> FilerService::find_bucket(std::string na
   co_return found;
 }
 
+Task<Result<FilerService::FoundBucket>> FilerService::remember_bucket(std::string name) {
+  {
+    const std::lock_guard lock(memory_mutex_);
+    if (const auto known = memory_.find(name); known != memory_.end()) co_return known->second;
+  }
+  KELP_CO_TRY(FoundBucket found, co_await find_bucket(name));
+  const std::lock_guard lock(memory_mutex_);
+  if (memory_.size() >= kMostRemembered) memory_.clear();
+  FoundBucket& kept = memory_[std::move(name)];
+  kept = found;
+  kept.remembered = true;
+  co_return found;
+}
+
+void FilerService::forget_bucket(const std::string& name) {
+  const std::lock_guard lock(memory_mutex_);
+  memory_.erase(name);
+}
+
 Task<Result<CurrentObject>> FilerService::find_object(std::string row_key) {
   CurrentObject current;
   KELP_CO_TRY(current.row, co_await kv_.get(std::move(row_key)));

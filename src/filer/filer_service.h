@@ -71,6 +71,8 @@ class FilerService final : public FilerClient {
     std::string row_key;
     std::string row;
     BucketEntry bucket;
+    bool remembered =
+        false;  ///< Read long ago: only a commit that requires the row may rest on it.
   };
   /// An upload and its row, as it was read.
   struct FoundUpload {
@@ -82,6 +84,12 @@ class FilerService final : public FilerClient {
   };
 
   Task<Result<FoundBucket>> find_bucket(std::string name);
+  /// As it was when a write last needed it; find_bucket() when that is not known.
+  Task<Result<FoundBucket>> remember_bucket(std::string name);
+  void forget_bucket(const std::string& name);
+  /// One attempt; `request` must outlive the call. `guess`: what must be absent and would have to
+  /// be waited for is not looked for; when it is there after all, the commit loses its race.
+  Task<Result<WriteOutcome>> put_once(PutObject& request, FoundBucket in, bool guess);
   Task<Result<CurrentObject>> find_object(std::string row_key);
   Task<Result<FoundUpload>> find_upload(UploadName name);
   Task<Result<CountedUsage>> count_usage(BucketId bucket);
@@ -96,6 +104,8 @@ class FilerService final : public FilerClient {
   Clock& clock_;
   const FilerOptions options_;
   IdLeases ids_;
+  std::mutex memory_mutex_;
+  std::unordered_map<std::string, FoundBucket> memory_;  ///< By name; a bounded number.
 };
 
 /// A commit lost to another writer: read again and retry.

@@ -29,7 +29,7 @@ ALIASES = {
 
 # What the sources do not say by themselves.
 NOTES = {
-    "CopyObject": "copies bytes; source up to 5 GiB; both buckets must be the caller's",
+    "CopyObject": "copies no bytes; ETag and checksums are the source's; source up to 5 GiB; both buckets must be the caller's",
     "CreateBucket": "no object lock; ownership `BucketOwnerEnforced` only",
     "CreateMultipartUpload": "checksum algorithm and type as on AWS",
     "CompleteMultipartUpload": "`If-Match`, `If-None-Match: *`; a repeated one gets the same answer for 7 days",
@@ -43,7 +43,7 @@ NOTES = {
     "ListMultipartUploads": "delimiter too",
     "PutObject": "`If-Match`, `If-None-Match: *`; no write offset",
     "UploadPart": "",
-    "UploadPartCopy": "copies bytes",
+    "UploadPartCopy": "copies no bytes of whole needles (8 MiB); computes checksums only for an upload that names an algorithm",
     "GetBucketAcl": "the owner, `FULL_CONTROL`",
     "GetObjectAcl": "the owner, `FULL_CONTROL`",
     "PutBucketAcl": "taken when it gives the owner full control and nobody else anything",

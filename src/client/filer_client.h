@@ -41,6 +41,10 @@ class FilerClient {
   /// version; kConflict with kConditionConflict when other writers kept winning; kPermissionDenied
   /// with kQuotaExceeded, as put_part and complete_upload.
   virtual Task<Result<WriteOutcome>> put_object(PutObject request) = 0;
+  /// put_object() of needles that an object names already: nothing is copied, and a needle dies
+  /// with its last name. kConflict with kConditionConflict when `from` is not that version any
+  /// more. kUnimplemented by a filer of before.
+  virtual Task<Result<WriteOutcome>> share_object(ShareObject request) = 0;
   /// kNotFound with kNoSuchKey.
   virtual Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) = 0;
   virtual Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) = 0;
@@ -53,6 +57,8 @@ class FilerClient {
   /// kNotFound with kNoSuchUpload, as all that follow.
   virtual Task<Result<UploadInfo>> get_upload(UploadName name) = 0;
   virtual Task<Result<void>> put_part(PutPart request) = 0;
+  /// put_part() as share_object().
+  virtual Task<Result<void>> share_part(SharePart request) = 0;
   virtual Task<Result<ListedParts>> list_parts(UploadName name, std::uint32_t after_part,
                                                std::uint32_t limit) = 0;
   virtual Task<Result<ListedUploads>> list_uploads(ListUploads request) = 0;

@@ -10,6 +10,7 @@
 #include "filer/core/keys.h"
 #include "filer/core/object_commit.h"
 #include "filer/core/rows.h"
+#include "filer/core/shares.h"
 #include "filer/dropped_buckets.h"
 #include "filer/left_overs.h"
 
@@ -139,10 +140,41 @@ Task<Result<std::uint64_t>> Collector::remove_dead() {
   }
 }
 
+/// Takes the dead rows of needles that others name still out of the store and out of `rows`: only
+/// with its last name a needle dies. That is so while the count is what was read; one that changed
+/// meanwhile keeps its row for the next round. A needle without a count was removed with another of
+/// its names.
+Task<Result<std::vector<KvRow>>> Collector::drop_named(std::vector<KvRow> rows) {
+  std::vector<KvRow> doomed;
+  for (KvRow& row : rows) {
+    KELP_CO_TRY(const DeadRow dead, decode_dead(row.second));
+    if (!dead.shared) {
+      doomed.push_back(std::move(row));
+      continue;
+    }
+    KELP_CO_TRY(const keys::DeadRowKey at, keys::parse_dead(row.first));
+    std::string share = keys::share(at.fid);
+    KELP_CO_TRY(auto counted, co_await kv_.get(share));
+    KELP_CO_TRY(const std::int64_t count, decode_counter(counted));
+    if (!still_named(count)) {
+      doomed.push_back(std::move(row));
+      continue;
+    }
+    KvBatch batch;
+    batch.conditions.push_back(counted ? KvCondition::equals(std::move(share), *std::move(counted))
+                                       : KvCondition::absent(std::move(share)));
+    batch.writes.push_back(KvWrite::remove(std::move(row.first)));
+    const Result<void> dropped = co_await kv_.commit(std::move(batch));
+    if (!dropped && dropped.error().code() != Errc::kPrecondition) co_return dropped.error();
+  }
+  co_return doomed;
+}
+
 /// Removes what a page of dead rows names, volume by volume, and the rows of what is gone. A volume
 /// that fails joins `left_out`, which are not asked.
 Task<Result<std::uint64_t>> Collector::remove_page(std::vector<KvRow> rows,
                                                    std::set<VolumeId>& left_out) {
+  KELP_CO_TRY(rows, co_await drop_named(std::move(rows)));
   struct Doomed {
     std::vector<FileId> fids;
     std::vector<std::string> row_keys;
@@ -152,11 +184,15 @@ Task<Result<std::uint64_t>> Collector::remove_page(std::vector<KvRow> rows,
     KELP_CO_TRY(const keys::DeadRowKey at, keys::parse_dead(key));
     if (left_out.contains(at.fid.volume)) continue;
     Doomed& doomed = by_volume[at.fid.volume];
+    KELP_CO_TRY(const DeadRow dead, decode_dead(value));
     doomed.fids.push_back(at.fid);
     doomed.row_keys.push_back(std::move(key));
+    if (dead.shared) doomed.row_keys.push_back(keys::share(at.fid));
   }
   KvBatch batch;
+  std::uint64_t count = 0;
   for (auto& [volume, doomed] : by_volume) {
+    const std::size_t needles = doomed.fids.size();
     const auto gone = co_await seams_.volumes.remove(std::move(doomed.fids));
     if (!gone && gone.error().code() == Errc::kCancelled) co_return gone.error();
     if (!gone) {
@@ -165,12 +201,12 @@ Task<Result<std::uint64_t>> Collector::remove_page(std::vector<KvRow> rows,
       continue;
     }
     worked(volume);
+    count += needles;
     for (std::string& key : doomed.row_keys) {
       batch.writes.push_back(KvWrite::remove(std::move(key)));
     }
   }
-  const std::uint64_t count = batch.writes.size();
-  if (count > 0) {
+  if (!batch.writes.empty()) {
     KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
   }
   co_return count;

@@ -80,6 +80,7 @@ class Collector {
   Task<Result<void>> walk(Collected& done);
   Task<Result<std::uint64_t>> remove_dead();
   Task<Result<std::uint64_t>> remove_page(std::vector<KvRow> rows, std::set<VolumeId>& left_out);
+  Task<Result<std::vector<KvRow>>> drop_named(std::vector<KvRow> rows);
   Task<Result<void>> count_dead();
   Task<Result<std::uint64_t>> expire_finished();
   Task<Result<std::uint64_t>> bury_orphans();

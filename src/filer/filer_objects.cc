@@ -11,6 +11,7 @@
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
 #include "filer/core/rows.h"
+#include "filer/core/shares.h"
 #include "filer/filer_service.h"
 
 namespace kelp {
@@ -79,6 +80,7 @@ Result<FoundObject> look_up(RowReader& rows, const ObjectKey& name, bool with_in
     if (!row) return Error(Errc::kNotFound, "no such key", Reason::kNoSuchKey);
     KELP_TRY(found.entry, decode_entry(*row));
     if (found.entry.owner_id.empty()) found.entry.owner_id = found.bucket.owner_id;
+    for (Chunk& chunk : found.entry.layout.chunks) chunk.shared = false;
     const std::uint64_t id = found.entry.layout.inline_id;
     if (!with_inline_body || id == 0) return found;
 
@@ -141,11 +143,19 @@ bool is_refusal(Reason reason) {
 // what is there, nothing happens and the next attempt reads. A refusal that rests on it is worth
 // nothing either.
 Task<Result<WriteOutcome>> FilerService::put_object(PutObject request) {
+  return put(std::move(request), std::nullopt);
+}
+
+Task<Result<WriteOutcome>> FilerService::share_object(ShareObject request) {
+  return put(std::move(request.put), SharedFrom{std::move(request.from), request.from_version});
+}
+
+Task<Result<WriteOutcome>> FilerService::put(PutObject request, std::optional<SharedFrom> from) {
   KELP_CO_CHECK(check_put(request, options_.inline_limit_bytes));
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
     KELP_CO_TRY(FoundBucket in, co_await remember_bucket(request.bucket));
     const bool remembered = in.remembered;
-    const auto outcome = co_await put_once(request, std::move(in), attempt == 0);
+    const auto outcome = co_await put_once(request, from, std::move(in), attempt == 0 && !from);
     if (outcome) co_return outcome;
     const bool again =
         lost_race(outcome.error()) || (remembered && is_refusal(outcome.error().reason()));
@@ -155,7 +165,9 @@ Task<Result<WriteOutcome>> FilerService::put_object(PutObject request) {
   co_return kept_losing(options_.max_attempts);
 }
 
-Task<Result<WriteOutcome>> FilerService::put_once(PutObject& request, FoundBucket in, bool guess) {
+Task<Result<WriteOutcome>> FilerService::put_once(PutObject& request,
+                                                  const std::optional<SharedFrom>& from,
+                                                  FoundBucket in, bool guess) {
   const bool has_body = request.inline_body && !request.inline_body->empty();
   ObjectEntry& entry = request.entry;
   const std::string row_key = keys::object(in.bucket.id, request.key);
@@ -175,10 +187,7 @@ Task<Result<WriteOutcome>> FilerService::put_once(PutObject& request, FoundBucke
   batch.conditions.reserve(3);
   batch.writes.reserve(5);
   batch.conditions.push_back(KvCondition::equals(in.row_key, in.row));
-  if (!entry.layout.chunks.empty()) {
-    KELP_CO_TRY(auto floor, co_await kv_.get(keys::key_floor()));
-    KELP_CO_CHECK(require_above_floor(std::move(floor), entry.layout.chunks, batch));
-  }
+  KELP_CO_CHECK(co_await name_chunks(from, row_key, current, entry.layout.chunks, batch));
   if (has_body) {
     std::string body;
     body.reserve(request.inline_body->size() + 8);
@@ -196,6 +205,34 @@ Task<Result<WriteOutcome>> FilerService::put_once(PutObject& request, FoundBucke
   add_usage(in.bucket, usage, options_.counter_shard, batch);
   KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
   co_return WriteOutcome{entry.version, entry.modified};
+}
+
+/// What a batch needs that makes the row `row_key`, which holds `current`, name `chunks`: those
+/// that `from` names get one name more, the others must not be too old.
+Task<Result<void>> FilerService::name_chunks(const std::optional<SharedFrom>& from,
+                                             const std::string& row_key, CurrentObject& current,
+                                             std::vector<Chunk>& chunks, KvBatch& batch) {
+  if (chunks.empty()) co_return Result<void>();
+  std::vector<Chunk> rest;
+  if (from) {
+    KELP_CO_TRY(const FoundBucket in, co_await find_bucket(from->object.bucket));
+    ShareSource source{.row_key = keys::object(in.bucket.id, from->object.key), .object = {}};
+    const bool onto_itself = source.row_key == row_key;
+    if (onto_itself) {
+      source.object = std::move(current);
+    } else {
+      KELP_CO_TRY(source.object, co_await find_object(source.row_key));
+    }
+    if (!source.object.row || source.object.entry.version != from->version) {
+      co_return Error(Errc::kConflict, "what was to be shared has changed",
+                      Reason::kConditionConflict);
+    }
+    rest = share(source, chunks, onto_itself, batch);
+    if (onto_itself) current = std::move(source.object);
+    if (rest.empty()) co_return Result<void>();
+  }
+  KELP_CO_TRY(auto floor, co_await kv_.get(keys::key_floor()));
+  co_return require_above_floor(std::move(floor), from ? rest : chunks, batch);
 }
 
 Task<Result<FoundObject>> FilerService::get_object(ObjectKey name, bool with_inline_body) {

@@ -50,6 +50,7 @@ class FilerService final : public FilerClient {
   Task<Result<void>> ask_for_room(AskForRoom request) override;
 
   Task<Result<WriteOutcome>> put_object(PutObject request) override;
+  Task<Result<WriteOutcome>> share_object(ShareObject request) override;
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
   Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) override;
   Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(
@@ -59,6 +60,7 @@ class FilerService final : public FilerClient {
   Task<Result<UploadInfo>> create_upload(CreateUpload request) override;
   Task<Result<UploadInfo>> get_upload(UploadName name) override;
   Task<Result<void>> put_part(PutPart request) override;
+  Task<Result<void>> share_part(SharePart request) override;
   Task<Result<ListedParts>> list_parts(UploadName name, std::uint32_t after_part,
                                        std::uint32_t limit) override;
   Task<Result<ListedUploads>> list_uploads(ListUploads request) override;
@@ -74,6 +76,11 @@ class FilerService final : public FilerClient {
     bool remembered =
         false;  ///< Read long ago: only a commit that requires the row may rest on it.
   };
+  /// An object whose needles a write shares.
+  struct SharedFrom {
+    ObjectKey object;
+    std::uint64_t version = 0;
+  };
   /// An upload and its row, as it was read.
   struct FoundUpload {
     FoundBucket in;
@@ -87,16 +94,23 @@ class FilerService final : public FilerClient {
   /// As it was when a write last needed it; find_bucket() when that is not known.
   Task<Result<FoundBucket>> remember_bucket(std::string name);
   void forget_bucket(const std::string& name);
-  /// One attempt; `request` must outlive the call. `guess`: what must be absent and would have to
-  /// be waited for is not looked for; when it is there after all, the commit loses its race.
-  Task<Result<WriteOutcome>> put_once(PutObject& request, FoundBucket in, bool guess);
+  /// One attempt; `request` and `from` must outlive the call. `guess`: what must be absent and
+  /// would have to be waited for is not looked for; when it is there after all, the commit loses
+  /// its race.
+  Task<Result<WriteOutcome>> put_once(PutObject& request, const std::optional<SharedFrom>& from,
+                                      FoundBucket in, bool guess);
   Task<Result<CurrentObject>> find_object(std::string row_key);
   Task<Result<FoundUpload>> find_upload(UploadName name);
   Task<Result<CountedUsage>> count_usage(BucketId bucket);
   /// require_room() by the counters as they are now. `batch` must outlive the call.
   Task<Result<void>> require_room_now(BucketEntry bucket, UsageChange change, KvBatch& batch);
   Task<Result<UsageChange>> change_of(AskForRoom request);
-  Task<Result<void>> put_part_once(PutPart request);
+  Task<Result<WriteOutcome>> put(PutObject request, std::optional<SharedFrom> from);
+  Task<Result<void>> put_part(PutPart request, std::optional<SharedFrom> from);
+  Task<Result<void>> put_part_once(PutPart request, std::optional<SharedFrom> from);
+  Task<Result<void>> name_chunks(const std::optional<SharedFrom>& from, const std::string& row_key,
+                                 CurrentObject& current, std::vector<Chunk>& chunks,
+                                 KvBatch& batch);
   Task<Result<CompletedUpload>> complete_once(CompleteUpload request);
   Task<Result<CompletedUpload>> finished_answer(UploadName name, Error missing);
 

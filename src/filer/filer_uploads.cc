@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
 #include "filer/core/rows.h"
@@ -130,9 +129,18 @@ Task<Result<UploadInfo>> FilerService::get_upload(UploadName name) {
 }
 
 Task<Result<void>> FilerService::put_part(PutPart request) {
+  return put_part(std::move(request), std::nullopt);
+}
+
+Task<Result<void>> FilerService::share_part(SharePart request) {
+  return put_part(std::move(request.put),
+                  SharedFrom{std::move(request.from), request.from_version});
+}
+
+Task<Result<void>> FilerService::put_part(PutPart request, std::optional<SharedFrom> from) {
   KELP_CO_CHECK(check_part(request));
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
-    const Result<void> put = co_await put_part_once(request);
+    const Result<void> put = co_await put_part_once(request, from);
     if (put || !lost_race(put.error())) co_return put;
   }
   co_return kept_losing(options_.max_attempts);
@@ -140,7 +148,7 @@ Task<Result<void>> FilerService::put_part(PutPart request) {
 
 // A new part only needs its upload to be there. One that replaces another also raises the upload's
 // epoch, so that a Complete that has read the old part loses.
-Task<Result<void>> FilerService::put_part_once(PutPart request) {
+Task<Result<void>> FilerService::put_part_once(PutPart request, std::optional<SharedFrom> from) {
   KELP_CO_TRY(FoundUpload found, co_await find_upload(request.upload));
   const std::string row_key = keys::part(found.row_key, request.part_number);
   KELP_CO_TRY(auto old_row, co_await kv_.get(row_key));
@@ -150,10 +158,8 @@ Task<Result<void>> FilerService::put_part_once(PutPart request) {
   std::int64_t more = counted_bytes(part);
   KvBatch batch;
   batch.conditions.push_back(KvCondition::equals(found.in.row_key, std::move(found.in.row)));
-  if (!part.chunks.empty()) {
-    KELP_CO_TRY(auto floor, co_await kv_.get(keys::key_floor()));
-    KELP_CO_CHECK(require_above_floor(std::move(floor), part.chunks, batch));
-  }
+  CurrentObject no_object;  // a part never shares with itself
+  KELP_CO_CHECK(co_await name_chunks(from, row_key, no_object, part.chunks, batch));
   if (old_row) {
     KELP_CO_TRY(const PartRow old, decode_part(*old_row));
     part.modified = std::max(part.modified, old.modified);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "filer/core/keys.h"
@@ -53,20 +54,19 @@ struct VolumeContent {
 /// Compares volumes with what is named there.
 class VolumeCheck {
  public:
-  VolumeCheck(FsckReport& report, DamagedPlaces& damaged) : report_(report), damaged_(damaged) {}
+  VolumeCheck(const References& names, FsckReport& report, DamagedPlaces& damaged)
+      : shares_(names.shares), report_(report), damaged_(damaged) {}
 
-  /// `named`: what is named in that volume, ascending by key.
+  /// `named`: what is named in that volume, ascending by key, the dead last.
   void compare(const VolumeContent& volume, const std::vector<NamedNeedle>& named) {
     report_.needles += volume.needles.size();
     auto on_disk = volume.needles.begin();
     const auto end = volume.needles.end();
-    for (std::size_t i = 0; i < named.size(); ++i) {
+    for (std::size_t i = 0; i < named.size();) {
       const NamedNeedle& name = named[i];
-      if (i > 0 && named[i - 1].fid.key == name.fid.key) {
-        ++report_.doubly_named_needles;
-        note(report_, fmt::format("needle {}: named twice", to_string(name.fid)));
-        continue;
-      }
+      const std::size_t first = i;
+      while (i < named.size() && named[i].fid.key == name.fid.key) ++i;
+      check_names(std::span(named).subspan(first, i - first));
       while (on_disk != end && on_disk->key < name.fid.key) orphan(volume.volume, *on_disk++);
       const bool there = on_disk != end && on_disk->key == name.fid.key;
       compare_one(name, there ? &*on_disk : nullptr, volume.corrupt.contains(name.fid.key));
@@ -86,6 +86,24 @@ class VolumeCheck {
   }
 
  private:
+  /// `names`: all of one needle.
+  void check_names(std::span<const NamedNeedle> names) {
+    const bool shared = std::ranges::all_of(names, &NamedNeedle::shared);
+    const FileId& fid = names.front().fid;
+    if (!shared && names.size() > 1) {
+      ++report_.doubly_named_needles;
+      note(report_, fmt::format("needle {}: named twice", to_string(fid)));
+    }
+    const auto live = std::ranges::count(names, false, &NamedNeedle::dead);
+    if (!shared || live == 0) return;
+    const auto at = shares_.find(std::pair(fid.volume, fid.key));
+    const std::int64_t counted = at == shares_.end() ? 0 : at->second;
+    if (counted == live - 1) return;
+    ++report_.wrong_shares;
+    note(report_,
+         fmt::format("needle {}: {} names, its count says {}", to_string(fid), live, counted + 1));
+  }
+
   /// `needle`: what is on disk under that key, or null.
   void compare_one(const NamedNeedle& name, const NeedleInfo* needle, bool corrupt) {
     if (corrupt) {
@@ -111,6 +129,7 @@ class VolumeCheck {
                               to_string(FileId{volume, needle.key, needle.cookie})));
   }
 
+  const std::map<std::pair<VolumeId, NeedleKey>, std::int64_t>& shares_;
   FsckReport& report_;
   DamagedPlaces& damaged_;
 };
@@ -185,7 +204,7 @@ Task<Result<VolumeContent>> read_volume(VolumeAdmin& volumes, VolumeId volume, b
 
 Task<Result<void>> check_volumes(const References& names, VolumeAdmin& volumes, FsckOptions options,
                                  FsckReport& report, DamagedPlaces& damaged) {
-  VolumeCheck check(report, damaged);
+  VolumeCheck check(names, report, damaged);
   KELP_CO_TRY(const NodeStatus node, co_await volumes.status());
   std::set<VolumeId> ids;
   for (const VolumeStatus& volume : node.volumes) ids.insert(volume.volume);

@@ -37,6 +37,7 @@ struct FsckReport {
   std::uint64_t unreadable_volumes = 0;  ///< The volume server refuses or cannot read them.
   std::uint64_t unreadable_needles = 0;  ///< Named in such volumes: what became of them is unknown.
   std::uint64_t doubly_named_needles = 0;
+  std::uint64_t wrong_shares = 0;  ///< Shared needles whose count of names differs from a recount.
   std::uint64_t missing_inline_bodies = 0;  ///< Lost data.
   std::uint64_t corrupt_inline_bodies = 0;
   std::uint64_t unnamed_inline_bodies = 0;
@@ -56,7 +57,7 @@ struct FsckReport {
   /// Nothing is lost or wrong. Orphans and left-over parts are not wrong: they are to be collected.
   [[nodiscard]] bool sound() const {
     return missing_needles + wrong_size_needles + corrupt_needles + unreadable_volumes +
-               unreadable_needles + doubly_named_needles + missing_inline_bodies +
+               unreadable_needles + doubly_named_needles + wrong_shares + missing_inline_bodies +
                corrupt_inline_bodies + unnamed_inline_bodies + wrong_counters +
                objects_without_bucket ==
            0;

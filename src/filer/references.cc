@@ -51,6 +51,8 @@ class Walk {
         return take_dead(key, value);
       case keys::kDropped:
         return take_dropped(key);
+      case keys::kShare:
+        return take_share(key, value);
       case keys::kObject:
         return take_object(key, value);
       case keys::kUpload:
@@ -83,8 +85,15 @@ class Walk {
 
   Result<void> take_dead(std::string_view key, std::string_view value) {
     KELP_TRY(const keys::DeadRowKey at, keys::parse_dead(key));
-    KELP_TRY(const std::uint64_t size_bytes, decode_dead(value));
-    found.needles.push_back({at.fid, true, size_bytes});
+    KELP_TRY(const DeadRow dead, decode_dead(value));
+    found.needles.push_back(
+        {.fid = at.fid, .dead = true, .shared = dead.shared, .size_bytes = dead.size_bytes});
+    return {};
+  }
+
+  Result<void> take_share(std::string_view key, std::string_view value) {
+    KELP_TRY(const keys::ShareRowKey at, keys::parse_share(key));
+    KELP_TRY(found.shares[std::pair(at.volume, at.key)], decode_counter(std::string(value)));
     return {};
   }
 
@@ -120,12 +129,15 @@ class Walk {
   }
 
   void take_chunks(const std::vector<Chunk>& chunks) {
-    for (const Chunk& chunk : chunks) found.needles.push_back({chunk.fid, false, chunk.size_bytes});
+    for (const Chunk& chunk : chunks) {
+      found.needles.push_back(
+          {.fid = chunk.fid, .shared = chunk.shared, .size_bytes = chunk.size_bytes});
+    }
   }
 
   void finish() {
     std::ranges::sort(found.needles, {}, [](const NamedNeedle& needle) {
-      return std::tuple(needle.fid.volume, needle.fid.key);
+      return std::tuple(needle.fid.volume, needle.fid.key, needle.dead);
     });
     std::ranges::sort(found.inline_ids);
   }

@@ -16,7 +16,8 @@ namespace kelp {
 /// A needle that the metadata names.
 struct NamedNeedle {
   FileId fid;
-  bool dead = false;  ///< Named by a dead row only: it goes when its quarantine ends.
+  bool dead = false;  ///< By a dead row: it goes when its quarantine ends, unless others name it.
+  bool shared = false;
   std::uint64_t size_bytes = 0;
 };
 
@@ -31,7 +32,10 @@ struct BucketCount {
 
 /// What the metadata names at one point in time.
 struct References {
-  std::vector<NamedNeedle> needles;  ///< By volume, then key; a needle named twice stands twice.
+  /// By volume, then key, the dead last; a needle stands once for each name.
+  std::vector<NamedNeedle> needles;
+  /// What is counted of shared needles: names but one.
+  std::map<std::pair<VolumeId, NeedleKey>, std::int64_t> shares;
   std::vector<std::uint64_t> inline_ids;  ///< Ascending; only when asked for.
   std::map<BucketId, BucketCount> buckets;
   std::uint64_t objects = 0;

@@ -45,6 +45,8 @@ constexpr std::array kToCollect = {
 };
 constexpr std::array kWrong = {
     Figure{"missing_needles", "needles that are named and not there", &FsckReport::missing_needles},
+    Figure{"wrong_shares", "shared needles whose count of names is wrong",
+           &FsckReport::wrong_shares},
     Figure{"wrong_size_needles", "needles of another size", &FsckReport::wrong_size_needles},
     Figure{"corrupt_needles", "needles that do not match their checksums",
            &FsckReport::corrupt_needles},

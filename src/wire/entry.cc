@@ -13,7 +13,9 @@
 namespace kelp {
 namespace {
 
-constexpr std::uint8_t kEntryFormat = 1;
+// 2 says of each chunk whether it is shared; else as 1, which is written where none is.
+constexpr std::uint8_t kPlainEntryFormat = 1;
+constexpr std::uint8_t kEntryFormat = 2;
 constexpr std::uint8_t kBucketFormat = 2;  // 1: without a quota
 
 // The second byte of an entry's row.
@@ -94,16 +96,15 @@ std::string text_of(OwnerView owner) {
   return owner.packed ? hex_encode(owner.bytes) : std::string(owner.bytes);
 }
 
-/// Reads the format byte in front of a row.
-/// The format of a row, at most `known`.
-Result<std::uint8_t> check_format(ByteReader& in, std::uint8_t known, std::string_view what) {
+/// Reads the format byte in front of a row: 1 to `newest`.
+Result<std::uint8_t> take_format(ByteReader& in, std::uint8_t newest, std::string_view what) {
   const auto format = in.fixed<std::uint8_t>();
   if (in.failed() || format == 0) {
     return Error(Errc::kCorruption, fmt::format("{}: no format number", what));
   }
-  if (format > known) {
+  if (format > newest) {
     return Error(Errc::kUnimplemented,
-                 fmt::format("{}: format {}, this build knows {}", what, format, known));
+                 fmt::format("{}: format {}, this build knows {}", what, format, newest));
   }
   return format;
 }
@@ -192,7 +193,8 @@ std::string encode_entry(const ObjectEntry& entry) {
   row.reserve(128);
   ByteWriter to(row);
   const std::uint8_t flags = flags_of(entry);
-  to.fixed(kEntryFormat);
+  const ChunkForm form = form_of(entry.layout.chunks);
+  to.fixed(form == ChunkForm::kPlain ? kPlainEntryFormat : kEntryFormat);
   to.fixed(flags);
   to.varint(entry.version);
   encode_time(entry.modified, row);
@@ -208,14 +210,15 @@ std::string encode_entry(const ObjectEntry& entry) {
   encode_checksums(entry.checksums, row);
   // Here ends what decode_listed() reads.
   encode_headers(entry.headers, row);
-  if ((flags & kHasLayout) != 0) encode_layout(entry.layout, row);
+  if ((flags & kHasLayout) != 0) encode_layout(entry.layout, form, row);
   if ((flags & kHasPartList) != 0) encode_parts(entry.parts, row);
   return row;
 }
 
 Result<ObjectEntry> decode_entry(std::string_view row) {
   ByteReader in(row);
-  KELP_CHECK(check_format(in, kEntryFormat, "entry row"));
+  KELP_TRY(const std::uint8_t format, take_format(in, kEntryFormat, "entry row"));
+  const auto form = format == kPlainEntryFormat ? ChunkForm::kPlain : ChunkForm::kWithShared;
   ObjectEntry entry;
   ListedEntry front;
   const std::uint8_t flags = decode_front(in, front, [&](const ChecksumView& view) {
@@ -232,7 +235,7 @@ Result<ObjectEntry> decode_entry(std::string_view row) {
   entry.headers = decode_headers(in);
   entry.headers.storage_class = front.storage_class;
   if ((flags & kInlineOwnId) != 0) entry.layout.inline_id = entry.version;
-  if ((flags & kHasLayout) != 0) entry.layout = decode_layout(in);
+  if ((flags & kHasLayout) != 0) entry.layout = decode_layout(in, form);
   if ((flags & kHasPartList) != 0) entry.parts = decode_parts(in);
   KELP_CHECK(in.finish("entry row"));
   return entry;
@@ -240,7 +243,7 @@ Result<ObjectEntry> decode_entry(std::string_view row) {
 
 Result<ListedEntry> decode_listed(std::string_view row) {
   ByteReader in(row);
-  KELP_CHECK(check_format(in, kEntryFormat, "entry row"));
+  KELP_CHECK(take_format(in, kEntryFormat, "entry row"));
   ListedEntry entry;
   decode_front(in, entry, [&](const ChecksumView& view) {
     if (entry.checksum_count == 0) entry.checksum_type = view.type;
@@ -270,7 +273,7 @@ std::string encode_bucket(const BucketEntry& bucket) {
 
 Result<BucketEntry> decode_bucket(std::string_view row) {
   ByteReader in(row);
-  KELP_TRY(const std::uint8_t format, check_format(in, kBucketFormat, "bucket row"));
+  KELP_TRY(const std::uint8_t format, take_format(in, kBucketFormat, "bucket row"));
   BucketEntry bucket;
   bucket.id = BucketId(in.varint());
   bucket.created = decode_time(in);

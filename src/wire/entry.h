@@ -20,8 +20,17 @@ namespace kelp {
 struct Chunk {
   FileId fid;
   std::uint64_t size_bytes = 0;
+  /// Others may name the needle too: how many is counted (docs/formats/metadata-keys.md). Only of
+  /// the filer's rows; what it answers never says so.
+  bool shared = false;
   friend bool operator==(const Chunk&, const Chunk&) = default;
 };
+
+/// Whether a list of chunks says of each whether it is shared. Rows do so only when one is: their
+/// format 2.
+enum class ChunkForm : std::uint8_t { kPlain, kWithShared };
+/// The form that `chunks` need.
+[[nodiscard]] ChunkForm form_of(const std::vector<Chunk>& chunks);
 
 /// Where an object's bytes are: a row of the metadata store (small) or needles, in order. Empty
 /// objects have neither.
@@ -149,10 +158,10 @@ struct ListedEntry {
 
 // Pieces of rows, shared by every row and message that holds them (docs/formats/entry.md). The
 // encoders append; the decoders latch the reader's failed() on bytes that no encoder makes.
-void encode_layout(const Layout& layout, std::string& out);
-[[nodiscard]] Layout decode_layout(ByteReader& in);
-void encode_chunks(const std::vector<Chunk>& chunks, std::string& out);
-[[nodiscard]] std::vector<Chunk> decode_chunks(ByteReader& in);
+void encode_layout(const Layout& layout, ChunkForm form, std::string& out);
+[[nodiscard]] Layout decode_layout(ByteReader& in, ChunkForm form);
+void encode_chunks(const std::vector<Chunk>& chunks, ChunkForm form, std::string& out);
+[[nodiscard]] std::vector<Chunk> decode_chunks(ByteReader& in, ChunkForm form);
 void encode_checksums(const std::vector<Checksum>& checksums, std::string& out);
 [[nodiscard]] std::vector<Checksum> decode_checksums(ByteReader& in);
 /// All but the storage class, which an entry keeps in its front.

@@ -102,6 +102,9 @@ inline constexpr auto kFields<WriteOutcome> =
 template <>
 inline constexpr auto kFields<ObjectKey> = std::tuple(&ObjectKey::bucket, &ObjectKey::key);
 template <>
+inline constexpr auto kFields<ShareObject> =
+    std::tuple(&ShareObject::put, &ShareObject::from, &ShareObject::from_version);
+template <>
 inline constexpr auto kFields<GetObject> =
     std::tuple(&GetObject::name, &GetObject::with_inline_body);
 template <>
@@ -148,6 +151,9 @@ template <>
 inline constexpr auto kFields<PutPart> =
     std::tuple(&PutPart::upload, &PutPart::part_number, &PutPart::size_bytes, &PutPart::md5,
                &PutPart::checksums, &PutPart::chunks);
+template <>
+inline constexpr auto kFields<SharePart> =
+    std::tuple(&SharePart::put, &SharePart::from, &SharePart::from_version);
 template <>
 inline constexpr auto kFields<ListParts> =
     std::tuple(&ListParts::name, &ListParts::after_part, &ListParts::limit);

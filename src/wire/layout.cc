@@ -5,7 +5,11 @@
 
 namespace kelp {
 
-void encode_chunks(const std::vector<Chunk>& chunks, std::string& out) {
+ChunkForm form_of(const std::vector<Chunk>& chunks) {
+  return std::ranges::any_of(chunks, &Chunk::shared) ? ChunkForm::kWithShared : ChunkForm::kPlain;
+}
+
+void encode_chunks(const std::vector<Chunk>& chunks, ChunkForm form, std::string& out) {
   ByteWriter to(out);
   to.varint(chunks.size());
   for (const Chunk& chunk : chunks) {
@@ -13,10 +17,11 @@ void encode_chunks(const std::vector<Chunk>& chunks, std::string& out) {
     to.varint(chunk.fid.key.value);
     to.fixed(chunk.fid.cookie.value);
     to.varint(chunk.size_bytes);
+    if (form == ChunkForm::kWithShared) to.fixed(static_cast<std::uint8_t>(chunk.shared));
   }
 }
 
-std::vector<Chunk> decode_chunks(ByteReader& in) {
+std::vector<Chunk> decode_chunks(ByteReader& in, ChunkForm form) {
   constexpr std::size_t kLeastBytes = 7;
   std::vector<Chunk> chunks;
   const std::uint64_t count = in.varint();
@@ -27,19 +32,23 @@ std::vector<Chunk> decode_chunks(ByteReader& in) {
     chunk.fid.key = NeedleKey(in.varint());
     chunk.fid.cookie = Cookie(in.fixed<std::uint32_t>());
     chunk.size_bytes = in.varint();
+    if (form == ChunkForm::kPlain) continue;
+    const auto shared = in.fixed<std::uint8_t>();
+    if (shared > 1) spoil(in);
+    chunk.shared = shared == 1;
   }
   return chunks;
 }
 
-void encode_layout(const Layout& layout, std::string& out) {
+void encode_layout(const Layout& layout, ChunkForm form, std::string& out) {
   ByteWriter(out).varint(layout.inline_id);
-  encode_chunks(layout.chunks, out);
+  encode_chunks(layout.chunks, form, out);
 }
 
-Layout decode_layout(ByteReader& in) {
+Layout decode_layout(ByteReader& in, ChunkForm form) {
   Layout layout;
   layout.inline_id = in.varint();
-  layout.chunks = decode_chunks(in);
+  layout.chunks = decode_chunks(in, form);
   return layout;
 }
 

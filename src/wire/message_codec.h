@@ -118,7 +118,7 @@ class Writer {
   void put(const BucketEntry& bucket) { to_.text(encode_bucket(bucket)); }
   void put(const std::vector<Checksum>& checksums) { encode_checksums(checksums, out_); }
   void put(const Checksum& checksum) { put(std::vector{checksum}); }
-  void put(const std::vector<Chunk>& chunks) { encode_chunks(chunks, out_); }
+  void put(const std::vector<Chunk>& chunks) { encode_chunks(chunks, ChunkForm::kPlain, out_); }
   void put(const ObjectHeaders& headers) {
     encode_headers(headers, out_);
     encode_storage_class(headers.storage_class, out_);
@@ -212,7 +212,7 @@ class Reader {
     if (one.size() != 1) return spoil();
     checksum = std::move(one.front());
   }
-  void get(std::vector<Chunk>& chunks) { chunks = decode_chunks(in_); }
+  void get(std::vector<Chunk>& chunks) { chunks = decode_chunks(in_, ChunkForm::kPlain); }
   void get(ObjectHeaders& headers) {
     headers = decode_headers(in_);
     headers.storage_class = decode_storage_class(in_);

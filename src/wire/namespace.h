@@ -38,6 +38,13 @@ struct ObjectKey {
   std::string key;
 };
 
+/// An object to make visible whose needles, or some of them, are those of another one, too.
+struct ShareObject {
+  PutObject put;
+  ObjectKey from;
+  std::uint64_t from_version = 0;  ///< Of `from`, as its entry was read.
+};
+
 /// What a delete found.
 struct DeleteOutcome {
   bool existed = false;
@@ -116,6 +123,13 @@ struct PutPart {
   std::string md5;  ///< Raw, 16 bytes.
   std::vector<Checksum> checksums;
   std::vector<Chunk> chunks;  ///< Parts are never inline.
+};
+
+/// A part whose needles, or some of them, are those of an object, too.
+struct SharePart {
+  PutPart put;
+  ObjectKey from;
+  std::uint64_t from_version = 0;  ///< Of `from`, as its entry was read.
 };
 
 /// What a listing needs of a part.

@@ -70,6 +70,7 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerDeleteObject, "filer.delete_object", kCommit, false},
     {kFilerDeleteObjects, "filer.delete_objects", kCommit, false},
     {kFilerListObjects, "filer.list_objects", kLook, true},
+    {kFilerShareObject, "filer.share_object", kCommit, false},
     {kFilerCreateUpload, "filer.create_upload", kCommit, false},
     {kFilerGetUpload, "filer.get_upload", kLook, true},
     {kFilerPutPart, "filer.put_part", kCommit, false},
@@ -77,7 +78,8 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerListUploads, "filer.list_uploads", kLook, true},
     {kFilerAbortUpload, "filer.abort_upload", kCommit, false},
     {kFilerCompleteUpload, "filer.complete_upload", kCommit, true},  // answers as the first time
-    {kFilerDump, "filer.dump", kData, false},                        // each piece is given once
+    {kFilerSharePart, "filer.share_part", kCommit, false},
+    {kFilerDump, "filer.dump", kData, false},  // each piece is given once
 };
 static_assert(std::ranges::adjacent_find(kMethods, std::ranges::greater_equal{},
                                          &RpcMethodInfo::method) == std::end(kMethods),

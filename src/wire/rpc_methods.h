@@ -66,6 +66,7 @@ enum class RpcMethod : std::uint32_t {
   kFilerDeleteObject = 312,
   kFilerDeleteObjects = 313,
   kFilerListObjects = 314,
+  kFilerShareObject = 315,
   kFilerCreateUpload = 320,
   kFilerGetUpload = 321,
   kFilerPutPart = 322,
@@ -73,6 +74,7 @@ enum class RpcMethod : std::uint32_t {
   kFilerListUploads = 324,
   kFilerAbortUpload = 325,
   kFilerCompleteUpload = 326,
+  kFilerSharePart = 327,
   kFilerDump = 330,
 };
 

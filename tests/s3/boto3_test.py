@@ -279,6 +279,24 @@ class Cases:
         self.s3.complete_multipart_upload(**name, MultipartUpload={"Parts": parts})
         self.assertEqual(self.get(bucket, "k"), source)
 
+    def test_copies_outlive_their_source(self):
+        bucket = self.new_bucket()
+        source = os.urandom(40 * MIB)
+        self.put(bucket, "source", source)
+        self.s3.copy_object(Bucket=bucket, Key="whole", CopySource=f"{bucket}/source")
+        upload = self.s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+        name = {"Bucket": bucket, "Key": "k", "UploadId": upload}
+        parts, cuts = [], (0, 8 * MIB, 27 * MIB + 5, 40 * MIB)
+        for number, (first, end) in enumerate(zip(cuts, cuts[1:]), 1):
+            answer = self.s3.upload_part_copy(**name, PartNumber=number, CopySource=f"{bucket}/source",
+                                              CopySourceRange=f"bytes={first}-{end - 1}")
+            parts.append({"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]})
+        self.s3.complete_multipart_upload(**name, MultipartUpload={"Parts": parts})
+        self.s3.delete_object(Bucket=bucket, Key="source")
+        self.assertEqual(self.get(bucket, "whole"), source)
+        self.s3.delete_object(Bucket=bucket, Key="whole")
+        self.assertEqual(self.get(bucket, "k"), source)
+
     def test_managed_upload_and_download(self):
         bucket = self.new_bucket()
         body = os.urandom(30 * MIB)

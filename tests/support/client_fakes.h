@@ -163,6 +163,9 @@ class FakeFiler final : public FilerClient {
   Task<Result<WriteOutcome>> put_object(PutObject r) override {
     return script.answer<WriteOutcome>(std::move(r));
   }
+  Task<Result<WriteOutcome>> share_object(ShareObject r) override {
+    return script.answer<WriteOutcome>(std::move(r));
+  }
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override {
     return script.answer<FoundObject>(GetObject{std::move(name), with_inline_body});
   }
@@ -196,6 +199,7 @@ class FakeFiler final : public FilerClient {
     return script.answer<UploadInfo>(std::move(name));
   }
   Task<Result<void>> put_part(PutPart r) override { return script.done(std::move(r)); }
+  Task<Result<void>> share_part(SharePart r) override { return script.done(std::move(r)); }
   Task<Result<ListedParts>> list_parts(UploadName name, std::uint32_t after_part,
                                        std::uint32_t limit) override {
     return script.answer<ListedParts>(ListParts{std::move(name), after_part, limit});

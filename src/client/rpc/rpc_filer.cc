@@ -85,6 +85,9 @@ Task<Result<void>> RpcFilerClient::ask_for_room(AskForRoom request) {
 Task<Result<WriteOutcome>> RpcFilerClient::put_object(PutObject request) {
   return caller_.ask<WriteOutcome>(kFilerPutObject, std::move(request));
 }
+Task<Result<WriteOutcome>> RpcFilerClient::share_object(ShareObject request) {
+  return caller_.ask<WriteOutcome>(kFilerShareObject, std::move(request));
+}
 Task<Result<FoundObject>> RpcFilerClient::get_object(ObjectKey name, bool with_inline_body) {
   return caller_.ask<FoundObject>(kFilerGetObject, GetObject{std::move(name), with_inline_body});
 }
@@ -111,6 +114,9 @@ Task<Result<UploadInfo>> RpcFilerClient::get_upload(UploadName name) {
 }
 Task<Result<void>> RpcFilerClient::put_part(PutPart request) {
   return caller_.tell(kFilerPutPart, std::move(request));
+}
+Task<Result<void>> RpcFilerClient::share_part(SharePart request) {
+  return caller_.tell(kFilerSharePart, std::move(request));
 }
 Task<Result<ListedParts>> RpcFilerClient::list_parts(UploadName name, std::uint32_t after_part,
                                                      std::uint32_t limit) {
@@ -154,6 +160,8 @@ void serve_buckets(RpcServer& server, FilerClient* f) {
 void serve_objects(RpcServer& server, FilerClient* f) {
   serve_method<PutObject>(server, kFilerPutObject,
                           [f](PutObject r) { return f->put_object(std::move(r)); });
+  serve_method<ShareObject>(server, kFilerShareObject,
+                            [f](ShareObject r) { return f->share_object(std::move(r)); });
   serve_method<GetObject>(server, kFilerGetObject, [f](GetObject r) {
     return f->get_object(std::move(r.name), r.with_inline_body);
   });
@@ -173,6 +181,8 @@ void serve_uploads(RpcServer& server, FilerClient* f) {
                            [f](UploadName r) { return f->get_upload(std::move(r)); });
   serve_method<PutPart>(server, kFilerPutPart,
                         [f](PutPart r) { return f->put_part(std::move(r)); });
+  serve_method<SharePart>(server, kFilerSharePart,
+                          [f](SharePart r) { return f->share_part(std::move(r)); });
   serve_method<ListParts>(server, kFilerListParts, [f](ListParts r) {
     return f->list_parts(std::move(r.name), r.after_part, r.limit);
   });

@@ -32,6 +32,7 @@ class RpcFilerClient final : public FilerClient {
   Task<Result<BucketEntry>> set_bucket_quota(SetBucketQuota quota) override;
   Task<Result<void>> ask_for_room(AskForRoom request) override;
   Task<Result<WriteOutcome>> put_object(PutObject request) override;
+  Task<Result<WriteOutcome>> share_object(ShareObject request) override;
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
   Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) override;
   Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(
@@ -40,6 +41,7 @@ class RpcFilerClient final : public FilerClient {
   Task<Result<UploadInfo>> create_upload(CreateUpload request) override;
   Task<Result<UploadInfo>> get_upload(UploadName name) override;
   Task<Result<void>> put_part(PutPart request) override;
+  Task<Result<void>> share_part(SharePart request) override;
   Task<Result<ListedParts>> list_parts(UploadName name, std::uint32_t after_part,
                                        std::uint32_t limit) override;
   Task<Result<ListedUploads>> list_uploads(ListUploads request) override;

@@ -179,6 +179,22 @@ KvRange dead_until(WallTime until) {
   return {std::string(1, kDead), std::move(end)};
 }
 
+std::string share(const FileId& fid) {
+  std::string row(1, kShare);
+  put(row, fid.volume.value);
+  put(row, fid.key.value);
+  return row;
+}
+
+Result<ShareRowKey> parse_share(std::string_view row_key) {
+  if (row_key.size() != 13 || row_key.front() != kShare) return bad_key("share");
+  row_key.remove_prefix(1);
+  ShareRowKey parsed;
+  parsed.volume = VolumeId(take<std::uint32_t>(row_key));
+  parsed.key = NeedleKey(take<std::uint64_t>(row_key));
+  return parsed;
+}
+
 Result<DeadRowKey> parse_dead(std::string_view row_key) {
   if (row_key.size() != 25 || row_key.front() != kDead) return bad_key("dead");
   row_key.remove_prefix(1);

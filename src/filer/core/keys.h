@@ -75,6 +75,15 @@ struct DeadRowKey {
 /// kCorruption for anything that dead() would not make.
 [[nodiscard]] Result<DeadRowKey> parse_dead(std::string_view row_key);
 
+/// How many names a shared needle has besides one (core/shares.h).
+[[nodiscard]] std::string share(const FileId& fid);
+struct ShareRowKey {
+  VolumeId volume;
+  NeedleKey key;
+};
+/// kCorruption for anything that share() would not make.
+[[nodiscard]] Result<ShareRowKey> parse_share(std::string_view row_key);
+
 /// What a counter row sums up: bytes of objects and of parts of uploads, objects, or of those bytes
 /// the ones of parts. The value stands in the row key.
 enum class Counter : char { kBytes = 'b', kObjects = 'o', kUploadBytes = 'u' };
@@ -115,6 +124,7 @@ inline constexpr char kBucket = 'b';
 inline constexpr char kCount = 'c';
 inline constexpr char kDead = 'd';
 inline constexpr char kFinished = 'f';
+inline constexpr char kShare = 'h';
 inline constexpr char kKeyFloor = 'k';
 inline constexpr char kCollector = 'l';
 inline constexpr char kCluster = 'm';

@@ -24,7 +24,8 @@ struct CurrentObject {
 [[nodiscard]] Result<void> check_conditions(const WriteConditions& conditions,
                                             const CurrentObject& current);
 
-/// Queues needles for deletion: dead since `now`.
+/// Queues needles for deletion: dead since `now`. A shared one loses a name; whether that was the
+/// last one, the collector sees.
 void bury(const std::vector<Chunk>& chunks, WallTime now, KvBatch& batch);
 
 /// What a commit changes of a key's current version. The entry's owner is left out of the row when

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/crc.h"
 
@@ -9,7 +10,9 @@ namespace kelp {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;             // of every row kind here but parts
-constexpr std::uint8_t kCountedPartFormat = 3;  // 1: not counted; 2 is kept
+constexpr std::uint8_t kSharedDeadFormat = 2;   // 1: of a needle that has one name
+constexpr std::uint8_t kCountedPartFormat = 2;  // 1: not counted
+constexpr std::uint8_t kSharedPartFormat = 3;   // as 2, and says of each chunk whether it is shared
 constexpr std::size_t kSealBytes = 5;
 
 /// The format of a row, at most `known`.
@@ -87,26 +90,29 @@ Result<UploadRow> decode_upload(std::string_view row) {
 std::string encode_part(const PartRow& part) {
   std::string row;
   ByteWriter to(row);
-  to.fixed(part.counted ? kCountedPartFormat : kFormat);
+  const ChunkForm form = form_of(part.chunks);
+  const bool shared = form == ChunkForm::kWithShared;
+  KELP_ASSERT(part.counted || !shared, "rows of before, which are not counted, share nothing");
+  to.fixed(shared ? kSharedPartFormat : part.counted ? kCountedPartFormat : kFormat);
   encode_time(part.modified, row);
   to.varint(part.size_bytes);
   to.text(part.md5);
   encode_checksums(part.checksums, row);
-  encode_chunks(part.chunks, row);
+  encode_chunks(part.chunks, form, row);
   return row;
 }
 
 Result<PartRow> decode_part(std::string_view row) {
   ByteReader in(row);
-  KELP_TRY(const std::uint8_t format, check_format(in, "part", kCountedPartFormat));
-  if (format == 2) return Error(Errc::kUnimplemented, "part row: format 2, this build has none");
+  KELP_TRY(const std::uint8_t format, check_format(in, "part", kSharedPartFormat));
   PartRow part;
-  part.counted = format == kCountedPartFormat;
+  part.counted = format != kFormat;
   part.modified = decode_time(in);
   part.size_bytes = in.varint();
   part.md5 = in.text();
   part.checksums = decode_checksums(in);
-  part.chunks = decode_chunks(in);
+  part.chunks =
+      decode_chunks(in, format == kSharedPartFormat ? ChunkForm::kWithShared : ChunkForm::kPlain);
   KELP_CHECK(in.finish("part row"));
   return part;
 }
@@ -147,20 +153,20 @@ std::string encode_dropped(WallTime when, std::string_view name) {
   return row;
 }
 
-std::string encode_dead(std::uint64_t size_bytes) {
+std::string encode_dead(const DeadRow& dead) {
   std::string row;
   ByteWriter to(row);
-  to.fixed(kFormat);
-  to.varint(size_bytes);
+  to.fixed(dead.shared ? kSharedDeadFormat : kFormat);
+  to.varint(dead.size_bytes);
   return row;
 }
 
-Result<std::uint64_t> decode_dead(std::string_view row) {
+Result<DeadRow> decode_dead(std::string_view row) {
   ByteReader in(row);
-  KELP_CHECK(check_format(in, "dead"));
-  const std::uint64_t size_bytes = in.varint();
+  KELP_TRY(const std::uint8_t format, check_format(in, "dead", kSharedDeadFormat));
+  const DeadRow dead{.size_bytes = in.varint(), .shared = format == kSharedDeadFormat};
   KELP_CHECK(in.finish("dead row"));
-  return size_bytes;
+  return dead;
 }
 
 std::string encode_collector(const CollectorRow& collector) {

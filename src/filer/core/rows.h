@@ -38,7 +38,7 @@ struct PartRow {
   bool counted = true;  ///< Its bytes are in the bucket's counters; not so in rows of format 1.
   friend bool operator==(const PartRow&, const PartRow&) = default;
 };
-/// The row's value, in the newest format.
+/// The row's value, in the oldest format that can say it.
 [[nodiscard]] std::string encode_part(const PartRow& part);
 [[nodiscard]] Result<PartRow> decode_part(std::string_view row);
 /// What a part adds to its bucket's counters.
@@ -72,9 +72,15 @@ struct CollectorRow {
 /// A dropped bucket's row says when, and what it was called, for people.
 [[nodiscard]] std::string encode_dropped(WallTime when, std::string_view name);
 
-/// A dead row holds the needle's body length, for reports.
-[[nodiscard]] std::string encode_dead(std::uint64_t size_bytes);
-[[nodiscard]] Result<std::uint64_t> decode_dead(std::string_view row);
+/// A needle that lost a name.
+struct DeadRow {
+  std::uint64_t size_bytes = 0;  ///< Of its body, for reports.
+  bool shared = false;           ///< Whether it has other names stands in its count.
+  friend bool operator==(const DeadRow&, const DeadRow&) = default;
+};
+/// The row's value, in the oldest format that can say it.
+[[nodiscard]] std::string encode_dead(const DeadRow& dead);
+[[nodiscard]] Result<DeadRow> decode_dead(std::string_view row);
 
 /// The next id to lease.
 [[nodiscard]] std::string encode_ids(std::uint64_t next);

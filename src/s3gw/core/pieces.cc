@@ -31,4 +31,20 @@ std::optional<Piece> PieceCursor::next() {
   return piece;
 }
 
+WholeNeedles whole_needles(std::span<const Chunk> chunks, ByteRange range) {
+  WholeNeedles found{.head = range, .chunks = {}, .tail = {}};
+  const std::uint64_t end = range.offset + range.size_bytes;
+  std::uint64_t at = 0;
+  for (const Chunk& chunk : chunks) {
+    const std::uint64_t next = at + chunk.size_bytes;
+    if (at >= range.offset && next <= end) {
+      if (found.chunks.empty()) found.head.size_bytes = at - range.offset;
+      found.chunks.push_back(chunk);
+      found.tail = {.offset = next, .size_bytes = end - next};
+    }
+    at = next;
+  }
+  return found;
+}
+
 }  // namespace kelp::s3

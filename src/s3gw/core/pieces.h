@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
+#include "s3gw/core/range.h"
 #include "wire/entry.h"
 
 namespace kelp::s3 {
@@ -33,5 +35,15 @@ class PieceCursor {
   std::uint64_t left_;
   std::size_t piece_bytes_;
 };
+
+/// A byte range of an object as whole needles with what is left at its ends, in order; without a
+/// whole one all of it is `head`.
+struct WholeNeedles {
+  ByteRange head;  ///< May be empty, as `tail`.
+  std::vector<Chunk> chunks;
+  ByteRange tail;
+};
+/// `range` must lie inside the sum of `chunks`.
+[[nodiscard]] WholeNeedles whole_needles(std::span<const Chunk> chunks, ByteRange range);
 
 }  // namespace kelp::s3

@@ -8,7 +8,7 @@
 
 namespace kelp::s3 {
 
-/// A stretch of an object, never empty.
+/// A stretch of an object; what a request asks for is never empty.
 struct ByteRange {
   std::uint64_t offset = 0;
   std::uint64_t size_bytes = 0;

@@ -21,6 +21,12 @@ class ByteSink {
   virtual S3Result<std::size_t> append_here(ByteSpan /*bytes*/) { return std::size_t{0}; }
 };
 
+/// Where bytes go that are only to be hashed.
+class NoSink final : public ByteSink {
+ public:
+  Task<S3Result<void>> append(ByteSpan /*bytes*/) override { co_return S3Result<void>{}; }
+};
+
 /// Collects in memory; the caller bounds what it appends.
 class StringSink final : public ByteSink {
  public:

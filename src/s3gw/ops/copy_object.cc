@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "s3gw/core/checksum.h"
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/xml_writer.h"
@@ -12,6 +14,7 @@ namespace kelp::s3 {
 namespace {
 
 constexpr std::uint64_t kMaxCopyBytes = 5ULL << 30;
+constexpr int kMaxAttempts = 3;
 
 /// COPY (false) or REPLACE (true); `name` is the header.
 S3Result<bool> replaces(const Call& call, std::string_view name) {
@@ -56,23 +59,21 @@ S3Result<ObjectHeaders> copied_headers(const Call& call, const FoundSource& sour
   return result;
 }
 
-/// What must be computed anew: a copy is one piece, so a multipart source's ETag and composite
-/// checksum do not fit it.
-S3Result<CopyHashes> needed_hashes(const Call& call, const ObjectEntry& source) {
-  CopyHashes hashes{.md5 = source.etag_parts > 0};
-  if (const auto name = call.header("x-amz-checksum-algorithm")) {
-    hashes.checksum = checksum_by_name(*name);
-    if (!hashes.checksum) {
-      return s3_error(S3Code::kInvalidRequest,
-                      "Checksum algorithm provided is unsupported. Please try again with any of "
-                      "the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
-    }
-  } else if (source.checksums.empty()) {
-    hashes.checksum = ChecksumAlgorithm::kCrc64Nvme;
-  } else if (source.checksums.front().type == ChecksumType::kComposite) {
-    hashes.checksum = source.checksums.front().algorithm;
+/// The checksum that the copy gets where it is not the source's: the one that the request names.
+S3Result<std::optional<ChecksumAlgorithm>> other_checksum(const Call& call,
+                                                          const ObjectEntry& source) {
+  const auto name = call.header("x-amz-checksum-algorithm");
+  if (!name) return std::optional<ChecksumAlgorithm>();
+  const auto algorithm = checksum_by_name(*name);
+  if (!algorithm) {
+    return s3_error(S3Code::kInvalidRequest,
+                    "Checksum algorithm provided is unsupported. Please try again with any of "
+                    "the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
   }
-  return hashes;
+  const bool has = std::ranges::any_of(source.checksums, [&](const Checksum& checksum) {
+    return checksum.algorithm == *algorithm && checksum.type == ChecksumType::kFullObject;
+  });
+  return has ? std::nullopt : algorithm;
 }
 
 std::string copy_result_xml(const ObjectEntry& entry, WallTime modified) {
@@ -89,57 +90,97 @@ std::string copy_result_xml(const ObjectEntry& entry, WallTime modified) {
   return body;
 }
 
-}  // namespace
-
-Task<S3Result<void>> copy_object(Call& call) {
-  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
-  PutObject request{.bucket = call.request.bucket, .key = call.request.key};
-  KELP_S3_CO_TRY(request.conditions, write_conditions(call));
-  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
-  KELP_S3_CO_TRY(FoundSource source, co_await find_copy_source(call));
+/// The object to write, all but its body.
+S3Result<PutObject> copy_request(const Call& call, const FoundSource& source) {
   const ObjectEntry& original = source.object.entry;
   if (original.size_bytes > kMaxCopyBytes) {
-    co_return s3_error(S3Code::kInvalidRequest,
-                       "The specified copy source is larger than the maximum allowable size for a "
-                       "copy source: 5368709120");
+    return s3_error(S3Code::kInvalidRequest,
+                    "The specified copy source is larger than the maximum allowable size for a "
+                    "copy source: 5368709120");
   }
-  AskForRoom room{.size_bytes = original.size_bytes};
-  KELP_S3_CO_CHECK(co_await check_room(call, bucket, std::move(room)));
+  PutObject request{.bucket = call.request.bucket, .key = call.request.key};
+  KELP_S3_TRY(request.conditions, write_conditions(call));
   ObjectEntry& entry = request.entry;
-  KELP_S3_CO_TRY(entry.headers, copied_headers(call, source));
-  KELP_S3_CO_TRY(const CopyHashes hashes, needed_hashes(call, original));
+  KELP_S3_TRY(entry.headers, copied_headers(call, source));
   entry.size_bytes = original.size_bytes;
   entry.owner_id = call.account().id;
   entry.etag = original.etag;
+  entry.etag_parts = original.etag_parts;
   entry.checksums = original.checksums;
+  entry.parts = original.parts;
+  return request;
+}
 
-  std::optional<NeedleSink> needles;
+/// Writes the body anew. The sink must live until the commit has returned.
+Task<S3Result<void>> copy_body(Call& call, const FoundSource& source, BucketId bucket,
+                               std::optional<NeedleSink>& needles, PutObject& request) {
+  ObjectEntry& entry = request.entry;
   StringSink small;
   const bool fits = entry.size_bytes <= call.services.deps.filer.inline_limit_bytes();
   if (!fits) {
     NeedleSink::Target target{
-        .bucket = bucket.id, .object_key = call.request.key, .total_bytes = entry.size_bytes};
+        .bucket = bucket, .object_key = call.request.key, .total_bytes = entry.size_bytes};
     needles.emplace(call.services.deps, std::move(target));
   }
   ByteSink& sink = fits ? static_cast<ByteSink&>(small) : *needles;
   const ByteRange all{.offset = 0, .size_bytes = entry.size_bytes};
-  KELP_S3_CO_TRY(CopiedBytes copied, co_await copy_bytes(call, source.object, all, hashes, sink));
-  if (hashes.md5) entry.etag = std::move(copied.md5);
-  if (hashes.checksum) entry.checksums = std::move(copied.checksums);
+  KELP_S3_CO_CHECK(co_await copy_bytes(call, source.object, all, {}, sink));
   if (needles) {
     KELP_S3_CO_TRY(entry.layout.chunks, co_await needles->finish());
   }
   if (!small.data.empty()) request.inline_body = std::move(small.data);
+  co_return S3Result<void>{};
+}
 
-  ObjectEntry answered = entry;
-  const WriteConditions conditions = request.conditions;
-  const auto outcome = co_await call.services.deps.filer.put_object(std::move(request));
-  if (!outcome) {
+/// One try; the outer Result is S3's, the inner the filer's.
+Task<S3Result<Result<WriteOutcome>>> try_copy(Call& call, const FoundSource& source,
+                                              BucketId bucket, PutObject request) {
+  FilerClient& filer = call.services.deps.filer;
+  const Layout& layout = source.object.entry.layout;
+  if (!layout.chunks.empty()) {
+    ShareObject share{.put = request,
+                      .from = {.bucket = source.name.bucket, .key = source.name.key},
+                      .from_version = source.object.entry.version};
+    share.put.entry.layout.chunks = layout.chunks;
+    Result<WriteOutcome> shared = co_await filer.share_object(std::move(share));
+    if (shared || shared.error().code() != Errc::kUnimplemented) co_return shared;
+  }
+  std::optional<NeedleSink> needles;
+  KELP_S3_CO_CHECK(co_await copy_body(call, source, bucket, needles, request));
+  co_return co_await filer.put_object(std::move(request));
+}
+
+}  // namespace
+
+Task<S3Result<void>> copy_object(Call& call) {
+  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
+  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  for (int attempt = 1;; ++attempt) {
+    KELP_S3_CO_TRY(const FoundSource source, co_await find_copy_source(call));
+    KELP_S3_CO_TRY(PutObject request, copy_request(call, source));
+    AskForRoom room{.size_bytes = request.entry.size_bytes};
+    KELP_S3_CO_CHECK(co_await check_room(call, bucket, std::move(room)));
+    KELP_S3_CO_TRY(const auto algorithm, other_checksum(call, source.object.entry));
+    if (algorithm) {
+      NoSink nowhere;
+      const CopyHashes hashes{.checksum = algorithm};
+      const ByteRange all{.offset = 0, .size_bytes = request.entry.size_bytes};
+      KELP_S3_CO_TRY(CopiedBytes copied,
+                     co_await copy_bytes(call, source.object, all, hashes, nowhere));
+      request.entry.checksums = std::move(copied.checksums);
+    }
+    const ObjectEntry answered = request.entry;
+    const WriteConditions conditions = request.conditions;
+    KELP_S3_CO_TRY(const Result<WriteOutcome> outcome,
+                   co_await try_copy(call, source, bucket.id, std::move(request)));
+    if (outcome) {
+      co_await reply_xml(call, copy_result_xml(answered, outcome->modified));
+      co_return S3Result<void>{};
+    }
+    if (attempt < kMaxAttempts && source_changed(outcome.error())) continue;
     note_refusal(call.services.deps, outcome.error());
     co_return std::unexpected(write_error(outcome.error(), conditions));
   }
-  co_await reply_xml(call, copy_result_xml(answered, outcome->modified));
-  co_return S3Result<void>{};
 }
 
 }  // namespace kelp::s3

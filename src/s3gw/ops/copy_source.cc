@@ -121,4 +121,8 @@ Task<S3Result<CopiedBytes>> copy_bytes(Call& call, const FoundObject& source, By
   co_return hasher.finish();
 }
 
+bool source_changed(const Error& refusal) {
+  return refusal.reason() == Reason::kConditionConflict;
+}
+
 }  // namespace kelp::s3

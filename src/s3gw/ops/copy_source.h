@@ -36,4 +36,7 @@ struct CopiedBytes {
                                                      ByteRange range, CopyHashes hashes,
                                                      ByteSink& sink);
 
+/// Whether a filer's refusal to share needles means that the source changed under us.
+[[nodiscard]] bool source_changed(const Error& refusal);
+
 }  // namespace kelp::s3

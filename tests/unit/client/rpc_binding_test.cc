@@ -146,6 +146,8 @@ Task<void> filer_answers(Clients c) {
   co_await answers(s, room, f.ask_for_room(room));
   const auto put = random.make<PutObject>();
   co_await answers(s, put, f.put_object(put));
+  const auto share = random.make<ShareObject>();
+  co_await answers(s, share, f.share_object(share));
   const auto get = random.make<GetObject>();
   co_await answers(s, get, f.get_object(get.name, get.with_inline_body));
   const auto del = random.make<DeleteObject>();
@@ -157,6 +159,8 @@ Task<void> filer_answers(Clients c) {
   co_await answers(s, name, f.get_upload(name));
   const auto part = random.make<PutPart>();
   co_await answers(s, part, f.put_part(part));
+  const auto share_part = random.make<SharePart>();
+  co_await answers(s, share_part, f.share_part(share_part));
   co_await answers(s, ListParts{name, 5, 6}, f.list_parts(name, 5, 6));
   const auto uploads = random.make<ListUploads>();
   co_await answers(s, uploads, f.list_uploads(uploads));
@@ -190,6 +194,8 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.create_upload({}));
   co_await fails(f.get_upload(name));
   co_await fails(f.put_part({}));
+  co_await fails(f.share_object(random.make<ShareObject>()));
+  co_await fails(f.share_part({}));
   co_await fails(f.list_parts(name, 1, 2));
   co_await fails(f.list_uploads({}));
   co_await fails(f.abort_upload(name));

@@ -60,14 +60,22 @@ TEST(Rows, KeepTheirGoldenBytes) {
   PartRow uncounted = part();
   uncounted.counted = false;
   EXPECT_EQ(hex_encode(encode_part(uncounted)), golden("filer_part_v1.hex"));
-  EXPECT_EQ(hex_encode(encode_part(part())), golden("filer_part_v3.hex"));
+  EXPECT_EQ(hex_encode(encode_part(part())), golden("filer_part_v2.hex"));
   EXPECT_EQ(hex_encode(encode_finished(finished())), golden("filer_finished_v1.hex"));
-  EXPECT_EQ(hex_encode(encode_dead(300)), "01ac02");
+  EXPECT_EQ(hex_encode(encode_dead({.size_bytes = 300})), "01ac02");
   EXPECT_EQ(hex_encode(encode_ids(0x0102)), "010201000000000000");
   EXPECT_EQ(hex_encode(encode_key_floor(NeedleKey(0x0102))), "010201000000000000");
   std::string body = "hello";
   seal_body(7, body);
   EXPECT_EQ(hex_encode(body), golden("filer_body_v1.hex"));
+}
+
+TEST(Rows, SayWhatIsSharedInANewerFormat) {
+  PartRow shared = part();
+  shared.chunks.front().shared = true;
+  EXPECT_EQ(hex_encode(encode_part(shared)), golden("filer_part_v3.hex"));
+  EXPECT_EQ(decode_part(encode_part(shared)).value(), shared);
+  EXPECT_EQ(hex_encode(encode_dead({.size_bytes = 300, .shared = true})), "02ac02");
 }
 
 TEST(Rows, ReadWhatTheyWrite) {
@@ -78,7 +86,9 @@ TEST(Rows, ReadWhatTheyWrite) {
   uncounted.counted = false;
   EXPECT_EQ(decode_part(encode_part(uncounted)).value(), uncounted);
   EXPECT_EQ(decode_finished(encode_finished(finished())).value(), finished());
-  EXPECT_EQ(decode_dead(encode_dead(~0ULL)).value(), ~0ULL);
+  for (const DeadRow dead : {DeadRow{~0ULL, false}, DeadRow{300, true}}) {
+    EXPECT_EQ(decode_dead(encode_dead(dead)).value(), dead);
+  }
   EXPECT_EQ(decode_ids(encode_ids(~0ULL)).value(), ~0ULL);
   EXPECT_EQ(decode_key_floor(encode_key_floor(NeedleKey(~0ULL))).value(), NeedleKey(~0ULL));
 }
@@ -95,7 +105,8 @@ TEST(Rows, RefuseEveryTruncationAndNewerFormats) {
   refuses(encode_upload(upload()), [](const std::string& row) { return decode_upload(row); });
   refuses(encode_part(part()), [](const std::string& row) { return decode_part(row); });
   refuses(encode_finished(finished()), [](const std::string& row) { return decode_finished(row); });
-  refuses(encode_dead(300), [](const std::string& row) { return decode_dead(row); });
+  refuses(encode_dead({.size_bytes = 300}),
+          [](const std::string& row) { return decode_dead(row); });
   refuses(encode_ids(300), [](const std::string& row) { return decode_ids(row); });
   refuses(encode_key_floor(NeedleKey(300)),
           [](const std::string& row) { return decode_key_floor(row); });

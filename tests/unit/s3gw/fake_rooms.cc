@@ -305,6 +305,25 @@ Task<Result<void>> FakeFiler::put_part(PutPart request) {
   co_return Result<void>{};
 }
 
+Result<void> FakeFiler::test_shared(const ObjectKey& from, std::uint64_t version) {
+  if (!shares) return Error(Errc::kUnimplemented, "rpc: no method");
+  if (before_share) std::exchange(before_share, nullptr)();
+  KELP_TRY(Bucket * found, bucket(from.bucket));
+  const auto object = found->objects.find(from.key);
+  if (object != found->objects.end() && object->second.entry.version == version) return {};
+  return Error(Errc::kConflict, "changed", Reason::kConditionConflict);
+}
+
+Task<Result<WriteOutcome>> FakeFiler::share_object(ShareObject request) {
+  KELP_CO_CHECK(test_shared(request.from, request.from_version));
+  co_return co_await put_object(std::move(request.put));
+}
+
+Task<Result<void>> FakeFiler::share_part(SharePart request) {
+  KELP_CO_CHECK(test_shared(request.from, request.from_version));
+  co_return co_await put_part(std::move(request.put));
+}
+
 Task<Result<ListedParts>> FakeFiler::list_parts(UploadName name, std::uint32_t after_part,
                                                 std::uint32_t limit) {
   KELP_CO_TRY(const Upload* found, upload(name));

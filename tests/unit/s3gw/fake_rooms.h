@@ -90,6 +90,8 @@ class FakeFiler final : public FilerClient {
   Task<Result<UploadInfo>> create_upload(CreateUpload request) override;
   Task<Result<UploadInfo>> get_upload(UploadName name) override;
   Task<Result<void>> put_part(PutPart request) override;
+  Task<Result<WriteOutcome>> share_object(ShareObject request) override;
+  Task<Result<void>> share_part(SharePart request) override;
   Task<Result<ListedParts>> list_parts(UploadName name, std::uint32_t after_part,
                                        std::uint32_t limit) override;
   Task<Result<ListedUploads>> list_uploads(ListUploads request) override;
@@ -115,8 +117,11 @@ class FakeFiler final : public FilerClient {
   const Clock* clock = nullptr;
   int calls = 0;
   std::vector<AskForRoom> asked_for_room;
+  bool shares = true;  ///< Else as a filer of before.
+  std::function<void()> before_share;
 
  private:
+  Result<void> test_shared(const ObjectKey& from, std::uint64_t version);
   Result<Bucket*> bucket(const std::string& name);
   Result<Upload*> upload(const UploadName& name);
   Result<void> test(const Bucket& bucket, const std::string& key,

@@ -387,6 +387,36 @@ TEST_F(GatewayTest, CopiesKeepOrReplaceMetadata) {
   }
 }
 
+TEST_F(GatewayTest, CopiesWriteNoNeedles) {
+  send("PUT", "/bucket");
+  const std::string data = bytes_of(300'000);
+  for (const bool shares : {true, false}) {
+    filer.shares = shares;
+    send("PUT", "/bucket/from", data);
+    const std::size_t before = volumes.needles.size();
+    Outgoing copy = outgoing("PUT", "/bucket/to");
+    add(copy, "x-amz-copy-source", "/bucket/from");
+    EXPECT_EQ(send(copy).status, 200);
+    EXPECT_EQ(volumes.needles.size() - before, shares ? 0U : 1U);  // an older filer shares none
+    add(copy, "x-amz-checksum-algorithm", "SHA256");
+    EXPECT_NE(send(copy).element("ChecksumSHA256"), "");
+    EXPECT_EQ(volumes.needles.size() - before, shares ? 0U : 2U);
+    EXPECT_EQ(send("GET", "/bucket/to").body, data);
+  }
+}
+
+TEST_F(GatewayTest, ACopyWhoseSourceChangesMeanwhileTakesTheNewOne) {
+  send("PUT", "/bucket");
+  send("PUT", "/bucket/newer", bytes_of(400'000));
+  send("PUT", "/bucket/from", bytes_of(300'000));
+  auto& objects = filer.buckets["bucket"].objects;
+  filer.before_share = [&] { objects["from"] = objects["newer"]; };
+  Outgoing copy = outgoing("PUT", "/bucket/to");
+  add(copy, "x-amz-copy-source", "/bucket/from");
+  EXPECT_EQ(send(copy).status, 200);
+  EXPECT_EQ(send("GET", "/bucket/to").body, bytes_of(400'000));
+}
+
 TEST_F(GatewayTest, CopiesThatCannotBe) {
   send("PUT", "/bucket");
   send("PUT", "/bucket/k", "v");

@@ -76,6 +76,17 @@ TEST(Entry, KeepsItsGoldenBytes) {
   EXPECT_EQ(hex_encode(encode_bucket(limited_bucket())), golden("bucket_v2.hex"));
 }
 
+TEST(Entry, SaysWhichNeedlesAreSharedInASecondFormat) {
+  ObjectEntry entry = full_entry();
+  entry.layout.chunks.front().shared = true;
+  const std::string row = encode_entry(entry);
+  EXPECT_EQ(hex_encode(row), golden("entry_v2.hex"));
+  EXPECT_EQ(decode_entry(row).value(), entry);
+  EXPECT_EQ(decode_listed(row)->size_bytes, entry.size_bytes);
+  entry.layout.chunks.front().shared = false;
+  EXPECT_EQ(encode_entry(entry), encode_entry(full_entry()));
+}
+
 TEST(Entry, ReadsWhatItWrites) {
   EXPECT_EQ(decode_entry(encode_entry(full_entry())).value(), full_entry());
   EXPECT_EQ(decode_entry(encode_entry(plain_entry())).value(), plain_entry());
@@ -161,11 +172,11 @@ TEST(Entry, RefusesEveryTruncationAndEveryByteTooMany) {
 
 TEST(Entry, RefusesANewerFormatNamingBoth) {
   std::string row = encode_entry(plain_entry());
-  row[0] = 2;
+  row[0] = 3;
   for (const Error& error : {decode_entry(row).error(), decode_listed(row).error()}) {
     EXPECT_EQ(error.code(), Errc::kUnimplemented);
-    EXPECT_THAT(error.detail(), HasSubstr("format 2"));
-    EXPECT_THAT(error.detail(), HasSubstr("knows 1"));
+    EXPECT_THAT(error.detail(), HasSubstr("format 3"));
+    EXPECT_THAT(error.detail(), HasSubstr("knows 2"));
   }
   std::string bucket_row = encode_bucket(bucket());
   bucket_row[0] = 9;
@@ -184,14 +195,17 @@ TEST(Entry, RefusesWhatNoEncoderWrites) {
   std::string chunks;
   ByteWriter(chunks).varint(~0ULL);
   ByteReader in(chunks);
-  EXPECT_TRUE(decode_chunks(in).size() <= 1);
+  EXPECT_TRUE(decode_chunks(in, ChunkForm::kPlain).size() <= 1);
   EXPECT_TRUE(in.failed());
 }
 
 TEST(Entry, SurvivesAnyBytes) {
   Rng rng(11);
+  ObjectEntry shared = full_entry();
+  shared.layout.chunks.front().shared = true;
   const std::vector<std::string> rows = {encode_entry(full_entry()), encode_entry(plain_entry()),
-                                         encode_bucket(bucket()), encode_bucket(limited_bucket())};
+                                         encode_bucket(bucket()), encode_bucket(limited_bucket()),
+                                         encode_entry(shared)};
   for (int i = 0; i < 200'000; ++i) {
     std::string row = rows[rng.below(rows.size())];
     for (std::uint64_t flips = 1 + rng.below(4); flips > 0; --flips) {

@@ -161,11 +161,12 @@ TEST(Messages, KeepTheirGoldenBytes) {
 
 TEST(RpcMethods, OnlyWhatMayHappenTwiceIsRepeatable) {
   for (const auto method :
-       {RpcMethod::kFilerPutObject, RpcMethod::kFilerPutPart, RpcMethod::kFilerDeleteObject,
-        RpcMethod::kFilerDeleteObjects, RpcMethod::kFilerCreateUpload, RpcMethod::kFilerAbortUpload,
-        RpcMethod::kFilerCreateBucket, RpcMethod::kFilerDeleteBucket, RpcMethod::kFilerDropBucket,
-        RpcMethod::kMasterRelease, RpcMethod::kVolumeWrite, RpcMethod::kVolumeOpen,
-        RpcMethod::kVolumeAppend, RpcMethod::kVolumeFinish, RpcMethod::kVolumeCreate}) {
+       {RpcMethod::kFilerPutObject, RpcMethod::kFilerPutPart, RpcMethod::kFilerShareObject,
+        RpcMethod::kFilerSharePart, RpcMethod::kFilerDeleteObject, RpcMethod::kFilerDeleteObjects,
+        RpcMethod::kFilerCreateUpload, RpcMethod::kFilerAbortUpload, RpcMethod::kFilerCreateBucket,
+        RpcMethod::kFilerDeleteBucket, RpcMethod::kFilerDropBucket, RpcMethod::kMasterRelease,
+        RpcMethod::kVolumeWrite, RpcMethod::kVolumeOpen, RpcMethod::kVolumeAppend,
+        RpcMethod::kVolumeFinish, RpcMethod::kVolumeCreate}) {
     EXPECT_FALSE(info_of(method).repeatable) << info_of(method).name;
   }
   EXPECT_TRUE(info_of(RpcMethod::kVolumeRead).repeatable);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace kelp::master {
 namespace {
@@ -64,6 +65,7 @@ const ObservedCopy* ObservedNode::find(VolumeId volume) const {
 void Topology::reset(MonoTime now) {
   since_ = now;
   nodes_.clear();
+  at_.clear();
 }
 
 Result<void> Topology::check_single(NodeNumber number, const Heartbeat& beat,
@@ -99,11 +101,11 @@ Result<HeartbeatAnswer> Topology::take(NodeNumber number, const Heartbeat& beat,
   }
   const bool follows = node.process == beat.process && beat.sequence == node.sequence + 1;
   node.node_id = beat.identity.node_id;
-  if (node.address != beat.identity.address) {
-    node.address = beat.identity.address;
-    for (auto& [other, former] : nodes_) {
-      if (other != number && former.address == node.address) former.complete = false;
-    }
+  node.address = beat.identity.address;
+  if (const NodeNumber last = std::exchange(at_[node.address], number); last != number) {
+    const auto former = nodes_.find(last);
+    const bool here = former != nodes_.end() && former->second.address == node.address;
+    if (here) former->second.complete = false;
   }
   node.process = beat.process;
   node.sequence = beat.sequence;

@@ -74,8 +74,8 @@ class Topology {
   void reset(MonoTime now);
   /// Takes a heartbeat of node `number`. Answers whether a full one is needed. kConflict when
   /// another process with the same id was heard within suspect_after: two machines share a disk
-  /// image. Whoever had the node's address before is not alive any more: it lost its disk, and what
-  /// is sent there reaches the new node.
+  /// image. Whoever else was heard from the node's address before is not alive any more, also when
+  /// a word of it comes late: it lost its disk, and what is sent there reaches the new node.
   Result<HeartbeatAnswer> take(NodeNumber number, const Heartbeat& beat, MonoTime now);
   /// Whether `beat` may be of the node `number` that is registered at `address`, before it is taken
   /// or registered. kConflict as take(), and when it comes from another address while the one at
@@ -113,6 +113,7 @@ class Topology {
   LivenessOptions options_;
   MonoTime since_{};
   std::map<NodeNumber, ObservedNode> nodes_;
+  std::map<std::string, NodeNumber> at_;  ///< Who was heard from each address last.
 };
 
 }  // namespace kelp::master

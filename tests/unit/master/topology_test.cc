@@ -87,6 +87,19 @@ TEST(Topology, RefusesASecondProcessWithTheSameIdUntilTheFirstIsSilent) {
   EXPECT_TRUE(house.topology.take(kFirst, twin, house.now + seconds(4)).has_value());
 }
 
+TEST(Topology, BelievesALateWordOfAServerThatLostItsDiskOnlyUntilTheNextOneOfItsHeir) {
+  House house(2);
+  const NodeNumber heir{2};
+  house.beats[heir].identity.address = house.beats[kFirst].identity.address;
+  house.hear(heir);
+  EXPECT_FALSE(house.topology.alive(kFirst, house.now));
+  house.hear(kFirst);
+  EXPECT_FALSE(house.topology.alive(heir, house.now)) << "only one of them is there";
+  house.hear(heir);
+  EXPECT_TRUE(house.topology.alive(heir, house.now));
+  EXPECT_FALSE(house.topology.alive(kFirst, house.now));
+}
+
 TEST(Topology, HoldsAnIdToItsAddressWhileTheOneThereMayBeAlive) {
   House house(1);
   Heartbeat copied = house.beats[kFirst];

@@ -238,8 +238,12 @@ Task<Result<void>> JobRunner::thaw(JobRecord job, VolumeRecord volume) {
 }
 
 /// The old copy goes only now that the new one is a member; a dead node's waits until it is back.
+/// Where the new one missed the switch it stays, and goes with the strays once all are healthy.
 Task<Result<void>> JobRunner::retire(JobRecord job, VolumeRecord volume) {
   if (!job.from.has_value() || !context_.state().nodes.contains(*job.from))
+    co_return Result<void>();
+  const MonoTime now = context_.seams.clock.mono();
+  if (context_.topology.trusted(job.to, job.volume, volume, now) == nullptr)
     co_return Result<void>();
   const auto retired =
       co_await context_.reach(*job.from)->retire(job.volume, before(volume.generation, 1));

@@ -144,6 +144,25 @@ Task<Result<VolumeDigest>> VolumeService::make_copy(VolumeId volume, Generation 
   if (parts_.peers == nullptr) {
     co_return Error(Errc::kUnimplemented, "this server has no peers to copy from");
   }
+  // A second one would write to the same log, and set aside what the first one took in.
+  const auto begin = [this, volume] {
+    const std::unique_lock lock(volumes_mutex_);
+    return copying_.insert(volume).second;
+  };
+  if (!begin()) {
+    co_return Error(Errc::kUnavailable,
+                    fmt::format("volume {} is being copied here already", volume.value));
+  }
+  auto made =
+      co_await make_alone(volume, generation, std::move(collection), urgency, std::move(fill));
+  const std::unique_lock lock(volumes_mutex_);
+  copying_.erase(volume);
+  co_return made;
+}
+
+Task<Result<VolumeDigest>> VolumeService::make_alone(VolumeId volume, Generation generation,
+                                                     std::string collection, Urgency urgency,
+                                                     Fill fill) {
   if (auto here = find(volume); here.has_value()) {
     const CopyRole role = (*here)->role();
     if (role.generation == generation && role.frozen) {  // an earlier attempt ended well
@@ -303,6 +322,11 @@ Result<void> VolumeService::adopt(VolumeId volume, Generation generation) {
   const std::lock_guard creating(create_mutex_);
   const std::string& directory = options_.directory;
   const std::string path = VolumeFile::log_path(directory, volume);
+  const std::string pulled = pull_dir(directory);
+  KELP_TRY(const bool made, parts_.io.exists(VolumeFile::log_path(pulled, volume)));
+  if (!made) {
+    return Error(Errc::kNotFound, fmt::format("the new copy of volume {} is gone", volume.value));
+  }
   forget(volume);
   KELP_TRY(const bool had_one, parts_.io.exists(path));
   if (had_one) {
@@ -312,7 +336,6 @@ Result<void> VolumeService::adopt(VolumeId volume, Generation generation) {
   KELP_CHECK(parts_.io.sync_dir(directory));
   KELP_CHECK(write_file_atomically(parts_.io, role_path(directory, volume),
                                    encode_volume_role(volume, {generation, true})));
-  const std::string pulled = pull_dir(directory);
   KELP_CHECK(parts_.io.rename(VolumeFile::log_path(pulled, volume), path));
   KELP_CHECK(parts_.io.sync_dir(directory));
   KELP_CHECK(parts_.io.sync_dir(pulled));
@@ -322,23 +345,22 @@ Result<void> VolumeService::adopt(VolumeId volume, Generation generation) {
 }
 
 Task<Result<void>> VolumeService::retire(VolumeId volume, Generation generation) {
-  if (const auto here = find(volume); here.has_value()) {
-    const CopyRole role = (*here)->role();
-    if (role.generation > generation) {
-      co_return Error(Errc::kConflict,
-                      fmt::format("volume {} is of generation {} here, newer than {}", volume.value,
-                                  role.generation.value, generation.value));
-    }
-  } else if (here.error().code() == Errc::kNotFound) {
-    co_return Result<void>();
-  }
-  auto job = [this, volume] { return remove_files(volume); };
+  const auto here = find(volume);
+  if (!here.has_value() && here.error().code() == Errc::kNotFound) co_return Result<void>();
+  auto job = [this, volume, generation] { return remove_files(volume, generation); };
   co_return co_await offload<void>(parts_.pool, std::move(job));
 }
 
 /// The role goes before the log: a crash between leaves a log that looks older than it is.
-Result<void> VolumeService::remove_files(VolumeId volume) {
+Result<void> VolumeService::remove_files(VolumeId volume, Generation generation) {
   const std::lock_guard creating(create_mutex_);
+  if (const auto here = find(volume); here.has_value()) {
+    const Generation newest = (*here)->role().generation;
+    if (newest > generation) {
+      return Error(Errc::kConflict, fmt::format("volume {} is of generation {} here, newer than {}",
+                                                volume.value, newest.value, generation.value));
+    }
+  }
   const std::string& directory = options_.directory;
   forget(volume);
   KELP_CHECK(remove_if_there(parts_.io, VolumeFile::snapshot_path(directory, volume)));

@@ -147,13 +147,15 @@ class VolumeService final : public VolumeNode {
   using Fill = std::function<Task<Result<void>>(VolumePtr)>;
   Task<Result<VolumeDigest>> make_copy(VolumeId volume, Generation generation,
                                        std::string collection, Urgency urgency, Fill fill);
+  Task<Result<VolumeDigest>> make_alone(VolumeId volume, Generation generation,
+                                        std::string collection, Urgency urgency, Fill fill);
   Task<Result<void>> rebuild_needles(VolumePtr copy, Generation generation, StripeSources from,
                                      Urgency urgency);
   Task<Result<NeedleKey>> take_images(VolumePtr copy, std::string images);
   Task<Result<void>> pull_needles(VolumePtr copy, Generation generation, VolumeMember source,
                                   Urgency urgency);
   Result<void> adopt(VolumeId volume, Generation generation);
-  Result<void> remove_files(VolumeId volume);
+  Result<void> remove_files(VolumeId volume, Generation generation);
   void forget(VolumeId volume);
   void served(std::uint64_t bytes);
   Result<VolumePtr> find(VolumeId volume) const;
@@ -179,6 +181,7 @@ class VolumeService final : public VolumeNode {
   mutable std::shared_mutex volumes_mutex_;
   std::map<VolumeId, VolumePtr> volumes_;
   std::map<VolumeId, Error> refused_;  ///< Volumes that could not be opened, and why.
+  std::set<VolumeId> copying_;         ///< Volumes of which a copy is being made here.
   std::mutex create_mutex_;            ///< One creation at a time; blocks, pool threads only.
   std::atomic<bool> vacuuming_ = false;
 

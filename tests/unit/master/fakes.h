@@ -66,6 +66,7 @@ class FakeNode final : public VolumeNode {
   }
   Task<Result<void>> set_role(VolumeId volume, Generation oldest, CopyRole role) override {
     KELP_CO_CHECK(check());
+    if (loses_copies) retire_now(volume);
     VolumeStatus* const copy = find(volume);
     if (copy == nullptr) co_return Error(Errc::kNotFound, "no such volume here");
     if (copy->generation < oldest || copy->generation > role.generation) {
@@ -158,7 +159,8 @@ class FakeNode final : public VolumeNode {
   bool up = true;                  ///< Answers.
   Errc down = Errc::kUnavailable;  ///< What its calls come to when it is not.
   int creations = 0;
-  int spoil_pulls = 0;  ///< So many copies come out different.
+  int spoil_pulls = 0;        ///< So many copies come out different.
+  bool loses_copies = false;  ///< A copy is gone when it is to have a role.
   std::map<std::string, std::shared_ptr<FakeNode>>* peers = nullptr;
 
  private:

@@ -395,6 +395,23 @@ TEST(MasterJobs, KeepTheSourceUntilTheCopyWasComparedAndSwitched) {
   EXPECT_EQ(cluster.look().volumes[0].copies_healthy, 2U);
 }
 
+TEST(MasterJobs, KeepTheSourceWhenTheNewCopyMissedTheSwitch) {
+  Cluster cluster;
+  cluster.other().loses_copies = true;
+  ASSERT_TRUE(cluster.world
+                  .run(cluster.master->move_volume(cluster.volume, cluster.members[0],
+                                                   cluster.other().node.node_id))
+                  .has_value());
+  for (int i = 0; i < 100 && !cluster.look().jobs.empty(); ++i) {
+    cluster.world.run_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_TRUE(cluster.look().jobs.empty());
+  EXPECT_NE(cluster.holder(0).find(cluster.volume), nullptr) << "else one copy were left";
+  cluster.other().loses_copies = false;
+  ASSERT_TRUE(cluster.world.run(cluster.pass(60)).has_value());
+  EXPECT_EQ(cluster.look().volumes[0].copies_healthy, 2U);
+}
+
 // A log may have lost needles to rot that the others still have.
 TEST(MasterJobs, CopyWhatTheyRemove) {
   for (const std::size_t from : {0, 1}) {

@@ -6,12 +6,14 @@
 #include <map>
 
 #include "async/background_budget.h"
+#include "async/task_group.h"
 #include "tests/unit/volume/volume_rig.h"
 
 namespace kelp::test {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 
 const VolumeId kVolume{1};
 
@@ -122,6 +124,11 @@ class VolumeCopies : public ::testing::Test {
                                const std::string& from = "a") {
     return run(
         at(to).pull(kVolume, Generation{generation}, "pictures", member(from), Urgency::kRepair));
+  }
+  Task<void> pull_code(std::string to, std::vector<Errc>* codes) {
+    const auto pulled =
+        co_await at(to).pull(kVolume, Generation{2}, "pictures", member("a"), Urgency::kRepair);
+    codes->push_back(pulled.has_value() ? Errc{} : pulled.error().code());
   }
   /// From now on the server's background work keeps to so many bytes a second; 0: it does not.
   void limit(const std::string& name, std::uint64_t rate) {
@@ -249,6 +256,20 @@ TEST_F(VolumeCopies, AreEqualAfterAPullAndTakeWritesOnceThawed) {
   start("c");
   EXPECT_TRUE(has("c", 1000, 100));
   EXPECT_TRUE(has("c", 9, 1 + 9 * 997 % 150'000));
+}
+
+// A master that lost its connection asks again while the first pull still goes on.
+TEST_F(VolumeCopies, AreMadeByOnePullAtATime) {
+  for (std::uint64_t key = 1; key <= 12; ++key) ASSERT_TRUE(put(key, 1'000'000).has_value());
+  freeze_at("a", 2);
+  std::vector<Errc> codes;
+  TaskGroup group(world_.executor());
+  for (int i = 0; i < 3; ++i) group.spawn(pull_code("c", &codes));
+  run(group.join());
+  EXPECT_THAT(codes, UnorderedElementsAre(Errc{}, Errc::kUnavailable, Errc::kUnavailable));
+  EXPECT_TRUE(has("c", 12, 1'000'000));
+  EXPECT_EQ(*run(at("c").digest(kVolume, true)), *run(at("a").digest(kVolume, true)));
+  EXPECT_TRUE(run(at("c").set_role(kVolume, Generation{2}, open(3))).has_value());
 }
 
 TEST_F(VolumeCopies, GoOnWithAPullWhereItStopped) {

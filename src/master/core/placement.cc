@@ -18,6 +18,7 @@ bool contains(const std::vector<T>& values, const T& value) {
 std::string obstacle(const PlacementView& view, VolumeId id, const VolumeRecord& volume,
                      std::uint64_t bytes, const Rooms& rooms, bool avoid_slow) {
   if (volume.frozen) return "is being copied";
+  if (volume.scheme && volume.members.size() < wanted_members(volume)) return "lacks a shard";
   for (const NodeNumber member : volume.members) {
     const NodeRecord& node = view.state.nodes.at(member);
     const std::string& name = node.identity.node_id;

@@ -211,6 +211,23 @@ TEST(StripedPlacement, NeedsEveryMember) {
   EXPECT_TRUE(house.decide()->grow) << "another set of four is there";
 }
 
+TEST(StripedPlacement, TakesNoVolumeThatLacksAShard) {
+  House house(5);
+  house.options.large = kTwoTwo;
+  house.request.large = true;
+  const VolumeId volume = add_striped(house, {1, 2, 3, 4});
+  // A repair that was given up leaves the volume without the member that it took out.
+  const JobRecord job{JobKind::kRepair, JobStep::kFreeze, volume, std::nullopt, NodeNumber{5}};
+  house.apply(StartJob{job, Generation{1}, {NodeNumber{1}}});
+  house.apply(AbandonJob{JobId{1}});
+  for (const std::uint32_t node : {2U, 3U, 4U}) {
+    house.copy(node, volume).generation = house.state.volumes.at(volume).generation;
+    house.hear(NodeNumber{node});
+  }
+  EXPECT_FALSE(house.decide()->use.has_value());
+  EXPECT_TRUE(house.decide()->grow);
+}
+
 TEST(StripedPlacement, CountsOnEachMemberWhatItsShardTakes) {
   EXPECT_EQ(bytes_on_member({}, 1000), 1000U);
   EXPECT_EQ(bytes_on_member(kTwoTwo, 0), 0U);

@@ -225,7 +225,7 @@ class RedisLink final : public RemoteLink {
       numbers.push_back(fmt::format("{}", i + 1));
     }
     const auto kind = [](std::size_t value) {
-      constexpr std::string_view kKinds[] = {"0", "1", "2", "3", "10", "11", "12", "13"};
+      constexpr std::string_view kKinds[] = {"0", "1", "2", "3", "4", "10", "11", "12", "13"};
       return kKinds[value];
     };
     std::vector<std::string> deltas;  // Stays where it is: the words are views.
@@ -244,7 +244,7 @@ class RedisLink final : public RemoteLink {
           value = deltas.emplace_back(encode_counter(write.delta));
         }
         words.insert(words.end(),
-                     {numbers[i], kind(4 + std::to_underlying(write.kind)), write.key, value});
+                     {numbers[i], kind(5 + std::to_underlying(write.kind)), write.key, value});
       }
     }
     KELP_TRY(const Reply reply, connection_.run(commit_, words));

@@ -141,7 +141,7 @@ class KeyLeases {
   std::vector<std::pair<VolumeId, std::uint64_t>> settled_;  ///< Reservations to give back.
   std::vector<std::function<void(bool)>> waiters_;           ///< For the fetch under way.
   std::vector<Failure> failures_;
-  NeedleKey seen_end_;            ///< Every later lease lies at or above this.
+  NeedleKey seen_end_;            ///< A later lease that begins below this is not used.
   MonoTime spare_after_;          ///< No background fetch before this, after one that failed.
   std::uint64_t large_from_ = 0;  ///< WriteLease::large_from of the newest lease.
   bool fetching_ = false;

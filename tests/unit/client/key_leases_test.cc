@@ -144,6 +144,22 @@ TEST(KeyLeases, TakesNewKeysWhenTheOldOnesAreRefused) {
   EXPECT_TRUE(test::run_coro(forgets(house)));
 }
 
+Task<bool> leaves_outdated_keys_alone(House& house) {
+  KeyLeases leases(house.master, house.clock, co_await asio::this_coro::executor, kSmall);
+  co_await must_next(leases, 1);
+  leases.forget();
+  house.master.next_key = 50;  // a master that slept while others led, until it wakes up
+  const auto fresh = co_await must_next(leases, 1);
+  EXPECT_GE(fresh.fid.key.value, 108u);
+  EXPECT_GE(leases.oldest_provisional().value, 108u);
+  co_await leases.close();
+  co_return true;
+}
+TEST(KeyLeases, OfAMasterThatLedLongAgoAreLeftAlone) {
+  House house;
+  EXPECT_TRUE(test::run_coro(leaves_outdated_keys_alone(house)));
+}
+
 Task<bool> keeps_large_apart(House& house) {
   KeyLeases leases(house.master, house.clock, co_await asio::this_coro::executor, kSmall);
   house.master.large_from = 500;

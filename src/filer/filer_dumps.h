@@ -17,7 +17,7 @@ namespace kelp {
 class FilerDumps final : public MetadataDumps {
  public:
   static constexpr std::size_t kMostDumps = 2;
-  static constexpr std::chrono::minutes kPatience{1};
+  static constexpr std::chrono::seconds kPatience{60};
 
   /// All references must outlive this. `header`: its time is filled in.
   FilerDumps(KvStore& store, WorkPool& pool, Clock& clock, Timers& timers, DumpHeader header);

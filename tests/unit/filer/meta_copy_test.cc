@@ -276,5 +276,26 @@ TEST(FilerDumps, AreFewAndNoneIsKeptForWhoWentAway) {
   EXPECT_EQ(world.run(world.dumps.next_piece(first->dump)).error().code(), Errc::kNotFound);
 }
 
+/// One sleep, and it is cancelled.
+class OneSleep final : public Timers {
+ public:
+  Task<Result<void>> sleep_until(MonoTime when) override {
+    until = when;
+    co_return Error(Errc::kCancelled, "enough");
+  }
+  MonoTime until;
+};
+
+TEST(FilerDumps, SleepBetweenLooksForThoseWhoWentAway) {
+  FilerWorld world;
+  OneSleep timers;
+  FilerDumps dumps(*world.store, world.work, world.clock, timers, {"cluster", "memory", {}});
+  std::vector<Task<void>> tasks;
+  tasks.push_back(dumps.run());
+  world.run_all(std::move(tasks));
+  EXPECT_EQ(timers.until, world.clock.mono() + FilerDumps::kPatience / 4);
+  EXPECT_GE(timers.until, world.clock.mono() + std::chrono::seconds(5));
+}
+
 }  // namespace
 }  // namespace kelp

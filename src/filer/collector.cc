@@ -13,6 +13,7 @@
 #include "filer/core/shares.h"
 #include "filer/dropped_buckets.h"
 #include "filer/left_overs.h"
+#include "filer/row_walk.h"
 
 namespace kelp {
 namespace {
@@ -37,6 +38,47 @@ Result<ExpiredPage> find_expired(KvStore& store, const std::string& from, WallTi
   for (auto& [key, value] : rows) {
     KELP_TRY(const FinishedRow finished, decode_finished(value));
     if (finished.finished < before) page.row_keys.push_back(std::move(key));
+  }
+  return page;
+}
+
+/// A page of dead rows.
+struct DeadPage {
+  std::vector<DeadNeedle> doomed;
+  /// Takes away the rows whose needles others name still. Conditions: their counts are what was
+  /// read.
+  KvBatch drops;
+  std::string next;  ///< Where to go on; empty at the end.
+};
+
+/// Only with its last name a needle dies. A shared one without a count was removed with another of
+/// its names.
+Result<void> sort_in(DeadNeedle dead, KvStore& store, DeadPage& page) {
+  std::optional<std::string> counted;
+  if (dead.shared) {
+    KELP_TRY(counted, store.get(keys::share(dead.fid)));
+    KELP_TRY(const std::int64_t count, decode_counter(counted));
+    if (still_named(count)) {
+      std::string share = keys::share(dead.fid);
+      page.drops.conditions.push_back(
+          counted ? KvCondition::equals(std::move(share), *std::move(counted))
+                  : KvCondition::absent(std::move(share)));
+      page.drops.writes.push_back(KvWrite::remove(std::move(dead.row_key)));
+      return {};
+    }
+  }
+  page.doomed.push_back(std::move(dead));
+  return {};
+}
+
+Result<DeadPage> find_dead(KvStore& store, const KvRange& range) {
+  KELP_TRY(auto rows, store.scan(range, kRowsPerCommit));
+  DeadPage page;
+  if (rows.size() == kRowsPerCommit) page.next = rows.back().first + '\0';
+  for (auto& [key, value] : rows) {
+    KELP_TRY(const keys::DeadRowKey at, keys::parse_dead(key));
+    KELP_TRY(const DeadRow dead, decode_dead(value));
+    KELP_CHECK(sort_in({at.fid, dead.shared, std::move(key)}, store, page));
   }
   return page;
 }
@@ -125,74 +167,46 @@ Task<Result<std::uint64_t>> Collector::remove_dead() {
   KvRange range = keys::dead_until(seams_.clock.wall() - options_.quarantine);
   std::set<VolumeId> left_out;
   std::uint64_t removed = 0;
-  for (;;) {
+  while (!range.begin.empty()) {
     if (co_await was_cancelled()) co_return Error(Errc::kCancelled, "collection cancelled");
-    using Rows = std::vector<KvRow>;
-    std::move_only_function<Result<Rows>(KvStore&)> scan = [&range](KvStore& store) {
-      return store.scan(range, kRowsPerCommit);
+    std::move_only_function<Result<DeadPage>(KvStore&)> find = [&range](KvStore& store) {
+      return find_dead(store, range);
     };
-    KELP_CO_TRY(Rows rows, co_await kv_.read<Rows>(std::move(scan)));
-    if (rows.empty()) co_return removed;
-    range.begin = rows.back().first + '\0';
-    KELP_CO_TRY(const std::uint64_t count, co_await remove_page(std::move(rows), left_out));
+    KELP_CO_TRY(DeadPage page, co_await kv_.read<DeadPage>(std::move(find)));
+    range.begin = std::move(page.next);
+    if (!page.drops.writes.empty()) {
+      const Result<void> dropped = co_await kv_.commit(std::move(page.drops));
+      // A needle lost or won a name meanwhile: the next round looks again.
+      if (!dropped && dropped.error().code() != Errc::kPrecondition) co_return dropped.error();
+    }
+    KELP_CO_TRY(const std::uint64_t count,
+                co_await remove_needles(std::move(page.doomed), left_out));
     removed += count;
     probe_.needles_removed.Increment(static_cast<double>(count));
   }
+  co_return removed;
 }
 
-/// Takes the dead rows of needles that others name still out of the store and out of `rows`: only
-/// with its last name a needle dies. That is so while the count is what was read; one that changed
-/// meanwhile keeps its row for the next round. A needle without a count was removed with another of
-/// its names.
-Task<Result<std::vector<KvRow>>> Collector::drop_named(std::vector<KvRow> rows) {
-  std::vector<KvRow> doomed;
-  for (KvRow& row : rows) {
-    KELP_CO_TRY(const DeadRow dead, decode_dead(row.second));
-    if (!dead.shared) {
-      doomed.push_back(std::move(row));
-      continue;
-    }
-    KELP_CO_TRY(const keys::DeadRowKey at, keys::parse_dead(row.first));
-    std::string share = keys::share(at.fid);
-    KELP_CO_TRY(auto counted, co_await kv_.get(share));
-    KELP_CO_TRY(const std::int64_t count, decode_counter(counted));
-    if (!still_named(count)) {
-      doomed.push_back(std::move(row));
-      continue;
-    }
-    KvBatch batch;
-    batch.conditions.push_back(counted ? KvCondition::equals(std::move(share), *std::move(counted))
-                                       : KvCondition::absent(std::move(share)));
-    batch.writes.push_back(KvWrite::remove(std::move(row.first)));
-    const Result<void> dropped = co_await kv_.commit(std::move(batch));
-    if (!dropped && dropped.error().code() != Errc::kPrecondition) co_return dropped.error();
-  }
-  co_return doomed;
-}
-
-/// Removes what a page of dead rows names, volume by volume, and the rows of what is gone. A volume
-/// that fails joins `left_out`, which are not asked.
-Task<Result<std::uint64_t>> Collector::remove_page(std::vector<KvRow> rows,
-                                                   std::set<VolumeId>& left_out) {
-  KELP_CO_TRY(rows, co_await drop_named(std::move(rows)));
+/// Removes needles, volume by volume, and the rows of what is gone. A volume that fails joins
+/// `left_out`, which are not asked.
+Task<Result<std::uint64_t>> Collector::remove_needles(std::vector<DeadNeedle> needles,
+                                                      std::set<VolumeId>& left_out) {
   struct Doomed {
     std::vector<FileId> fids;
-    std::vector<std::string> row_keys;
+    std::vector<KvWrite> writes;
   };
   std::map<VolumeId, Doomed> by_volume;
-  for (auto& [key, value] : rows) {
-    KELP_CO_TRY(const keys::DeadRowKey at, keys::parse_dead(key));
-    if (left_out.contains(at.fid.volume)) continue;
-    Doomed& doomed = by_volume[at.fid.volume];
-    KELP_CO_TRY(const DeadRow dead, decode_dead(value));
-    doomed.fids.push_back(at.fid);
-    doomed.row_keys.push_back(std::move(key));
-    if (dead.shared) doomed.row_keys.push_back(keys::share(at.fid));
+  for (DeadNeedle& needle : needles) {
+    if (left_out.contains(needle.fid.volume)) continue;
+    Doomed& doomed = by_volume[needle.fid.volume];
+    doomed.fids.push_back(needle.fid);
+    doomed.writes.push_back(KvWrite::remove(std::move(needle.row_key)));
+    if (needle.shared) doomed.writes.push_back(KvWrite::remove(keys::share(needle.fid)));
   }
   KvBatch batch;
   std::uint64_t count = 0;
   for (auto& [volume, doomed] : by_volume) {
-    const std::size_t needles = doomed.fids.size();
+    const std::size_t size = doomed.fids.size();
     const auto gone = co_await seams_.volumes.remove(std::move(doomed.fids));
     if (!gone && gone.error().code() == Errc::kCancelled) co_return gone.error();
     if (!gone) {
@@ -201,10 +215,8 @@ Task<Result<std::uint64_t>> Collector::remove_page(std::vector<KvRow> rows,
       continue;
     }
     worked(volume);
-    count += needles;
-    for (std::string& key : doomed.row_keys) {
-      batch.writes.push_back(KvWrite::remove(std::move(key)));
-    }
+    count += size;
+    std::ranges::move(doomed.writes, std::back_inserter(batch.writes));
   }
   if (!batch.writes.empty()) {
     KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));

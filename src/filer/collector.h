@@ -58,6 +58,13 @@ struct Collected {
   std::uint64_t orphans_buried = 0;
 };
 
+/// A needle whose time has come.
+struct DeadNeedle {
+  FileId fid;
+  bool shared = false;  ///< It had more than one name.
+  std::string row_key;  ///< Its dead row's.
+};
+
 /// Takes back the room of what nothing names any more. It never deletes what a walk found: orphans
 /// are queued as dead first, and go when their quarantine ends.
 class Collector {
@@ -79,8 +86,8 @@ class Collector {
   Task<Result<bool>> is_our_turn();
   Task<Result<void>> walk(Collected& done);
   Task<Result<std::uint64_t>> remove_dead();
-  Task<Result<std::uint64_t>> remove_page(std::vector<KvRow> rows, std::set<VolumeId>& left_out);
-  Task<Result<std::vector<KvRow>>> drop_named(std::vector<KvRow> rows);
+  Task<Result<std::uint64_t>> remove_needles(std::vector<DeadNeedle> needles,
+                                             std::set<VolumeId>& left_out);
   Task<Result<void>> count_dead();
   Task<Result<std::uint64_t>> expire_finished();
   Task<Result<std::uint64_t>> bury_orphans();

@@ -2,48 +2,31 @@
 
 #include <fmt/format.h>
 
-#include <memory>
-
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
 #include "filer/core/rows.h"
-#include "filer/references.h"
+#include "filer/row_walk.h"
 
 namespace kelp {
 namespace {
 
-constexpr std::size_t kRowsPerSlice = 20'000;
-
-/// The walk over the rows of one kind, one slice at a time.
-class DamageWalk {
+/// Takes up whose rows name what is damaged.
+class Names {
  public:
-  DamageWalk(const DamagedPlaces& places, const std::map<BucketId, std::string>& buckets,
-             std::size_t limit)
+  Names(const DamagedPlaces& places, const std::map<BucketId, std::string>& buckets,
+        std::size_t limit)
       : places_(places), buckets_(buckets), limit_(limit) {}
 
-  /// Takes the next slice of the rows that begin with `kind`; false at the end.
-  Result<bool> step(KvStore& store, char kind) {
-    const KvRange rows = keys::within(std::string(1, kind));
-    if (cursor_ == nullptr) {
-      cursor_ = store.cursor(rows);
-      cursor_->seek(rows.begin);
-    }
-    for (std::size_t count = 0; count < kRowsPerSlice && cursor_->valid(); ++count) {
-      KELP_CHECK(kind == keys::kObject ? take_object() : take_part());
-      cursor_->next();
-    }
-    KELP_CHECK(cursor_->status());
-    if (cursor_->valid()) return true;
-    cursor_.reset();
-    return false;
+  Result<void> take(std::string_view key, std::string_view value) {
+    return key.front() == keys::kObject ? take_object(key, value) : take_part(key, value);
   }
 
   DamagedNames found;
 
  private:
-  Result<void> take_object() {
-    KELP_TRY(const keys::ObjectRowKey at, keys::parse_object(cursor_->key()));
-    KELP_TRY(const ObjectEntry entry, decode_entry(cursor_->value()));
+  Result<void> take_object(std::string_view key, std::string_view value) {
+    KELP_TRY(const keys::ObjectRowKey at, keys::parse_object(key));
+    KELP_TRY(const ObjectEntry entry, decode_entry(value));
     Damaged damaged;
     if (!damage_of(entry.layout, damaged)) return {};
     ++found.objects;
@@ -52,10 +35,10 @@ class DamageWalk {
     return {};
   }
 
-  Result<void> take_part() {
-    KELP_TRY(keys::UploadRowKey at, keys::parse_upload(cursor_->key()));
+  Result<void> take_part(std::string_view key, std::string_view value) {
+    KELP_TRY(keys::UploadRowKey at, keys::parse_upload(key));
     if (at.part_number == 0) return {};
-    KELP_TRY(PartRow part, decode_part(cursor_->value()));
+    KELP_TRY(PartRow part, decode_part(value));
     Damaged damaged;
     if (!damage_of({.inline_id = 0, .chunks = std::move(part.chunks)}, damaged)) return {};
     ++found.parts;
@@ -92,7 +75,6 @@ class DamageWalk {
   const DamagedPlaces& places_;
   const std::map<BucketId, std::string>& buckets_;
   const std::size_t limit_;
-  std::unique_ptr<KvCursor> cursor_;
 };
 
 }  // namespace
@@ -116,17 +98,12 @@ std::string_view text_of(Damage damage) {
 Task<Result<DamagedNames>> name_damaged(KvAsync& kv, const DamagedPlaces& places,
                                         const std::map<BucketId, std::string>& buckets,
                                         std::size_t limit) {
-  DamageWalk walk(places, buckets, limit);
+  Names names(places, buckets, limit);
+  const RowTaker take = [&names](auto key, auto value) { return names.take(key, value); };
   for (const char kind : {keys::kObject, keys::kUpload}) {
-    for (bool more = true; more;) {
-      if (co_await was_cancelled()) co_return Error(Errc::kCancelled, "walk cancelled");
-      std::move_only_function<Result<bool>(KvStore&)> step = [&walk, kind](KvStore& store) {
-        return walk.step(store, kind);
-      };
-      KELP_CO_TRY(more, co_await kv.read<bool>(std::move(step)));
-    }
+    KELP_CO_CHECK(co_await walk_rows(kv, keys::within(std::string(1, kind)), take));
   }
-  co_return std::move(walk.found);
+  co_return std::move(names.found);
 }
 
 }  // namespace kelp

@@ -56,7 +56,7 @@ struct DamagedNames {
   std::uint64_t parts = 0;
 };
 
-/// Walks all objects and parts, in slices on the pool, and names those that lie in `places`, in the
+/// Walks all objects and parts (filer/row_walk.h) and names those that lie in `places`, in the
 /// order of the metadata. `buckets`: names by id. All references must outlive the call.
 Task<Result<DamagedNames>> name_damaged(KvAsync& kv, const DamagedPlaces& places,
                                         const std::map<BucketId, std::string>& buckets,

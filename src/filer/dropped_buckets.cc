@@ -7,7 +7,7 @@
 #include "filer/core/keys.h"
 #include "filer/core/object_commit.h"
 #include "filer/core/rows.h"
-#include "filer/references.h"
+#include "filer/row_walk.h"
 
 namespace kelp {
 namespace {

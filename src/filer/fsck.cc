@@ -11,11 +11,10 @@
 #include "filer/core/keys.h"
 #include "filer/core/rows.h"
 #include "filer/references.h"
+#include "filer/row_walk.h"
 
 namespace kelp {
 namespace {
-
-constexpr std::size_t kBodiesPerSlice = 2000;
 
 void note(FsckReport& report, std::string finding) {
   if (report.findings.size() < kMaxFindings) report.findings.push_back(std::move(finding));
@@ -134,32 +133,12 @@ class VolumeCheck {
   DamagedPlaces& damaged_;
 };
 
-/// Walks the inline bodies beside their sorted ids.
-class BodyWalk {
+/// Compares the inline bodies, ascending, with their sorted ids.
+class BodyCheck {
  public:
-  BodyWalk(const std::vector<std::uint64_t>& ids, FsckReport& report, DamagedPlaces& damaged)
+  BodyCheck(const std::vector<std::uint64_t>& ids, FsckReport& report, DamagedPlaces& damaged)
       : ids_(ids), report_(report), damaged_(damaged) {}
 
-  /// Takes the next slice; false at the end.
-  Result<bool> step(KvStore& store) {
-    const KvRange all = keys::within(std::string(1, kBulkPrefix));
-    if (from_.empty()) from_ = all.begin;
-    const auto cursor = store.cursor(all);
-    cursor->seek(from_);
-    for (std::size_t rows = 0; rows < kBodiesPerSlice && cursor->valid(); ++rows) {
-      KELP_CHECK(take(cursor->key(), cursor->value()));
-      cursor->next();
-    }
-    KELP_CHECK(cursor->status());
-    if (cursor->valid()) {
-      from_ = cursor->key();
-      return true;
-    }
-    for (; next_ < ids_.size(); ++next_) missing(ids_[next_]);
-    return false;
-  }
-
- private:
   Result<void> take(std::string_view key, std::string_view value) {
     KELP_TRY(const std::uint64_t id, keys::parse_body(key));
     ++report_.inline_bodies;
@@ -179,6 +158,12 @@ class BodyWalk {
     return {};
   }
 
+  /// No body comes any more.
+  void finish() {
+    for (; next_ < ids_.size(); ++next_) missing(ids_[next_]);
+  }
+
+ private:
   void missing(std::uint64_t id) {
     ++report_.missing_inline_bodies;
     damaged_.inline_bodies.emplace(id, Damage::kMissingBody);
@@ -188,7 +173,6 @@ class BodyWalk {
   const std::vector<std::uint64_t>& ids_;
   FsckReport& report_;
   DamagedPlaces& damaged_;
-  std::string from_;
   std::size_t next_ = 0;
 };
 
@@ -230,13 +214,10 @@ Task<Result<void>> check_volumes(const References& names, VolumeAdmin& volumes, 
 
 Task<Result<void>> check_bodies(const References& names, KvAsync& kv, FsckReport& report,
                                 DamagedPlaces& damaged) {
-  BodyWalk bodies(names.inline_ids, report, damaged);
-  for (bool more = true; more;) {
-    std::move_only_function<Result<bool>(KvStore&)> step = [&bodies](KvStore& rows) {
-      return bodies.step(rows);
-    };
-    KELP_CO_TRY(more, co_await kv.read<bool>(std::move(step)));
-  }
+  BodyCheck bodies(names.inline_ids, report, damaged);
+  RowTaker take = [&bodies](auto key, auto value) { return bodies.take(key, value); };
+  KELP_CO_CHECK(co_await walk_rows(kv, keys::within(std::string(1, kBulkPrefix)), std::move(take)));
+  bodies.finish();
   co_return Result<void>();
 }
 

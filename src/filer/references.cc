@@ -1,46 +1,24 @@
 #include "filer/references.h"
 
 #include <algorithm>
-#include <boost/asio/this_coro.hpp>
-#include <memory>
 #include <tuple>
 #include <utility>
 
 #include "filer/core/keys.h"
 #include "filer/core/rows.h"
 #include "filer/core/usage.h"
+#include "filer/row_walk.h"
 
 namespace kelp {
 namespace {
 
-constexpr std::size_t kRowsPerSlice = 20'000;
 constexpr std::uint32_t kNeedlesPerCall = 10'000;
 
-/// A walk over all metadata, one slice at a time.
-class Walk {
+/// Takes up what the rows of all metadata name, one after the other.
+class Names {
  public:
-  explicit Walk(bool with_inline_ids) : with_inline_ids_(with_inline_ids) {}
+  explicit Names(bool with_inline_ids) : with_inline_ids_(with_inline_ids) {}
 
-  /// Takes the next slice; false at the end.
-  Result<bool> step(KvStore& store) {
-    if (cursor_ == nullptr) {
-      cursor_ = store.cursor(keys::all_metadata());
-      cursor_->seek(keys::all_metadata().begin);
-    }
-    for (std::size_t rows = 0; rows < kRowsPerSlice && cursor_->valid(); ++rows) {
-      KELP_CHECK(take(cursor_->key(), cursor_->value()));
-      cursor_->next();
-    }
-    KELP_CHECK(cursor_->status());
-    if (cursor_->valid()) return true;
-    cursor_.reset();
-    finish();
-    return false;
-  }
-
-  References found;
-
- private:
   Result<void> take(std::string_view key, std::string_view value) {
     switch (key.front()) {
       case keys::kBucket:
@@ -62,9 +40,19 @@ class Walk {
     }
   }
 
+  /// What was found, in order.
+  References finish() && {
+    std::ranges::sort(found_.needles, {}, [](const NamedNeedle& needle) {
+      return std::tuple(needle.fid.volume, needle.fid.key, needle.dead);
+    });
+    std::ranges::sort(found_.inline_ids);
+    return std::move(found_);
+  }
+
+ private:
   Result<void> take_bucket(std::string_view key, std::string_view value) {
     KELP_TRY(const BucketEntry bucket, decode_bucket(value));
-    BucketCount& count = found.buckets[bucket.id];
+    BucketCount& count = found_.buckets[bucket.id];
     count.known = true;
     count.name = keys::bucket_name(key);
     return {};
@@ -73,40 +61,40 @@ class Walk {
   Result<void> take_count(std::string_view key, std::string_view value) {
     KELP_TRY(const keys::CountRowKey at, keys::parse_count(key));
     KELP_TRY(const std::int64_t count, decode_counter(std::string(value)));
-    field_of(found.buckets[at.bucket].counters, at.what) += count;
+    field_of(found_.buckets[at.bucket].counters, at.what) += count;
     return {};
   }
 
   Result<void> take_dropped(std::string_view key) {
     KELP_TRY(const BucketId bucket, keys::parse_dropped(key));
-    found.buckets[bucket].dropped = true;
+    found_.buckets[bucket].dropped = true;
     return {};
   }
 
   Result<void> take_dead(std::string_view key, std::string_view value) {
     KELP_TRY(const keys::DeadRowKey at, keys::parse_dead(key));
     KELP_TRY(const DeadRow dead, decode_dead(value));
-    found.needles.push_back(
+    found_.needles.push_back(
         {.fid = at.fid, .dead = true, .shared = dead.shared, .size_bytes = dead.size_bytes});
     return {};
   }
 
   Result<void> take_share(std::string_view key, std::string_view value) {
     KELP_TRY(const keys::ShareRowKey at, keys::parse_share(key));
-    KELP_TRY(found.shares[std::pair(at.volume, at.key)], decode_counter(std::string(value)));
+    KELP_TRY(found_.shares[std::pair(at.volume, at.key)], decode_counter(std::string(value)));
     return {};
   }
 
   Result<void> take_object(std::string_view key, std::string_view value) {
     KELP_TRY(const keys::ObjectRowKey at, keys::parse_object(key));
     KELP_TRY(const ObjectEntry entry, decode_entry(value));
-    ++found.objects;
-    BucketUsage& usage = found.buckets[at.bucket].counted;
+    ++found_.objects;
+    BucketUsage& usage = found_.buckets[at.bucket].counted;
     ++usage.objects;
     usage.bytes += static_cast<std::int64_t>(entry.size_bytes);
     take_chunks(entry.layout.chunks);
     if (with_inline_ids_ && entry.layout.inline_id != 0) {
-      found.inline_ids.push_back(entry.layout.inline_id);
+      found_.inline_ids.push_back(entry.layout.inline_id);
     }
     return {};
   }
@@ -114,57 +102,39 @@ class Walk {
   Result<void> take_upload(std::string_view key, std::string_view value) {
     KELP_TRY(const keys::UploadRowKey at, keys::parse_upload(key));
     if (at.part_number == 0) {
-      ++found.uploads;
+      ++found_.uploads;
       upload_row_ = key;
       return {};
     }
     KELP_TRY(const PartRow part, decode_part(value));
-    ++found.parts;
-    BucketUsage& usage = found.buckets[at.bucket].counted;
+    ++found_.parts;
+    BucketUsage& usage = found_.buckets[at.bucket].counted;
     usage.bytes += counted_bytes(part);
     usage.upload_bytes += counted_bytes(part);
-    if (key.substr(0, at.upload_key_bytes) != upload_row_) ++found.left_over_parts;
+    if (key.substr(0, at.upload_key_bytes) != upload_row_) ++found_.left_over_parts;
     take_chunks(part.chunks);
     return {};
   }
 
   void take_chunks(const std::vector<Chunk>& chunks) {
     for (const Chunk& chunk : chunks) {
-      found.needles.push_back(
+      found_.needles.push_back(
           {.fid = chunk.fid, .shared = chunk.shared, .size_bytes = chunk.size_bytes});
     }
   }
 
-  void finish() {
-    std::ranges::sort(found.needles, {}, [](const NamedNeedle& needle) {
-      return std::tuple(needle.fid.volume, needle.fid.key, needle.dead);
-    });
-    std::ranges::sort(found.inline_ids);
-  }
-
   const bool with_inline_ids_;
-  std::unique_ptr<KvCursor> cursor_;
+  References found_;
   std::string upload_row_;  ///< Of the upload whose parts may come next.
 };
 
 }  // namespace
 
-Task<bool> was_cancelled() {
-  const auto state = co_await asio::this_coro::cancellation_state;
-  co_return state.cancelled() != asio::cancellation_type::none;
-}
-
 Task<Result<References>> read_references(KvAsync& kv, bool with_inline_ids) {
-  Walk walk(with_inline_ids);
-  for (bool more = true; more;) {
-    if (co_await was_cancelled())
-      co_return Error(Errc::kCancelled, "walk of the metadata cancelled");
-    std::move_only_function<Result<bool>(KvStore&)> step = [&walk](KvStore& store) {
-      return walk.step(store);
-    };
-    KELP_CO_TRY(more, co_await kv.read<bool>(std::move(step)));
-  }
-  co_return std::move(walk.found);
+  Names names(with_inline_ids);
+  RowTaker take = [&names](auto key, auto value) { return names.take(key, value); };
+  KELP_CO_CHECK(co_await walk_rows(kv, keys::all_metadata(), std::move(take)));
+  co_return std::move(names).finish();
 }
 
 Task<Result<std::vector<NeedleInfo>>> read_needles(VolumeAdmin& volumes, VolumeId volume) {

@@ -44,9 +44,8 @@ struct References {
   std::uint64_t left_over_parts = 0;  ///< Of `parts`: their upload is gone.
 };
 
-/// Reads all metadata but inline bodies through one cursor, in slices on the pool, so that it is
-/// one point in time and yet does not keep a thread. Takes 32 bytes a chunk and, `with_inline_ids`,
-/// 8 an inline object. `kv` must outlive the call. kCancelled when the coroutine is cancelled.
+/// Reads all metadata but inline bodies in one walk (filer/row_walk.h). Takes 32 bytes a chunk and,
+/// `with_inline_ids`, 8 an inline object. `kv` must outlive the call.
 Task<Result<References>> read_references(KvAsync& kv, bool with_inline_ids);
 
 /// Every live needle of one volume, ascending by key. `volumes` must outlive the call.
@@ -55,8 +54,5 @@ Task<Result<std::vector<NeedleInfo>>> read_needles(VolumeAdmin& volumes, VolumeI
 /// The needles of `named` (sorted as in References) in one volume, ascending by key.
 [[nodiscard]] std::vector<NamedNeedle> named_in(const std::vector<NamedNeedle>& named,
                                                 VolumeId volume);
-
-/// Whether the running coroutine was cancelled.
-Task<bool> was_cancelled();
 
 }  // namespace kelp

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
-#include <memory>
 #include <utility>
 
 #include "base/log.h"
 #include "filer/core/keys.h"
 #include "filer/core/usage.h"
-#include "filer/references.h"
+#include "filer/row_walk.h"
 #include "wire/entry.h"
 
 namespace kelp {
@@ -17,7 +16,6 @@ namespace {
 
 constexpr std::chrono::minutes kPause{1};
 constexpr int kShareOfTime = 100;
-constexpr std::size_t kRowsPerSlice = 20'000;
 
 /// The rows of buckets and, right behind them, of counters.
 KvRange buckets_and_counters() {
@@ -29,37 +27,9 @@ bool is_near(std::int64_t held, std::uint64_t most) {
   return most != 0 && static_cast<double>(held) >= 0.9 * static_cast<double>(most);
 }
 
-/// A walk over both, one slice at a time.
-class Walk {
+/// What the rows of both say, summed up one after the other.
+class Sums {
  public:
-  /// Takes the next slice; false at the end.
-  Result<bool> step(KvStore& store) {
-    if (cursor_ == nullptr) {
-      const KvRange range = buckets_and_counters();
-      cursor_ = store.cursor(range);
-      cursor_->seek(range.begin);
-    }
-    for (std::size_t rows = 0; rows < kRowsPerSlice && cursor_->valid(); ++rows) {
-      KELP_CHECK(take(cursor_->key(), cursor_->value()));
-      cursor_->next();
-    }
-    KELP_CHECK(cursor_->status());
-    if (cursor_->valid()) return true;
-    cursor_.reset();
-    return false;
-  }
-
-  [[nodiscard]] std::uint64_t near_quota() const {
-    return static_cast<std::uint64_t>(std::ranges::count_if(limited_, [](const auto& bucket) {
-      const auto& [quota, usage] = bucket.second;
-      return is_near(usage.bytes, quota.max_bytes) || is_near(usage.objects, quota.max_objects);
-    }));
-  }
-
-  std::uint64_t buckets = 0;
-  BucketUsage all;
-
- private:
   Result<void> take(std::string_view key, std::string_view value) {
     if (key.front() == keys::kBucket) {
       KELP_TRY(const BucketEntry bucket, decode_bucket(value));
@@ -76,7 +46,17 @@ class Walk {
     return {};
   }
 
-  std::unique_ptr<KvCursor> cursor_;
+  [[nodiscard]] std::uint64_t near_quota() const {
+    return static_cast<std::uint64_t>(std::ranges::count_if(limited_, [](const auto& bucket) {
+      const auto& [quota, usage] = bucket.second;
+      return is_near(usage.bytes, quota.max_bytes) || is_near(usage.objects, quota.max_objects);
+    }));
+  }
+
+  std::uint64_t buckets = 0;
+  BucketUsage all;
+
+ private:
   std::map<BucketId, std::pair<BucketQuota, BucketUsage>> limited_;
 };
 
@@ -109,19 +89,14 @@ Task<void> UsageWatch::run() {
 }
 
 Task<Result<void>> UsageWatch::look() {
-  Walk walk;
-  for (bool more = true; more;) {
-    if (co_await was_cancelled()) co_return Error(Errc::kCancelled, "look at usage cancelled");
-    std::move_only_function<Result<bool>(KvStore&)> step = [&walk](KvStore& store) {
-      return walk.step(store);
-    };
-    KELP_CO_TRY(more, co_await kv_.read<bool>(std::move(step)));
-  }
-  buckets_.Set(static_cast<double>(walk.buckets));
-  objects_.Set(static_cast<double>(walk.all.objects));
-  bytes_.Set(static_cast<double>(walk.all.bytes));
-  upload_bytes_.Set(static_cast<double>(walk.all.upload_bytes));
-  near_quota_.Set(static_cast<double>(walk.near_quota()));
+  Sums sums;
+  RowTaker take = [&sums](auto key, auto value) { return sums.take(key, value); };
+  KELP_CO_CHECK(co_await walk_rows(kv_, buckets_and_counters(), std::move(take)));
+  buckets_.Set(static_cast<double>(sums.buckets));
+  objects_.Set(static_cast<double>(sums.all.objects));
+  bytes_.Set(static_cast<double>(sums.all.bytes));
+  upload_bytes_.Set(static_cast<double>(sums.all.upload_bytes));
+  near_quota_.Set(static_cast<double>(sums.near_quota()));
   co_return Result<void>();
 }
 

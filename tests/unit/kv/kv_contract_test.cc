@@ -3,10 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
-#include "tests/unit/kv/kv_support.h"
+#include "tests/unit/kv/kv_contract.h"
 
 namespace kelp::test {
 namespace {
@@ -14,29 +12,6 @@ namespace {
 using testing::ElementsAre;
 using testing::ElementsAreArray;
 using testing::IsEmpty;
-
-class KvContract : public testing::TestWithParam<EngineKind> {
- protected:
-  KvStore& store() { return engine_->store(); }
-  void put(std::string key, std::string value) {
-    ASSERT_EQ(code_of(put_now(store(), std::move(key), std::move(value))), std::nullopt);
-  }
-  std::optional<Errc> commit(std::vector<KvCondition> conditions, std::vector<KvWrite> writes) {
-    return code_of(
-        commit_now(store(), {.conditions = std::move(conditions), .writes = std::move(writes)}));
-  }
-  std::vector<std::string> keys(const KvRange& range, std::size_t limit = 1000,
-                                KvDirection direction = KvDirection::kForward) {
-    auto rows = store().scan(range, limit, direction);
-    EXPECT_TRUE(rows.has_value());
-    return rows ? keys_of(*rows) : std::vector<std::string>{};
-  }
-  std::int64_t counter(std::string_view key) {
-    return decode_counter(store().get(key).value()).value();
-  }
-
-  std::unique_ptr<Engine> engine_ = GetParam().make();
-};
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KvContract);
 INSTANTIATE_TEST_SUITE_P(Engines, KvContract, testing::ValuesIn(engine_kinds()),
@@ -271,26 +246,6 @@ TEST_P(KvContract, ChecksAtMost) {
   EXPECT_EQ(commit({{KvCondition::Kind::kAtMost, "n", "short"}}, {}), Errc::kInvalidArgument);
 }
 
-TEST_P(KvContract, NoSumOfManyThreadsPassesItsLimit) {
-  constexpr int kThreads = 4;
-  constexpr std::int64_t kLimit = 50;
-  std::atomic<int> wins = 0;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&] {
-      for (int i = 0; i < 25; ++i) {
-        const auto added =
-            commit_now(store(), {.conditions = {KvCondition::at_most("n", kLimit - 1)},
-                                 .writes = {KvWrite::add("n", 1), KvWrite::put("last", "x")}});
-        if (added) ++wins;
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(counter("n"), kLimit);
-  EXPECT_EQ(wins, kLimit);
-}
-
 TEST_P(KvContract, RefusesWhatBreaksTheLimits) {
   const std::string longest(kMaxKvKeyBytes, 'k');
   EXPECT_EQ(commit({}, {KvWrite::put("", "1")}), Errc::kInvalidArgument);
@@ -407,91 +362,6 @@ TEST_P(KvContract, CursorWalksAllTablesAtOnePointInTime) {
   EXPECT_THAT(walk(*some, ""), ElementsAre("A2=old", "B1=old"));
   const auto fresh = store().cursor({"A", "C2"});
   EXPECT_THAT(walk(*fresh, ""), ElementsAre("A1=new", "A2=old", "B1=new", "B2=old", "B3=new"));
-}
-
-TEST_P(KvContract, OneOfManyCreatorsWins) {
-  for (int round = 0; round < 20; ++round) {
-    const std::string key = fmt::format("key{}", round);
-    std::atomic<int> winners = 0;
-    std::string winner;
-    std::vector<std::thread> threads;
-    for (int t = 0; t < 16; ++t) {
-      threads.emplace_back([&, t] {
-        const std::string value = fmt::format("{}", t);
-        const auto result =
-            commit_now(store(), {.conditions = {KvCondition::absent(key)},
-                                 .writes = {KvWrite::put(key, value), KvWrite::add("wins", 1)}});
-        if (result) {
-          winner = value;
-          ++winners;
-        } else {
-          EXPECT_EQ(result.error().code(), Errc::kPrecondition);
-        }
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-    EXPECT_EQ(winners, 1);
-    EXPECT_EQ(value_of(store(), key), winner);
-  }
-  EXPECT_EQ(counter("wins"), 20);
-}
-
-TEST_P(KvContract, NoIncrementByCompareAndSwapIsLost) {
-  put("n", "0");
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 16; ++t) {
-    threads.emplace_back([&] {
-      for (int done = 0; done < 25;) {
-        const std::string now = value_of(store(), "n");
-        const auto result = commit_now(
-            store(), {.conditions = {KvCondition::equals("n", now)},
-                      .writes = {KvWrite::put("n", std::to_string(std::stoi(now) + 1))}});
-        if (result) ++done;
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(value_of(store(), "n"), "400");
-}
-
-TEST_P(KvContract, AddsOfManyThreadsCommute) {
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 16; ++t) {
-    threads.emplace_back([&, t] {
-      for (int i = 0; i < 50; ++i) {
-        EXPECT_EQ(commit({}, {KvWrite::add("sum", t), KvWrite::add("Bulk", 1),
-                              KvWrite::put(fmt::format("row{}/{}", t, i), "x")}),
-                  std::nullopt);
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(counter("sum"), 50 * 120);
-  EXPECT_EQ(counter("Bulk"), 800);
-  EXPECT_EQ(keys({"row", "rox"}, 10'000).size(), 800U);
-}
-
-TEST_P(KvContract, ABucketIsNeverRemovedWhileAnObjectArrives) {
-  // The pattern that needs conditions on ranges: the row stands for the range, or the range is
-  // empty.
-  for (int round = 0; round < 20; ++round) {
-    const std::string bucket = fmt::format("bucket{}", round);
-    put(bucket, "here");
-    std::vector<std::thread> threads;
-    for (int t = 0; t < 8; ++t) {
-      threads.emplace_back([&, t] {
-        (void)commit({KvCondition::present(bucket)},
-                     {KvWrite::put(fmt::format("{}/{}", bucket, t), "object")});
-      });
-    }
-    threads.emplace_back([&] {
-      (void)commit({KvCondition::empty_range(bucket + "/", bucket + "0")},
-                   {KvWrite::remove(bucket)});
-    });
-    for (std::thread& thread : threads) thread.join();
-    const bool removed = value_of(store(), bucket) == "(none)";
-    EXPECT_EQ(removed, keys({bucket + "/", bucket + "0"}).empty());
-  }
 }
 
 TEST_P(KvContract, KeepsEverythingWhenOpenedAgain) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <cstring>
 
 namespace kelp {
@@ -42,6 +43,9 @@ Result<void> check_limits(const KvBatch& batch) {
   }
   for (const KvWrite& write : batch.writes) {
     KELP_CHECK(check_key(write.key));
+    if (write.numbered && write.key.size() < sizeof(std::uint64_t)) {
+      return Error(Errc::kInvalidArgument, "kv: a key without room for its number");
+    }
     if (write.kind == KvWrite::Kind::kPut) {
       KELP_CHECK(check_value(write.value));
     }
@@ -50,6 +54,14 @@ Result<void> check_limits(const KvBatch& batch) {
     }
   }
   return {};
+}
+
+void number_rows(KvBatch& batch, std::uint64_t& last) {
+  for (KvWrite& write : batch.writes) {
+    if (!write.numbered) continue;
+    const std::uint64_t number = std::byteswap(++last);
+    std::memcpy(write.key.data() + write.key.size() - sizeof number, &number, sizeof number);
+  }
 }
 
 std::size_t payload_bytes(const KvBatch& batch) {

@@ -54,9 +54,18 @@ struct KvWrite {
   std::string key;
   std::string value;
   std::int64_t delta = 0;
+  /// kPut: the store overwrites the last 8 bytes of `key` with a big-endian number, greater than
+  /// all that it has given since it was opened, the first being 1. Whoever sees a row with a number
+  /// sees every row that ever gets a smaller one. A batch that does not happen leaves a gap.
+  bool numbered = false;
 
   static KvWrite put(std::string key, std::string value) {
     return {Kind::kPut, std::move(key), std::move(value)};
+  }
+  /// A numbered row whose key is `prefix` and the number.
+  static KvWrite append(std::string prefix, std::string value) {
+    prefix.append(sizeof(std::uint64_t), '\0');
+    return {Kind::kPut, std::move(prefix), std::move(value), 0, true};
   }
   static KvWrite remove(std::string key) { return {Kind::kDelete, std::move(key), {}}; }
   static KvWrite remove_range(std::string begin, std::string end) {
@@ -156,6 +165,9 @@ class KvStore {
 
 /// For engines: kInvalidArgument when a key, value or range end of `batch` breaks the limits above.
 [[nodiscard]] Result<void> check_limits(const KvBatch& batch);
+/// For engines: gives the numbered rows of `batch` the next numbers; `last` is the last one given.
+/// Called in the order in which batches take effect; once more when one is tried later again.
+void number_rows(KvBatch& batch, std::uint64_t& last);
 /// For engines: the bytes of its keys, values and range ends.
 [[nodiscard]] std::size_t payload_bytes(const KvBatch& batch);
 /// For engines: the kPrecondition of `condition`, the `index`-th (from 0) of its batch. Names no

@@ -94,6 +94,7 @@ class MemKv final : public KvStore {
     }
     // Only the store adds holders, and under the mutex: 1 means that no reader has the rows.
     if (rows_.use_count() > 1) rows_ = std::make_shared<Rows>(*rows_);
+    number_rows(batch, last_number_);
     for (KvWrite& write : batch.writes) change(write);
     ++stats_.commits;
     ++stats_.syncs;
@@ -150,6 +151,7 @@ class MemKv final : public KvStore {
 
   mutable std::mutex mutex_;
   std::shared_ptr<Rows> rows_ = std::make_shared<Rows>();
+  std::uint64_t last_number_ = 0;
   Stats stats_;
 };
 

@@ -100,6 +100,7 @@ bool RemoteCommitter::gather(Group& group) {
 
 /// Leaves in `group` what is to be sent again.
 void RemoteCommitter::run_group(Group& group) {
+  for (Pending& pending : group) number_rows(pending.batch, last_number_);
   const Result<GroupOutcomes> outcomes = settle(group);
   if (outcomes) {
     tell(group, *outcomes);

@@ -64,7 +64,8 @@ class RemoteCommitter {
   std::atomic<bool> finished_ = false;
   std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<std::uint64_t> groups_ = 0;
-  bool open_ = true;     // Only the thread's, like the next.
+  std::uint64_t last_number_ = 0;  // Only the thread's, like the next two.
+  bool open_ = true;
   bool warned_ = false;  ///< Of an outage that lasts.
   std::thread thread_;   // Last: it uses all of the above.
 };

@@ -129,6 +129,7 @@ void RocksCommitter::run_group(std::span<Pending> group) {
   for (Pending& pending : group) {
     pending.outcome = admit(pending.batch);
     if (!pending.outcome) continue;
+    number_rows(pending.batch, last_number_);
     apply(pending.batch);
     ++accepted;
   }

@@ -93,8 +93,9 @@ class RocksCommitter {
       counters_;  ///< What the counters that were added to hold: the thread knows every change.
   std::vector<Counters::value_type*> changed_counters_;
   std::uint64_t free_bytes_ = 0;
-  std::uint64_t deletes_ = 0;  ///< Of metadata rows, since they were last made to be flushed.
-  std::thread thread_;         // Last: it uses all of the above.
+  std::uint64_t deletes_ = 0;      ///< Of metadata rows, since they were last made to be flushed.
+  std::uint64_t last_number_ = 0;  ///< Of a row, see number_rows().
+  std::thread thread_;             // Last: it uses all of the above.
 };
 
 }  // namespace kelp

@@ -364,6 +364,27 @@ TEST_P(KvContract, CursorWalksAllTablesAtOnePointInTime) {
   EXPECT_THAT(walk(*fresh, ""), ElementsAre("A1=new", "A2=old", "B1=new", "B2=old", "B3=new"));
 }
 
+TEST_P(KvContract, NumbersRowsInTheOrderOfTheirCommits) {
+  const auto number = [](std::uint64_t n) {
+    std::string bytes(8, '\0');
+    for (std::size_t i = 8; i-- > 0; n >>= 8) bytes[i] = static_cast<char>(n);
+    return bytes;
+  };
+  ASSERT_EQ(commit({}, {KvWrite::append("log/", "a"), KvWrite::append("log/", "b")}), std::nullopt);
+  EXPECT_THAT(keys({"log/", "log0"}), ElementsAre("log/" + number(1), "log/" + number(2)));
+  EXPECT_EQ(commit({KvCondition::present("nothing")}, {KvWrite::append("log/", "refused")}),
+            Errc::kPrecondition);
+  ASSERT_EQ(commit({}, {KvWrite::append("other/", "x"), KvWrite::append("log/", "c")}),
+            std::nullopt);
+  const auto rows = store().scan({"log/", "log0"}, 10).value();
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[1].second, "b");
+  EXPECT_EQ(rows[2].second, "c");
+  EXPECT_GT(rows[2].first, rows[1].first);
+  EXPECT_EQ(commit({}, {{.kind = KvWrite::Kind::kPut, .key = "short", .numbered = true}}),
+            Errc::kInvalidArgument);
+}
+
 TEST_P(KvContract, KeepsEverythingWhenOpenedAgain) {
   put("a", "1");
   put("B1", std::string(2000, 'b'));

@@ -1,6 +1,8 @@
 // The contract of kv_store.h when many threads write at once, run against every engine.
+#include <algorithm>
 #include <atomic>
 #include <functional>
+#include <span>
 #include <thread>
 
 #include "tests/unit/kv/kv_contract.h"
@@ -84,6 +86,39 @@ TEST_P(KvRaces, AddsOfManyThreadsCommute) {
   EXPECT_EQ(counter("sum"), 50 * 120);
   EXPECT_EQ(counter("Bulk"), 800);
   EXPECT_EQ(keys({"row", "rox"}, 10'000).size(), 800U);
+}
+
+// Some of the batches need what others change, so that an engine may put them off.
+TEST_P(KvRaces, WhoeverSeesANumberedRowSeesAllBeforeIt) {
+  constexpr int kWriters = 8;
+  std::atomic<int> writing = kWriters;
+  std::vector<std::string> seen;
+  in_threads(kWriters + 1, [&](int t) {
+    if (t < kWriters) {
+      for (int i = 0; i < 40; ++i) {
+        const std::string shared = fmt::format("row{}", i % 4);
+        const std::string now = value_of(store(), shared);
+        std::vector<KvCondition> conditions;
+        if (i % 2 == 0) {
+          conditions.push_back(now == "(none)" ? KvCondition::absent(shared)
+                                               : KvCondition::equals(shared, now));
+        }
+        (void)commit(std::move(conditions), {KvWrite::put(shared, fmt::format("{}/{}", t, i)),
+                                             KvWrite::append("log/", "x")});
+      }
+      --writing;
+      return;
+    }
+    for (bool more = true; more;) {
+      more = writing > 0;
+      const std::vector<std::string> found = keys({"log/", "log0"}, 10'000);
+      ASSERT_GE(found.size(), seen.size());
+      ASSERT_TRUE(std::ranges::equal(seen, std::span(found).first(seen.size())))
+          << "a row came before one that was seen";
+      seen = found;
+    }
+  });
+  EXPECT_GE(seen.size(), 8U * 20);
 }
 
 // The pattern that needs conditions on ranges: the row stands for the range, or the range is empty.

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "client/striped_read.h"
 #include "client/striped_upload.h"
+#include "rpc/rpc_types.h"
 
 namespace kelp {
 namespace {
@@ -63,9 +64,18 @@ ClusterVolumes::ClusterVolumes(VolumeNodes& nodes, LocationCache& locations, Clo
                                "Reads that computed a shard from others.")) {}
 
 /// Only ClusterVolumes has all members in view; volume servers override it.
+Task<Result<void>> NeedleUpload::append_taking(std::string bytes) {
+  co_return co_await append(as_bytes(bytes));
+}
+
 Task<Result<void>> VolumeClient::read_shard(ShardRead, MutableByteSpan) {
   co_return Error(Errc::kUnimplemented, "shards are read from volume servers");
 }
+Task<Result<NeedlePart>> VolumeReplicas::read_part(VolumeId, Generation, NeedleKey, std::uint64_t,
+                                                   std::size_t) {
+  co_return Error(Errc::kUnimplemented, "parts of needles are read from volume servers");
+}
+
 Task<Result<VolumeDigest>> VolumeReplicas::rebuild(VolumeId, Generation, std::string, StripeSources,
                                                    Urgency) {
   co_return Error(Errc::kUnimplemented, "shards are made by volume servers");
@@ -120,7 +130,7 @@ Task<Result<void>> ClusterVolumes::read_at(VolumeMember member, FileId fid, std:
 
 Task<void> ClusterVolumes::run_in_race(std::shared_ptr<Race> race, std::size_t index) {
   Race::Runner& runner = *race->runners[index];
-  runner.bytes.resize(race->size);
+  runner.bytes = uninitialized(race->size);
   const auto buffer = std::as_writable_bytes(std::span(runner.bytes));
   auto outcome = co_await read_at(runner.member, race->fid, race->offset, buffer);
   --race->running;

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "ec/reed_solomon.h"
+#include "rpc/rpc_types.h"
 
 namespace kelp {
 
@@ -51,7 +52,7 @@ void StripedRead::start(const VolumeMember& member, ShardRange range, TaskGroup&
 }
 
 Task<void> StripedRead::fetch(Fetch* fetch) {
-  fetch->bytes.resize(fetch->range.size());
+  fetch->bytes = uninitialized(fetch->range.size());
   const std::string& address = fetch->member.address;
   const auto node = parts_.nodes.at(address);
   ShardRead request{.fid = range_.fid,
@@ -171,7 +172,7 @@ Result<void> StripedRead::rebuild(ShardRange range) {
       shards[shard] =
           as_bytes(fetch->bytes).subspan(range.begin - fetch->range.begin, range.size());
     } else if (given_up_.contains(shard)) {
-      rebuilt_[shard].resize(range.size());
+      rebuilt_[shard] = uninitialized(range.size());
       wanted.push_back({shard, std::as_writable_bytes(std::span(rebuilt_[shard]))});
     }
   }

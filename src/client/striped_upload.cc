@@ -6,16 +6,18 @@
 #include <cstring>
 
 #include "async/all.h"
+#include "client/body_count.h"
 #include "client/rpc/rpc_limits.h"
 #include "ec/layout.h"
 #include "ec/reed_solomon.h"
+#include "rpc/rpc_types.h"
 
 namespace kelp {
 namespace {
 
 /// Cells of a batch, about, parity included; and no more rows than a piece of rpc takes.
-constexpr std::uint64_t kBatchBytes = 2 << 20;
-constexpr std::uint64_t kMostRows = 4;
+constexpr std::uint64_t kBatchBytes = 3 << 20;
+constexpr std::uint64_t kMostRows = kPieceBytes / kEcCellBytes;
 
 std::uint64_t rows_of_batch(EcScheme scheme) {
   return std::clamp<std::uint64_t>(kBatchBytes / (scheme.shards() * kEcCellBytes), 1, kMostRows);
@@ -47,57 +49,60 @@ Result<void> first_error(const std::vector<Result<void>>& results,
 /// that parity of all rows is computed at once and each server gets one piece.
 class Batch {
  public:
-  explicit Batch(const ReedSolomon& code, std::uint64_t rows)
-      : code_(code),
-        lane_bytes_(rows * kEcCellBytes),
-        bytes_(code.scheme().shards() * lane_bytes_, '\0') {}
+  Batch(const ReedSolomon& code, std::uint64_t rows)
+      : code_(code), row_bytes_(ec_row_bytes(code.scheme())), rows_(rows) {}
 
-  [[nodiscard]] bool full() const { return filled_ == lane_bytes_ * scheme().data; }
-  /// Takes as much of `bytes` as fits into the batch; how much that was.
-  std::size_t take(ByteSpan bytes) {
-    const std::uint64_t room = lane_bytes_ * scheme().data - filled_;
+  [[nodiscard]] bool full() const { return filled_ == rows_ * row_bytes_; }
+  /// Takes as much of `bytes` as fits into the batch; how much that was. `left`: bytes of the body
+  /// that are not here yet, those included.
+  std::size_t take(ByteSpan bytes, std::uint64_t left) {
+    const std::uint64_t room = rows_ * row_bytes_ - filled_;
+    if (filled_ == 0) make_lanes(std::min(left, room));
     const auto taken = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), room));
     for (const CellPiece& piece : cut_into_cells(scheme(), filled_, taken)) {
-      std::memcpy(&bytes_[piece.shard * lane_bytes_ + piece.shard_offset],
+      std::memcpy(&lanes_[piece.shard][piece.shard_offset],
                   bytes.data() + (piece.body_offset - filled_), piece.bytes);
     }
     filled_ += taken;
     return taken;
   }
-  /// Computes the parity of what is there; cells that are not count as zeros.
-  void encode() {
-    const std::uint64_t longest = shard_bytes(scheme(), 0, filled_);
+  /// What each shard has of these rows, parity computed; the batch is empty again.
+  std::vector<std::string> encode() {
     std::vector<ByteSpan> data;
     std::vector<MutableByteSpan> parity;
     for (std::uint32_t shard = 0; shard < scheme().shards(); ++shard) {
-      const MutableByteSpan lane = lane_of(shard).first(longest);
+      const MutableByteSpan lane = std::as_writable_bytes(std::span(lanes_[shard]));
       if (shard >= scheme().data) {
         parity.push_back(lane);
         continue;
       }
+      // Cells that are not there count as zeros.
       std::ranges::fill(lane.subspan(shard_bytes(scheme(), shard, filled_)), std::byte{0});
       data.emplace_back(lane);
     }
     code_.encode(data, parity);
+    for (std::uint32_t shard = 0; shard < scheme().data; ++shard) {
+      lanes_[shard].resize(shard_bytes(scheme(), shard, filled_));
+    }
+    filled_ = 0;
+    return std::exchange(lanes_, {});
   }
-  /// The bytes of a shard; after encode().
-  [[nodiscard]] ByteSpan shard(std::uint32_t number) {
-    return lane_of(number).first(shard_bytes(scheme(), number, filled_));
-  }
-  void clear() { filled_ = 0; }
-  /// Nothing is taken any more.
-  void free() { std::string().swap(bytes_); }
 
  private:
   [[nodiscard]] EcScheme scheme() const { return code_.scheme(); }
-  MutableByteSpan lane_of(std::uint32_t shard) {
-    return std::as_writable_bytes(std::span(bytes_)).subspan(shard * lane_bytes_, lane_bytes_);
+  /// Room for `bytes` of the body, which is all that will come.
+  void make_lanes(std::uint64_t bytes) {
+    lanes_.clear();
+    while (lanes_.size() < scheme().shards()) {
+      lanes_.push_back(uninitialized(shard_bytes(scheme(), 0, bytes)));
+    }
   }
 
   const ReedSolomon& code_;
-  const std::uint64_t lane_bytes_;  ///< Of one shard.
-  std::string bytes_;
-  std::uint64_t filled_ = 0;  ///< Bytes of the body.
+  const std::uint64_t row_bytes_;  ///< Of the body.
+  const std::uint64_t rows_;
+  std::vector<std::string> lanes_;  ///< By shard; of one length.
+  std::uint64_t filled_ = 0;        ///< Bytes of the body.
 };
 
 class StripedUpload final : public NeedleUpload {
@@ -107,59 +112,42 @@ class StripedUpload final : public NeedleUpload {
       : scheme_(code.scheme()),
         body_bytes_(body_bytes),
         writers_(std::move(writers)),
-        batch_(code, rows) {}
+        batch_(code, rows),
+        count_(body_bytes) {}
 
   Task<Result<void>> append(ByteSpan bytes) override {
-    KELP_CO_CHECK(count(bytes.size()));
+    KELP_CO_CHECK(count_.take(bytes.size()));
     while (!bytes.empty()) {
-      bytes = bytes.subspan(batch_.take(bytes));
-      if (!batch_.full() && received_ < body_bytes_) continue;
+      bytes = bytes.subspan(batch_.take(bytes, bytes.size() + count_.left()));
+      if (!batch_.full() && bytes.size() + count_.left() > 0) continue;
       if (auto sent = co_await send(); !sent.has_value()) {
-        over_ = true;
+        count_.stop();
         co_return sent;
       }
     }
-    // Several needles of an object wait to be finished at once.
-    if (received_ == body_bytes_) batch_.free();
     co_return Result<void>();
   }
 
   Task<Result<void>> finish() override {
-    if (std::exchange(over_, true) || received_ != body_bytes_) {
-      co_return Error(Errc::kInvalidArgument,
-                      fmt::format("{} of {} announced bytes came", received_, body_bytes_));
-    }
+    KELP_CO_CHECK(count_.close());
     std::vector<Task<Result<void>>> tasks;
     for (const ShardWriter& writer : writers_) tasks.push_back(finish_one(writer));
     co_return first_error(co_await all(std::move(tasks)), writers_);
   }
 
  private:
-  Result<void> count(std::size_t bytes) {
-    if (over_ || bytes > body_bytes_ - received_) {
-      over_ = true;
-      return Error(Errc::kInvalidArgument,
-                   fmt::format("the upload is over, or more than the {} bytes that were announced",
-                               body_bytes_));
-    }
-    received_ += bytes;
-    return {};
-  }
-
   Task<Result<void>> send() {
-    batch_.encode();
+    std::vector<std::string> pieces = batch_.encode();
     std::vector<Task<Result<void>>> tasks;
     for (std::uint32_t shard = 0; shard < writers_.size(); ++shard) {
-      tasks.push_back(append_one(writers_[shard], batch_.shard(shard)));
+      tasks.push_back(append_one(writers_[shard], std::move(pieces[shard])));
     }
-    const auto sent = co_await all(std::move(tasks));
-    batch_.clear();
-    co_return first_error(sent, writers_);
+    co_return first_error(co_await all(std::move(tasks)), writers_);
   }
 
-  static Task<Result<void>> append_one(const ShardWriter& writer, ByteSpan bytes) {
-    if (bytes.empty()) co_return Result<void>();
-    co_return co_await writer.upload->append(bytes);
+  static Task<Result<void>> append_one(const ShardWriter& writer, std::string piece) {
+    if (piece.empty()) co_return Result<void>();
+    co_return co_await writer.upload->append_taking(std::move(piece));
   }
 
   Task<Result<void>> finish_one(const ShardWriter& writer) const {
@@ -174,8 +162,7 @@ class StripedUpload final : public NeedleUpload {
   const std::uint64_t body_bytes_;
   const std::vector<ShardWriter> writers_;
   Batch batch_;
-  std::uint64_t received_ = 0;
-  bool over_ = false;
+  BodyCount count_;
 };
 
 /// Writers of every shard, in order. kInvalidArgument when the members are not those of the scheme.
@@ -221,25 +208,18 @@ Task<Result<std::unique_ptr<NeedleUpload>>> open_shards(VolumeNodes& nodes, Open
 class SmallStripedUpload final : public NeedleUpload {
  public:
   SmallStripedUpload(VolumeNodes& nodes, OpenNeedle request)
-      : nodes_(nodes), request_(std::move(request)) {
+      : nodes_(nodes), request_(std::move(request)), count_(request_.body_bytes) {
     body_.reserve(request_.body_bytes);
   }
 
   Task<Result<void>> append(ByteSpan bytes) override {
-    if (bytes.size() > request_.body_bytes - body_.size()) {
-      co_return Error(
-          Errc::kInvalidArgument,
-          fmt::format("more than the {} bytes that were announced", request_.body_bytes));
-    }
+    KELP_CO_CHECK(count_.take(bytes.size()));
     body_ += as_text(bytes);
     co_return Result<void>();
   }
 
   Task<Result<void>> finish() override {
-    if (std::exchange(over_, true) || body_.size() != request_.body_bytes) {
-      co_return Error(Errc::kInvalidArgument, fmt::format("{} of {} announced bytes came",
-                                                          body_.size(), request_.body_bytes));
-    }
+    KELP_CO_CHECK(count_.close());
     KELP_CO_TRY(const auto upload, co_await open_shards(nodes_, request_));
     KELP_CO_CHECK(co_await upload->append(as_bytes(body_)));
     co_return co_await upload->finish();
@@ -250,8 +230,8 @@ class SmallStripedUpload final : public NeedleUpload {
  private:
   VolumeNodes& nodes_;
   const OpenNeedle request_;
+  BodyCount count_;
   std::string body_;
-  bool over_ = false;
 };
 
 }  // namespace

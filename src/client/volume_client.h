@@ -22,6 +22,8 @@ class NeedleUpload {
   /// The next bytes of the body; the sum must come to body_bytes. `bytes` must live until this
   /// returns. Pieces of 256 KiB are the natural size.
   virtual Task<Result<void>> append(ByteSpan bytes) = 0;
+  /// append() of bytes that the caller is done with: an upload that sends them on needs no copy.
+  virtual Task<Result<void>> append_taking(std::string bytes);
   /// append() for those who are on a worker thread already; blocks for the disk. False when this
   /// upload cannot: then nothing was taken.
   virtual Result<bool> append_here(ByteSpan /*bytes*/) { return false; }

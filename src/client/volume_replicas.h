@@ -26,6 +26,12 @@ struct StripeSources {
   std::vector<VolumeMember> members;  ///< Who has the others; of at least `scheme.data` of them.
 };
 
+/// Some of a needle, for whoever computes another shard from it.
+struct NeedlePart {
+  std::string frame;  ///< Its image (docs/formats/needle.md) under seed 0 without body and padding.
+  std::string body;   ///< The bytes that were asked for, as far as the body goes.
+};
+
 /// How a volume server's copy takes part from now on.
 struct CopyRole {
   Generation generation;
@@ -79,6 +85,11 @@ class VolumeReplicas {
   /// another member whose own is damaged. kNotFound, kCorruption, kConflict.
   virtual Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,
                                                 NeedleKey key) = 0;
+  /// Some of a live needle of a copy of this generation: bytes [offset, offset + bytes) of its
+  /// body, at most kPieceBytes, whole blocks but for the end, verified; with them what a receiver
+  /// needs to verify them again. Errors as read_needle().
+  virtual Task<Result<NeedlePart>> read_part(VolumeId volume, Generation generation, NeedleKey key,
+                                             std::uint64_t offset, std::size_t bytes);
 };
 
 }  // namespace kelp

@@ -1,12 +1,11 @@
 #include "volume/needle_upload.h"
 
-#include <fmt/core.h>
-
 #include <array>
 #include <optional>
 #include <string>
 
 #include "base/assert.h"
+#include "client/body_count.h"
 
 namespace kelp {
 namespace {
@@ -32,36 +31,6 @@ Task<Result<NeedlePlace>> reserve_in(std::shared_ptr<VolumeFile>& volume, Needle
   }
   co_return place;
 }
-
-/// Counts the body's bytes in and refuses what does not fit.
-class BodyCount {
- public:
-  explicit BodyCount(std::uint64_t expected) : expected_(expected) {}
-  Result<void> take(std::size_t bytes) {
-    if (closed_) return Error(Errc::kInvalidArgument, "the upload is over");
-    if (bytes > expected_ - received_) {
-      closed_ = true;
-      return Error(Errc::kInvalidArgument,
-                   fmt::format("more than the {} bytes that were announced", expected_));
-    }
-    received_ += bytes;
-    return {};
-  }
-  /// No more bytes will be taken; an Error unless all are there.
-  Result<void> close() {
-    if (closed_) return Error(Errc::kInvalidArgument, "the upload is over");
-    closed_ = true;
-    if (received_ == expected_) return {};
-    return Error(Errc::kInvalidArgument,
-                 fmt::format("{} of {} announced bytes came", received_, expected_));
-  }
-  void stop() { closed_ = true; }
-
- private:
-  const std::uint64_t expected_;
-  std::uint64_t received_ = 0;
-  bool closed_ = false;
-};
 
 /// Keeps the needle in memory, laid out as on disk, and takes its place when it is whole: no hole
 /// is left when it is given up, and one write stores it together with its neighbours.

@@ -3,108 +3,199 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "async/all.h"
+#include "client/rpc/rpc_limits.h"
 #include "ec/reed_solomon.h"
+#include "rpc/rpc_types.h"
 #include "volume/core/needle_format.h"
 
 namespace kelp {
 namespace {
 
-constexpr std::uint32_t kImageSeed = 0;
+static_assert(kEcCellBytes == kNeedleBlockBytes, "whole cells are whole blocks");
 
-/// A shard as its server gave it.
+/// Of all sources together, about, for one piece of a shard.
+constexpr std::uint64_t kRoundBytes = 4 << 20;
+
+std::uint64_t piece_bytes(EcScheme scheme) {
+  const std::uint64_t cells = kRoundBytes / (scheme.data * kEcCellBytes);
+  return std::clamp<std::uint64_t>(cells * kEcCellBytes, kEcCellBytes, kPieceBytes);
+}
+
+/// A shard that is there, read piece by piece.
 struct Source {
-  std::uint8_t shard = 0;
-  std::string image;
-  WholeNeedle needle;  ///< Of `image`, verified.
+  VolumeMember member;
+  std::shared_ptr<VolumeNode> node;
+  std::string image;  ///< Of the frame, as it came first.
+  NeedleFrame frame;
+  std::string body;  ///< The piece that was read last.
 };
 
-/// Checks an image and that it is the shard that its member should have, under the same key,
-/// cookie and length as the others.
-Result<WholeNeedle> check_source(std::string_view image, const VolumeMember& member,
-                                 const StripeSources& from, NeedleKey key,
-                                 const std::vector<Source>& others) {
-  KELP_TRY(WholeNeedle needle, decode_needle(as_bytes(image), kImageSeed));
-  const NeedleHeader& header = needle.header;
-  const auto refuse = [&](std::string_view what) {
-    return Error(Errc::kCorruption,
-                 fmt::format("needle {:x} at {}: {}", key.value, member.node_id, what));
-  };
-  if (header.key != key || header.tombstone) return refuse("another needle came");
-  if (!header.part || header.part->scheme != from.scheme || header.part->shard != member.shard) {
-    return refuse(fmt::format("it is not shard {} of {}", member.shard, to_string(from.scheme)));
+/// What of a needle's body lies in a piece.
+std::uint64_t bytes_at(std::uint64_t body_bytes, std::uint64_t offset, std::uint64_t piece) {
+  return std::min(piece, body_bytes - std::min(offset, body_bytes));
+}
+
+/// One needle's shard, being made from those of others: a piece of each of k sources at a time.
+class ShardRebuild {
+ public:
+  ShardRebuild(VolumeNodes& peers, VolumeId volume, Generation generation, StripeSources from,
+               NeedleKey key)
+      : peers_(peers),
+        volume_(volume),
+        generation_(generation),
+        key_(key),
+        scheme_(from.scheme),
+        shard_(from.shard),
+        piece_bytes_(piece_bytes(from.scheme)) {
+    for (VolumeMember& member : from.members) {
+      if (member.shard == shard_ || member.shard >= scheme_.shards()) continue;
+      unasked_.push_back({std::move(member), nullptr, {}, {}, {}});
+    }
+    std::ranges::reverse(unasked_);
   }
-  if (!others.empty()) {
-    const NeedleHeader& first = others.front().needle.header;
+
+  Task<Result<std::string>> run() {
+    KELP_CO_TRY(ReedSolomon* const code, ReedSolomon::shared(scheme_));
+    std::uint64_t longest = 0;
+    do {
+      KELP_CO_CHECK(co_await read_pieces());
+      if (offset_ == 0) longest = begin_image();
+      KELP_CO_CHECK(compute(*code, bytes_at(longest, offset_, piece_bytes_)));
+      offset_ += piece_bytes_;
+    } while (offset_ < longest);
+    co_return finish_image();
+  }
+
+ private:
+  /// The piece at offset_ of k sources, those of the piece before first; for one that fails,
+  /// another is asked.
+  Task<Result<void>> read_pieces() {
+    std::vector<Source> asked = std::exchange(sources_, {});
+    while (true) {
+      while (sources_.size() + asked.size() < scheme_.data && !unasked_.empty()) {
+        asked.push_back(std::move(unasked_.back()));
+        unasked_.pop_back();
+        asked.back().node = peers_.at(asked.back().member.address);
+      }
+      if (asked.empty()) break;
+      std::vector<Task<Result<void>>> reads;
+      for (Source& source : asked) reads.push_back(read(&source));
+      const auto outcomes = co_await all(std::move(reads));
+      for (std::size_t i = 0; i < asked.size(); ++i) {
+        Result<void> good = outcomes[i];
+        if (good.has_value()) good = check_agreement(asked[i]);
+        if (good.has_value()) {
+          sources_.push_back(std::move(asked[i]));
+        } else if (!failure_ || good.error().code() != Errc::kNotFound) {
+          failure_ = good.error();
+        }
+      }
+      asked.clear();
+    }
+    if (sources_.size() == scheme_.data) co_return Result<void>();
+    const Error last = failure_.value_or(Error(Errc::kNotFound, "no other member is there"));
+    co_return Error(last.code(),
+                    fmt::format("needle {:x} of volume {}: {} of {} shards: {}", key_.value,
+                                volume_.value, sources_.size(), scheme_.data, last.detail()));
+  }
+
+  Task<Result<void>> read(Source* source) const {
+    auto read = source->node->read_part(volume_, generation_, key_, offset_, piece_bytes_);
+    KELP_CO_TRY(NeedlePart part, co_await std::move(read));
+    if (source->image.empty()) {
+      KELP_CO_TRY(source->frame, decode_needle_frame(as_bytes(part.frame), kImageSeed));
+      source->image = std::move(part.frame);
+    } else if (source->image != part.frame) {
+      co_return refuse(*source, "it is not the needle that it was");
+    }
+    const NeedleFrame& frame = source->frame;
+    if (part.body.size() != bytes_at(frame.header.body_bytes, offset_, piece_bytes_) ||
+        !blocks_match(as_bytes(part.body), offset_ / kNeedleBlockBytes, as_bytes(frame.table))) {
+      co_return refuse(*source, "needle body: wrong checksum");
+    }
+    source->body = std::move(part.body);
+    co_return Result<void>();
+  }
+
+  /// That it is the shard that its member should have, under the same key, cookie and length as
+  /// the others.
+  [[nodiscard]] Result<void> check_agreement(const Source& source) const {
+    const NeedleHeader& header = source.frame.header;
+    if (header.key != key_ || header.tombstone) return refuse(source, "another needle came");
+    if (!header.part || header.part->scheme != scheme_ ||
+        header.part->shard != source.member.shard) {
+      return refuse(
+          source, fmt::format("it is not shard {} of {}", source.member.shard, to_string(scheme_)));
+    }
+    if (sources_.empty()) return {};
+    const NeedleHeader& first = sources_.front().frame.header;
     if (header.cookie != first.cookie || header.part->body_bytes != first.part->body_bytes) {
-      return refuse("its shard is of another body than that of others");
+      return refuse(source, "its shard is of another body than that of others");
     }
+    return {};
   }
-  return needle;
-}
 
-/// Shards of `data` members, asking as many at a time as are missing.
-Task<Result<std::vector<Source>>> read_sources(VolumeNodes& peers, VolumeId volume,
-                                               Generation generation, StripeSources from,
-                                               NeedleKey key) {
-  std::vector<Source> sources;
-  std::optional<Error> failure;
-  std::size_t next = 0;
-  while (sources.size() < from.scheme.data && next < from.members.size()) {
-    std::vector<std::shared_ptr<VolumeNode>> nodes;
-    std::vector<Task<Result<std::string>>> reads;
-    const std::size_t begin = next;
-    for (; next < from.members.size() && sources.size() + reads.size() < from.scheme.data; ++next) {
-      nodes.push_back(peers.at(from.members[next].address));
-      reads.push_back(nodes.back()->read_needle(volume, generation, key));
-    }
-    auto images = co_await all(std::move(reads));
-    for (std::size_t i = 0; i < images.size(); ++i) {
-      const VolumeMember& member = from.members[begin + i];
-      if (!images[i].has_value()) {
-        const bool missing = images[i].error().code() == Errc::kNotFound;
-        if (!failure || !missing) failure = images[i].error();
-        continue;
-      }
-      auto needle = check_source(*images[i], member, from, key, sources);
-      if (!needle.has_value()) {
-        failure = needle.error();
-        continue;
-      }
-      // The views into the image stay good: it is longer than any string keeps in place.
-      sources.push_back({member.shard, *std::move(images[i]), *needle});
-    }
+  [[nodiscard]] Error refuse(const Source& source, std::string_view what) const {
+    return {Errc::kCorruption,
+            fmt::format("needle {:x} at {}: {}", key_.value, source.member.node_id, what)};
   }
-  if (sources.size() == from.scheme.data) co_return sources;
-  const Error last = failure.value_or(Error(Errc::kNotFound, "no other member is there"));
-  co_return Error(last.code(),
-                  fmt::format("needle {:x} of volume {}: {} of {} shards: {}", key.value,
-                              volume.value, sources.size(), from.scheme.data, last.detail()));
-}
 
-/// The body of shard `wanted`.
-Result<std::string> compute(const std::vector<Source>& sources, EcScheme scheme,
-                            std::uint8_t wanted) {
-  const StripePart part{scheme, wanted, sources.front().needle.header.part->body_bytes};
-  std::string body(shard_bytes(scheme, 0, part.body_bytes), '\0');
-  if (shard_bytes(scheme, wanted, part.body_bytes) > 0) {
-    std::vector<ByteSpan> shards(scheme.shards());
-    std::vector<std::string> padded;  // those that are shorter than the longest
-    padded.reserve(sources.size());
-    for (const Source& source : sources) {
-      shards[source.shard] = source.needle.body;
-      if (source.needle.body.size() == body.size()) continue;
-      padded.emplace_back(as_text(source.needle.body)).resize(body.size(), '\0');
-      shards[source.shard] = as_bytes(padded.back());
-    }
-    const WantedShard out{wanted, std::as_writable_bytes(std::span(body))};
-    KELP_TRY(ReedSolomon* const code, ReedSolomon::shared(scheme));
-    KELP_CHECK(code->reconstruct(shards, std::span(&out, 1)));
+  /// The bytes of the longest shard, which are computed of each.
+  std::uint64_t begin_image() {
+    const NeedleFrame& source = sources_.front().frame;
+    frame_.header = source.header;
+    frame_.back_pointer = source.back_pointer;
+    frame_.header.part->shard = shard_;
+    frame_.header.body_bytes = stored_bytes(*frame_.header.part);
+    layout_ = layout_of(frame_.header);
+    const std::uint64_t longest = shard_bytes(scheme_, 0, frame_.header.part->body_bytes);
+    image_ = uninitialized(std::max(layout_.total_bytes, layout_.body_offset + longest));
+    return longest;
   }
-  body.resize(stored_bytes(part));
-  return body;
-}
+
+  Result<void> compute(ReedSolomon& code, std::uint64_t bytes) {
+    std::vector<ByteSpan> shards(scheme_.shards());
+    for (Source& source : sources_) {
+      source.body.resize(bytes, '\0');  // Cells that are not there count as zeros.
+      shards[source.member.shard] = as_bytes(source.body);
+    }
+    const auto image = std::as_writable_bytes(std::span(image_));
+    const WantedShard out{shard_, image.subspan(layout_.body_offset + offset_, bytes)};
+    KELP_CHECK(code.reconstruct(shards, std::span(&out, 1)));
+    checksums_.update(out.out.first(bytes_at(frame_.header.body_bytes, offset_, bytes)));
+    return {};
+  }
+
+  std::string finish_image() {
+    const auto blocks = std::move(checksums_).finish();
+    frame_.table = as_text(std::as_bytes(std::span(blocks)));
+    const std::string frame = encode_needle_frame(frame_, kImageSeed);
+    std::memcpy(image_.data(), frame.data(), layout_.body_offset);
+    image_.resize(layout_.trailer_offset);
+    image_ += std::string_view(frame).substr(layout_.body_offset);
+    image_.resize(layout_.total_bytes, '\0');
+    return std::move(image_);
+  }
+
+  VolumeNodes& peers_;
+  const VolumeId volume_;
+  const Generation generation_;
+  const NeedleKey key_;
+  const EcScheme scheme_;
+  const std::uint8_t shard_;  ///< That is made.
+  const std::uint64_t piece_bytes_;
+  std::vector<Source> unasked_;  ///< The next one last.
+  std::vector<Source> sources_;
+  std::optional<Error> failure_;
+  std::uint64_t offset_ = 0;  ///< Of the piece, in every shard.
+  NeedleFrame frame_;         ///< Of what is made.
+  NeedleLayout layout_;
+  std::string image_;
+  BlockChecksums checksums_;
+};
 
 }  // namespace
 
@@ -115,15 +206,8 @@ Task<Result<std::string>> rebuild_shard(VolumeNodes& peers, VolumeId volume, Gen
     co_return Error(Errc::kInvalidArgument,
                     fmt::format("{} has no shard {}", to_string(from.scheme), from.shard));
   }
-  std::erase_if(from.members, [&from](const VolumeMember& member) {
-    return member.shard == from.shard || member.shard >= from.scheme.shards();
-  });
-  KELP_CO_TRY(const std::vector<Source> sources,
-              co_await read_sources(peers, volume, generation, from, key));
-  KELP_CO_TRY(const std::string body, compute(sources, from.scheme, from.shard));
-  NeedleHeader header = sources.front().needle.header;
-  header.part->shard = from.shard;
-  co_return encode_needle(header, sources.front().needle.back_pointer, as_bytes(body), kImageSeed);
+  ShardRebuild rebuild(peers, volume, generation, std::move(from), key);
+  co_return co_await rebuild.run();
 }
 
 }  // namespace kelp

@@ -7,8 +7,9 @@
 namespace kelp {
 
 /// The image of a needle (docs/formats/needle.md, under seed 0) that is shard `from.shard` of a
-/// body, computed from the shards of others: each of `from.scheme.data` of them is read once and
-/// verified, and so is that they are parts of one body, written under one key and cookie.
+/// body, computed from the shards of others: each of `from.scheme.data` of them is read once, piece
+/// by piece, and verified, and so is that they are parts of one body, written under one key and
+/// cookie. A member that fails is replaced by another one from that piece on.
 ///
 /// `peers`  must outlive the call.
 /// Returns  kNotFound when fewer than `data` members have the needle and none failed otherwise;

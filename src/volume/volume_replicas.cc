@@ -111,13 +111,31 @@ Task<Result<std::string>> VolumeService::read_needles(VolumeId volume, Generatio
 
 Task<Result<std::string>> VolumeService::read_needle(VolumeId volume, Generation generation,
                                                      NeedleKey key) {
-  KELP_CO_TRY(const VolumePtr found, find(volume));
-  if (const Generation here = found->role().generation; here != generation) {
-    co_return Error(Errc::kConflict, fmt::format("volume {} is of generation {}, not {}",
-                                                 volume.value, here.value, generation.value));
-  }
+  KELP_CO_TRY(const VolumePtr found, find_in(volume, generation));
   auto job = [found, key] { return found->read_needle(key); };
   co_return co_await offload<std::string>(parts_.pool, std::move(job));
+}
+
+Task<Result<NeedlePart>> VolumeService::read_part(VolumeId volume, Generation generation,
+                                                  NeedleKey key, std::uint64_t offset,
+                                                  std::size_t bytes) {
+  KELP_CO_TRY(const VolumePtr found, find_in(volume, generation));
+  auto job = [found, key, offset, bytes] { return found->read_part(key, offset, bytes); };
+  auto part = co_await offload<NeedlePart>(parts_.pool, std::move(job));
+  if (part.has_value()) {
+    shared_->probe.background_read_bytes.Increment(static_cast<double>(part->body.size()));
+  }
+  co_return part;
+}
+
+Result<VolumeService::VolumePtr> VolumeService::find_in(VolumeId volume,
+                                                        Generation generation) const {
+  KELP_TRY(VolumePtr found, find(volume));
+  if (const Generation here = found->role().generation; here != generation) {
+    return Error(Errc::kConflict, fmt::format("volume {} is of generation {}, not {}", volume.value,
+                                              here.value, generation.value));
+  }
+  return found;
 }
 
 Task<Result<VolumeDigest>> VolumeService::pull(VolumeId volume, Generation generation,
@@ -283,7 +301,9 @@ Task<Result<void>> VolumeService::rebuild_needles(VolumePtr copy, Generation gen
 /// The last key of `images`.
 Task<Result<NeedleKey>> VolumeService::take_images(VolumePtr copy, std::string images) {
   KELP_CO_CHECK(check_space(images.size()));
-  auto take = [copy, &images] { return copy->take_needles(images); };
+  auto take = [copy, &images] {
+    return copy->take_needles(std::as_writable_bytes(std::span(images)));
+  };
   KELP_CO_TRY(const NeedleKey last, co_await offload<NeedleKey>(parts_.pool, std::move(take)));
   shared_->probe.background_written_bytes.Increment(static_cast<double>(images.size()));
   co_return last;

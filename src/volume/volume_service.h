@@ -100,6 +100,8 @@ class VolumeService final : public VolumeNode {
                                          Urgency urgency) override;
   Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,
                                         NeedleKey key) override;
+  Task<Result<NeedlePart>> read_part(VolumeId volume, Generation generation, NeedleKey key,
+                                     std::uint64_t offset, std::size_t bytes) override;
 
   /// Gives the room of removed needles of a volume back (store/volume_vacuum.h); reads and writes
   /// go on. `replacements`: needles to take instead of damaged ones. One volume at a time:
@@ -159,6 +161,7 @@ class VolumeService final : public VolumeNode {
   void forget(VolumeId volume);
   void served(std::uint64_t bytes);
   Result<VolumePtr> find(VolumeId volume) const;
+  Result<VolumePtr> find_in(VolumeId volume, Generation generation) const;
   [[nodiscard]] std::vector<VolumePtr> all() const;
   Result<void> check_request(const OpenNeedle& request) const;
   Result<void> check_space(std::uint64_t bytes);

@@ -55,6 +55,7 @@ constexpr RpcMethodInfo kMethods[] = {
     {kVolumeReadNeedles, "volume.read_needles", kData, true},
     {kVolumeReadNeedle, "volume.read_needle", kData, true},
     {kVolumeRebuild, "volume.rebuild", kScan, true},  // goes on where it was
+    {kVolumeReadPart, "volume.read_part", kData, true},
 
     {kFilerLimits, "filer.limits", kLook, true},
     {kFilerCreateBucket, "filer.create_bucket", kCommit, false},

@@ -51,6 +51,7 @@ enum class RpcMethod : std::uint32_t {
   kVolumeReadNeedles = 234,
   kVolumeReadNeedle = 235,
   kVolumeRebuild = 236,
+  kVolumeReadPart = 237,
 
   kFilerLimits = 300,
   kFilerCreateBucket = 301,

@@ -130,6 +130,10 @@ class SpiedVolume final : public VolumeNode {
                                         NeedleKey key) override {
     return inner_.read_needle(volume, generation, key);
   }
+  Task<Result<NeedlePart>> read_part(VolumeId volume, Generation generation, NeedleKey key,
+                                     std::uint64_t offset, std::size_t bytes) override {
+    return inner_.read_part(volume, generation, key, offset, bytes);
+  }
 
   Task<Result<void>> set_role(VolumeId volume, Generation oldest, CopyRole role) override {
     const auto set = co_await inner_.set_role(volume, oldest, role);

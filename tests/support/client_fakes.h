@@ -242,6 +242,12 @@ class FakeReplicas final : public VolumeReplicas {
     KELP_CO_CHECK(co_await script.done(ReadOneNeedle{volume, generation, key}));
     co_return images;
   }
+  Task<Result<NeedlePart>> read_part(VolumeId volume, Generation generation, NeedleKey key,
+                                     std::uint64_t offset, std::size_t bytes) override {
+    const auto asked = static_cast<std::uint32_t>(bytes);
+    KELP_CO_CHECK(co_await script.done(ReadNeedlePart{volume, generation, key, offset, asked}));
+    co_return NeedlePart{"frame", std::string(bytes, 'b')};
+  }
 };
 
 /// Needles in memory. Volume 1 has generation 1 and takes the token "good"; volume 2 is read-only.

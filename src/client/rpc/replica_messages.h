@@ -60,6 +60,19 @@ struct ReadOneNeedle {
   NeedleKey key;
 };
 
+/// Of VolumeReplicas::read_part.
+struct ReadNeedlePart {
+  VolumeId volume;
+  Generation generation;
+  NeedleKey key;
+  std::uint64_t offset = 0;
+  std::uint32_t bytes = 0;
+};
+/// Its answer; the body's bytes come as the attachment. Their checksums are in the frame.
+struct NeedlePartFrame {
+  std::string frame;
+};
+
 /// The values of Urgency.
 template <>
 inline constexpr std::pair kEnumerators<Urgency> = {Urgency::kMove, Urgency::kLastCopy};
@@ -68,6 +81,12 @@ inline constexpr std::pair kEnumerators<Urgency> = {Urgency::kMove, Urgency::kLa
 template <>
 inline constexpr auto kFields<ReadOneNeedle> =
     std::tuple(&ReadOneNeedle::volume, &ReadOneNeedle::generation, &ReadOneNeedle::key);
+template <>
+inline constexpr auto kFields<ReadNeedlePart> =
+    std::tuple(&ReadNeedlePart::volume, &ReadNeedlePart::generation, &ReadNeedlePart::key,
+               &ReadNeedlePart::offset, &ReadNeedlePart::bytes);
+template <>
+inline constexpr auto kFields<NeedlePartFrame> = std::tuple(&NeedlePartFrame::frame);
 template <>
 inline constexpr auto kFields<CopyRole> = std::tuple(&CopyRole::generation, &CopyRole::frozen);
 template <>

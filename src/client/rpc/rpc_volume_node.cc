@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/crc.h"
+#include "client/body_count.h"
 #include "client/rpc/replica_messages.h"
 #include "wire/volume_messages.h"
 
@@ -23,24 +24,18 @@ Error upload_over() {
 class SmallRpcUpload final : public NeedleUpload {
  public:
   SmallRpcUpload(RpcCaller& caller, OpenNeedle needle)
-      : caller_(caller), needle_(std::move(needle)) {
+      : caller_(caller), needle_(std::move(needle)), count_(needle_.body_bytes) {
     body_.reserve(needle_.body_bytes);
   }
 
   Task<Result<void>> append(ByteSpan bytes) override {
-    if (over_) co_return upload_over();
-    if (bytes.size() > needle_.body_bytes - body_.size()) {
-      over_ = true;
-      co_return Error(
-          Errc::kInvalidArgument,
-          fmt::format("more than the {} bytes that were announced", needle_.body_bytes));
-    }
+    KELP_CO_CHECK(count_.take(bytes.size()));
     body_ += as_text(bytes);
     co_return Result<void>();
   }
 
   Task<Result<void>> finish() override {
-    if (std::exchange(over_, true)) co_return upload_over();
+    KELP_CO_CHECK(count_.close());
     const RpcMethod method = needle_.part ? kVolumeWriteShard : kVolumeWrite;
     const std::uint32_t crc = crc32c(as_bytes(body_));
     RpcMessage request{.message = encode_message(WriteNeedle{std::move(needle_), crc}),
@@ -54,8 +49,8 @@ class SmallRpcUpload final : public NeedleUpload {
  private:
   RpcCaller& caller_;
   OpenNeedle needle_;
+  BodyCount count_;
   std::string body_;
-  bool over_ = false;
 };
 
 /// Sends the needle as it comes. Holds its connection open: the server keeps the upload for it.
@@ -76,20 +71,16 @@ class StreamRpcUpload final : public NeedleUpload {
 
   Task<Result<void>> append(ByteSpan bytes) override {
     while (!bytes.empty()) {
-      if (over_) co_return upload_over();
       const ByteSpan piece = bytes.first(std::min(bytes.size(), kPieceBytes));
-      RpcMessage request{
-          .message = encode_message(AppendNeedle{upload_, sent_bytes_, crc32c(piece)}),
-          .attachment = std::string(as_text(piece))};
-      const auto answer = co_await caller_.call(kVolumeAppend, std::move(request));
-      if (!answer) {
-        over_ = true;
-        co_return answer.error();
-      }
-      sent_bytes_ += piece.size();
+      KELP_CO_CHECK(co_await send(std::string(as_text(piece))));
       bytes = bytes.subspan(piece.size());
     }
     co_return Result<void>();
+  }
+
+  Task<Result<void>> append_taking(std::string bytes) override {
+    if (bytes.size() <= kPieceBytes) co_return co_await send(std::move(bytes));
+    co_return co_await append(as_bytes(bytes));
   }
 
   Task<Result<void>> finish() override {
@@ -100,6 +91,21 @@ class StreamRpcUpload final : public NeedleUpload {
   }
 
  private:
+  Task<Result<void>> send(std::string piece) {
+    if (over_) co_return upload_over();
+    const std::size_t bytes = piece.size();
+    RpcMessage request{
+        .message = encode_message(AppendNeedle{upload_, sent_bytes_, crc32c(as_bytes(piece))}),
+        .attachment = std::move(piece)};
+    const auto answer = co_await caller_.call(kVolumeAppend, std::move(request));
+    if (!answer) {
+      over_ = true;
+      co_return answer.error();
+    }
+    sent_bytes_ += bytes;
+    co_return Result<void>();
+  }
+
   RpcCaller& caller_;
   const Executor here_;
   const std::shared_ptr<RpcClient> connection_;
@@ -227,6 +233,17 @@ Task<Result<std::string>> RpcVolumeNode::read_needles(VolumeId volume, Generatio
 Task<Result<std::string>> RpcVolumeNode::read_needle(VolumeId volume, Generation generation,
                                                      NeedleKey key) {
   return bytes_of(kVolumeReadNeedle, ReadOneNeedle{volume, generation, key});
+}
+
+Task<Result<NeedlePart>> RpcVolumeNode::read_part(VolumeId volume, Generation generation,
+                                                  NeedleKey key, std::uint64_t offset,
+                                                  std::size_t bytes) {
+  const ReadNeedlePart request{volume, generation, key, offset, static_cast<std::uint32_t>(bytes)};
+  RpcMessage message{.message = encode_message(request)};
+  KELP_CO_TRY(RpcMessage answer, co_await caller_.call(kVolumeReadPart, std::move(message)));
+  KELP_CO_TRY(auto head,
+              decode_message<NeedlePartFrame>(answer.message, info_of(kVolumeReadPart).name));
+  co_return NeedlePart{std::move(head.frame), std::move(answer.attachment)};
 }
 
 std::shared_ptr<VolumeNode> RpcVolumeNodes::at(const std::string& address) {

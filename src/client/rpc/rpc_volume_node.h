@@ -43,6 +43,8 @@ class RpcVolumeNode final : public VolumeNode {
                                          Urgency urgency) override;
   Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,
                                         NeedleKey key) override;
+  Task<Result<NeedlePart>> read_part(VolumeId volume, Generation generation, NeedleKey key,
+                                     std::uint64_t offset, std::size_t bytes) override;
 
  private:
   template <typename Request>

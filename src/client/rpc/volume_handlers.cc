@@ -36,13 +36,18 @@ Result<void> check(const RpcMessage& message, std::uint32_t crc, RpcMethod metho
                                               info_of(method).name, message.attachment.size()));
 }
 
-/// An answer with an attachment of so many bytes, to be filled.
-Task<Result<RpcMessage>> room_for(std::uint32_t bytes, RpcCallInfo info) {
+/// Waits until an answer may take so many bytes.
+Task<Result<void>> reserve_piece(std::uint32_t bytes, RpcCallInfo info) {
   if (bytes > kPieceBytes) {
     co_return Error(Errc::kInvalidArgument,
                     fmt::format("{} bytes in one read, {} are the most", bytes, kPieceBytes));
   }
-  KELP_CO_CHECK(co_await info.reserve_answer(bytes));
+  co_return co_await info.reserve_answer(bytes);
+}
+
+/// An answer with an attachment of so many bytes, to be filled.
+Task<Result<RpcMessage>> room_for(std::uint32_t bytes, RpcCallInfo info) {
+  KELP_CO_CHECK(co_await reserve_piece(bytes, info));
   co_return RpcMessage{.attachment = uninitialized(bytes)};
 }
 
@@ -269,6 +274,15 @@ Task<Result<RpcMessage>> read_needle(VolumeReplicas& replicas, RpcMessage messag
                                  replicas.read_needle(r.volume, r.generation, r.key));
 }
 
+Task<Result<RpcMessage>> read_part(VolumeReplicas& replicas, RpcMessage message, RpcCallInfo info) {
+  KELP_CO_TRY(const ReadNeedlePart r, read_request<ReadNeedlePart>(kVolumeReadPart, message));
+  KELP_CO_CHECK(co_await reserve_piece(r.bytes, info));
+  KELP_CO_TRY(NeedlePart part,
+              co_await replicas.read_part(r.volume, r.generation, r.key, r.offset, r.bytes));
+  co_return RpcMessage{.message = encode_message(NeedlePartFrame{std::move(part.frame)}),
+                       .attachment = std::move(part.body)};
+}
+
 }  // namespace
 
 void serve_volume(RpcServer& server, VolumeClient& volumes, VolumeAdmin& admin,
@@ -300,6 +314,9 @@ void serve_volume_replicas(RpcServer& server, VolumeReplicas& replicas) {
   });
   server.handle(std::to_underlying(kVolumeReadNeedle), [v](RpcMessage message, RpcCallInfo info) {
     return read_needle(*v, std::move(message), info);
+  });
+  server.handle(std::to_underlying(kVolumeReadPart), [v](RpcMessage message, RpcCallInfo info) {
+    return read_part(*v, std::move(message), info);
   });
 }
 

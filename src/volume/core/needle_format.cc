@@ -79,6 +79,15 @@ Result<NeedleHeader> interpret(const RawHeader& raw) {
       .part = raw.version == kShardNeedleVersion ? std::optional(part_of(raw)) : std::nullopt};
 }
 
+std::string trailer_of(ByteSpan head, ByteSpan table) {
+  std::string out;
+  out.reserve(table.size() + 4 + kNeedleAlignment);
+  ByteWriter writer(out);
+  writer.raw(as_text(table));
+  writer.fixed(crc32c(table, crc32c(head)));
+  return out;
+}
+
 }  // namespace
 
 NeedleSeed::NeedleSeed(ByteSpan salt) : salt_crc_(crc32c(salt)) {}
@@ -160,13 +169,31 @@ std::vector<std::uint32_t> BlockChecksums::finish() && {
 }
 
 std::string encode_needle_trailer(ByteSpan head, const std::vector<std::uint32_t>& blocks) {
-  const ByteSpan table = std::as_bytes(std::span(blocks));
-  std::string out;
-  out.reserve(table.size() + 4 + kNeedleAlignment);
-  ByteWriter writer(out);
-  writer.raw(as_text(table));
-  writer.fixed(crc32c(table, crc32c(head)));
-  return out;
+  return trailer_of(head, std::as_bytes(std::span(blocks)));
+}
+
+std::string encode_needle_frame(const NeedleFrame& frame, std::uint32_t seed) {
+  std::string out(kNeedleHeaderBytes, '\0');
+  encode_needle_header(frame.header, seed, std::as_writable_bytes(std::span(out)));
+  out += frame.back_pointer;
+  return out + trailer_of(as_bytes(out), as_bytes(frame.table));
+}
+
+Result<NeedleFrame> decode_needle_frame(ByteSpan bytes, std::uint32_t seed) {
+  KELP_TRY(const NeedleHeader header, decode_needle_header(bytes, seed));
+  const NeedleLayout layout = layout_of(header);
+  if (bytes.size() != layout.body_offset + layout.trailer_bytes) {
+    return corrupt(fmt::format("needle frame: {} of {} bytes", bytes.size(),
+                               layout.body_offset + layout.trailer_bytes));
+  }
+  const ByteSpan head = bytes.first(layout.body_offset);
+  const ByteSpan trailer = bytes.subspan(layout.body_offset);
+  if (!needle_trailer_matches(header, head, trailer)) {
+    return corrupt("needle trailer: wrong checksum");
+  }
+  return NeedleFrame{.header = header,
+                     .back_pointer = std::string(as_text(head.subspan(kNeedleHeaderBytes))),
+                     .table = std::string(as_text(trailer.first(trailer.size() - 4)))};
 }
 
 bool needle_trailer_matches(const NeedleHeader& header, ByteSpan head, ByteSpan trailer) {

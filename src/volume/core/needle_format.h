@@ -22,6 +22,8 @@ inline constexpr std::size_t kNeedleAlignment = 8;
 inline constexpr std::size_t kNeedleBlockBytes = 64 * 1024;  ///< Body bytes under one checksum.
 inline constexpr std::uint64_t kMaxNeedleBodyBytes = 64 * 1024 * 1024;
 inline constexpr std::size_t kMaxBackPointerBytes = 1024;
+/// The seed of images of needles that travel between servers.
+inline constexpr std::uint32_t kImageSeed = 0;
 
 /// Ties a needle's header to its volume and its place there, so that the image of a needle inside a
 /// body, or a needle at a wrong place, is never taken for one. Made from the volume's secret salt.
@@ -111,11 +113,22 @@ class BlockChecksums {
   std::size_t filled_ = 0;  ///< Bytes in the current block.
 };
 
-/// The trailer with its padding: block checksums, then a CRC32C over header, back pointer and them.
+/// The trailer without padding: block checksums, then a CRC32C over header, back pointer and them.
 ///
-/// `head`  the encoded header and the back pointer.
+/// `head`  the encoded header, of any version, and the back pointer.
 [[nodiscard]] std::string encode_needle_trailer(ByteSpan head,
                                                 const std::vector<std::uint32_t>& blocks);
+
+/// A needle without its body: what has to be known to verify any block of it.
+struct NeedleFrame {
+  NeedleHeader header;
+  std::string back_pointer;
+  std::string table;  ///< Block checksums, as in the trailer.
+};
+/// The image of a needle without its body and padding.
+[[nodiscard]] std::string encode_needle_frame(const NeedleFrame& frame, std::uint32_t seed);
+/// Checks all of it. kCorruption, kUnimplemented as decode_needle_header().
+[[nodiscard]] Result<NeedleFrame> decode_needle_frame(ByteSpan bytes, std::uint32_t seed);
 
 /// True when `trailer` (which may run past its end) belongs to `head`, the encoded header with the
 /// back pointer, and so its block checksums can be trusted.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "rpc/rpc_types.h"
 
 namespace kelp {
 namespace {
@@ -25,14 +26,17 @@ std::string name_of(const NeedleHeader& header) {
   return fmt::format("shard {} of {}", header.part->shard, to_string(header.part->scheme));
 }
 
+Result<void> check_place(const NeedleHeader& header, NeedleKey key) {
+  if (header.key == key && !header.tombstone) return {};
+  return Error(Errc::kCorruption, "another needle lies at its place");
+}
+
 /// Says whether the needle is what is asked for, and what of the range is stored: a shard's rest is
 /// filled with zeros here. Only the right shard may go into a reconstruction, and a shard must
 /// never be taken for the whole needle.
 Result<NeedleReader::Range> admit(const NeedleHeader& header, const FileId& fid,
                                   NeedleReader::Range range) {
-  if (header.key != fid.key || header.tombstone) {
-    return Error(Errc::kCorruption, "another needle lies at its place");
-  }
+  KELP_CHECK(check_place(header, fid.key));
   if (header.cookie != fid.cookie) {
     return Error(Errc::kNotFound, fmt::format("needle {}: cookie differs", to_string(fid)));
   }
@@ -154,11 +158,22 @@ Result<bool> NeedleReader::read_header(const NeedlePlace& place, ReadMode mode,
   return true;
 }
 
+Result<NeedlePart> NeedleReader::read_part(const IndexEntry& entry, std::uint64_t offset,
+                                           std::size_t bytes) {
+  KELP_TRY(const MetaPtr meta, meta_of(entry.place, ReadMode::kMayWait));
+  KELP_CHECK(check_place(meta->header, entry.key));
+  const std::uint64_t left = meta->header.body_bytes - std::min(offset, meta->header.body_bytes);
+  NeedlePart part{encode_needle_frame(*meta, kImageSeed),
+                  uninitialized(std::min<std::uint64_t>(bytes, left))};
+  if (part.body.empty()) return part;
+  const auto body = std::as_writable_bytes(std::span(part.body));
+  KELP_CHECK(read_blocks(*meta, {offset, body}, ReadMode::kMayWait));
+  return part;
+}
+
 Result<void> NeedleReader::verify(const IndexEntry& entry) {
   KELP_TRY(const MetaPtr meta, load_meta(entry.place, ReadMode::kMayWait));
-  if (meta->header.key != entry.key || meta->header.tombstone) {
-    return Error(Errc::kCorruption, "another needle lies at its place");
-  }
+  KELP_CHECK(check_place(meta->header, entry.key));
   const std::uint64_t body_bytes = meta->header.body_bytes;
   for (std::uint64_t at = 0; at < body_bytes; at += kNeedleBlockBytes) {
     const auto size =
@@ -210,6 +225,8 @@ Result<NeedleReader::MetaPtr> NeedleReader::load_meta(const NeedlePlace& place, 
     return Error(Errc::kCorruption, "needle trailer: wrong checksum");
   }
   meta->table.resize(layout.trailer_bytes - 4);
+  meta->back_pointer.assign(
+      as_text(ByteSpan(front).subspan(kNeedleHeaderBytes, header.back_pointer_bytes)));
   return meta;
 }
 

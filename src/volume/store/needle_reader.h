@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "client/volume_replicas.h"
 #include "os/file_io.h"
 #include "volume/core/needle_format.h"
 #include "volume/core/volume_index.h"
@@ -49,15 +50,15 @@ class NeedleReader {
                                     std::uint64_t offset, std::size_t bytes);
   /// Reads only the header.
   Result<bool> read_header(const NeedlePlace& place, ReadMode mode, NeedleHeader& header);
+  /// As VolumeReplicas::read_part; may wait.
+  Result<NeedlePart> read_part(const IndexEntry& entry, std::uint64_t offset, std::size_t bytes);
   /// Reads and checks the whole needle.
   Result<void> verify(const IndexEntry& entry);
 
  private:
   /// What has to be known of a needle to read parts of its body; verified.
-  struct Meta {
-    NeedleHeader header;
+  struct Meta : NeedleFrame {
     std::uint64_t body_offset = 0;  ///< In the file.
-    std::string table;              ///< Block checksums.
   };
   using MetaPtr = std::shared_ptr<const Meta>;
   struct Slot {

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::size_t kPage = 1024;
 constexpr std::uint64_t kBatchBytes = 4ULL << 20;
-constexpr std::uint32_t kBatchSeed = 0;
 
 /// Spreads what identifies a needle over 64 bits, so that sums of it show any difference.
 std::uint64_t hash_of(const IndexEntry& entry) {
@@ -123,50 +122,58 @@ Result<std::string> VolumeFile::read_needles(NeedleKey after) {
 }
 
 Result<std::string> VolumeFile::read_needle(NeedleKey key) {
-  const auto place = find(key);
-  if (!place.has_value()) {
-    return Error(Errc::kNotFound, fmt::format("needle {:x} is not in volume {}", key.value,
-                                              superblock_.volume.value));
-  }
+  KELP_TRY(const IndexEntry entry, entry_of(key));
   std::string image;
-  KELP_CHECK(append_image({key, *place}, image));
+  KELP_CHECK(append_image(entry, image));
   return image;
 }
 
-/// Verified, under the seed of batches.
+Result<NeedlePart> VolumeFile::read_part(NeedleKey key, std::uint64_t offset, std::size_t bytes) {
+  KELP_TRY(const IndexEntry entry, entry_of(key));
+  auto part = reader_.read_part(entry, offset, bytes);
+  if (part.has_value() || part.error().code() != Errc::kCorruption) return part;
+  return gone_or_damaged(entry);
+}
+
+Result<IndexEntry> VolumeFile::entry_of(NeedleKey key) const {
+  if (const auto place = find(key)) return IndexEntry{key, *place};
+  return Error(Errc::kNotFound,
+               fmt::format("needle {:x} is not in volume {}", key.value, superblock_.volume.value));
+}
+
+/// Verified, under the seed of images.
 Result<void> VolumeFile::append_image(const IndexEntry& entry, std::string& batch) {
   const std::size_t begin = batch.size();
   batch.resize(begin + entry.place.bytes);
   const MutableByteSpan image = std::as_writable_bytes(std::span(batch)).subspan(begin);
   KELP_TRY(const std::size_t got, file_->read_at(entry.place.offset, image));
   const auto needle = decode_needle(image.first(got), seed_.at(entry.place.offset));
-  if (needle.has_value() && needle->header.key == entry.key) {
-    reseal_needle(needle->header, image, kBatchSeed);
-    return {};
-  }
-  if (!still_at(entry)) {
-    return Error(Errc::kNotFound, fmt::format("needle {:x} was removed", entry.key.value));
-  }
-  return does_not_check(entry);
+  if (!needle.has_value() || needle->header.key != entry.key) return gone_or_damaged(entry);
+  reseal_needle(needle->header, image, kImageSeed);
+  return {};
 }
 
-Result<NeedleKey> VolumeFile::take_needles(std::string_view batch) {
+Error VolumeFile::gone_or_damaged(const IndexEntry& entry) {
+  if (still_at(entry)) return does_not_check(entry);
+  return {Errc::kNotFound, fmt::format("needle {:x} was removed", entry.key.value)};
+}
+
+Result<NeedleKey> VolumeFile::take_needles(MutableByteSpan batch) {
   NeedleKey last;
   while (!batch.empty()) {
-    KELP_TRY(const WholeNeedle needle, decode_needle(as_bytes(batch), kBatchSeed));
-    const NeedleLayout layout = layout_of(needle.header);
+    KELP_TRY(const WholeNeedle needle, decode_needle(batch, kImageSeed));
+    const MutableByteSpan image = batch.first(layout_of(needle.header).total_bytes);
+    batch = batch.subspan(image.size());
     last = needle.header.key;
-    batch.remove_prefix(std::min<std::size_t>(batch.size(), layout.total_bytes));
     NeedlePlace place;
     {
       const std::lock_guard lock(mutex_);
       if (index_.find(last).has_value()) continue;
-      place = {.offset = end_, .bytes = static_cast<std::uint32_t>(layout.total_bytes)};
-      end_ += layout.total_bytes;
+      place = {.offset = end_, .bytes = static_cast<std::uint32_t>(image.size())};
+      end_ += image.size();
     }
-    const std::string image =
-        encode_needle(needle.header, needle.back_pointer, needle.body, seed_at(place.offset));
-    const ByteSpan piece = as_bytes(image);
+    reseal_needle(needle.header, image, seed_at(place.offset));
+    const ByteSpan piece = image;
     KELP_CHECK(write(place.offset, std::span(&piece, 1)));
     const std::lock_guard lock(mutex_);
     index_.insert(last, place);

@@ -95,9 +95,12 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   Result<std::string> read_needles(NeedleKey after);
   /// As VolumeReplicas::read_needle. Blocks.
   Result<std::string> read_needle(NeedleKey key);
-  /// Appends the needles of such a batch that are not here yet; not durable before sync(). The last
-  /// key. Blocks. kCorruption when one does not check.
-  Result<NeedleKey> take_needles(std::string_view batch);
+  /// As VolumeReplicas::read_part. Blocks.
+  Result<NeedlePart> read_part(NeedleKey key, std::uint64_t offset, std::size_t bytes);
+  /// Appends the needles of such a batch that are not here yet, and seals each for its place in the
+  /// bytes given; not durable before sync(). The last key. Blocks. kCorruption when one does not
+  /// check.
+  Result<NeedleKey> take_needles(MutableByteSpan batch);
   /// Makes everything written so far durable. Blocks.
   Result<void> sync();
   /// The largest key; nothing when empty.
@@ -178,6 +181,8 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   std::string encode_tombstones(const std::vector<Doomed>& doomed, std::uint64_t offset) const;
   std::vector<Doomed> drop(const std::vector<Doomed>& doomed, std::uint64_t tombstones_at);
   void give_back(const std::vector<Doomed>& dropped);
+  [[nodiscard]] Result<IndexEntry> entry_of(NeedleKey key) const;
+  Error gone_or_damaged(const IndexEntry& entry);
   Result<void> append_image(const IndexEntry& entry, std::string& batch);
   Result<std::vector<NeedleInfo>> describe(const std::vector<IndexEntry>& entries);
   Result<NeedleKey> verify_some(const std::vector<IndexEntry>& entries,

@@ -18,8 +18,9 @@
 namespace kelp::test {
 namespace {
 
-using ReplicaMessages = std::tuple<SetRole, PullVolume, RebuildVolume, VolumeDigest, DigestVolume,
-                                   RetireVolume, ReadNeedles, ReadOneNeedle>;
+using ReplicaMessages =
+    std::tuple<SetRole, PullVolume, RebuildVolume, VolumeDigest, DigestVolume, RetireVolume,
+               ReadNeedles, ReadOneNeedle, ReadNeedlePart, NeedlePartFrame>;
 using Everything = decltype(std::tuple_cat(AllMessages(), ReplicaMessages()));
 
 std::string path_of(int revision) {

@@ -316,7 +316,12 @@ Task<void> replicas(Clients c) {
   const auto image = co_await r.read_needle(volume, old, NeedleKey(6));
   EXPECT_EQ(s.last(), encode_message(ReadOneNeedle{volume, old, NeedleKey(6)}));
   EXPECT_TRUE(image && *image == c.fakes.replicas.images);
+  const auto part = co_await r.read_part(volume, old, NeedleKey(7), 65'536, kPieceBytes);
+  EXPECT_EQ(s.last(),
+            encode_message(ReadNeedlePart{volume, old, NeedleKey(7), 65'536, kPieceBytes}));
+  EXPECT_TRUE(part && part->frame == "frame" && part->body == std::string(kPieceBytes, 'b'));
   s.set_error(scripted_error());
+  co_await fails(r.read_part(volume, old, NeedleKey(5), 0, 1));
   co_await fails(r.set_role(volume, old, {}));
   co_await fails(r.digest(volume, false));
   co_await fails(r.read_needles(volume, old, NeedleKey(5), Urgency::kMove));

@@ -215,5 +215,28 @@ TEST(NeedleFormat, MatchesTheGoldenBytes) {
   EXPECT_EQ(hex_encode(image), golden_digits("needle_v2.hex"));
 }
 
+TEST(NeedleFormat, DescribesANeedleWithoutItsBody) {
+  const std::string body = body_of(200'000);
+  const std::string image =
+      encode_needle(header(body.size()), "a/key", as_bytes(body), seed().at(kOffset));
+  const NeedleLayout layout = layout_of(body.size(), 5);
+  std::string frame = image.substr(0, layout.body_offset) +
+                      image.substr(layout.trailer_offset, layout.trailer_bytes);
+  const auto read = decode_needle_frame(as_bytes(frame), seed().at(kOffset));
+  ASSERT_TRUE(read.has_value()) << read.error().message();
+  EXPECT_EQ(read->header, decode_needle(as_bytes(image), seed().at(kOffset))->header);
+  EXPECT_EQ(read->back_pointer, "a/key");
+  EXPECT_TRUE(blocks_match(as_bytes(body), 0, as_bytes(read->table)));
+  EXPECT_EQ(encode_needle_frame(*read, seed().at(kOffset)), frame);
+  for (std::size_t size = 0; size < frame.size(); ++size) {
+    EXPECT_FALSE(decode_needle_frame(as_bytes(frame).first(size), seed().at(kOffset)).has_value());
+  }
+  for (std::size_t bit = 0; bit < frame.size() * 8; ++bit) {
+    frame[bit / 8] = static_cast<char>(frame[bit / 8] ^ (1 << (bit % 8)));
+    EXPECT_FALSE(decode_needle_frame(as_bytes(frame), seed().at(kOffset)).has_value()) << bit;
+    frame[bit / 8] = static_cast<char>(frame[bit / 8] ^ (1 << (bit % 8)));
+  }
+}
+
 }  // namespace
 }  // namespace kelp

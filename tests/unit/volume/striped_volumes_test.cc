@@ -1,256 +1,14 @@
-// Volumes whose needles lie in shards on several servers: client/striped_upload.h, striped_read.h
-// and shard_rebuild.h, over real volume servers on disk twins.
+// Volumes whose needles lie in shards on several servers: client/striped_upload.h and
+// striped_read.h over real volume servers on disk twins.
+
+#include "tests/unit/volume/striped_volumes.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <map>
-#include <set>
-
-#include "async/background_budget.h"
-#include "client/striped_read.h"
-#include "client/striped_upload.h"
-#include "tests/unit/volume/volume_rig.h"
-#include "volume/core/needle_format.h"
-#include "volume/shard_rebuild.h"
 
 namespace kelp::test {
 namespace {
 
 using ::testing::HasSubstr;
-
-const VolumeId kVolume{1};
-constexpr EcScheme kTwoTwo{.data = 2, .parity = 2};
-constexpr EcScheme kFourTwo{.data = 4, .parity = 2};
-
-/// Why a server does not answer.
-enum class Trouble : std::uint8_t { kNone, kDown, kSilent };
-
-/// A server as others reach it.
-class Reached final : public VolumeNode {
- public:
-  Reached(std::shared_ptr<VolumeService>& service, SimTimers& timers, const Clock& clock)
-      : service_(service), timers_(timers), clock_(clock) {}
-
-  Task<Result<std::unique_ptr<NeedleUpload>>> open(OpenNeedle request) override {
-    KELP_CO_CHECK(co_await answer());
-    co_return co_await service_->open(std::move(request));
-  }
-  Task<Result<void>> read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) override {
-    KELP_CO_CHECK(co_await answer());
-    co_return co_await service_->read(fid, offset, buffer);
-  }
-  Task<Result<void>> read_shard(ShardRead request, MutableByteSpan buffer) override {
-    ++shard_reads;
-    shard_bytes_read += buffer.size();
-    KELP_CO_CHECK(co_await answer());
-    co_return co_await service_->read_shard(std::move(request), buffer);
-  }
-  Task<Result<void>> remove(std::vector<FileId> fids) override {
-    KELP_CO_CHECK(co_await answer());
-    co_return co_await service_->remove(std::move(fids));
-  }
-  Task<Result<NodeStatus>> status() override { return service_->status(); }
-  Task<Result<void>> create_volume(VolumeId volume, Generation generation,
-                                   std::string collection) override {
-    return service_->create_volume(volume, generation, std::move(collection));
-  }
-  Task<Result<std::vector<NeedleInfo>>> list_needles(VolumeId volume, NeedleKey after,
-                                                     std::uint32_t limit) override {
-    KELP_CO_CHECK(co_await answer());
-    co_return co_await service_->list_needles(volume, after, limit);
-  }
-  Task<Result<std::vector<NeedleInfo>>> verify_volume(VolumeId volume) override {
-    return service_->verify_volume(volume);
-  }
-  Task<Result<void>> set_role(VolumeId volume, Generation oldest, CopyRole role) override {
-    return service_->set_role(volume, oldest, role);
-  }
-  Task<Result<VolumeDigest>> pull(VolumeId volume, Generation generation, std::string collection,
-                                  VolumeMember source, Urgency urgency) override {
-    return service_->pull(volume, generation, std::move(collection), std::move(source), urgency);
-  }
-  Task<Result<VolumeDigest>> digest(VolumeId volume, bool verify) override {
-    return service_->digest(volume, verify);
-  }
-  Task<Result<void>> retire(VolumeId volume, Generation generation) override {
-    return service_->retire(volume, generation);
-  }
-  Task<Result<std::string>> read_needles(VolumeId volume, Generation generation, NeedleKey after,
-                                         Urgency urgency) override {
-    return service_->read_needles(volume, generation, after, urgency);
-  }
-  Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,
-                                        NeedleKey key) override {
-    ++needle_reads;
-    KELP_CO_CHECK(co_await answer());
-    co_return co_await service_->read_needle(volume, generation, key);
-  }
-
-  Trouble trouble = Trouble::kNone;
-  int shard_reads = 0;
-  std::uint64_t shard_bytes_read = 0;
-  int needle_reads = 0;
-
- private:
-  Task<Result<void>> answer() {
-    if (trouble == Trouble::kDown) co_return Error(Errc::kUnavailable, "down");
-    if (trouble == Trouble::kSilent) {
-      KELP_CO_CHECK(co_await timers_.sleep_until(clock_.mono() + std::chrono::hours(1)));
-      co_return Error(Errc::kDeadlineExceeded, "silent");
-    }
-    co_return Result<void>();
-  }
-
-  std::shared_ptr<VolumeService>& service_;
-  SimTimers& timers_;
-  const Clock& clock_;
-};
-
-/// A server for each shard of a scheme and one more, "0", "1", ...; volume 1 is on all but the
-/// last.
-class StripedVolumes : public ::testing::Test, public VolumeNodes {
- protected:
-  struct Server {
-    explicit Server(std::uint64_t seed) : disk({.seed = seed}) {}
-    SimDisk disk;
-    std::shared_ptr<VolumeService> service;
-    std::shared_ptr<Reached> reached;
-  };
-
-  StripedVolumes() { (void)set_log_level("off"); }
-  ~StripedVolumes() override { world_.run_out(); }
-
-  void begin(EcScheme scheme) {
-    scheme_ = scheme;
-    for (std::uint32_t i = 0; i <= scheme.shards(); ++i) {
-      const std::string name = std::to_string(i);
-      Server& server = servers_
-                           .emplace(std::piecewise_construct, std::forward_as_tuple(name),
-                                    std::forward_as_tuple(i + 1))
-                           .first->second;
-      server.reached = std::make_shared<Reached>(server.service, timers_, clock_);
-      start(i);
-    }
-    for (std::uint32_t i = 0; i < scheme.shards(); ++i) {
-      ASSERT_TRUE(run(at(i).create_volume(kVolume, Generation{1}, "")).has_value());
-    }
-    location_ = {.volume = kVolume, .generation = Generation{1}, .scheme = scheme};
-    // The order of members says nothing: each has a number.
-    for (std::uint32_t i = scheme.shards(); i-- > 0;) location_.members.push_back(member(i));
-  }
-  void start(std::uint32_t i) {
-    Server& server = servers_.at(std::to_string(i));
-    server.service.reset();
-    VolumeServiceOptions options;
-    options.directory = "/data";
-    options.cluster_id = kClusterId;
-    VolumeServiceParts parts{.io = server.disk,
-                             .pool = pool_,
-                             .clock = clock_,
-                             .metrics = metrics_,
-                             .verify_token = [](const OpenNeedle&) { return Result<void>(); },
-                             .peers = this,
-                             .background = &budget_,
-                             .timers = &timers_};
-    auto started = VolumeService::start(options, std::move(parts));
-    ASSERT_TRUE(started.has_value()) << started.error().message();
-    server.service = *std::move(started);
-  }
-  std::shared_ptr<VolumeNode> at(const std::string& address) override {
-    return servers_.at(address).reached;
-  }
-  VolumeService& at(std::uint32_t i) { return *servers_.at(std::to_string(i)).service; }
-  Reached& reached(std::uint32_t i) { return *servers_.at(std::to_string(i)).reached; }
-  SimDisk& disk(std::uint32_t i) { return servers_.at(std::to_string(i)).disk; }
-  [[nodiscard]] VolumeMember member(std::uint32_t i) {
-    return {at(i).node_id(), std::to_string(i), static_cast<std::uint8_t>(i)};
-  }
-  template <typename T>
-  T run(Task<T> task) {
-    return world_.run(std::move(task));
-  }
-
-  Task<Result<void>> write(OpenNeedle request, std::size_t piece) {
-    const std::string body = body_for(request.fid.key.value, request.body_bytes);
-    KELP_CO_TRY(const auto upload, co_await open_striped(*this, std::move(request)));
-    for (std::size_t from = 0; from < body.size(); from += piece) {
-      KELP_CO_CHECK(co_await upload->append(
-          as_bytes(body).subspan(from, std::min(piece, body.size() - from))));
-    }
-    co_return co_await upload->finish();
-  }
-  OpenNeedle needle(std::uint64_t key, std::size_t size, std::uint32_t generation = 1) {
-    return {.fid = fid_of(key),
-            .generation = Generation{generation},
-            .body_bytes = size,
-            .bucket = BucketId{3},
-            .object_key = "key/" + std::to_string(key),
-            .members = location_.members,
-            .scheme = scheme_};
-  }
-  Result<void> put(std::uint64_t key, std::size_t size, std::size_t piece = 256 * 1024) {
-    return run(write(needle(key, size), piece));
-  }
-  Task<Result<std::string>> read(FileId fid, std::uint64_t offset, std::size_t size) {
-    std::string bytes(size, '?');
-    StripedRead read({*this, *health_, clock_, timers_, hedged_, rebuilt_}, location_,
-                     {fid, offset, std::as_writable_bytes(std::span(bytes))});
-    KELP_CO_CHECK(co_await read.run());
-    co_return bytes;
-  }
-  Result<std::string> get(std::uint64_t key, std::uint64_t offset, std::size_t size) {
-    return run(read(fid_of(key), offset, size));
-  }
-  void expect_whole(std::uint64_t key, std::size_t size) {
-    const auto got = get(key, 0, size);
-    ASSERT_TRUE(got.has_value()) << got.error().message();
-    ASSERT_EQ(*got == body_for(key, size), true) << "another body came";
-  }
-  /// The body of what lies at server `i` under `key`.
-  std::string stored(std::uint32_t i, std::uint64_t key) {
-    const auto image = run(at(i).read_needle(kVolume, Generation{1}, NeedleKey{key}));
-    if (!image.has_value()) return "none: " + image.error().message();
-    return std::string(as_text(decode_needle(as_bytes(*image), 0)->body));
-  }
-  /// Flips a bit in the stored body of a shard.
-  void rot(std::uint32_t i, std::uint64_t key, std::size_t offset) {
-    const std::string log = *disk(i).content(kLog);
-    const std::string body = stored(i, key);
-    const std::size_t begin = log.find(body.substr(0, 4096));
-    ASSERT_NE(begin, std::string::npos);
-    disk(i).flip_bit(kLog, begin + offset, 3);
-  }
-  void freeze(std::uint32_t generation, std::set<std::uint32_t> but = {}) {
-    for (std::uint32_t i = 0; i < scheme_.shards(); ++i) {
-      if (but.contains(i)) continue;
-      const CopyRole role{Generation{generation}, true};
-      ASSERT_TRUE(run(at(i).set_role(kVolume, Generation{generation - 1}, role)).has_value());
-    }
-  }
-  /// Makes shard `shard` on the spare server.
-  Result<VolumeDigest> rebuild(std::uint8_t shard, std::uint32_t generation) {
-    StripeSources from{scheme_, shard, {}};
-    for (const VolumeMember& each : location_.members) {
-      if (each.shard != shard) from.members.push_back(each);
-    }
-    return run(
-        at(scheme_.shards()).rebuild(kVolume, Generation{generation}, "", from, Urgency::kRepair));
-  }
-
-  EcScheme scheme_;
-  SimContext world_{7};
-  SimWorkPool pool_{world_};
-  SimClock clock_{world_};
-  SimTimers timers_{world_};
-  Metrics metrics_;
-  BackgroundBudget budget_{0, clock_, timers_};
-  std::map<std::string, Server> servers_;
-  VolumeLocation location_;
-  std::unique_ptr<NodeHealth> health_ = std::make_unique<NodeHealth>();
-  prometheus::Counter& hedged_ = metrics_.counter("hedged", "");
-  prometheus::Counter& rebuilt_ = metrics_.counter("rebuilt", "");
-};
 
 class AnyScheme : public StripedVolumes, public ::testing::WithParamInterface<EcScheme> {};
 
@@ -305,13 +63,7 @@ TEST_P(AnyScheme, IsReadWithAnySoManyServersGoneAsThereIsParity) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Schemes, AnyScheme,
-                         ::testing::Values(EcScheme{2, 1}, EcScheme{2, 2}, EcScheme{4, 2},
-                                           EcScheme{8, 4}),
-                         [](const auto& info) {
-                           return "ec" + std::to_string(info.param.data) + "_" +
-                                  std::to_string(info.param.parity);
-                         });
+INSTANTIATE_TEST_SUITE_P(Schemes, AnyScheme, kSchemes, scheme_name);
 
 TEST_F(StripedVolumes, CostNoMoreThanTheirScheme) {
   begin(kFourTwo);
@@ -464,7 +216,7 @@ TEST_F(StripedVolumes, ListTheLengthOfTheWholeBody) {
   ASSERT_TRUE(put(1, 200'000).has_value());
   ASSERT_TRUE(put(2, 5).has_value());
   for (std::uint32_t i = 0; i < 4; ++i) {
-    const auto listed = run(at(i).list_needles(kVolume, NeedleKey{0}, 10));
+    const auto listed = run(at(i).list_needles(kStriped, NeedleKey{0}, 10));
     ASSERT_EQ(listed->size(), 2U);
     EXPECT_EQ((*listed)[0].body_bytes, 200'000U);
     EXPECT_EQ((*listed)[1].body_bytes, 5U);
@@ -483,100 +235,10 @@ TEST_F(StripedVolumes, StayWhatTheyAreThroughVacuumAndRestart) {
   for (std::uint64_t key = 1; key <= 6; ++key) ASSERT_TRUE(put(key, 400'000 + key).has_value());
   for (std::uint32_t i = 0; i < 4; ++i) {
     ASSERT_TRUE(run(at(i).remove({fid_of(1), fid_of(4)})).has_value());
-    ASSERT_TRUE(run(at(i).vacuum(kVolume)).has_value());
+    ASSERT_TRUE(run(at(i).vacuum(kStriped)).has_value());
     start(i);
   }
   for (const std::uint64_t key : {2, 3, 5, 6}) expect_whole(key, 400'000 + key);
-}
-
-TEST_P(AnyScheme, RebuildsEachShardByteForByteFromAsManyOthersAsItTakes) {
-  begin(GetParam());
-  std::vector<std::size_t> sizes = {1, 70'000, 700'001, 2'000'000};
-  for (std::uint64_t key = 1; key <= sizes.size(); ++key) {
-    ASSERT_TRUE(put(key, sizes[key - 1]).has_value());
-  }
-  const std::uint32_t spare = scheme_.shards();
-  std::uint32_t generation = 1;
-  for (std::uint8_t shard = 0; shard < scheme_.shards(); ++shard) {
-    freeze(++generation);
-    for (std::uint32_t i = 0; i < spare; ++i) reached(i).needle_reads = 0;
-    const auto rebuilt = rebuild(shard, generation);
-    ASSERT_TRUE(rebuilt.has_value()) << rebuilt.error().message();
-    EXPECT_EQ(rebuilt->needles, sizes.size());
-    int reads = 0;
-    for (std::uint32_t i = 0; i < spare; ++i) reads += reached(i).needle_reads;
-    EXPECT_EQ(reads, static_cast<int>(scheme_.data * sizes.size())) << "k shards, once each";
-    for (std::uint64_t key = 1; key <= sizes.size(); ++key) {
-      const auto there =
-          run(at(shard).read_needle(kVolume, Generation{generation}, NeedleKey{key}));
-      const auto made = run(at(spare).read_needle(kVolume, Generation{generation}, NeedleKey{key}));
-      ASSERT_TRUE(there.has_value() && made.has_value());
-      EXPECT_TRUE(*there == *made) << "header, back pointer, body and checksums";
-    }
-    ASSERT_TRUE(run(at(spare).retire(kVolume, Generation{generation})).has_value());
-  }
-}
-
-TEST_F(StripedVolumes, RebuildAroundRotAndGoneServers) {
-  begin(kFourTwo);
-  constexpr std::size_t kSize = 1'000'000;
-  for (std::uint64_t key = 1; key <= 3; ++key) ASSERT_TRUE(put(key, kSize).has_value());
-  rot(3, 2, 4000);
-  const std::string expected = stored(0, 2);
-  freeze(2, {0});
-  const auto rebuilt = rebuild(0, 2);
-  ASSERT_TRUE(rebuilt.has_value()) << rebuilt.error().message();
-  const auto made = run(at(6).read_needle(kVolume, Generation{2}, NeedleKey{2}));
-  EXPECT_TRUE(as_text(decode_needle(as_bytes(*made), 0)->body) == expected);
-  EXPECT_EQ(at(3).damaged().size(), 1U);
-}
-
-TEST_F(StripedVolumes, RebuildNothingFromAnOlderGeneration) {
-  begin(kTwoTwo);
-  ASSERT_TRUE(put(1, 200'000).has_value());
-  freeze(2, {0, 1, 2});  // 1 and 2 missed it, 0 is what is to be made
-  const auto refused = rebuild(0, 2);
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error().code(), Errc::kConflict);
-  EXPECT_FALSE(run(at(4).status())->volumes.size() > 0) << "nothing was adopted";
-}
-
-TEST_F(StripedVolumes, RebuildNothingFromShardsThatContradictEachOther) {
-  begin(kTwoTwo);
-  ASSERT_TRUE(put(1, 200'000).has_value());
-  // Somebody swapped two disks: each server has a shard that is not its own.
-  StripeSources from{kTwoTwo, 0, {member(1), member(2)}};
-  std::swap(from.members[0].address, from.members[1].address);
-  const auto refused = run(rebuild_shard(*this, kVolume, Generation{1}, from, NeedleKey{1}));
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error().code(), Errc::kCorruption);
-}
-
-TEST_F(StripedVolumes, LeaveOutWhatWasNeverAcknowledgedWhenRebuilt) {
-  begin(kTwoTwo);
-  ASSERT_TRUE(put(1, 2 << 20).has_value());
-  for (const std::uint32_t i : {1U, 2U, 3U}) disk(i).fail_nth(DiskOp::kSync, 1);
-  ASSERT_FALSE(put(2, 2 << 20).has_value());
-  for (std::uint32_t i = 0; i < 4; ++i) {
-    disk(i).crash_losing_all();
-    start(i);
-  }
-  freeze(2);
-  const auto rebuilt = rebuild(1, 2);
-  ASSERT_TRUE(rebuilt.has_value()) << rebuilt.error().message();
-  EXPECT_EQ(rebuilt->needles, 1U);
-}
-
-TEST_F(StripedVolumes, GoOnWithARebuildThatWasInterrupted) {
-  begin(kTwoTwo);
-  for (std::uint64_t key = 1; key <= 5; ++key) ASSERT_TRUE(put(key, 300'000).has_value());
-  freeze(2);
-  disk(4).fail_nth(DiskOp::kWrite, 4);
-  ASSERT_FALSE(rebuild(1, 2).has_value());
-  start(4);
-  const auto rebuilt = rebuild(1, 2);
-  ASSERT_TRUE(rebuilt.has_value()) << rebuilt.error().message();
-  EXPECT_EQ(rebuilt->needles, 5U);
 }
 
 }  // namespace

@@ -12,6 +12,8 @@ namespace kelp {
 namespace {
 
 constexpr std::uint8_t kFlagTombstone = 1;
+constexpr std::uint8_t kWholeVersion = 1;  ///< Of needles that are no shards.
+constexpr std::uint8_t kShardVersion = 2;  ///< Of those that are.
 
 /// The header as it lies on disk; little-endian, no padding. `crc` covers all in front of it.
 struct RawHeader {
@@ -24,7 +26,7 @@ struct RawHeader {
   std::int64_t created_ns;
   std::uint64_t bucket;
   std::uint32_t cookie;
-  // Zero in version 1.
+  // Zero when it is no shard.
   std::uint8_t data_shards;
   std::uint8_t parity_shards;
   std::uint8_t shard;
@@ -41,7 +43,7 @@ Error corrupt(std::string detail) {
   return {Errc::kCorruption, std::move(detail)};
 }
 
-/// The part of a stripe that a header of version 2 tells.
+/// The part of a stripe that a header tells.
 StripePart part_of(const RawHeader& raw) {
   const std::uint64_t high = raw.whole_bytes[1];
   return {.scheme = {.data = raw.data_shards, .parity = raw.parity_shards},
@@ -49,18 +51,23 @@ StripePart part_of(const RawHeader& raw) {
           .body_bytes = high << 32 | raw.whole_bytes[0]};
 }
 
+bool is_shard(const RawHeader& raw) {
+  return part_of(raw) != StripePart{};
+}
+
 bool part_is_sane(const RawHeader& raw) {
   const StripePart part = part_of(raw);
-  if (raw.version == kNeedleVersion) return part == StripePart{};
-  return raw.flags == 0 && check_part(part).has_value() && raw.body_bytes == stored_bytes(part);
+  if (!is_shard(raw)) return raw.version != kShardVersion;
+  return raw.version != kWholeVersion && raw.flags == 0 && check_part(part).has_value() &&
+         raw.body_bytes == stored_bytes(part);
 }
 
 /// What a header that checks may still say wrong; each would be a bug of its writer or a forgery.
 Result<NeedleHeader> interpret(const RawHeader& raw) {
-  if (raw.version != kNeedleVersion && raw.version != kShardNeedleVersion) {
+  if (raw.version < kWholeVersion || raw.version > kNeedleVersion) {
     return Error(Errc::kUnimplemented,
-                 fmt::format("needle of format version {}, this program knows versions {} and {}",
-                             raw.version, kNeedleVersion, kShardNeedleVersion));
+                 fmt::format("needle of format version {}, this program knows versions {} to {}",
+                             raw.version, kWholeVersion, kNeedleVersion));
   }
   const bool tombstone = raw.flags == kFlagTombstone;
   const bool sane = raw.flags <= kFlagTombstone && raw.body_bytes <= kMaxNeedleBodyBytes &&
@@ -68,15 +75,25 @@ Result<NeedleHeader> interpret(const RawHeader& raw) {
                     tombstone == (raw.body_bytes == 0) && raw.reserved == 0 &&
                     raw.more_reserved == 0 && part_is_sane(raw);
   if (!sane) return corrupt("needle header: a field out of range");
-  return NeedleHeader{
-      .key = NeedleKey{raw.key},
-      .cookie = Cookie{raw.cookie},
-      .tombstone = tombstone,
-      .body_bytes = raw.body_bytes,
-      .created_ns = raw.created_ns,
-      .bucket = BucketId{raw.bucket},
-      .back_pointer_bytes = raw.back_pointer_bytes,
-      .part = raw.version == kShardNeedleVersion ? std::optional(part_of(raw)) : std::nullopt};
+  return NeedleHeader{.key = NeedleKey{raw.key},
+                      .cookie = Cookie{raw.cookie},
+                      .tombstone = tombstone,
+                      .body_bytes = raw.body_bytes,
+                      .created_ns = raw.created_ns,
+                      .bucket = BucketId{raw.bucket},
+                      .back_pointer_bytes = raw.back_pointer_bytes,
+                      .part = is_shard(raw) ? std::optional(part_of(raw)) : std::nullopt};
+}
+
+/// Of an encoded header with the back pointer, and block checksums. Without the header's own
+/// checksum: a CRC over bytes and their CRC is the same whatever they are, so that in versions 1
+/// and 2 any header went with any trailer.
+std::uint32_t trailer_crc(ByteSpan head, ByteSpan table) {
+  RawHeader raw;
+  std::memcpy(&raw, head.data(), sizeof raw);
+  const std::size_t covered = raw.version < kNeedleVersion ? sizeof raw : offsetof(RawHeader, crc);
+  const std::uint32_t crc = crc32c(head.first(covered));
+  return crc32c(table, crc32c(head.subspan(sizeof raw), crc));
 }
 
 std::string trailer_of(ByteSpan head, ByteSpan table) {
@@ -84,7 +101,7 @@ std::string trailer_of(ByteSpan head, ByteSpan table) {
   out.reserve(table.size() + 4 + kNeedleAlignment);
   ByteWriter writer(out);
   writer.raw(as_text(table));
-  writer.fixed(crc32c(table, crc32c(head)));
+  writer.fixed(trailer_crc(head, table));
   return out;
 }
 
@@ -103,7 +120,7 @@ void encode_needle_header(const NeedleHeader& header, std::uint32_t seed, Mutabl
   const StripePart part = header.part.value_or(StripePart{});
   KELP_ASSERT(!header.part || header.body_bytes == stored_bytes(part), "a shard of its length");
   RawHeader raw{.magic = kNeedleMagic,
-                .version = header.part ? kShardNeedleVersion : kNeedleVersion,
+                .version = kNeedleVersion,
                 .flags = header.tombstone ? kFlagTombstone : std::uint8_t{0},
                 .back_pointer_bytes = header.back_pointer_bytes,
                 .key = header.key.value,
@@ -202,7 +219,7 @@ bool needle_trailer_matches(const NeedleHeader& header, ByteSpan head, ByteSpan 
   const ByteSpan table = trailer.first(layout.trailer_bytes - 4);
   std::uint32_t stored = 0;
   std::memcpy(&stored, trailer.data() + table.size(), sizeof stored);
-  return stored == crc32c(table, crc32c(head));
+  return stored == trailer_crc(head, table);
 }
 
 bool blocks_match(ByteSpan bytes, std::size_t first_block, ByteSpan table) {
@@ -241,7 +258,7 @@ void reseal_needle(const NeedleHeader& header, MutableByteSpan needle, std::uint
   encode_needle_header(header, seed, needle.first(kNeedleHeaderBytes));
   const MutableByteSpan trailer = needle.subspan(layout.trailer_offset, layout.trailer_bytes);
   const ByteSpan table = trailer.first(trailer.size() - 4);
-  const std::uint32_t crc = crc32c(table, crc32c(needle.first(layout.body_offset)));
+  const std::uint32_t crc = trailer_crc(needle.first(layout.body_offset), table);
   std::memcpy(trailer.data() + table.size(), &crc, sizeof crc);
 }
 

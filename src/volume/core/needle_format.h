@@ -15,8 +15,7 @@ namespace kelp {
 // (docs/formats/needle.md).
 
 inline constexpr std::uint32_t kNeedleMagic = 0x4c444e4b;  ///< "KNDL" in file order.
-inline constexpr std::uint8_t kNeedleVersion = 1;
-inline constexpr std::uint8_t kShardNeedleVersion = 2;  ///< Of needles that are shards, only.
+inline constexpr std::uint8_t kNeedleVersion = 3;          ///< That is written; 1 and 2 are read.
 inline constexpr std::size_t kNeedleHeaderBytes = 64;
 inline constexpr std::size_t kNeedleAlignment = 8;
 inline constexpr std::size_t kNeedleBlockBytes = 64 * 1024;  ///< Body bytes under one checksum.

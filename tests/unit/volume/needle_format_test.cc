@@ -166,7 +166,6 @@ TEST(NeedleFormat, KeepsWhichShardOfWhatANeedleIs) {
   ASSERT_TRUE(needle.has_value()) << needle.error().message();
   EXPECT_EQ(needle->header.part, shard_header().part);
   EXPECT_EQ(as_text(needle->body), body);
-  EXPECT_EQ(image[4], kShardNeedleVersion);
   EXPECT_EQ(decode_needle(as_bytes(small_needle()), seed().at(kOffset))->header.part, std::nullopt);
 }
 
@@ -205,14 +204,50 @@ std::string golden_digits(const std::string& name) {
   return digits;
 }
 
-// docs/formats/needle.md: these bytes never change.
-TEST(NeedleFormat, MatchesTheGoldenBytes) {
-  EXPECT_EQ(hex_encode(small_needle()), golden_digits("needle_v1.hex"));
+/// "hello" as shard 3 of ec(2,2).
+NeedleHeader small_shard_header() {
   NeedleHeader shard = header(5);
   shard.part = StripePart{.scheme = {.data = 2, .parity = 2}, .shard = 3, .body_bytes = 5};
+  return shard;
+}
+
+// docs/formats/needle.md: these bytes never change.
+TEST(NeedleFormat, MatchesTheGoldenBytes) {
+  EXPECT_EQ(hex_encode(small_needle()), golden_digits("needle_v3.hex"));
   const std::string image =
-      encode_needle(shard, "photos/cat.jpg", as_bytes("hello"), seed().at(kOffset));
-  EXPECT_EQ(hex_encode(image), golden_digits("needle_v2.hex"));
+      encode_needle(small_shard_header(), "photos/cat.jpg", as_bytes("hello"), seed().at(kOffset));
+  EXPECT_EQ(hex_encode(image), golden_digits("needle_v3_shard.hex"));
+}
+
+TEST(NeedleFormat, ReadsNeedlesOfOlderVersionsAndMovesThemToThisOne) {
+  for (const bool is_shard : {false, true}) {
+    const auto image = hex_decode(golden_digits(is_shard ? "needle_v2.hex" : "needle_v1.hex"));
+    const auto needle = decode_needle(as_bytes(*image), seed().at(kOffset));
+    ASSERT_TRUE(needle.has_value()) << needle.error().message();
+    NeedleHeader expected = is_shard ? small_shard_header() : header(5);
+    expected.back_pointer_bytes = 14;
+    EXPECT_EQ(needle->header, expected);
+    EXPECT_EQ(needle->back_pointer, "photos/cat.jpg");
+    EXPECT_EQ(as_text(needle->body), "hello");
+    std::string moved = *image;
+    reseal_needle(needle->header, std::as_writable_bytes(std::span(moved)), seed().at(kOffset));
+    EXPECT_EQ(hex_encode(moved), golden_digits(is_shard ? "needle_v3_shard.hex" : "needle_v3.hex"));
+  }
+}
+
+// A CRC over bytes and their own CRC would be the same for all of them.
+TEST(NeedleFormat, RefusesTheTrailerOfAnotherNeedle) {
+  NeedleHeader other = header(5);
+  other.cookie = Cookie{1};
+  const std::string mine = small_needle();
+  const std::string its =
+      encode_needle(other, "photos/cat.jpg", as_bytes("hello"), seed().at(kOffset));
+  const std::size_t trailer = layout_of(5, 14).trailer_offset;
+  const std::string mixed = mine.substr(0, trailer) + its.substr(trailer);
+  EXPECT_TRUE(decode_needle_header(as_bytes(mixed), seed().at(kOffset)).has_value());
+  const auto refused = decode_needle(as_bytes(mixed), seed().at(kOffset));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().detail(), HasSubstr("trailer"));
 }
 
 TEST(NeedleFormat, DescribesANeedleWithoutItsBody) {

@@ -33,13 +33,13 @@ NOTES = {
     "CreateBucket": "no object lock; ownership `BucketOwnerEnforced` only",
     "CreateMultipartUpload": "checksum algorithm and type as on AWS",
     "CompleteMultipartUpload": "`If-Match`, `If-None-Match: *`; a repeated one gets the same answer for 7 days",
-    "DeleteObject": "`If-Match`; no version but `null`",
-    "DeleteObjects": "1,000 keys; needs `Content-MD5` or a checksum; an entry may have an ETag",
-    "GetObject": "ranges, conditions, `partNumber`, `response-*`; no version but `null`",
+    "DeleteObject": "`If-Match`, of the version that is named or the current one",
+    "DeleteObjects": "1,000 keys or versions in one commit; needs `Content-MD5` or a checksum; an entry may have an ETag",
+    "GetObject": "ranges, conditions, `partNumber`, `response-*`, versions",
     "HeadObject": "as GetObject",
-    "GetObjectTagging": "tags come with the write (`x-amz-tagging`); there is no other way to change them yet",
-    "GetObjectAttributes": "no version but `null`",
-    "ListObjectVersions": "every object is its own only version, `null`",
+    "PutBucketVersioning": "no MFA delete",
+    "PutObjectTagging": "of any version",
+    "PutBucketTagging": "50 tags; kept and answered",
     "ListMultipartUploads": "delimiter too",
     "PutObject": "`If-Match`, `If-None-Match: *`; no write offset",
     "UploadPart": "",
@@ -51,7 +51,6 @@ NOTES = {
     "GetObjectLegalHold": "400 `InvalidRequest`: the bucket has no object lock",
     "GetObjectRetention": "400 `InvalidRequest`: the bucket has no object lock",
 }
-REAL_STUBS = {"get_object_tagging"}  # in ops/stubs.cc, but its answer is what was stored
 
 
 def read(path):
@@ -88,8 +87,7 @@ class Sources:
             if operation in self.defaults:
                 return "default", self.defaults[operation]
             return "no", ""
-        real = self.homes[handler] != "stubs" or handler in REAL_STUBS
-        return "yes" if real else "default", ""
+        return "default" if self.homes[handler] == "stubs" else "yes", ""
 
 
 def default_answers(stubs, errors):
@@ -183,7 +181,8 @@ def targets_of(argument, values):
 
 def tests_of_operations(model):
     """operation -> the test files that send it."""
-    boto3, clients = read("tests/s3/boto3_test.py"), read("tests/s3/clients_test.py")
+    boto3 = read("tests/s3/boto3_test.py") + read("tests/s3/versions_test.py")
+    clients = read("tests/s3/clients_test.py")
     sent = set()
     for path in sorted((ROOT / "tests/unit/s3gw").glob("gateway*_test.cc")):
         sent |= operations_in_gateway_test(path.read_text(), model)

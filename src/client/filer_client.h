@@ -32,6 +32,12 @@ class FilerClient {
   virtual Task<Result<BucketUsage>> bucket_usage(std::string name) = 0;
   /// From the answer on no commit lets the bucket grow past it. kInvalidArgument past 2^62.
   virtual Task<Result<BucketEntry>> set_bucket_quota(SetBucketQuota quota) = 0;
+  /// From the answer on every write keeps what it replaces, or (suspended) replaces the null
+  /// version only. kUnimplemented by a filer of before.
+  virtual Task<Result<BucketEntry>> set_bucket_versioning(SetBucketVersioning request) = 0;
+  /// `value` of the request does not count; of the answer it is the setting.
+  virtual Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) = 0;
+  virtual Task<Result<void>> set_bucket_setting(BucketSetting setting) = 0;
   /// Whether the body would fit now; put_object, put_part and complete_upload decide anew.
   /// kPermissionDenied with kQuotaExceeded; kNotFound with kNoSuchUpload.
   virtual Task<Result<void>> ask_for_room(AskForRoom request) = 0;
@@ -45,13 +51,21 @@ class FilerClient {
   /// with its last name. kConflict with kConditionConflict when `from` is not that version any
   /// more. kUnimplemented by a filer of before.
   virtual Task<Result<WriteOutcome>> share_object(ShareObject request) = 0;
-  /// kNotFound with kNoSuchKey.
+  /// kNotFound with kNoSuchKey, or kNoSuchVersion for a version that was named. What is found may
+  /// be a delete marker: look at the entry before its body.
   virtual Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) = 0;
+  /// A version that is named goes; else, in a bucket with versions, a delete marker becomes the
+  /// current version.
   virtual Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) = 0;
-  /// One commit for all; outcomes in the order of `keys` (at most 1,000).
+  /// One commit for all; outcomes in the order of the keys.
   virtual Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(
-      std::string bucket, std::vector<std::string> keys) = 0;
+      DeleteObjects request) = 0;
+  /// Of objects that are the current version of their key.
   virtual Task<Result<ListedPage>> list_objects(ListObjects request) = 0;
+  virtual Task<Result<ListedVersions>> list_versions(ListVersions request) = 0;
+  /// Of the current version, or of the one that is named; errors as get_object(), and kConflict
+  /// with kConditionConflict. kNotFound with kNoSuchKey for a delete marker, too.
+  virtual Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) = 0;
 
   virtual Task<Result<UploadInfo>> create_upload(CreateUpload request) = 0;
   /// kNotFound with kNoSuchUpload, as all that follow.

@@ -18,7 +18,14 @@ class Names {
       : places_(places), buckets_(buckets), limit_(limit) {}
 
   Result<void> take(std::string_view key, std::string_view value) {
-    return key.front() == keys::kObject ? take_object(key, value) : take_part(key, value);
+    switch (key.front()) {
+      case keys::kObject:
+        return take_object(key, value);
+      case keys::kVersion:
+        return take_version(key, value);
+      default:
+        return take_part(key, value);
+    }
   }
 
   DamagedNames found;
@@ -26,12 +33,24 @@ class Names {
  private:
   Result<void> take_object(std::string_view key, std::string_view value) {
     KELP_TRY(const keys::ObjectRowKey at, keys::parse_object(key));
-    KELP_TRY(const ObjectEntry entry, decode_entry(value));
     Damaged damaged;
+    damaged.key = at.key;
+    return take_entry(at.bucket, value, std::move(damaged));
+  }
+
+  Result<void> take_version(std::string_view key, std::string_view value) {
+    KELP_TRY(keys::VersionRowKey at, keys::parse_version(key));
+    Damaged damaged;
+    damaged.key = std::move(at.key);
+    damaged.version = at.version;
+    return take_entry(at.bucket, value, std::move(damaged));
+  }
+
+  Result<void> take_entry(BucketId bucket, std::string_view value, Damaged damaged) {
+    KELP_TRY(const ObjectEntry entry, decode_entry(value));
     if (!damage_of(entry.layout, damaged)) return {};
     ++found.objects;
-    damaged.key = at.key;
-    keep(at.bucket, std::move(damaged));
+    keep(bucket, std::move(damaged));
     return {};
   }
 
@@ -100,7 +119,7 @@ Task<Result<DamagedNames>> name_damaged(KvAsync& kv, const DamagedPlaces& places
                                         std::size_t limit) {
   Names names(places, buckets, limit);
   const RowTaker take = [&names](auto key, auto value) { return names.take(key, value); };
-  for (const char kind : {keys::kObject, keys::kUpload}) {
+  for (const char kind : {keys::kObject, keys::kVersion, keys::kUpload}) {
     KELP_CO_CHECK(co_await walk_rows(kv, keys::within(std::string(1, kind)), take));
   }
   co_return std::move(names.found);

@@ -30,8 +30,9 @@ enum class Damage : std::uint8_t {
 
 /// An object, or a part of an upload under way, that cannot be read in full.
 struct Damaged {
-  std::string bucket;  ///< Name; "bucket-ID" when there is none.
-  std::string key;     ///< As bytes.
+  std::string bucket;         ///< Name; "bucket-ID" when there is none.
+  std::string key;            ///< As bytes.
+  std::uint64_t version = 0;  ///< Of an older version: its number.
   std::string upload_id;
   std::uint32_t part_number = 0;  ///< 0: an object; else a part, and upload_id says of what.
   Damage damage{};                ///< The first that was found.

@@ -28,7 +28,7 @@ struct Slice {
 Result<std::size_t> take_away(std::string_view key, std::string_view value, WallTime now,
                               KvBatch& batch) {
   std::vector<Chunk> chunks;
-  if (key.front() == keys::kObject) {
+  if (key.front() != keys::kUpload) {  // objects and versions
     KELP_TRY(ObjectEntry entry, decode_entry(value));
     const std::uint64_t inline_id = entry.layout.inline_id;
     if (inline_id != 0) batch.writes.push_back(KvWrite::remove(keys::body(inline_id)));
@@ -96,8 +96,9 @@ Task<Result<std::uint64_t>> sweep(KvAsync& kv, KvRange range, std::uint64_t most
 /// The bucket holds nothing any more.
 Task<Result<void>> forget(KvAsync& kv, std::string row_key, BucketId bucket) {
   KvBatch batch;
-  const KvRange counters = keys::counts_of(bucket);
-  batch.writes.push_back(KvWrite::remove_range(counters.begin, counters.end));
+  for (const KvRange& own : {keys::counts_of(bucket), keys::settings_of(bucket)}) {
+    batch.writes.push_back(KvWrite::remove_range(own.begin, own.end));
+  }
   batch.writes.push_back(KvWrite::remove(std::move(row_key)));
   co_return co_await kv.commit(std::move(batch));
 }
@@ -115,7 +116,8 @@ Task<Result<std::uint64_t>> sweep_dropped_buckets(KvAsync& kv, std::uint64_t mos
     KELP_CO_TRY(Rows dropped, co_await kv.read<Rows>(std::move(scan)));
     if (dropped.empty()) break;
     KELP_CO_TRY(const BucketId bucket, keys::parse_dropped(dropped.front().first));
-    for (const std::string& prefix : {keys::object(bucket, ""), keys::uploads_of(bucket)}) {
+    for (const std::string& prefix :
+         {keys::object(bucket, ""), keys::versions_of(bucket), keys::uploads_of(bucket)}) {
       KELP_CO_TRY(
           const std::uint64_t some,
           co_await sweep(kv, keys::within(prefix), most_rows - std::min(gone, most_rows), clock));

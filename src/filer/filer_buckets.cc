@@ -15,6 +15,7 @@ namespace kelp {
 namespace {
 
 constexpr std::uint64_t kMaxQuota = 1ULL << 62;
+constexpr std::size_t kMaxSettingBytes = 1 << 20;
 
 Error exists(const BucketEntry& there, const BucketEntry& wanted) {
   const bool own = there.owner_id == wanted.owner_id;
@@ -109,8 +110,9 @@ Task<Result<void>> FilerService::delete_bucket(std::string name) {
     require_empty(keys::within(keys::object(id, "")), batch);
     require_empty(keys::within(keys::versions_of(id)), batch);
     require_empty(keys::within(keys::uploads_of(id)), batch);
-    const KvRange counters = keys::counts_of(id);
-    batch.writes.push_back(KvWrite::remove_range(counters.begin, counters.end));
+    for (const KvRange& own : {keys::counts_of(id), keys::settings_of(id)}) {
+      batch.writes.push_back(KvWrite::remove_range(own.begin, own.end));
+    }
     batch.writes.push_back(KvWrite::remove(found.row_key));
     const Result<void> committed = co_await kv_.commit(std::move(batch));
     if (committed) co_return Result<void>();
@@ -176,11 +178,26 @@ Task<Result<BucketEntry>> FilerService::set_bucket_quota(SetBucketQuota quota) {
                     fmt::format("a quota of {} bytes and {} objects; {} is the most",
                                 quota.max_bytes, quota.max_objects, kMaxQuota));
   }
+  KELP_CO_TRY(const std::uint64_t id, co_await ids_.next());
+  auto change = [&quota, id](BucketEntry& bucket) {
+    bucket.quota = {quota.max_bytes, quota.max_objects, id};
+    if (!bucket.quota.limits()) bucket.quota.id = 0;
+  };
+  co_return co_await change_bucket(quota.name, std::move(change));
+}
+
+Task<Result<BucketEntry>> FilerService::set_bucket_versioning(SetBucketVersioning request) {
+  auto change = [enabled = request.enabled](BucketEntry& bucket) {
+    bucket.versioning = enabled ? Versioning::kEnabled : Versioning::kSuspended;
+  };
+  co_return co_await change_bucket(std::move(request.name), std::move(change));
+}
+
+Task<Result<BucketEntry>> FilerService::change_bucket(std::string name,
+                                                      std::function<void(BucketEntry&)> change) {
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
-    KELP_CO_TRY(FoundBucket found, co_await find_bucket(quota.name));
-    KELP_CO_TRY(const std::uint64_t id, co_await ids_.next());
-    found.bucket.quota = {quota.max_bytes, quota.max_objects, id};
-    if (!found.bucket.quota.limits()) found.bucket.quota.id = 0;
+    KELP_CO_TRY(FoundBucket found, co_await find_bucket(name));
+    change(found.bucket);
     BucketEntry stored = found.bucket;
     stored.name.clear();  // the key says it
     KvBatch batch;
@@ -189,6 +206,35 @@ Task<Result<BucketEntry>> FilerService::set_bucket_quota(SetBucketQuota quota) {
     const Result<void> committed = co_await kv_.commit(std::move(batch));
     if (committed) co_return std::move(found.bucket);
     if (!lost_race(committed.error())) co_return committed.error();
+  }
+  co_return kept_losing(options_.max_attempts);
+}
+
+Task<Result<BucketSetting>> FilerService::get_bucket_setting(BucketSetting request) {
+  KELP_CO_TRY(const FoundBucket found, co_await find_bucket(request.bucket));
+  KELP_CO_TRY(const auto row, co_await kv_.get(keys::setting(found.bucket.id, request.name)));
+  request.value.reset();
+  if (row) {
+    KELP_CO_TRY(request.value, decode_setting(*row));
+  }
+  co_return request;
+}
+
+Task<Result<void>> FilerService::set_bucket_setting(BucketSetting setting) {
+  if (setting.name.empty() || (setting.value && setting.value->size() > kMaxSettingBytes)) {
+    co_return Error(Errc::kInvalidArgument,
+                    fmt::format("a setting needs a name, and takes {} bytes", kMaxSettingBytes));
+  }
+  for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
+    KELP_CO_TRY(FoundBucket found, co_await find_bucket(setting.bucket));
+    std::string row_key = keys::setting(found.bucket.id, setting.name);
+    KvBatch batch;
+    batch.writes.push_back(setting.value
+                               ? KvWrite::put(std::move(row_key), encode_setting(*setting.value))
+                               : KvWrite::remove(std::move(row_key)));
+    batch.conditions.push_back(KvCondition::equals(std::move(found.row_key), std::move(found.row)));
+    const Result<void> committed = co_await kv_.commit(std::move(batch));
+    if (committed || !lost_race(committed.error())) co_return committed;
   }
   co_return kept_losing(options_.max_attempts);
 }
@@ -216,7 +262,10 @@ Task<Result<UsageChange>> FilerService::change_of(AskForRoom request) {
     }
     co_return usage_of_parts(more);
   }
-  KELP_CO_TRY(const FoundBucket in, co_await find_bucket(std::move(request.bucket)));
+  KELP_CO_TRY(FoundBucket in, co_await find_bucket(std::move(request.bucket)));
+  if (in.bucket.versioning != Versioning::kNever) {
+    co_return co_await change_of_version(std::move(in), std::move(request.key), request.size_bytes);
+  }
   KELP_CO_TRY(const CurrentObject current,
               co_await find_object(keys::object(in.bucket.id, request.key)));
   co_return usage_of_put(current, request.size_bytes);

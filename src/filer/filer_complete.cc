@@ -65,38 +65,40 @@ Task<Result<CompletedUpload>> FilerService::complete_once(CompleteUpload request
         return read_and_plan(store, found.row_key, found.upload, request, least);
       };
   KELP_CO_TRY(PartsAndPlan read, co_await kv_.read<PartsAndPlan>(std::move(work)));
-
-  const FoundBucket& in = found.in;
-  const std::string row_key = keys::object(in.bucket.id, request.upload.key);
-  KELP_CO_TRY(const CurrentObject current, co_await find_object(row_key));
-  KELP_CO_CHECK(check_conditions(request.conditions, current));
   ObjectEntry& entry = read.plan.entry;
-  KELP_CO_TRY(entry.version, co_await ids_.next(current.entry.version));
+  const BucketEntry& bucket = found.in.bucket;
   const WallTime now = clock_.wall();
-  entry.modified = std::max(now, current.entry.modified);
-
-  KvBatch batch;
-  batch.conditions.push_back(KvCondition::equals(in.row_key, in.row));
-  batch.conditions.push_back(KvCondition::equals(found.row_key, found.row));
-  bury(read.plan.unused, now, batch);
-  for (std::string& part : read.part_row_keys) {
-    batch.writes.push_back(KvWrite::remove(std::move(part)));
-  }
-  batch.writes.push_back(KvWrite::remove(found.row_key));
-  const FinishedRow finished{now,           in.bucket.id,   request.upload.key, etag_text(entry),
-                             entry.version, entry.checksums};
-  batch.writes.push_back(KvWrite::put(keys::finished(found.id), encode_finished(finished)));
-  const ObjectChange change{
-      .bucket = in.bucket, .row_key = row_key, .current = current, .now = now};
-  add_put(change, entry, batch);
-  const UsageChange usage =
-      usage_of_put(current, entry.size_bytes) + usage_of_parts(-read.counted_bytes);
-  if (needs_room(in.bucket, usage)) {
-    KELP_CO_CHECK(co_await require_room_now(in.bucket, usage, batch));
-  }
-  add_usage(in.bucket, usage, options_.counter_shard, batch);
-  KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
-  co_return CompletedUpload{finished.etag, finished.version, finished.checksums};
+  auto end_upload = [&](RowPlan& rows) -> Result<void> {
+    KvBatch& batch = rows.rest();
+    batch.conditions.push_back(KvCondition::equals(found.row_key, found.row));
+    bury(read.plan.unused, now, batch);
+    for (const std::string& part : read.part_row_keys) {
+      batch.writes.push_back(KvWrite::remove(part));
+    }
+    batch.writes.push_back(KvWrite::remove(found.row_key));
+    const FinishedRow finished{.finished = now,
+                               .bucket = bucket.id,
+                               .key = request.upload.key,
+                               .etag = etag_text(entry),
+                               .version = entry.version,
+                               .checksums = entry.checksums,
+                               .version_id = new_version_id(bucket, entry)};
+    batch.writes.push_back(KvWrite::put(keys::finished(found.id), encode_finished(finished)));
+    return {};
+  };
+  const std::optional<std::string> no_body;
+  NewVersion version{.in = found.in,
+                     .key = request.upload.key,
+                     .entry = entry,
+                     .conditions = request.conditions,
+                     .inline_body = no_body,
+                     .besides = std::move(end_upload),
+                     .more = usage_of_parts(-read.counted_bytes)};
+  KELP_CO_CHECK(co_await commit_version(std::move(version)));
+  co_return CompletedUpload{.etag = etag_text(entry),
+                            .version = entry.version,
+                            .checksums = std::move(entry.checksums),
+                            .version_id = new_version_id(bucket, entry)};
 }
 
 Task<Result<CompletedUpload>> FilerService::finished_answer(UploadName name, Error missing) {
@@ -109,8 +111,10 @@ Task<Result<CompletedUpload>> FilerService::finished_answer(UploadName name, Err
   const bool same = finished.bucket == in.bucket.id && finished.key == name.key;
   const bool expired = clock_.wall() - finished.finished > options_.finished_memory;
   if (!same || expired) co_return missing;
-  co_return CompletedUpload{std::move(finished.etag), finished.version,
-                            std::move(finished.checksums)};
+  co_return CompletedUpload{.etag = std::move(finished.etag),
+                            .version = finished.version,
+                            .checksums = std::move(finished.checksums),
+                            .version_id = finished.version_id};
 }
 
 }  // namespace kelp

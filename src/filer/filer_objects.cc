@@ -1,10 +1,9 @@
-// Objects: FilerService's calls that put, find, remove and list them.
+// Objects: FilerService's calls that put, find and list them.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <numeric>
-#include <unordered_set>
 #include <utility>
 
 #include "filer/core/key_floor.h"
@@ -17,7 +16,6 @@
 namespace kelp {
 namespace {
 
-constexpr std::size_t kMaxDeletes = 1000;
 constexpr std::uint32_t kMaxPage = 1000;
 // A body may be overwritten again and again between the read of its entry and its own.
 constexpr int kMaxBodyReads = 100;
@@ -26,6 +24,9 @@ constexpr int kMaxBodyReads = 100;
 Result<void> check_put(const PutObject& request, std::uint64_t inline_limit_bytes) {
   KELP_CHECK(check_object_key(request.key));
   const ObjectEntry& entry = request.entry;
+  if (entry.delete_marker || entry.older_null != 0) {
+    return Error(Errc::kInvalidArgument, "an entry that only a filer makes");
+  }
   if (request.inline_body) {
     if (request.inline_body->size() <= inline_limit_bytes &&
         request.inline_body->size() == entry.size_bytes && entry.layout.chunks.empty()) {
@@ -43,15 +44,6 @@ Result<void> check_put(const PutObject& request, std::uint64_t inline_limit_byte
                fmt::format("chunks of {} bytes for an entry of {}", in_chunks, entry.size_bytes));
 }
 
-Result<CurrentObject> read_object(KvStore& store, const std::string& row_key) {
-  CurrentObject current;
-  KELP_TRY(current.row, store.get(row_key));
-  if (current.row) {
-    KELP_TRY(current.entry, decode_entry(*current.row));
-  }
-  return current;
-}
-
 /// Reads rows, when told so only as far as that needs no wait.
 struct RowReader {
   KvStore& store;
@@ -61,10 +53,94 @@ struct RowReader {
   Result<std::optional<std::string>> get(std::string_view key) {
     if (may_wait) return store.get(key);
     if (auto known = store.try_get(key)) return std::move(*known);
+    return give_up();
+  }
+  /// The newest version row of a key, with its value.
+  Result<std::optional<KvRow>> newest_version(BucketId bucket, std::string_view key) {
+    if (!may_wait) return give_up();
+    KELP_TRY(auto rows, store.scan(keys::within(keys::versions_of_key(bucket, key)), 1));
+    if (rows.empty()) return std::nullopt;
+    return std::move(rows.front());
+  }
+  Error give_up() {
     gave_up = true;
     return Error(Errc::kUnavailable, "not in memory");
   }
 };
+
+Error no_such_key() {
+  return Error(Errc::kNotFound, "no such key", Reason::kNoSuchKey);
+}
+
+Error no_such_version() {
+  return Error(Errc::kNotFound, "no such version", Reason::kNoSuchVersion);
+}
+
+/// Whether the version is there at one point in time, which several reads are not.
+Result<bool> is_there(RowReader& rows, const BucketEntry& bucket, const ObjectKey& name) {
+  if (!rows.may_wait) return rows.give_up();
+  const std::string object = keys::object(bucket.id, name.key);
+  const std::string versions = keys::versions_of_key(bucket.id, name.key);
+  const auto cursor = rows.store.cursor({object, keys::behind(versions)});
+  std::uint64_t number = *name.version_id;
+  const auto look = [&](std::string_view from) -> Result<bool> {
+    cursor->seek(from);
+    KELP_CHECK(cursor->status());
+    const bool newest =
+        cursor->valid() && (cursor->key() == object || cursor->key().starts_with(versions));
+    if (!newest) return false;
+    KELP_TRY(const ObjectEntry entry, decode_entry(cursor->value()));
+    if (version_id_of(entry) == *name.version_id) return true;
+    if (*name.version_id == kNullVersion) number = entry.older_null;
+    return false;
+  };
+  KELP_TRY(bool found, look(object));
+  if (!found && number == 0) {
+    KELP_TRY(found, look(versions));
+  }
+  if (!found && number != 0) {
+    KELP_TRY(found, look(keys::version(bucket.id, name.key, number)));
+  }
+  return found;
+}
+
+/// The row of the version that `name` means; nothing: the rows changed while they were read.
+Result<std::optional<std::string>> find_version(RowReader& rows, const BucketEntry& bucket,
+                                                const ObjectKey& name) {
+  const bool versioned = bucket.versioning != Versioning::kNever;
+  KELP_TRY(auto object, rows.get(keys::object(bucket.id, name.key)));
+  if (!name.version_id || (!versioned && *name.version_id == kNullVersion)) {
+    if (object) return object;
+    if (!versioned) return name.version_id ? no_such_version() : no_such_key();
+    KELP_TRY(auto newest, rows.newest_version(bucket.id, name.key));
+    if (!newest) return no_such_key();
+    KELP_TRY(const ListedEntry marker, decode_listed(newest->second));
+    if (!marker.delete_marker) return std::nullopt;
+    return std::move(newest->second);
+  }
+  if (!versioned) return no_such_version();
+  const std::uint64_t id = *name.version_id;
+  if (!object && id == kNullVersion) {
+    KELP_TRY(auto newest, rows.newest_version(bucket.id, name.key));
+    if (newest) object = std::move(newest->second);
+  }
+  std::uint64_t number = id;
+  if (object) {
+    KELP_TRY(const ObjectEntry head, decode_entry(*object));
+    if (version_id_of(head) == id) return object;
+    if (id == kNullVersion) number = head.older_null;
+  }
+  if (number != 0) {
+    KELP_TRY(auto row, rows.get(keys::version(bucket.id, name.key, number)));
+    if (row) {
+      KELP_TRY(const ListedEntry found, decode_listed(*row));
+      if (version_id_of(found) == id) return row;
+    }
+  }
+  KELP_TRY(const bool there, is_there(rows, bucket, name));
+  if (there) return std::nullopt;
+  return no_such_version();
+}
 
 /// The object's entry and, when it has one and it is asked for, its inline body, checked.
 Result<FoundObject> look_up(RowReader& rows, const ObjectKey& name, bool with_inline_body) {
@@ -73,12 +149,12 @@ Result<FoundObject> look_up(RowReader& rows, const ObjectKey& name, bool with_in
   if (!bucket_row) return Error(Errc::kNotFound, "no such bucket", Reason::kNoSuchBucket);
   KELP_TRY(found.bucket, decode_bucket(*bucket_row));
   found.bucket.name = name.bucket;
-  const std::string row_key = keys::object(found.bucket.id, name.key);
   for (int attempt = 0; attempt < kMaxBodyReads; ++attempt) {
     const std::uint64_t before = found.entry.version;
-    KELP_TRY(const auto row, rows.get(row_key));
-    if (!row) return Error(Errc::kNotFound, "no such key", Reason::kNoSuchKey);
+    KELP_TRY(const auto row, find_version(rows, found.bucket, name));
+    if (!row) continue;
     KELP_TRY(found.entry, decode_entry(*row));
+    found.entry.older_null = 0;
     if (found.entry.owner_id.empty()) found.entry.owner_id = found.bucket.owner_id;
     for (Chunk& chunk : found.entry.layout.chunks) chunk.shared = false;
     const std::uint64_t id = found.entry.layout.inline_id;
@@ -98,37 +174,6 @@ Result<FoundObject> look_up(RowReader& rows, const ObjectKey& name, bool with_in
     }
   }
   return Error(Errc::kUnavailable, "the object changes faster than it can be read");
-}
-
-/// The one commit of a multi-delete, and what it answers when it succeeds.
-struct DeletePlan {
-  KvBatch batch;
-  std::vector<Result<DeleteOutcome>> outcomes;
-};
-
-Result<DeletePlan> plan_deletes(KvStore& store, const BucketEntry& bucket,
-                                const std::vector<std::string>& keys, WallTime now,
-                                std::uint8_t counter_shard) {
-  DeletePlan plan;
-  UsageChange usage;
-  std::unordered_set<std::string_view> seen;
-  for (const std::string& key : keys) {
-    if (auto checked = check_object_key(key); !checked) {
-      plan.outcomes.emplace_back(std::move(checked).error());
-      continue;
-    }
-    const std::string row_key = keys::object(bucket.id, key);
-    KELP_TRY(const CurrentObject current, read_object(store, row_key));
-    const bool existed = current.row.has_value() && seen.insert(key).second;
-    if (existed) {
-      add_delete({.bucket = bucket, .row_key = row_key, .current = current, .now = now},
-                 plan.batch);
-      usage = usage + usage_of_delete(current);
-    }
-    plan.outcomes.emplace_back(DeleteOutcome{existed});
-  }
-  add_usage(bucket, usage, counter_shard, plan.batch);
-  return plan;
 }
 
 /// Of a put, before anything was committed: never of one whose outcome is unknown.
@@ -168,8 +213,12 @@ Task<Result<WriteOutcome>> FilerService::put(PutObject request, std::optional<Sh
 Task<Result<WriteOutcome>> FilerService::put_once(PutObject& request,
                                                   const std::optional<SharedFrom>& from,
                                                   FoundBucket in, bool guess) {
+  if (in.bucket.versioning != Versioning::kNever) {
+    co_return co_await put_version(request, from, std::move(in));
+  }
   const bool has_body = request.inline_body && !request.inline_body->empty();
   ObjectEntry& entry = request.entry;
+  entry.has_id = false;
   const std::string row_key = keys::object(in.bucket.id, request.key);
   CurrentObject current;
   const bool absent = guess && request.conditions.if_none_match_any &&
@@ -223,6 +272,11 @@ Task<Result<void>> FilerService::name_chunks(const std::optional<SharedFrom>& fr
     } else {
       KELP_CO_TRY(source.object, co_await find_object(source.row_key));
     }
+    const bool is_newest = source.object.row && source.object.entry.version == from->version;
+    if (!is_newest && in.bucket.versioning != Versioning::kNever) {
+      source.row_key = keys::version(in.bucket.id, from->object.key, from->version);
+      KELP_CO_TRY(source.object, co_await find_object(source.row_key));
+    }
     if (!source.object.row || source.object.entry.version != from->version) {
       co_return Error(Errc::kConflict, "what was to be shared has changed",
                       Reason::kConditionConflict);
@@ -246,50 +300,6 @@ Task<Result<FoundObject>> FilerService::get_object(ObjectKey name, bool with_inl
     return look_up(anywhere, name, with_inline_body);
   };
   co_return co_await kv_.read<FoundObject>(std::move(read));
-}
-
-Task<Result<DeleteOutcome>> FilerService::delete_object(ObjectKey name,
-                                                        WriteConditions conditions) {
-  KELP_CO_CHECK(check_object_key(name.key));
-  for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
-    KELP_CO_TRY(const FoundBucket in, co_await find_bucket(name.bucket));
-    const std::string row_key = keys::object(in.bucket.id, name.key);
-    KELP_CO_TRY(const CurrentObject current, co_await find_object(row_key));
-    KELP_CO_CHECK(check_conditions(conditions, current));
-    if (!current.row) co_return DeleteOutcome{false};
-
-    KvBatch batch;
-    const ObjectChange change{
-        .bucket = in.bucket, .row_key = row_key, .current = current, .now = clock_.wall()};
-    add_delete(change, batch);
-    add_usage(in.bucket, usage_of_delete(current), options_.counter_shard, batch);
-    const Result<void> committed = co_await kv_.commit(std::move(batch));
-    if (committed) co_return DeleteOutcome{true};
-    if (!lost_race(committed.error())) co_return committed.error();
-  }
-  co_return kept_losing(options_.max_attempts);
-}
-
-Task<Result<std::vector<Result<DeleteOutcome>>>> FilerService::delete_objects(
-    std::string bucket, std::vector<std::string> keys) {
-  if (keys.size() > kMaxDeletes) {
-    co_return Error(Errc::kInvalidArgument, fmt::format("{} keys; at most {} are deleted at once",
-                                                        keys.size(), kMaxDeletes));
-  }
-  for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
-    KELP_CO_TRY(const FoundBucket in, co_await find_bucket(bucket));
-    // `keys` stays ours: the read is over before this goes on.
-    std::move_only_function<Result<DeletePlan>(KvStore&)> make =
-        [&keys, &in, now = clock_.wall(), shard = options_.counter_shard](KvStore& store) {
-          return plan_deletes(store, in.bucket, keys, now, shard);
-        };
-    KELP_CO_TRY(DeletePlan plan, co_await kv_.read<DeletePlan>(std::move(make)));
-    if (plan.batch.writes.empty()) co_return std::move(plan.outcomes);
-    const Result<void> committed = co_await kv_.commit(std::move(plan.batch));
-    if (committed) co_return std::move(plan.outcomes);
-    if (!lost_race(committed.error())) co_return committed.error();
-  }
-  co_return kept_losing(options_.max_attempts);
 }
 
 Task<Result<ListedPage>> FilerService::list_objects(ListObjects request) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <unordered_map>
@@ -12,6 +13,7 @@
 #include "client/filer_client.h"
 #include "filer/core/multipart.h"
 #include "filer/core/object_commit.h"
+#include "filer/core/versions.h"
 #include "filer/id_leases.h"
 #include "kv/kv_async.h"
 
@@ -47,15 +49,19 @@ class FilerService final : public FilerClient {
   Task<Result<ListedBuckets>> list_buckets(ListBuckets request) override;
   Task<Result<BucketUsage>> bucket_usage(std::string name) override;
   Task<Result<BucketEntry>> set_bucket_quota(SetBucketQuota quota) override;
+  Task<Result<BucketEntry>> set_bucket_versioning(SetBucketVersioning request) override;
+  Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) override;
+  Task<Result<void>> set_bucket_setting(BucketSetting setting) override;
   Task<Result<void>> ask_for_room(AskForRoom request) override;
 
   Task<Result<WriteOutcome>> put_object(PutObject request) override;
   Task<Result<WriteOutcome>> share_object(ShareObject request) override;
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
   Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) override;
-  Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(
-      std::string bucket, std::vector<std::string> keys) override;
+  Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(DeleteObjects request) override;
   Task<Result<ListedPage>> list_objects(ListObjects request) override;
+  Task<Result<ListedVersions>> list_versions(ListVersions request) override;
+  Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) override;
 
   Task<Result<UploadInfo>> create_upload(CreateUpload request) override;
   Task<Result<UploadInfo>> get_upload(UploadName name) override;
@@ -90,6 +96,28 @@ class FilerService final : public FilerClient {
     UploadRow upload;
   };
 
+  /// A version to commit, in any bucket. What it refers to must outlive the call.
+  struct NewVersion {
+    FoundBucket in;
+    const std::string& key;
+    ObjectEntry& entry;  ///< Its version, modified and inline id are filled in.
+    const WriteConditions& conditions;
+    const std::optional<std::string>& inline_body;
+    /// Plans what else belongs to the commit, once the entry's version and time are known.
+    std::function<Result<void>(RowPlan&)> besides;
+    UsageChange more;  ///< What that changes.
+  };
+  /// What a plan came to, and its commit.
+  template <typename T>
+  struct Planned {
+    T value;
+    KvBatch batch;
+  };
+  /// Makes a plan: a short one of rows in memory on this thread, when these will do, else on the
+  /// pool; so `make` may run twice.
+  template <typename T>
+  Task<Result<Planned<T>>> plan(std::function<Result<T>(RowPlan&)> make, bool is_short = true);
+
   Task<Result<FoundBucket>> find_bucket(std::string name);
   /// As it was when a write last needed it; find_bucket() when that is not known.
   Task<Result<FoundBucket>> remember_bucket(std::string name);
@@ -99,12 +127,25 @@ class FilerService final : public FilerClient {
   /// its race.
   Task<Result<WriteOutcome>> put_once(PutObject& request, const std::optional<SharedFrom>& from,
                                       FoundBucket in, bool guess);
+  /// put_once() in a bucket with versions.
+  Task<Result<WriteOutcome>> put_version(PutObject& request, const std::optional<SharedFrom>& from,
+                                         FoundBucket in);
+  /// One attempt to commit a new version of a key.
+  Task<Result<WriteOutcome>> commit_version(NewVersion version);
+  Task<Result<std::vector<Result<DeleteOutcome>>>> delete_some(std::string bucket,
+                                                               std::vector<DeleteTarget> targets);
+  Task<Result<PlannedDelete>> delete_once(FoundBucket in, std::vector<DeleteTarget>& targets);
+  Task<Result<TaggedVersion>> tag_once(SetObjectTags request);
+  Task<Result<BucketEntry>> change_bucket(std::string name,
+                                          std::function<void(BucketEntry&)> change);
   Task<Result<CurrentObject>> find_object(std::string row_key);
   Task<Result<FoundUpload>> find_upload(UploadName name);
   Task<Result<CountedUsage>> count_usage(BucketId bucket);
   /// require_room() by the counters as they are now. `batch` must outlive the call.
   Task<Result<void>> require_room_now(BucketEntry bucket, UsageChange change, KvBatch& batch);
   Task<Result<UsageChange>> change_of(AskForRoom request);
+  Task<Result<UsageChange>> change_of_version(FoundBucket in, std::string key,
+                                              std::uint64_t size_bytes);
   Task<Result<WriteOutcome>> put(PutObject request, std::optional<SharedFrom> from);
   Task<Result<void>> put_part(PutPart request, std::optional<SharedFrom> from);
   Task<Result<void>> put_part_once(PutPart request, std::optional<SharedFrom> from);
@@ -121,6 +162,27 @@ class FilerService final : public FilerClient {
   std::mutex memory_mutex_;
   std::unordered_map<std::string, FoundBucket> memory_;  ///< By name; a bounded number.
 };
+
+/// See the declaration.
+template <typename T>
+Task<Result<FilerService::Planned<T>>> FilerService::plan(std::function<Result<T>(RowPlan&)> make,
+                                                          bool is_short) {
+  if (is_short) {
+    RowPlan in_memory(kv_.store(), false);
+    Result<T> quick = make(in_memory);
+    if (!in_memory.gave_up()) {
+      if (!quick) co_return std::move(quick).error();
+      co_return Planned<T>{*std::move(quick), in_memory.take()};
+    }
+  }
+  std::move_only_function<Result<Planned<T>>(KvStore&)> slow =
+      [&make](KvStore& store) -> Result<Planned<T>> {
+    RowPlan rows(store, true);
+    KELP_TRY(T value, make(rows));
+    return Planned<T>{std::move(value), rows.take()};
+  };
+  co_return co_await kv_.read<Planned<T>>(std::move(slow));
+}
 
 /// A commit lost to another writer: read again and retry.
 [[nodiscard]] inline bool lost_race(const Error& error) {

@@ -33,6 +33,8 @@ class Names {
         return take_share(key, value);
       case keys::kObject:
         return take_object(key, value);
+      case keys::kVersion:
+        return take_version(key, value);
       case keys::kUpload:
         return take_upload(key, value);
       default:
@@ -87,9 +89,19 @@ class Names {
 
   Result<void> take_object(std::string_view key, std::string_view value) {
     KELP_TRY(const keys::ObjectRowKey at, keys::parse_object(key));
+    return take_entry(at.bucket, value);
+  }
+
+  Result<void> take_version(std::string_view key, std::string_view value) {
+    KELP_TRY(const keys::VersionRowKey at, keys::parse_version(key));
+    return take_entry(at.bucket, value);
+  }
+
+  Result<void> take_entry(BucketId bucket, std::string_view value) {
     KELP_TRY(const ObjectEntry entry, decode_entry(value));
+    if (entry.delete_marker) return {};
     ++found_.objects;
-    BucketUsage& usage = found_.buckets[at.bucket].counted;
+    BucketUsage& usage = found_.buckets[bucket].counted;
     ++usage.objects;
     usage.bytes += static_cast<std::int64_t>(entry.size_bytes);
     take_chunks(entry.layout.chunks);

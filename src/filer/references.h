@@ -38,7 +38,7 @@ struct References {
   std::map<std::pair<VolumeId, NeedleKey>, std::int64_t> shares;
   std::vector<std::uint64_t> inline_ids;  ///< Ascending; only when asked for.
   std::map<BucketId, BucketCount> buckets;
-  std::uint64_t objects = 0;
+  std::uint64_t objects = 0;  ///< Versions; delete markers are none.
   std::uint64_t uploads = 0;
   std::uint64_t parts = 0;
   std::uint64_t left_over_parts = 0;  ///< Of `parts`: their upload is gone.

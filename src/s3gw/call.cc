@@ -4,6 +4,8 @@
 
 #include "s3gw/core/error_xml.h"
 #include "s3gw/core/header_text.h"
+#include "s3gw/core/http_date.h"
+#include "s3gw/core/version_id.h"
 #include "s3gw/s3_try.h"
 
 namespace kelp::s3 {
@@ -48,6 +50,7 @@ Task<void> reply_error(Call& call, S3Error error) {
   // The body of such a request may still be on its way, and what it holds is anybody's guess.
   if (error.code == S3Code::kRequestTimeout) head.close_after();
   if (text.status == 503) head.add("Retry-After", std::uint64_t{1});
+  for (const auto& [name, value] : error.headers) head.add(name, value);
   if (call.http.method == "HEAD" || text.status == 304) {
     (void)co_await call.response.send_head(std::move(head), std::nullopt);
     co_return;
@@ -114,18 +117,66 @@ S3Result<bool> wants_url_encoding(const Call& call) {
               {{"ArgumentName", "encoding-type"}, {"ArgumentValue", std::string(*type)}}});
 }
 
-S3Result<void> check_version_parameter(const Call& call) {
-  const auto version = call.parameter("versionId");
-  if (!version || *version == "null") return {};
-  if (version->empty()) {
+S3Result<std::optional<std::uint64_t>> version_parameter(const Call& call, std::string_view name) {
+  const auto text = call.parameter(name);
+  if (!text) return std::nullopt;
+  if (text->empty()) {
     return std::unexpected(S3Error{S3Code::kInvalidArgument,
                                    "Version id cannot be the empty string",
-                                   {{"ArgumentName", "versionId"}, {"ArgumentValue", ""}}});
+                                   {{"ArgumentName", std::string(name)}, {"ArgumentValue", ""}}});
   }
-  return std::unexpected(
-      S3Error{S3Code::kNoSuchVersion,
-              {},
-              {{"Key", call.request.key}, {"VersionId", std::string(*version)}}});
+  KELP_S3_TRY(const std::uint64_t id, read_version_id(name, *text));
+  return id;
+}
+
+void add_version_id(std::optional<std::uint64_t> id, HttpResponse& head) {
+  if (id) head.add("x-amz-version-id", version_id_text(*id));
+}
+
+namespace {
+
+/// The answer to who asks for a delete marker, `named` by its id or as the current version.
+S3Error marker_error(const Call& call, const FoundObject& found, bool named) {
+  S3Error error{S3Code::kNoSuchKey, {}, {{"Key", call.request.key}}};
+  if (named) {
+    error = {S3Code::kMethodNotAllowed,
+             {},
+             {{"Method", std::string(call.http.method)}, {"ResourceType", "DeleteMarker"}}};
+    error.headers = {{"Allow", "DELETE"}, {"Last-Modified", http_date(found.entry.modified)}};
+  }
+  error.headers.emplace_back("x-amz-delete-marker", "true");
+  error.headers.emplace_back("x-amz-version-id", version_id_text(version_id_of(found.entry)));
+  return error;
+}
+
+}  // namespace
+
+S3Error version_error(const Error& error, const ObjectKey& name) {
+  S3Error answer = from_error(error);
+  if (answer.code == S3Code::kNoSuchVersion && name.version_id) {
+    answer.fields = {{"Key", name.key}, {"VersionId", version_id_text(*name.version_id)}};
+  }
+  return answer;
+}
+
+Task<S3Result<FoundObject>> find_object(Call& call, bool with_inline_body) {
+  KELP_S3_CO_TRY(const auto version, version_parameter(call));
+  const ObjectKey name{
+      .bucket = call.request.bucket, .key = call.request.key, .version_id = version};
+  auto found = co_await call.services.deps.filer.get_object(name, with_inline_body);
+  if (!found) {
+    // Whether a key exists is told to the bucket's owner only.
+    const Reason reason = found.error().reason();
+    if (reason == Reason::kNoSuchKey || reason == Reason::kNoSuchVersion) {
+      KELP_S3_CO_CHECK(co_await own_bucket(call));
+    }
+    co_return std::unexpected(version_error(found.error(), name));
+  }
+  KELP_S3_CO_CHECK(check_owner(call, found->bucket));
+  if (found->entry.delete_marker) {
+    co_return std::unexpected(marker_error(call, *found, version.has_value()));
+  }
+  co_return *std::move(found);
 }
 
 }  // namespace kelp::s3

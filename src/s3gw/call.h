@@ -95,8 +95,20 @@ struct NumberRange {
 /// True for encoding-type=url; InvalidArgument for another value.
 [[nodiscard]] S3Result<bool> wants_url_encoding(const Call& call);
 
-/// Nothing in Kelp has versions yet: versionId must be absent or "null". InvalidArgument when
-/// empty, NoSuchVersion otherwise.
-[[nodiscard]] S3Result<void> check_version_parameter(const Call& call);
+/// The version that a query parameter names: ObjectKey::version_id. InvalidArgument when it is
+/// empty or no version id.
+[[nodiscard]] S3Result<std::optional<std::uint64_t>> version_parameter(
+    const Call& call, std::string_view name = "versionId");
+
+/// Adds `x-amz-version-id`; nothing in a bucket that never had versions.
+void add_version_id(std::optional<std::uint64_t> id, HttpResponse& head);
+
+/// The error of a call about `name`: NoSuchVersion names it.
+[[nodiscard]] S3Error version_error(const Error& error, const ObjectKey& name);
+
+/// The version that the request names, an object of a bucket that the caller owns. One metadata
+/// read. NoSuchKey, NoSuchVersion, and for a delete marker NoSuchKey or MethodNotAllowed with the
+/// lines that tell of it.
+[[nodiscard]] Task<S3Result<FoundObject>> find_object(Call& call, bool with_inline_body);
 
 }  // namespace kelp::s3

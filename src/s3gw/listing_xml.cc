@@ -8,6 +8,7 @@
 #include "s3gw/core/checksum.h"
 #include "s3gw/core/http_date.h"
 #include "s3gw/core/listing_token.h"
+#include "s3gw/core/version_id.h"
 #include "s3gw/core/xml_writer.h"
 
 namespace kelp::s3 {
@@ -203,28 +204,41 @@ std::string list_objects_v2_xml(const ListedPage& page, const ListingEcho& echo,
   return body;
 }
 
-std::string list_versions_xml(const ListedPage& page, const ListingEcho& echo,
-                              std::string_view key_marker, const OwnerNames& owner) {
-  std::string body = reserve_for(page);
+std::string list_versions_xml(const ListedVersions& page, const ListingEcho& echo,
+                              const VersionsEcho& markers, const OwnerNames& owner) {
+  std::string body;
+  body.reserve(1024 + kBytesPerObject * (page.versions.size() + page.common_prefixes.size()));
   XmlWriter xml(body);
   NameWriter names(xml, echo.url_encoding);
   xml.begin("ListVersionsResult");
   xml.element("Name", echo.bucket);
   names.element("Prefix", echo.prefix);
-  names.element("KeyMarker", key_marker);
-  xml.element("VersionIdMarker", "");
+  names.element("KeyMarker", markers.key_marker);
+  xml.element("VersionIdMarker", markers.version_id_marker);
   if (page.truncated) {
-    names.element("NextKeyMarker", page.next);
-    xml.element("NextVersionIdMarker", "null");
+    names.element("NextKeyMarker", page.next_key);
+    if (page.next_version_id) {
+      xml.element("NextVersionIdMarker", version_id_text(*page.next_version_id));
+    }
   }
   xml.element("MaxKeys", std::uint64_t{echo.max_keys});
   if (!echo.delimiter.empty()) names.element("Delimiter", echo.delimiter);
   if (echo.url_encoding) xml.element("EncodingType", "url");
   xml.element("IsTruncated", page.truncated);
-  ObjectWriter objects(body, echo.url_encoding, &owner,
-                       "<Version><VersionId>null</VersionId><IsLatest>true</IsLatest>",
-                       "</Version>");
-  for (const ListedObject& object : page.objects) objects.write(object);
+  ObjectWriter objects(body, echo.url_encoding, &owner, "", "</Version>");
+  for (const ListedVersion& version : page.versions) {
+    xml.raw(version.delete_marker ? "<DeleteMarker>" : "<Version>");
+    xml.element("VersionId", version_id_text(version.version_id));
+    xml.element("IsLatest", version.is_latest);
+    if (!version.delete_marker) {
+      objects.write(version.object);
+      continue;
+    }
+    names.element("Key", version.object.key);
+    xml.element("LastModified", version.object.modified);
+    write_owner(xml, "Owner", owner);
+    xml.close("DeleteMarker");
+  }
   write_common_prefixes(xml, names, page.common_prefixes);
   xml.close("ListVersionsResult");
   return body;

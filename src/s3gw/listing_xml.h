@@ -37,9 +37,14 @@ struct ListingV2Echo {
 [[nodiscard]] std::string list_objects_v2_xml(const ListedPage& page, const ListingEcho& echo,
                                               const ListingV2Echo& v2, const OwnerNames& owner);
 
-/// ListObjectVersions of a bucket that never had versioning: the current objects, as "null".
-[[nodiscard]] std::string list_versions_xml(const ListedPage& page, const ListingEcho& echo,
-                                            std::string_view key_marker, const OwnerNames& owner);
+/// What ListObjectVersions repeats besides.
+struct VersionsEcho {
+  std::string_view key_marker;
+  std::string_view version_id_marker;
+};
+/// ListObjectVersions.
+[[nodiscard]] std::string list_versions_xml(const ListedVersions& page, const ListingEcho& echo,
+                                            const VersionsEcho& markers, const OwnerNames& owner);
 
 /// ListMultipartUploads.
 [[nodiscard]] std::string list_uploads_xml(const ListedUploads& page, const ListingEcho& echo,

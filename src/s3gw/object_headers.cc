@@ -7,15 +7,13 @@
 #include "s3gw/core/http_date.h"
 #include "s3gw/core/names.h"
 #include "s3gw/core/s3_request.h"
+#include "s3gw/core/tags.h"
 #include "s3gw/s3_try.h"
 
 namespace kelp::s3 {
 namespace {
 
 constexpr std::string_view kMetaPrefix = "x-amz-meta-";
-constexpr std::size_t kMaxTags = 10;
-constexpr std::size_t kMaxTagKeyBytes = 128 * 4;
-constexpr std::size_t kMaxTagValueBytes = 256 * 4;
 
 /// The standard headers that are stored: by their stored name, and as they are sent.
 struct StandardHeader {
@@ -95,12 +93,6 @@ std::string_view sent_name(std::string_view stored) {
   return row == kStandard.end() ? stored : row->sent;
 }
 
-/// Characters of UTF-8 text.
-std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
 }  // namespace
 
 S3Result<ObjectHeaders> read_object_headers(std::span<const HttpHeader> headers) {
@@ -158,8 +150,8 @@ S3Result<void> refuse_customer_key(std::span<const HttpHeader> headers) {
   return {};
 }
 
-S3Result<std::vector<std::pair<std::string, std::string>>> parse_tags(std::string_view query) {
-  std::vector<std::pair<std::string, std::string>> tags;
+S3Result<Tags> parse_tags(std::string_view query) {
+  Tags tags;
   const auto parsed = Query::parse(query);
   if (!parsed) {
     return std::unexpected(
@@ -168,23 +160,8 @@ S3Result<std::vector<std::pair<std::string, std::string>>> parse_tags(std::strin
                 "parameters without tag name duplicates.",
                 {{"ArgumentName", "x-amz-tagging"}, {"ArgumentValue", std::string(query)}}});
   }
-  for (const auto& [name, value] : parsed->parameters()) {
-    if (name.empty() || name.size() > kMaxTagKeyBytes || characters(name) > 128) {
-      return s3_error(S3Code::kInvalidTag, "The TagKey you have provided is invalid");
-    }
-    if (value.size() > kMaxTagValueBytes || characters(value) > 256) {
-      return s3_error(S3Code::kInvalidTag, "The TagValue you have provided is invalid");
-    }
-    for (const auto& [known, unused] : tags) {
-      if (known == name) {
-        return s3_error(S3Code::kInvalidTag, "Cannot provide multiple Tags with the same key");
-      }
-    }
-    tags.emplace_back(name, value);
-  }
-  if (tags.size() > kMaxTags) {
-    return s3_error(S3Code::kInvalidTag, "Object tags cannot be greater than 10");
-  }
+  for (const auto& [name, value] : parsed->parameters()) tags.emplace_back(name, value);
+  KELP_S3_CHECK(check_tags(tags, kMaxObjectTags));
   return tags;
 }
 

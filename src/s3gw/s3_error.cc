@@ -174,6 +174,8 @@ constexpr std::array kTable = std::to_array<Row>({
      {"AccessControlListNotSupported", 400, "The bucket does not allow ACLs"}},
     {kInvalidToken, {"InvalidToken", 400, "The provided token is malformed or otherwise invalid."}},
     {kQuotaExceeded, {"QuotaExceeded", 403, "The bucket would hold more than its quota"}},
+    {kIllegalVersioningConfigurationException,
+     {"IllegalVersioningConfigurationException", 400, "The Versioning element must be specified"}},
 });
 
 constexpr bool in_order() {
@@ -269,7 +271,8 @@ S3ErrorText text_of(S3Code code) {
 S3Error from_error(const Error& error) {
   const S3Code code =
       error.reason() == Reason::kNone ? code_of(error.code()) : code_of(error.reason());
-  S3Error answer{.code = code, .message = {}, .fields = {}, .detail = error.message()};
+  S3Error answer{
+      .code = code, .message = {}, .fields = {}, .detail = error.message(), .headers = {}};
   if (code == kQuotaExceeded) {
     answer.message = std::string(text_of(code).message) + ": " + error.detail();
   }

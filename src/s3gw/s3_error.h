@@ -86,8 +86,10 @@ enum class S3Code : std::uint16_t {
   kAccessControlListNotSupported,
   kInvalidToken,
   kQuotaExceeded,
+  kIllegalVersioningConfigurationException,
 };
-inline constexpr std::size_t kS3CodeCount = static_cast<std::size_t>(S3Code::kQuotaExceeded) + 1;
+inline constexpr std::size_t kS3CodeCount =
+    static_cast<std::size_t>(S3Code::kIllegalVersioningConfigurationException) + 1;
 
 /// An answer that is an error.
 struct S3Error {
@@ -98,6 +100,8 @@ struct S3Error {
   std::vector<std::pair<std::string, std::string>> fields;
   /// What failed inside, for the log; never sent.
   std::string detail = {};
+  /// Lines of the answer's head, besides those that every answer has.
+  std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 /// A value or an S3Error.

@@ -89,6 +89,7 @@ std::string json_text(std::string_view text) {
 /// "bucket/key" as it stands in a URL, so that any key is printable; a part says of which upload.
 std::string path_of(const Damaged& damaged) {
   std::string name = damaged.bucket + "/" + url_encode(damaged.key, true);
+  if (damaged.version != 0) name += fmt::format(" version {:016x}", damaged.version);
   if (damaged.part_number == 0) return name;
   return fmt::format("{} upload {} part {}", name, damaged.upload_id, damaged.part_number);
 }
@@ -96,6 +97,7 @@ std::string path_of(const Damaged& damaged) {
 std::string json_of(const Damaged& damaged) {
   std::string out = fmt::format("{{\"bucket\": {}, \"key\": {}", json_text(damaged.bucket),
                                 json_text(url_encode(damaged.key, true)));
+  if (damaged.version != 0) out += fmt::format(", \"version\": \"{:016x}\"", damaged.version);
   if (damaged.part_number != 0) {
     out += fmt::format(", \"upload_id\": {}, \"part_number\": {}", json_text(damaged.upload_id),
                        damaged.part_number);

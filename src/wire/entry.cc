@@ -13,10 +13,13 @@
 namespace kelp {
 namespace {
 
-// 2 says of each chunk whether it is shared; else as 1, which is written where none is.
+// 2 says of each chunk whether it is shared; else as 1, which is written where none is. 3 is as 2
+// and has a second byte of flags, which is written where one of them is set.
 constexpr std::uint8_t kPlainEntryFormat = 1;
-constexpr std::uint8_t kEntryFormat = 2;
-constexpr std::uint8_t kBucketFormat = 2;  // 1: without a quota
+constexpr std::uint8_t kSharedEntryFormat = 2;
+constexpr std::uint8_t kEntryFormat = 3;
+constexpr std::uint8_t kQuotaBucketFormat = 2;  // 1: without a quota
+constexpr std::uint8_t kBucketFormat = 3;       // as 2, its limits may be 0; and versioning
 
 // The second byte of an entry's row.
 constexpr std::uint8_t kDeleteMarker = 1 << 0;
@@ -26,6 +29,11 @@ constexpr std::uint8_t kInlineOwnId = 1 << 3;  // the body's row has the version
 constexpr std::uint8_t kHasLayout = 1 << 4;    // any other layout than that and than none
 constexpr std::uint8_t kHasPartList = 1 << 5;
 constexpr std::uint8_t kKnownFlags = (1 << 6) - 1;
+
+// The third byte of an entry's row of format 3.
+constexpr std::uint8_t kHasId = 1 << 0;
+constexpr std::uint8_t kHasOlderNull = 1 << 1;  // its number is the end of the row
+constexpr std::uint8_t kKnownMoreFlags = (1 << 2) - 1;
 
 // Stored as their index plus 1 (encode_known). Only ever append.
 constexpr std::string_view kStorageClasses[] = {
@@ -125,6 +133,13 @@ std::uint8_t flags_of(const ObjectEntry& entry) {
   return flags;
 }
 
+std::uint8_t more_flags_of(const ObjectEntry& entry) {
+  std::uint8_t flags = 0;
+  if (entry.has_id) flags |= kHasId;
+  if (entry.older_null != 0) flags |= kHasOlderNull;
+  return flags;
+}
+
 void encode_parts(const std::vector<PartInfo>& parts, std::string& out) {
   ByteWriter to(out);
   to.varint(parts.size());
@@ -154,11 +169,19 @@ std::string etag_text(std::string_view etag, std::uint32_t parts) {
   return text;
 }
 
+struct Flags {
+  std::uint8_t first = 0;
+  std::uint8_t more = 0;
+};
+
 /// The front of an entry: what ListedEntry has. `each(view)` gets every checksum.
 template <typename EachChecksum>
-std::uint8_t decode_front(ByteReader& in, ListedEntry& entry, EachChecksum each) {
+Flags decode_front(ByteReader& in, std::uint8_t format, ListedEntry& entry, EachChecksum each) {
   const auto flags = in.fixed<std::uint8_t>();
   if ((flags & ~kKnownFlags) != 0) spoil(in);
+  const auto more = format == kEntryFormat ? in.fixed<std::uint8_t>() : std::uint8_t{0};
+  if ((more & ~kKnownMoreFlags) != 0) spoil(in);
+  entry.has_id = (more & kHasId) != 0;
   entry.delete_marker = (flags & kDeleteMarker) != 0;
   entry.version = in.varint();
   entry.modified = decode_time(in);
@@ -171,7 +194,7 @@ std::uint8_t decode_front(ByteReader& in, ListedEntry& entry, EachChecksum each)
   entry.storage_class = decode_known(kStorageClasses, in);
   const std::uint64_t checksums = in.varint();
   for (std::uint64_t i = 0; i < checksums && !in.failed(); ++i) each(decode_checksum(in));
-  return flags;
+  return {flags, more};
 }
 
 }  // namespace
@@ -193,9 +216,13 @@ std::string encode_entry(const ObjectEntry& entry) {
   row.reserve(128);
   ByteWriter to(row);
   const std::uint8_t flags = flags_of(entry);
-  const ChunkForm form = form_of(entry.layout.chunks);
-  to.fixed(form == ChunkForm::kPlain ? kPlainEntryFormat : kEntryFormat);
+  const std::uint8_t more = more_flags_of(entry);
+  const ChunkForm form = more != 0 ? ChunkForm::kWithShared : form_of(entry.layout.chunks);
+  to.fixed(more != 0                   ? kEntryFormat
+           : form == ChunkForm::kPlain ? kPlainEntryFormat
+                                       : kSharedEntryFormat);
   to.fixed(flags);
+  if (more != 0) to.fixed(more);
   to.varint(entry.version);
   encode_time(entry.modified, row);
   to.varint(entry.size_bytes);
@@ -212,6 +239,7 @@ std::string encode_entry(const ObjectEntry& entry) {
   encode_headers(entry.headers, row);
   if ((flags & kHasLayout) != 0) encode_layout(entry.layout, form, row);
   if ((flags & kHasPartList) != 0) encode_parts(entry.parts, row);
+  if (entry.older_null != 0) to.varint(entry.older_null);
   return row;
 }
 
@@ -221,7 +249,7 @@ Result<ObjectEntry> decode_entry(std::string_view row) {
   const auto form = format == kPlainEntryFormat ? ChunkForm::kPlain : ChunkForm::kWithShared;
   ObjectEntry entry;
   ListedEntry front;
-  const std::uint8_t flags = decode_front(in, front, [&](const ChecksumView& view) {
+  const auto [flags, more] = decode_front(in, format, front, [&](const ChecksumView& view) {
     entry.checksums.emplace_back(view.algorithm, view.type, std::string(view.value),
                                  view.part_count);
   });
@@ -232,20 +260,27 @@ Result<ObjectEntry> decode_entry(std::string_view row) {
   entry.etag_parts = front.etag_parts;
   entry.owner_id = owner_text(front);
   entry.delete_marker = front.delete_marker;
+  entry.has_id = front.has_id;
   entry.headers = decode_headers(in);
   entry.headers.storage_class = front.storage_class;
   if ((flags & kInlineOwnId) != 0) entry.layout.inline_id = entry.version;
   if ((flags & kHasLayout) != 0) entry.layout = decode_layout(in, form);
   if ((flags & kHasPartList) != 0) entry.parts = decode_parts(in);
+  if ((more & kHasOlderNull) != 0) entry.older_null = in.varint();
   KELP_CHECK(in.finish("entry row"));
+  // Else another format would have been written, or another flag.
+  const bool odd = format == kEntryFormat && more_flags_of(entry) != more;
+  if (odd || (format == kEntryFormat && more == 0)) {
+    return Error(Errc::kCorruption, "entry row: flags that no encoder writes");
+  }
   return entry;
 }
 
 Result<ListedEntry> decode_listed(std::string_view row) {
   ByteReader in(row);
-  KELP_CHECK(take_format(in, kEntryFormat, "entry row"));
+  KELP_TRY(const std::uint8_t format, take_format(in, kEntryFormat, "entry row"));
   ListedEntry entry;
-  decode_front(in, entry, [&](const ChecksumView& view) {
+  decode_front(in, format, entry, [&](const ChecksumView& view) {
     if (entry.checksum_count == 0) entry.checksum_type = view.type;
     if (entry.checksum_count == entry.checksum_algorithms.size()) return;
     entry.checksum_algorithms[entry.checksum_count++] = view.algorithm;
@@ -257,17 +292,20 @@ Result<ListedEntry> decode_listed(std::string_view row) {
 std::string encode_bucket(const BucketEntry& bucket) {
   std::string row;
   ByteWriter to(row);
-  to.fixed(bucket.quota.limits() ? kBucketFormat : std::uint8_t{1});
+  const bool versioned = bucket.versioning != Versioning::kNever;
+  const bool limited = bucket.quota.limits();
+  to.fixed(versioned ? kBucketFormat : limited ? kQuotaBucketFormat : std::uint8_t{1});
   to.varint(bucket.id.value);
   encode_time(bucket.created, row);
   encode_owner(bucket.owner_id, row);
   to.text(bucket.region);
   to.text(bucket.name);
-  if (bucket.quota.limits()) {
+  if (limited || versioned) {
     to.varint(bucket.quota.max_bytes);
     to.varint(bucket.quota.max_objects);
     to.varint(bucket.quota.id);
   }
+  if (versioned) to.fixed(static_cast<std::uint8_t>(bucket.versioning));
   return row;
 }
 
@@ -280,14 +318,19 @@ Result<BucketEntry> decode_bucket(std::string_view row) {
   bucket.owner_id = decode_owner(in);
   bucket.region = in.text();
   bucket.name = in.text();
-  if (format == kBucketFormat) {
+  if (format >= kQuotaBucketFormat) {
     bucket.quota.max_bytes = in.varint();
     bucket.quota.max_objects = in.varint();
     bucket.quota.id = in.varint();
   }
+  if (format == kBucketFormat) bucket.versioning = Versioning{in.fixed<std::uint8_t>()};
   KELP_CHECK(in.finish("bucket row"));
-  if (format == kBucketFormat && !bucket.quota.limits()) {
+  if (format == kQuotaBucketFormat && !bucket.quota.limits()) {
     return Error(Errc::kCorruption, "bucket row: a quota without a limit");
+  }
+  if (format == kBucketFormat && bucket.versioning != Versioning::kEnabled &&
+      bucket.versioning != Versioning::kSuspended) {
+    return Error(Errc::kCorruption, "bucket row: an unknown state of versioning");
   }
   return bucket;
 }

@@ -91,6 +91,11 @@ struct ObjectEntry {
   std::uint32_t etag_parts = 0;  ///< 0: etag is the body's MD5; else the N of "md5(md5s)-N".
   std::string owner_id;          ///< Canonical id of the owning account.
   bool delete_marker = false;
+  /// Made while the bucket had versions: its id is its number. Else its id is "null"; a key has at
+  /// most one such version.
+  bool has_id = false;
+  /// Of the newest version of a key, when the null version is an older one: that one's number.
+  std::uint64_t older_null = 0;
   ObjectHeaders headers;
   std::vector<Checksum> checksums;
   std::vector<PartInfo> parts;  ///< Multipart objects only.
@@ -107,6 +112,9 @@ struct BucketQuota {
   friend bool operator==(const BucketQuota&, const BucketQuota&) = default;
 };
 
+/// Whether a bucket keeps older versions. Values are stored: never renumber.
+enum class Versioning : std::uint8_t { kNever = 0, kEnabled = 1, kSuspended = 2 };
+
 /// The row of a bucket.
 struct BucketEntry {
   BucketId id;
@@ -115,6 +123,7 @@ struct BucketEntry {
   std::string region;  ///< LocationConstraint as given; empty for us-east-1.
   WallTime created;
   BucketQuota quota;
+  Versioning versioning = Versioning::kNever;
   friend bool operator==(const BucketEntry&, const BucketEntry&) = default;
 };
 
@@ -139,6 +148,7 @@ struct ListedEntry {
   std::string_view owner;  ///< See owner_text().
   bool owner_is_packed = false;
   bool delete_marker = false;
+  bool has_id = false;
   std::string_view storage_class;
   /// The algorithms of the first `checksum_count` checksums; an entry with more lists these.
   std::array<ChecksumAlgorithm, 5> checksum_algorithms{};

@@ -34,11 +34,6 @@ struct DeleteObject {
   ObjectKey name;
   WriteConditions conditions;
 };
-/// Of FilerClient::delete_objects.
-struct DeleteObjects {
-  std::string bucket;
-  std::vector<std::string> keys;
-};
 /// One of the outcomes of DeleteObjects.
 struct DeletedObject {
   DeleteOutcome outcome;
@@ -97,10 +92,11 @@ inline constexpr auto kFields<PutObject> =
     std::tuple(&PutObject::bucket, &PutObject::key, &PutObject::entry, &PutObject::inline_body,
                &PutObject::conditions);
 template <>
-inline constexpr auto kFields<WriteOutcome> =
-    std::tuple(&WriteOutcome::version, &WriteOutcome::modified);
+inline constexpr auto kFields<WriteOutcome> = std::tuple(
+    &WriteOutcome::version, &WriteOutcome::modified, since(2, &WriteOutcome::version_id));
 template <>
-inline constexpr auto kFields<ObjectKey> = std::tuple(&ObjectKey::bucket, &ObjectKey::key);
+inline constexpr auto kFields<ObjectKey> =
+    std::tuple(&ObjectKey::bucket, &ObjectKey::key, since(2, &ObjectKey::version_id));
 template <>
 inline constexpr auto kFields<ShareObject> =
     std::tuple(&ShareObject::put, &ShareObject::from, &ShareObject::from_version);
@@ -114,10 +110,12 @@ template <>
 inline constexpr auto kFields<DeleteObject> =
     std::tuple(&DeleteObject::name, &DeleteObject::conditions);
 template <>
-inline constexpr auto kFields<DeleteOutcome> = std::tuple(&DeleteOutcome::existed);
+inline constexpr auto kFields<DeleteOutcome> =
+    std::tuple(&DeleteOutcome::existed, since(2, &DeleteOutcome::delete_marker),
+               since(2, &DeleteOutcome::version_id));
 template <>
 inline constexpr auto kFields<DeleteObjects> =
-    std::tuple(&DeleteObjects::bucket, &DeleteObjects::keys);
+    std::tuple(&DeleteObjects::bucket, &DeleteObjects::keys, since(2, &DeleteObjects::version_ids));
 template <>
 inline constexpr auto kFields<DeletedObject> =
     std::tuple(&DeletedObject::outcome, &DeletedObject::error);
@@ -136,6 +134,31 @@ template <>
 inline constexpr auto kFields<ListedPage> =
     std::tuple(&ListedPage::bucket, &ListedPage::objects, &ListedPage::common_prefixes,
                &ListedPage::truncated, &ListedPage::next);
+template <>
+inline constexpr auto kFields<ListVersions> =
+    std::tuple(&ListVersions::bucket, &ListVersions::prefix, &ListVersions::delimiter,
+               &ListVersions::key_marker, &ListVersions::version_id_marker, &ListVersions::limit);
+template <>
+inline constexpr auto kFields<ListedVersion> =
+    std::tuple(&ListedVersion::object, &ListedVersion::version_id, &ListedVersion::is_latest,
+               &ListedVersion::delete_marker);
+template <>
+inline constexpr auto kFields<ListedVersions> = std::tuple(
+    &ListedVersions::bucket, &ListedVersions::versions, &ListedVersions::common_prefixes,
+    &ListedVersions::truncated, &ListedVersions::next_key, &ListedVersions::next_version_id);
+template <>
+inline constexpr auto kFields<Tag> = std::tuple(&Tag::key, &Tag::value);
+template <>
+inline constexpr auto kFields<SetObjectTags> =
+    std::tuple(&SetObjectTags::name, &SetObjectTags::tags);
+template <>
+inline constexpr auto kFields<TaggedVersion> = std::tuple(&TaggedVersion::version_id);
+template <>
+inline constexpr auto kFields<SetBucketVersioning> =
+    std::tuple(&SetBucketVersioning::name, &SetBucketVersioning::enabled);
+template <>
+inline constexpr auto kFields<BucketSetting> =
+    std::tuple(&BucketSetting::bucket, &BucketSetting::name, &BucketSetting::value);
 template <>
 inline constexpr auto kFields<CreateUpload> = std::tuple(
     &CreateUpload::bucket, &CreateUpload::key, &CreateUpload::owner_id, &CreateUpload::headers,
@@ -186,6 +209,7 @@ inline constexpr auto kFields<DumpPieceHead> =
     std::tuple(&DumpPieceHead::dump, &DumpPieceHead::last, &DumpPieceHead::bytes_crc);
 template <>
 inline constexpr auto kFields<CompletedUpload> =
-    std::tuple(&CompletedUpload::etag, &CompletedUpload::version, &CompletedUpload::checksums);
+    std::tuple(&CompletedUpload::etag, &CompletedUpload::version, &CompletedUpload::checksums,
+               since(2, &CompletedUpload::version_id));
 
 }  // namespace kelp

@@ -10,7 +10,22 @@
 
 namespace kelp {
 
-/// What must hold of the current version of a key for a write to happen; tested inside the commit.
+/// The number that stands for the null version where a version is named by its id.
+inline constexpr std::uint64_t kNullVersion = 0;
+/// By which id clients name a version: its number, or kNullVersion.
+template <typename Entry>
+[[nodiscard]] std::uint64_t version_id_of(const Entry& entry) {
+  return entry.has_id ? entry.version : kNullVersion;
+}
+/// The same, nothing where clients are not told: in a bucket that never had versions.
+[[nodiscard]] inline std::optional<std::uint64_t> shown_version_id(const BucketEntry& bucket,
+                                                                   const ObjectEntry& entry) {
+  if (bucket.versioning == Versioning::kNever) return std::nullopt;
+  return version_id_of(entry);
+}
+
+/// What must hold of the current version of a key for a write to happen, or of the version that is
+/// named; tested inside the commit. A delete marker counts as no version.
 struct WriteConditions {
   bool if_none_match_any = false;       ///< `If-None-Match: *`: no current version.
   std::optional<std::string> if_match;  ///< An ETag as etag_text() gives it, or "*".
@@ -30,24 +45,39 @@ struct PutObject {
 struct WriteOutcome {
   std::uint64_t version = 0;
   WallTime modified;
+  /// The id of the new version, or kNullVersion; nothing: the bucket never had versions.
+  std::optional<std::uint64_t> version_id = {};
 };
 
-/// Names the current version of a key.
+/// Names a version of a key.
 struct ObjectKey {
   std::string bucket;
   std::string key;
+  std::optional<std::uint64_t> version_id = {};  ///< Or kNullVersion; nothing: the current one.
 };
 
 /// An object to make visible whose needles, or some of them, are those of another one, too.
 struct ShareObject {
   PutObject put;
-  ObjectKey from;
-  std::uint64_t from_version = 0;  ///< Of `from`, as its entry was read.
+  ObjectKey from;                  ///< Without a version id:
+  std::uint64_t from_version = 0;  ///< the number of the version, as its entry was read.
 };
 
-/// What a delete found.
+/// What a delete found, or made.
 struct DeleteOutcome {
   bool existed = false;
+  bool delete_marker = false;  ///< A delete marker was made; of a named version: it was one.
+  /// The id of the marker that was made or of the version that was named, or kNullVersion; nothing
+  /// in a bucket that never had versions.
+  std::optional<std::uint64_t> version_id = {};
+};
+
+/// Keys of a bucket to delete, in one commit.
+struct DeleteObjects {
+  std::string bucket;
+  std::vector<std::string> keys;  ///< At most 1,000.
+  /// What ObjectKey::version_id is, for each of `keys`; empty: all name the current version.
+  std::vector<std::optional<std::uint64_t>> version_ids = {};
 };
 
 /// What get_object answers.
@@ -85,6 +115,53 @@ struct ListedPage {
   std::vector<std::string> common_prefixes;
   bool truncated = false;
   std::string next;  ///< When truncated: the start_after that carries on.
+};
+
+/// Asks for one page of a bucket's versions.
+struct ListVersions {
+  std::string bucket;
+  std::string prefix;
+  std::string delimiter;   ///< Empty: none.
+  std::string key_marker;  ///< Keys and common prefixes up to and including this are left out,
+  /// but, with this, for the versions of the key that are older than the one of this id.
+  std::optional<std::uint64_t> version_id_marker;
+  std::uint32_t limit = 1000;  ///< Versions and common prefixes together, 0 to 1,000.
+};
+
+/// What a listing needs of a version.
+struct ListedVersion {
+  ListedObject object;  ///< Of a delete marker: key, modified and owner.
+  std::uint64_t version_id = kNullVersion;
+  bool is_latest = false;
+  bool delete_marker = false;
+};
+
+/// A page of versions, by key and then the newest first, and of common prefixes in byte order.
+struct ListedVersions {
+  BucketEntry bucket;
+  std::vector<ListedVersion> versions;
+  std::vector<std::string> common_prefixes;
+  bool truncated = false;
+  std::string next_key;  ///< When truncated: the markers that carry on.
+  std::optional<std::uint64_t> next_version_id;
+};
+
+/// A tag of a version.
+struct Tag {
+  std::string key;
+  std::string value;
+};
+
+/// The tags that a version has from now on.
+struct SetObjectTags {
+  ObjectKey name;
+  std::vector<Tag> tags;
+};
+
+/// What set_object_tags answers.
+struct TaggedVersion {
+  /// Its id, or kNullVersion; nothing in a bucket that never had versions.
+  std::optional<std::uint64_t> version_id;
 };
 
 /// A multipart upload to begin.
@@ -128,8 +205,8 @@ struct PutPart {
 /// A part whose needles, or some of them, are those of an object, too.
 struct SharePart {
   PutPart put;
-  ObjectKey from;
-  std::uint64_t from_version = 0;  ///< Of `from`, as its entry was read.
+  ObjectKey from;                  ///< Without a version id:
+  std::uint64_t from_version = 0;  ///< the number of the version, as its entry was read.
 };
 
 /// What a listing needs of a part.
@@ -190,6 +267,7 @@ struct CompletedUpload {
   std::string etag;  ///< etag_text().
   std::uint64_t version = 0;
   std::vector<Checksum> checksums;
+  std::optional<std::uint64_t> version_id = {};  ///< As WriteOutcome::version_id.
 };
 
 /// Asks for one page of an account's buckets.
@@ -219,6 +297,19 @@ struct SetBucketQuota {
   std::string name;
   std::uint64_t max_bytes = 0;  ///< At most 2^62.
   std::uint64_t max_objects = 0;
+};
+
+/// Whether a bucket keeps older versions from now on.
+struct SetBucketVersioning {
+  std::string name;
+  bool enabled = false;  ///< Else suspended: what there is stays, new versions are null.
+};
+
+/// A setting of a bucket that the filer only keeps, by its name: "tagging".
+struct BucketSetting {
+  std::string bucket;
+  std::string name;
+  std::optional<std::string> value;  ///< Nothing: it is not set. At most 1 MiB.
 };
 
 /// A body that is about to be sent: an object's, or a part's when `part_number` is not 0.

@@ -66,12 +66,15 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerSetBucketQuota, "filer.set_bucket_quota", kCommit, true},
     {kFilerAskForRoom, "filer.ask_for_room", kLook, true},
     {kFilerDropBucket, "filer.drop_bucket", kCommit, false},
+    {kFilerSetBucketVersioning, "filer.set_bucket_versioning", kCommit, true},
     {kFilerPutObject, "filer.put_object", kCommit, false},
     {kFilerGetObject, "filer.get_object", kLook, true},
     {kFilerDeleteObject, "filer.delete_object", kCommit, false},
     {kFilerDeleteObjects, "filer.delete_objects", kCommit, false},
     {kFilerListObjects, "filer.list_objects", kLook, true},
     {kFilerShareObject, "filer.share_object", kCommit, false},
+    {kFilerListVersions, "filer.list_versions", kLook, true},
+    {kFilerSetObjectTags, "filer.set_object_tags", kCommit, false},  // undoes a later one
     {kFilerCreateUpload, "filer.create_upload", kCommit, false},
     {kFilerGetUpload, "filer.get_upload", kLook, true},
     {kFilerPutPart, "filer.put_part", kCommit, false},
@@ -81,6 +84,8 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerCompleteUpload, "filer.complete_upload", kCommit, true},  // answers as the first time
     {kFilerSharePart, "filer.share_part", kCommit, false},
     {kFilerDump, "filer.dump", kData, false},  // each piece is given once
+    {kFilerGetBucketSetting, "filer.get_bucket_setting", kLook, true},
+    {kFilerSetBucketSetting, "filer.set_bucket_setting", kCommit, false},
 };
 static_assert(std::ranges::adjacent_find(kMethods, std::ranges::greater_equal{},
                                          &RpcMethodInfo::method) == std::end(kMethods),

@@ -62,12 +62,15 @@ enum class RpcMethod : std::uint32_t {
   kFilerSetBucketQuota = 306,
   kFilerAskForRoom = 307,
   kFilerDropBucket = 308,
+  kFilerSetBucketVersioning = 309,
   kFilerPutObject = 310,
   kFilerGetObject = 311,
   kFilerDeleteObject = 312,
   kFilerDeleteObjects = 313,
   kFilerListObjects = 314,
   kFilerShareObject = 315,
+  kFilerListVersions = 316,
+  kFilerSetObjectTags = 317,
   kFilerCreateUpload = 320,
   kFilerGetUpload = 321,
   kFilerPutPart = 322,
@@ -77,6 +80,8 @@ enum class RpcMethod : std::uint32_t {
   kFilerCompleteUpload = 326,
   kFilerSharePart = 327,
   kFilerDump = 330,
+  kFilerGetBucketSetting = 331,
+  kFilerSetBucketSetting = 332,
 };
 
 /// How long a call may take, repetitions included: the class of its work.

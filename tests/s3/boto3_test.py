@@ -8,56 +8,21 @@ import base64
 import hashlib
 import io
 import os
-import subprocess
-import sys
-import tempfile
 import threading
 import unittest
 import urllib.request
 import zlib
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
-from kelpdev.process import KelpProcess, free_port  # noqa: E402
-from kelpdev.venv import environment  # noqa: E402
-
-VENV = environment("s3-clients", Path(__file__).parent / "requirements.txt")
-if Path(sys.prefix) != VENV:
-    os.execv(VENV / "bin/python", [str(VENV / "bin/python"), *sys.argv])
-
-import boto3  # noqa: E402
-import botocore.config  # noqa: E402
-from botocore.exceptions import ClientError  # noqa: E402
+from boto3_world import Server, World
+from botocore.exceptions import ClientError
 
 MIB = 1 << 20
 ODD_KEYS = ["a", "a/b", "a//b", "a/./b", "a/../b", "sp ace", "pl+us", "per%cent", "per%2Fcent", "é/漢", "tail/", "?q=1&x",
             "#hash", "~tilde", "'\"<>&", "star*", "back\\slash", "k" * 1024]
 
 
-class Cases:
-    """Every test of the two transports; `self.s3` is the client."""
-
-    bucket_count = 0
-
-    def new_bucket(self):
-        Cases.bucket_count += 1
-        name = f"{self.transport}-{Cases.bucket_count}"
-        self.s3.create_bucket(Bucket=name)
-        return name
-
-    def put(self, bucket, key, body, **options):
-        return self.s3.put_object(Bucket=bucket, Key=key, Body=body, **options)
-
-    def get(self, bucket, key, **options):
-        return self.s3.get_object(Bucket=bucket, Key=key, **options)["Body"].read()
-
-    def refused(self, code, status, call, **options):
-        with self.assertRaises(ClientError) as caught:
-            call(**options)
-        answer = caught.exception.response
-        self.assertEqual((answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]), (code, status))
-        return answer
+class Cases(World):
+    """Every test of the two transports."""
 
     def test_bodies_of_all_sizes_come_back(self):
         bucket = self.new_bucket()
@@ -385,55 +350,11 @@ class Cases:
         self.assertEqual(self.get(bucket, "k"), b"x")
 
 
-class Server:
-    """One Kelp for both transports."""
-
-    @classmethod
-    def start(cls):
-        cls.scratch = tempfile.TemporaryDirectory(prefix="kelp-boto3-")
-        work = Path(cls.scratch.name)
-        cls.certificate, key = work / "cert.pem", work / "key.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-keyout", key, "-out", cls.certificate, "-days", "2", "-subj", "/CN=localhost", "-addext",
-                        "subjectAltName=IP:127.0.0.1,DNS:localhost"], check=True, capture_output=True)
-        config = work / "kelp.toml"
-        config.write_text('[[s3.identity]]\nname = "second"\naccess_key = "second-account"\n'
-                          'secret_key = "second-secret-key-0123456789"\n')
-        cls.tls_port = free_port()
-        cls.kelp = KelpProcess(work / "server", "--config", str(config), "--tls-listen", f"127.0.0.1:{cls.tls_port}",
-                               "--tls-cert", str(cls.certificate), "--tls-key", str(key))
-        cls.kelp.start()
-
-    @classmethod
-    def stop(cls):
-        cls.kelp.stop()
-        cls.scratch.cleanup()
-
-
-class Transport(Cases):
-    @property
-    def certificate(self):
-        return Server.certificate
-
-    def make_client(self, access=None, secret=None, signature_version=None, **options):
-        endpoint = Server.kelp.endpoint
-        if self.transport == "https":
-            endpoint = f"https://127.0.0.1:{Server.tls_port}"
-        config = botocore.config.Config(retries={"total_max_attempts": 1}, signature_version=signature_version,
-                                        **options)
-        return boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", verify=str(Server.certificate),
-                            aws_access_key_id=access or Server.kelp.keys[0],
-                            aws_secret_access_key=secret or Server.kelp.keys[1], config=config)
-
-    def setUp(self):
-        self.s3 = self.make_client()
-
-
-class Http(Transport, unittest.TestCase):
+class Http(Cases, unittest.TestCase):
     transport = "http"
 
 
-class Https(Transport, unittest.TestCase):
+class Https(Cases, unittest.TestCase):
     transport = "https"
 
 

@@ -159,6 +159,15 @@ class FakeFiler final : public FilerClient {
   Task<Result<BucketEntry>> set_bucket_quota(SetBucketQuota r) override {
     return script.answer(std::move(r), &BucketMessage::bucket);
   }
+  Task<Result<BucketEntry>> set_bucket_versioning(SetBucketVersioning r) override {
+    return script.answer(std::move(r), &BucketMessage::bucket);
+  }
+  Task<Result<BucketSetting>> get_bucket_setting(BucketSetting r) override {
+    return script.answer<BucketSetting>(std::move(r));
+  }
+  Task<Result<void>> set_bucket_setting(BucketSetting r) override {
+    return script.done(std::move(r));
+  }
   Task<Result<void>> ask_for_room(AskForRoom r) override { return script.done(std::move(r)); }
   Task<Result<WriteOutcome>> put_object(PutObject r) override {
     return script.answer<WriteOutcome>(std::move(r));
@@ -173,9 +182,7 @@ class FakeFiler final : public FilerClient {
     return script.answer<DeleteOutcome>(DeleteObject{std::move(name), std::move(conditions)});
   }
   /// Every second key fails.
-  Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(
-      std::string bucket, std::vector<std::string> keys) override {
-    DeleteObjects request{std::move(bucket), std::move(keys)};
+  Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(DeleteObjects request) override {
     const std::size_t count = request.keys.size();
     KELP_CO_CHECK(co_await script.done(std::move(request)));
     std::vector<Result<DeleteOutcome>> outcomes;
@@ -191,6 +198,12 @@ class FakeFiler final : public FilerClient {
   }
   Task<Result<ListedPage>> list_objects(ListObjects r) override {
     return script.answer<ListedPage>(std::move(r));
+  }
+  Task<Result<ListedVersions>> list_versions(ListVersions r) override {
+    return script.answer<ListedVersions>(std::move(r));
+  }
+  Task<Result<TaggedVersion>> set_object_tags(SetObjectTags r) override {
+    return script.answer<TaggedVersion>(std::move(r));
   }
   Task<Result<UploadInfo>> create_upload(CreateUpload r) override {
     return script.answer<UploadInfo>(std::move(r));

@@ -21,9 +21,10 @@ using AllMessages = std::tuple<
     ReadShard, NeedleBytes, RemoveNeedles, NodeStatus, CreateVolume, ListNeedles, VerifyVolume,
     NeedleList, FilerLimits, BucketMessage, BucketName, ListBuckets, ListedBuckets, BucketUsage,
     SetBucketQuota, AskForRoom, PutObject, WriteOutcome, GetObject, FoundObject, DeleteObject,
-    DeleteOutcome, DeleteObjects, DeletedObjects, ListObjects, ListedPage, CreateUpload, UploadInfo,
-    UploadName, PutPart, ShareObject, SharePart, ListParts, ListedParts, ListUploads, ListedUploads,
-    CompleteUpload, CompletedUpload, AskForDump, DumpPieceHead>;
+    DeleteOutcome, DeleteObjects, DeletedObjects, ListObjects, ListedPage, ListVersions,
+    ListedVersions, SetObjectTags, TaggedVersion, SetBucketVersioning, BucketSetting, CreateUpload,
+    UploadInfo, UploadName, PutPart, ShareObject, SharePart, ListParts, ListedParts, ListUploads,
+    ListedUploads, CompleteUpload, CompletedUpload, AskForDump, DumpPieceHead>;
 
 /// Gives every member of whatever travels a random value.
 class RandomMessage {
@@ -106,6 +107,7 @@ class RandomMessage {
     fill(bucket.region);
     fill(bucket.created);
     if (rng_.chance(500'000)) bucket.quota = {rng_.below(9) + 1, rng_.below(9), rng_.below(9)};
+    bucket.versioning = static_cast<Versioning>(rng_.below(3));
   }
   void fill(ObjectEntry& entry) {
     fill(entry.version);
@@ -115,6 +117,8 @@ class RandomMessage {
     fill(entry.etag_parts);
     fill(entry.owner_id);
     fill(entry.delete_marker);
+    fill(entry.has_id);
+    if (rng_.chance(500'000)) entry.older_null = rng_.below(1000);
     fill(entry.headers);
     fill(entry.checksums);
     fill(entry.parts);

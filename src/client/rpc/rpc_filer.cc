@@ -36,8 +36,7 @@ Outcomes from_message(const DeletedObjects& message) {
 }
 
 Task<Result<DeletedObjects>> delete_many(FilerClient& filer, DeleteObjects request) {
-  KELP_CO_TRY(const Outcomes outcomes,
-              co_await filer.delete_objects(std::move(request.bucket), std::move(request.keys)));
+  KELP_CO_TRY(const Outcomes outcomes, co_await filer.delete_objects(std::move(request)));
   co_return to_message(outcomes);
 }
 
@@ -79,6 +78,15 @@ Task<Result<BucketUsage>> RpcFilerClient::bucket_usage(std::string name) {
 Task<Result<BucketEntry>> RpcFilerClient::set_bucket_quota(SetBucketQuota quota) {
   return caller_.ask(kFilerSetBucketQuota, std::move(quota), &BucketMessage::bucket);
 }
+Task<Result<BucketEntry>> RpcFilerClient::set_bucket_versioning(SetBucketVersioning request) {
+  return caller_.ask(kFilerSetBucketVersioning, std::move(request), &BucketMessage::bucket);
+}
+Task<Result<BucketSetting>> RpcFilerClient::get_bucket_setting(BucketSetting request) {
+  return caller_.ask<BucketSetting>(kFilerGetBucketSetting, std::move(request));
+}
+Task<Result<void>> RpcFilerClient::set_bucket_setting(BucketSetting setting) {
+  return caller_.tell(kFilerSetBucketSetting, std::move(setting));
+}
 Task<Result<void>> RpcFilerClient::ask_for_room(AskForRoom request) {
   return caller_.tell(kFilerAskForRoom, std::move(request));
 }
@@ -96,15 +104,19 @@ Task<Result<DeleteOutcome>> RpcFilerClient::delete_object(ObjectKey name,
   return caller_.ask<DeleteOutcome>(kFilerDeleteObject,
                                     DeleteObject{std::move(name), std::move(conditions)});
 }
-Task<Result<Outcomes>> RpcFilerClient::delete_objects(std::string bucket,
-                                                      std::vector<std::string> keys) {
-  DeleteObjects request{std::move(bucket), std::move(keys)};
+Task<Result<Outcomes>> RpcFilerClient::delete_objects(DeleteObjects request) {
   KELP_CO_TRY(const DeletedObjects answer,
               co_await caller_.ask<DeletedObjects>(kFilerDeleteObjects, std::move(request)));
   co_return from_message(answer);
 }
 Task<Result<ListedPage>> RpcFilerClient::list_objects(ListObjects request) {
   return caller_.ask<ListedPage>(kFilerListObjects, std::move(request));
+}
+Task<Result<ListedVersions>> RpcFilerClient::list_versions(ListVersions request) {
+  return caller_.ask<ListedVersions>(kFilerListVersions, std::move(request));
+}
+Task<Result<TaggedVersion>> RpcFilerClient::set_object_tags(SetObjectTags request) {
+  return caller_.ask<TaggedVersion>(kFilerSetObjectTags, std::move(request));
 }
 Task<Result<UploadInfo>> RpcFilerClient::create_upload(CreateUpload request) {
   return caller_.ask<UploadInfo>(kFilerCreateUpload, std::move(request));
@@ -153,6 +165,13 @@ void serve_buckets(RpcServer& server, FilerClient* f) {
   serve_method<SetBucketQuota>(server, kFilerSetBucketQuota, [f](SetBucketQuota r) {
     return wrap<BucketMessage>(f->set_bucket_quota(std::move(r)));
   });
+  serve_method<SetBucketVersioning>(server, kFilerSetBucketVersioning, [f](SetBucketVersioning r) {
+    return wrap<BucketMessage>(f->set_bucket_versioning(std::move(r)));
+  });
+  serve_method<BucketSetting>(server, kFilerGetBucketSetting,
+                              [f](BucketSetting r) { return f->get_bucket_setting(std::move(r)); });
+  serve_method<BucketSetting>(server, kFilerSetBucketSetting,
+                              [f](BucketSetting r) { return f->set_bucket_setting(std::move(r)); });
   serve_method<AskForRoom>(server, kFilerAskForRoom,
                            [f](AskForRoom r) { return f->ask_for_room(std::move(r)); });
 }
@@ -172,6 +191,10 @@ void serve_objects(RpcServer& server, FilerClient* f) {
                               [f](DeleteObjects r) { return delete_many(*f, std::move(r)); });
   serve_method<ListObjects>(server, kFilerListObjects,
                             [f](ListObjects r) { return f->list_objects(std::move(r)); });
+  serve_method<ListVersions>(server, kFilerListVersions,
+                             [f](ListVersions r) { return f->list_versions(std::move(r)); });
+  serve_method<SetObjectTags>(server, kFilerSetObjectTags,
+                              [f](SetObjectTags r) { return f->set_object_tags(std::move(r)); });
 }
 
 void serve_uploads(RpcServer& server, FilerClient* f) {

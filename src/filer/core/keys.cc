@@ -49,6 +49,12 @@ void escape(std::string_view key, std::string& out) {
   }
 }
 
+std::string begin_escaped(char space, BucketId bucket, std::string_view key_prefix) {
+  std::string row = begin_row(space, bucket, key_prefix.size() + 16);
+  escape(key_prefix, row);
+  return row;
+}
+
 /// Takes an escaped key with its end off the front of `in`; false when it is none.
 bool take_escaped(std::string_view& in, std::string& key) {
   for (;;) {
@@ -112,14 +118,34 @@ Result<ObjectRowKey> parse_object(std::string_view row_key) {
   return ObjectRowKey{bucket, row_key};
 }
 
-std::string versions_of(BucketId bucket) {
-  return begin_row(kVersion, bucket, 0);
+std::string versions_of(BucketId bucket, std::string_view key_prefix) {
+  return begin_escaped(kVersion, bucket, key_prefix);
+}
+
+std::string versions_of_key(BucketId bucket, std::string_view key) {
+  std::string row = versions_of(bucket, key);
+  row.append(kEnd);
+  return row;
+}
+
+std::string version(BucketId bucket, std::string_view key, std::uint64_t version) {
+  std::string row = versions_of_key(bucket, key);
+  put(row, ~version);
+  return row;
+}
+
+Result<VersionRowKey> parse_version(std::string_view row_key) {
+  if (row_key.size() <= 9 || row_key.front() != kVersion) return bad_key("version");
+  row_key.remove_prefix(1);
+  VersionRowKey parsed;
+  parsed.bucket = BucketId(take<std::uint64_t>(row_key));
+  if (!take_escaped(row_key, parsed.key) || row_key.size() != 8) return bad_key("version");
+  parsed.version = ~take<std::uint64_t>(row_key);
+  return parsed;
 }
 
 std::string uploads_of(BucketId bucket, std::string_view key_prefix) {
-  std::string row = begin_row(kUpload, bucket, key_prefix.size() + 16);
-  escape(key_prefix, row);
-  return row;
+  return begin_escaped(kUpload, bucket, key_prefix);
 }
 
 std::string uploads_of_key(BucketId bucket, std::string_view key) {
@@ -227,6 +253,16 @@ Result<CountRowKey> parse_count(std::string_view row_key) {
   const auto shard = static_cast<std::uint8_t>(row_key.back());
   row_key.remove_prefix(1);
   return CountRowKey{BucketId(take<std::uint64_t>(row_key)), what, shard};
+}
+
+std::string setting(BucketId bucket, std::string_view name) {
+  std::string row = begin_row(kSetting, bucket, name.size());
+  row.append(name);
+  return row;
+}
+
+KvRange settings_of(BucketId bucket) {
+  return within(begin_row(kSetting, bucket, 0));
 }
 
 std::string finished(std::uint64_t upload_id) {

@@ -41,8 +41,19 @@ struct ObjectRowKey {
 /// kCorruption for anything that object() would not make.
 [[nodiscard]] Result<ObjectRowKey> parse_object(std::string_view row_key);
 
-/// Noncurrent versions; none are written yet (Kelp 5).
-[[nodiscard]] std::string versions_of(BucketId bucket);
+/// What the rows of older versions and delete markers begin with, of keys with `key_prefix`.
+[[nodiscard]] std::string versions_of(BucketId bucket, std::string_view key_prefix = {});
+/// The same of one key: the newest first.
+[[nodiscard]] std::string versions_of_key(BucketId bucket, std::string_view key);
+/// The row of an older version or a delete marker; `version` is its number.
+[[nodiscard]] std::string version(BucketId bucket, std::string_view key, std::uint64_t version);
+struct VersionRowKey {
+  BucketId bucket;
+  std::string key;
+  std::uint64_t version = 0;
+};
+/// kCorruption for anything that version() would not make.
+[[nodiscard]] Result<VersionRowKey> parse_version(std::string_view row_key);
 
 /// What the upload rows of `bucket` whose keys begin with `key_prefix` begin with.
 [[nodiscard]] std::string uploads_of(BucketId bucket, std::string_view key_prefix = {});
@@ -98,6 +109,10 @@ struct CountRowKey {
 /// kCorruption for anything that count() would not make.
 [[nodiscard]] Result<CountRowKey> parse_count(std::string_view row_key);
 
+/// A setting of a bucket by its name.
+[[nodiscard]] std::string setting(BucketId bucket, std::string_view name);
+[[nodiscard]] KvRange settings_of(BucketId bucket);
+
 /// The answer of a completed upload.
 [[nodiscard]] std::string finished(std::uint64_t upload_id);
 /// A bucket that was dropped and whose rows still go (dropped_buckets.h).
@@ -118,8 +133,8 @@ struct CountRowKey {
 /// The key floor (core/key_floor.h).
 [[nodiscard]] std::string key_floor();
 
-// Everything of one kind begins with this byte. 'a' (identities), 'e' (events), 'j' (jobs) and 's'
-// (sub-resources of buckets) are kept for what comes.
+// Everything of one kind begins with this byte. 'a' (identities), 'e' (events) and 'j' (jobs) are
+// kept for what comes.
 inline constexpr char kBucket = 'b';
 inline constexpr char kCount = 'c';
 inline constexpr char kDead = 'd';
@@ -131,6 +146,7 @@ inline constexpr char kCluster = 'm';
 inline constexpr char kIds = 'n';
 inline constexpr char kObject = 'o';
 inline constexpr char kLoading = 'q';
+inline constexpr char kSetting = 's';
 inline constexpr char kUpload = 'u';
 inline constexpr char kVersion = 'v';
 inline constexpr char kDropped = 'x';

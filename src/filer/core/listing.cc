@@ -25,22 +25,6 @@ std::string first_row(const std::string& base, const ListObjects& request) {
   return base + marker + '\0';
 }
 
-/// Appends one object in place: a page has a thousand.
-Result<void> add_object(std::string_view key, std::string_view row, ListedPage& page) {
-  KELP_TRY(const ListedEntry entry, decode_listed(row));
-  ListedObject& object = page.objects.emplace_back();
-  object.key = key;
-  object.size_bytes = entry.size_bytes;
-  object.modified = entry.modified;
-  object.etag = etag_text(entry);
-  if (!entry.owner.empty()) object.owner_id = owner_text(entry);
-  object.storage_class = entry.storage_class;
-  object.checksum_algorithms.assign(entry.checksum_algorithms.begin(),
-                                    entry.checksum_algorithms.begin() + entry.checksum_count);
-  object.checksum_type = entry.checksum_type;
-  return {};
-}
-
 /// The row at which a page of uploads begins.
 Result<std::string> first_row(BucketId bucket, const ListUploads& request) {
   const std::string& marker = request.key_marker;
@@ -70,6 +54,20 @@ Result<UploadInfo> listed_upload(keys::UploadRowKey at, std::string_view row,
 }
 
 }  // namespace
+
+Result<ListedEntry> read_listed(std::string_view key, std::string_view row, ListedObject& object) {
+  KELP_TRY(const ListedEntry entry, decode_listed(row));
+  object.key = key;
+  object.size_bytes = entry.size_bytes;
+  object.modified = entry.modified;
+  object.etag = etag_text(entry);
+  if (!entry.owner.empty()) object.owner_id = owner_text(entry);
+  object.storage_class = entry.storage_class;
+  object.checksum_algorithms.assign(entry.checksum_algorithms.begin(),
+                                    entry.checksum_algorithms.begin() + entry.checksum_count);
+  object.checksum_type = entry.checksum_type;
+  return entry;
+}
 
 std::optional<std::string_view> common_prefix_of(std::string_view key, std::string_view prefix,
                                                  std::string_view delimiter) {
@@ -103,7 +101,7 @@ Result<ListedPage> list_objects(KvStore& store, BucketEntry bucket, const ListOb
     } else {
       // Whoever has many objects here is likely to have a page full of them.
       if (page.objects.size() == kManyObjects) page.objects.reserve(request.limit);
-      KELP_CHECK(add_object(key, cursor->value(), page));
+      KELP_CHECK(read_listed(key, cursor->value(), page.objects.emplace_back()));
       cursor->next();
     }
   }

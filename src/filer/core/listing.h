@@ -17,6 +17,11 @@ namespace kelp {
                                                                std::string_view prefix,
                                                                std::string_view delimiter);
 
+/// Fills in what a listing says of the object `key` with this row; an owner that is the bucket's
+/// stays empty.
+[[nodiscard]] Result<ListedEntry> read_listed(std::string_view key, std::string_view row,
+                                              ListedObject& object);
+
 /// One page of objects: a skip-scan that reads at most one row for each object or common prefix it
 /// gives, and one more, however many rows a common prefix holds.
 ///

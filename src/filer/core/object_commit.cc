@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "base/assert.h"
 #include "filer/core/keys.h"
 #include "filer/core/rows.h"
 
@@ -18,13 +17,6 @@ void require_unchanged(const ObjectChange& change, KvBatch& batch) {
   batch.conditions.push_back(change.current.row
                                  ? KvCondition::equals(change.row_key, *change.current.row)
                                  : KvCondition::absent(change.row_key));
-}
-
-void drop_body(const ObjectChange& change, KvBatch& batch) {
-  if (!change.current.row) return;
-  const Layout& layout = change.current.entry.layout;
-  if (layout.inline_id != 0) batch.writes.push_back(KvWrite::remove(keys::body(layout.inline_id)));
-  bury(layout.chunks, change.now, batch);
 }
 
 }  // namespace
@@ -50,6 +42,20 @@ void bury(const std::vector<Chunk>& chunks, WallTime now, KvBatch& batch) {
   }
 }
 
+void drop_body(const Layout& layout, WallTime now, KvBatch& batch) {
+  if (layout.inline_id != 0) batch.writes.push_back(KvWrite::remove(keys::body(layout.inline_id)));
+  bury(layout.chunks, now, batch);
+}
+
+std::string row_of(const BucketEntry& bucket, ObjectEntry& entry) {
+  if (entry.owner_id != bucket.owner_id) return encode_entry(entry);
+  std::string owner;
+  owner.swap(entry.owner_id);
+  std::string row = encode_entry(entry);
+  owner.swap(entry.owner_id);
+  return row;
+}
+
 UsageChange usage_of_put(const CurrentObject& current, std::uint64_t size_bytes) {
   const std::int64_t old_bytes =
       current.row ? static_cast<std::int64_t>(current.entry.size_bytes) : 0;
@@ -57,25 +63,10 @@ UsageChange usage_of_put(const CurrentObject& current, std::uint64_t size_bytes)
           .bytes = static_cast<std::int64_t>(size_bytes) - old_bytes};
 }
 
-UsageChange usage_of_delete(const CurrentObject& current) {
-  return {.objects = -1, .bytes = -static_cast<std::int64_t>(current.entry.size_bytes)};
-}
-
 void add_put(const ObjectChange& change, ObjectEntry& entry, KvBatch& batch) {
   require_unchanged(change, batch);
-  drop_body(change, batch);
-  std::string owner;
-  const bool bucket_owns = entry.owner_id == change.bucket.owner_id;
-  if (bucket_owns) owner.swap(entry.owner_id);
-  batch.writes.push_back(KvWrite::put(change.row_key, encode_entry(entry)));
-  if (bucket_owns) owner.swap(entry.owner_id);
-}
-
-void add_delete(const ObjectChange& change, KvBatch& batch) {
-  KELP_ASSERT(change.current.row, "only a version that is there can be deleted");
-  require_unchanged(change, batch);
-  drop_body(change, batch);
-  batch.writes.push_back(KvWrite::remove(change.row_key));
+  if (change.current.row) drop_body(change.current.entry.layout, change.now, batch);
+  batch.writes.push_back(KvWrite::put(change.row_key, row_of(change.bucket, entry)));
 }
 
 }  // namespace kelp

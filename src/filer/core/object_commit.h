@@ -28,8 +28,8 @@ struct CurrentObject {
 /// last one, the collector sees.
 void bury(const std::vector<Chunk>& chunks, WallTime now, KvBatch& batch);
 
-/// What a commit changes of a key's current version. The entry's owner is left out of the row when
-/// it is the bucket's.
+/// What a commit changes of a key's only version, in a bucket that never had versions (others:
+/// core/versions.h). The entry's owner is left out of the row when it is the bucket's.
 struct ObjectChange {
   const BucketEntry& bucket;
   const std::string& row_key;  ///< keys::object().
@@ -37,18 +37,18 @@ struct ObjectChange {
   WallTime now;
 };
 
-/// What the bucket holds more when an object of `size_bytes` becomes the current version, or less
-/// when the current version (there must be one) goes.
+/// Adds to `batch` that the bytes of a version die with it.
+void drop_body(const Layout& layout, WallTime now, KvBatch& batch);
+
+/// The row of `entry`, whose owner is left out when it is the bucket's.
+[[nodiscard]] std::string row_of(const BucketEntry& bucket, ObjectEntry& entry);
+
+/// What the bucket holds more when an object of `size_bytes` replaces the current version.
 [[nodiscard]] UsageChange usage_of_put(const CurrentObject& current, std::uint64_t size_bytes);
-[[nodiscard]] UsageChange usage_of_delete(const CurrentObject& current);
 
 /// Adds to `batch`: the current version becomes `entry` (its version, modified and layout filled
 /// in; as before when this returns), what it replaces dies. Condition: the current row is still
 /// what was read. The caller adds that the bucket's row is, and counts (core/usage.h).
 void add_put(const ObjectChange& change, ObjectEntry& entry, KvBatch& batch);
-
-/// Adds to `batch`: the current version (there must be one) goes and dies. Condition as add_put();
-/// the caller counts.
-void add_delete(const ObjectChange& change, KvBatch& batch);
 
 }  // namespace kelp

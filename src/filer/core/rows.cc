@@ -9,10 +9,11 @@
 namespace kelp {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;             // of every row kind here but parts
-constexpr std::uint8_t kSharedDeadFormat = 2;   // 1: of a needle that has one name
-constexpr std::uint8_t kCountedPartFormat = 2;  // 1: not counted
-constexpr std::uint8_t kSharedPartFormat = 3;   // as 2, and says of each chunk whether it is shared
+constexpr std::uint8_t kFormat = 1;                   // of every row kind, first
+constexpr std::uint8_t kVersionedFinishedFormat = 2;  // 1: in a bucket that never had versions
+constexpr std::uint8_t kSharedDeadFormat = 2;         // 1: of a needle that has one name
+constexpr std::uint8_t kCountedPartFormat = 2;        // 1: not counted
+constexpr std::uint8_t kSharedPartFormat = 3;  // as 2, and says of each chunk whether it is shared
 constexpr std::size_t kSealBytes = 5;
 
 /// The format of a row, at most `known`.
@@ -120,19 +121,21 @@ Result<PartRow> decode_part(std::string_view row) {
 std::string encode_finished(const FinishedRow& finished) {
   std::string row;
   ByteWriter to(row);
-  to.fixed(kFormat);
+  to.fixed(finished.version_id ? kVersionedFinishedFormat : kFormat);
   encode_time(finished.finished, row);
   to.varint(finished.bucket.value);
   to.text(finished.key);
   to.text(finished.etag);
   to.varint(finished.version);
   encode_checksums(finished.checksums, row);
+  if (finished.version_id) to.varint(*finished.version_id);
   return row;
 }
 
 Result<FinishedRow> decode_finished(std::string_view row) {
   ByteReader in(row);
-  KELP_CHECK(check_format(in, "finished upload"));
+  KELP_TRY(const std::uint8_t format,
+           check_format(in, "finished upload", kVersionedFinishedFormat));
   FinishedRow finished;
   finished.finished = decode_time(in);
   finished.bucket = BucketId(in.varint());
@@ -140,6 +143,7 @@ Result<FinishedRow> decode_finished(std::string_view row) {
   finished.etag = in.text();
   finished.version = in.varint();
   finished.checksums = decode_checksums(in);
+  if (format == kVersionedFinishedFormat) finished.version_id = in.varint();
   KELP_CHECK(in.finish("finished upload row"));
   return finished;
 }
@@ -151,6 +155,22 @@ std::string encode_dropped(WallTime when, std::string_view name) {
   encode_time(when, row);
   to.text(name);
   return row;
+}
+
+std::string encode_setting(std::string_view value) {
+  std::string row;
+  ByteWriter to(row);
+  to.fixed(kFormat);
+  to.text(value);
+  return row;
+}
+
+Result<std::string> decode_setting(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, "setting"));
+  std::string value(in.text());
+  KELP_CHECK(in.finish("setting row"));
+  return value;
 }
 
 std::string encode_dead(const DeadRow& dead) {

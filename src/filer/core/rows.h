@@ -54,9 +54,10 @@ struct FinishedRow {
   std::string etag;  ///< etag_text().
   std::uint64_t version = 0;
   std::vector<Checksum> checksums;
+  std::optional<std::uint64_t> version_id = {};  ///< As CompletedUpload::version_id.
   friend bool operator==(const FinishedRow&, const FinishedRow&) = default;
 };
-/// The row's value, in the newest format.
+/// The row's value, in the oldest format that can say it.
 [[nodiscard]] std::string encode_finished(const FinishedRow& finished);
 [[nodiscard]] Result<FinishedRow> decode_finished(std::string_view row);
 
@@ -71,6 +72,10 @@ struct CollectorRow {
 
 /// A dropped bucket's row says when, and what it was called, for people.
 [[nodiscard]] std::string encode_dropped(WallTime when, std::string_view name);
+
+/// A setting of a bucket.
+[[nodiscard]] std::string encode_setting(std::string_view value);
+[[nodiscard]] Result<std::string> decode_setting(std::string_view row);
 
 /// A needle that lost a name.
 struct DeadRow {

@@ -153,6 +153,25 @@ S3Result<std::string> parse_create_bucket(std::string body) {
   return location;
 }
 
+S3Result<bool> parse_versioning(std::string body) {
+  pugi::xml_document document;
+  KELP_S3_TRY(const pugi::xml_node root, parse_xml(body, document, "VersioningConfiguration"));
+  std::string status;
+  for (const pugi::xml_node child : root.children()) {
+    const std::string_view name = local_name(child);
+    KELP_S3_TRY(std::string text, text_of(child));
+    if (name == "Status" && (text == "Enabled" || text == "Suspended")) {
+      status = std::move(text);
+    } else if (name == "MfaDelete" && text == "Enabled") {
+      return s3_error(S3Code::kNotImplemented, "MFA delete is not implemented");
+    } else if (name != "MfaDelete" || text != "Disabled") {
+      return s3_error(S3Code::kMalformedXML);
+    }
+  }
+  if (status.empty()) return s3_error(S3Code::kIllegalVersioningConfigurationException);
+  return status == "Enabled";
+}
+
 S3Result<DeleteBody> parse_delete(std::string body) {
   pugi::xml_document document;
   KELP_S3_TRY(const pugi::xml_node root, parse_xml(body, document, "Delete"));

@@ -17,6 +17,10 @@ inline constexpr std::size_t kMaxListXmlBytes = 4 << 20;
 /// without.
 [[nodiscard]] S3Result<std::string> parse_create_bucket(std::string body);
 
+/// VersioningConfiguration: true for Enabled, false for Suspended. Errors: MalformedXML;
+/// IllegalVersioningConfigurationException without a status; NotImplemented for MFA delete.
+[[nodiscard]] S3Result<bool> parse_versioning(std::string body);
+
 /// One key of a Delete request.
 struct DeleteEntry {
   std::string key;

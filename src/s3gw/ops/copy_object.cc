@@ -34,8 +34,9 @@ S3Result<ObjectHeaders> copied_headers(const Call& call, const FoundSource& sour
   KELP_S3_TRY(const bool tags, replaces(call, "x-amz-tagging-directive"));
   KELP_S3_TRY(ObjectHeaders sent, read_object_headers(call.headers));
   const ObjectHeaders& stored = source.object.entry.headers;
-  const bool to_itself =
-      source.name.bucket == call.request.bucket && source.name.key == call.request.key;
+  // An older version may become the current one anew.
+  const bool to_itself = source.name.bucket == call.request.bucket &&
+                         source.name.key == call.request.key && source.name.version_id.empty();
   const bool new_class =
       call.header("x-amz-storage-class") && sent.storage_class != stored.storage_class;
   const bool new_redirect = call.header("x-amz-website-redirect-location").has_value();
@@ -174,7 +175,11 @@ Task<S3Result<void>> copy_object(Call& call) {
     KELP_S3_CO_TRY(const Result<WriteOutcome> outcome,
                    co_await try_copy(call, source, bucket.id, std::move(request)));
     if (outcome) {
-      co_await reply_xml(call, copy_result_xml(answered, outcome->modified));
+      HttpResponse head = begin_response(call, 200);
+      head.add("Content-Type", "application/xml");
+      add_version_id(outcome->version_id, head);
+      add_source_version(source, head);
+      co_await reply(call, std::move(head), copy_result_xml(answered, outcome->modified));
       co_return S3Result<void>{};
     }
     if (attempt < kMaxAttempts && source_changed(outcome.error())) continue;

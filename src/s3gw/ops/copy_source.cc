@@ -4,6 +4,7 @@
 #include "s3gw/core/checksum.h"
 #include "s3gw/core/conditions.h"
 #include "s3gw/core/pieces.h"
+#include "s3gw/core/version_id.h"
 #include "s3gw/s3_try.h"
 #include "s3gw/write_headers.h"
 
@@ -58,21 +59,18 @@ Task<S3Result<void>> hash(WorkPool& pool, CopyHasher& hasher, ByteSpan bytes) {
 Task<S3Result<FoundSource>> find_copy_source(Call& call) {
   FoundSource source;
   KELP_S3_CO_TRY(source.name, parse_copy_source(call.header("x-amz-copy-source").value_or("")));
-  if (!source.name.version_id.empty() && source.name.version_id != "null") {
-    co_return std::unexpected(
-        S3Error{S3Code::kNoSuchVersion,
-                {},
-                {{"Key", source.name.key}, {"VersionId", source.name.version_id}}});
-  }
   FilerClient& filer = call.services.deps.filer;
   ObjectKey name{.bucket = source.name.bucket, .key = source.name.key};
-  auto found = co_await filer.get_object(std::move(name), true);
+  if (!source.name.version_id.empty()) {
+    KELP_S3_CO_TRY(name.version_id, read_version_id("versionId", source.name.version_id));
+  }
+  auto found = co_await filer.get_object(name, true);
   if (!found) {
-    S3Error error = from_error(found.error());
-    if (error.code == S3Code::kNoSuchKey) {
+    S3Error error = version_error(found.error(), name);
+    if (error.code == S3Code::kNoSuchKey || error.code == S3Code::kNoSuchVersion) {
       KELP_S3_CO_TRY(const BucketEntry bucket, co_await filer.get_bucket(source.name.bucket));
       if (bucket.owner_id != call.account().id) co_return s3_error(S3Code::kAccessDenied);
-      error.fields.emplace_back("Key", source.name.key);
+      if (error.fields.empty()) error.fields.emplace_back("Key", source.name.key);
     } else if (error.code == S3Code::kNoSuchBucket) {
       error.fields.emplace_back("BucketName", source.name.bucket);
     }
@@ -86,6 +84,14 @@ Task<S3Result<FoundSource>> find_copy_source(Call& call) {
   if (expected && *expected != source.object.bucket.owner_id) {
     co_return s3_error(S3Code::kAccessDenied);
   }
+  if (source.object.entry.delete_marker) {
+    if (name.version_id) {
+      co_return s3_error(S3Code::kInvalidRequest,
+                         "The source of a copy request may not specifically refer to a delete "
+                         "marker by version id.");
+    }
+    co_return std::unexpected(S3Error{S3Code::kNoSuchKey, {}, {{"Key", source.name.key}}});
+  }
   const std::string etag = etag_text(source.object.entry);
   const ConditionOutcome outcome =
       evaluate(copy_source_conditions(call.headers),
@@ -94,6 +100,11 @@ Task<S3Result<FoundSource>> find_copy_source(Call& call) {
     co_return std::unexpected(precondition_failed(outcome.condition));
   }
   co_return source;
+}
+
+void add_source_version(const FoundSource& source, HttpResponse& head) {
+  const auto id = shown_version_id(source.object.bucket, source.object.entry);
+  if (id) head.add("x-amz-copy-source-version-id", version_id_text(*id));
 }
 
 Task<S3Result<CopiedBytes>> copy_bytes(Call& call, const FoundObject& source, ByteRange range,

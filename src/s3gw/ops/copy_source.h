@@ -17,8 +17,11 @@ struct FoundSource {
   FoundObject object;
 };
 /// Looks it up: it is the caller's and its conditions hold. One metadata read. Errors: those of the
-/// header, NoSuchKey, AccessDenied, PreconditionFailed.
+/// header, NoSuchKey, NoSuchVersion, AccessDenied, PreconditionFailed.
 [[nodiscard]] Task<S3Result<FoundSource>> find_copy_source(Call& call);
+
+/// Adds `x-amz-copy-source-version-id` where the source's bucket has versions.
+void add_source_version(const FoundSource& source, HttpResponse& head);
 
 /// What is to be computed of the bytes on their way.
 struct CopyHashes {

@@ -4,6 +4,7 @@
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/names.h"
 #include "s3gw/core/request_xml.h"
+#include "s3gw/core/version_id.h"
 #include "s3gw/core/xml_writer.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/request_body.h"
@@ -27,44 +28,90 @@ S3Result<void> require_checksum(const Call& call) {
                   "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
 }
 
-using Outcome = std::optional<S3Error>;  ///< Nothing: deleted.
+using Outcome = S3Result<DeleteOutcome>;
 
-/// What can be said of an entry without asking the filer.
-Outcome refuse(const DeleteEntry& entry) {
-  if (const auto checked = check_key(entry.key); !checked) return checked.error();
-  if (!entry.version_id.empty() && entry.version_id != "null") {
-    return S3Error{S3Code::kNoSuchVersion, {}, {}};
-  }
-  return std::nullopt;
+/// What an entry asks of a bucket; nothing when it names a version that cannot be there.
+struct Target {
+  std::string key;
+  std::optional<std::uint64_t> version_id;
+};
+std::optional<Target> target_of(const BucketEntry& bucket, std::string key,
+                                std::optional<std::uint64_t> version_id) {
+  if (bucket.versioning != Versioning::kNever) return Target{std::move(key), version_id};
+  if (version_id && *version_id != kNullVersion) return std::nullopt;
+  return Target{std::move(key), std::nullopt};
+}
+
+/// The version that an entry names. What can be said of it without asking the filer is an error.
+S3Result<std::optional<std::uint64_t>> read_entry(const DeleteEntry& entry) {
+  KELP_S3_CHECK(check_key(entry.key));
+  if (entry.version_id.empty()) return std::nullopt;
+  const auto id = read_version_id("versionId", entry.version_id);
+  if (!id) return s3_error(S3Code::kNoSuchVersion);
+  return *id;
 }
 
 /// Deletes all in one commit, but entries with a condition one by one.
-Task<S3Result<std::vector<Outcome>>> delete_entries(Call& call,
+Task<S3Result<std::vector<Outcome>>> delete_entries(Call& call, BucketEntry bucket,
                                                     const std::vector<DeleteEntry>& entries) {
   FilerClient& filer = call.services.deps.filer;
   std::vector<Outcome> outcomes(entries.size());
   std::vector<std::size_t> places;
-  std::vector<std::string> keys;
+  DeleteObjects request{.bucket = call.request.bucket, .keys = {}};
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    outcomes[i] = refuse(entries[i]);
-    if (outcomes[i]) continue;
+    const auto version_id = read_entry(entries[i]);
+    if (!version_id) {
+      outcomes[i] = std::unexpected(version_id.error());
+      continue;
+    }
+    auto target = target_of(bucket, entries[i].key, *version_id);
+    if (!target) continue;
     if (entries[i].etag) {
-      ObjectKey name{.bucket = call.request.bucket, .key = entries[i].key};
+      ObjectKey name{.bucket = call.request.bucket,
+                     .key = std::move(target->key),
+                     .version_id = target->version_id};
       WriteConditions conditions{.if_match = entries[i].etag};
       const auto deleted = co_await filer.delete_object(std::move(name), conditions);
-      if (!deleted) outcomes[i] = write_error(deleted.error(), conditions);
+      if (deleted) {
+        outcomes[i] = *deleted;
+      } else {
+        outcomes[i] = std::unexpected(write_error(deleted.error(), conditions));
+      }
       continue;
     }
     places.push_back(i);
-    keys.push_back(entries[i].key);
+    request.keys.push_back(std::move(target->key));
+    request.version_ids.push_back(target->version_id);
   }
-  if (keys.empty()) co_return outcomes;
-  auto deleted = co_await filer.delete_objects(call.request.bucket, std::move(keys));
+  if (places.empty()) co_return outcomes;
+  if (bucket.versioning == Versioning::kNever) request.version_ids.clear();
+  auto deleted = co_await filer.delete_objects(std::move(request));
   KELP_S3_CO_TRY(const auto results, std::move(deleted));
   for (std::size_t i = 0; i < places.size() && i < results.size(); ++i) {
-    if (!results[i]) outcomes[places[i]] = from_error(results[i].error());
+    if (results[i]) {
+      outcomes[places[i]] = *results[i];
+    } else {
+      outcomes[places[i]] = std::unexpected(from_error(results[i].error()));
+    }
   }
   co_return outcomes;
+}
+
+void write_outcome(XmlWriter& xml, const DeleteEntry& entry, const Outcome& outcome) {
+  const std::string_view tag = outcome ? "Deleted" : "Error";
+  xml.open(tag);
+  xml.element("Key", entry.key);
+  if (!entry.version_id.empty()) xml.element("VersionId", entry.version_id);
+  if (!outcome) {
+    xml.element("Code", text_of(outcome.error().code).code);
+    xml.element("Message", message_of(outcome.error()));
+  } else if (outcome->delete_marker) {
+    xml.element("DeleteMarker", true);
+    if (outcome->version_id) {
+      xml.element("DeleteMarkerVersionId", version_id_text(*outcome->version_id));
+    }
+  }
+  xml.close(tag);
 }
 
 std::string delete_result_xml(const DeleteBody& request, const std::vector<Outcome>& outcomes) {
@@ -73,17 +120,8 @@ std::string delete_result_xml(const DeleteBody& request, const std::vector<Outco
   XmlWriter xml(body);
   xml.begin("DeleteResult");
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    const DeleteEntry& entry = request.entries[i];
-    if (!outcomes[i] && request.quiet) continue;
-    const std::string_view tag = outcomes[i] ? "Error" : "Deleted";
-    xml.open(tag);
-    xml.element("Key", entry.key);
-    if (!entry.version_id.empty()) xml.element("VersionId", entry.version_id);
-    if (outcomes[i]) {
-      xml.element("Code", text_of(outcomes[i]->code).code);
-      xml.element("Message", message_of(*outcomes[i]));
-    }
-    xml.close(tag);
+    if (outcomes[i] && request.quiet) continue;
+    write_outcome(xml, request.entries[i], outcomes[i]);
   }
   xml.close("DeleteResult");
   return body;
@@ -92,24 +130,34 @@ std::string delete_result_xml(const DeleteBody& request, const std::vector<Outco
 }  // namespace
 
 Task<S3Result<void>> delete_object(Call& call) {
-  KELP_S3_CO_CHECK(check_version_parameter(call));
+  KELP_S3_CO_TRY(const auto version_id, version_parameter(call));
   WriteConditions conditions;
   if (const auto match = call.header("if-match")) conditions.if_match = unquote_etag(*match);
-  KELP_S3_CO_CHECK(co_await own_bucket(call));
-  ObjectKey name{.bucket = call.request.bucket, .key = call.request.key};
-  const auto deleted = co_await call.services.deps.filer.delete_object(std::move(name), conditions);
-  if (!deleted) co_return std::unexpected(write_error(deleted.error(), conditions));
-  co_await reply_empty(call, 204);
+  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  DeleteOutcome outcome;
+  if (auto target = target_of(bucket, call.request.key, version_id)) {
+    ObjectKey name{.bucket = call.request.bucket,
+                   .key = std::move(target->key),
+                   .version_id = target->version_id};
+    const auto deleted =
+        co_await call.services.deps.filer.delete_object(std::move(name), conditions);
+    if (!deleted) co_return std::unexpected(write_error(deleted.error(), conditions));
+    outcome = *deleted;
+  }
+  HttpResponse head = begin_response(call, 204);
+  if (outcome.delete_marker) head.add("x-amz-delete-marker", "true");
+  add_version_id(outcome.version_id, head);
+  co_await reply(call, std::move(head), {});
   co_return S3Result<void>{};
 }
 
 Task<S3Result<void>> delete_objects(Call& call) {
   KELP_S3_CO_CHECK(require_checksum(call));
-  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  KELP_S3_CO_TRY(BucketEntry bucket, co_await own_bucket(call));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxListXmlBytes));
   KELP_S3_CO_TRY(const DeleteBody request, parse_delete(std::move(body)));
   KELP_S3_CO_TRY(const std::vector<Outcome> outcomes,
-                 co_await delete_entries(call, request.entries));
+                 co_await delete_entries(call, std::move(bucket), request.entries));
   co_await reply_xml(call, delete_result_xml(request, outcomes));
   co_return S3Result<void>{};
 }

@@ -73,8 +73,10 @@ S3Result<Selection> select(const Call& call, const ObjectEntry& entry) {
 }
 
 /// The answer when a condition of the request does not hold: 304 without a body.
-Task<void> reply_not_modified(Call& call, const ObjectEntry& entry) {
+Task<void> reply_not_modified(Call& call, const FoundObject& found) {
+  const ObjectEntry& entry = found.entry;
   HttpResponse head = begin_response(call, 304);
+  add_version_id(shown_version_id(found.bucket, entry), head);
   head.add("Last-Modified", http_date(entry.modified));
   add_etag(entry, head);
   for (const auto& [name, value] : entry.headers.standard) {
@@ -101,8 +103,10 @@ void override_headers(const Call& call, ObjectHeaders& headers) {
   }
 }
 
-HttpResponse object_head(Call& call, const ObjectEntry& entry, const Selection& selection) {
+HttpResponse object_head(Call& call, const FoundObject& found, const Selection& selection) {
+  const ObjectEntry& entry = found.entry;
   HttpResponse head = begin_response(call, selection.partial ? 206 : 200);
+  add_version_id(shown_version_id(found.bucket, entry), head);
   head.add("Accept-Ranges", "bytes");
   add_object_headers(entry, head);
   if (selection.partial) {
@@ -207,16 +211,8 @@ Task<S3Result<void>> send_chunks(Call& call, HttpResponse head, const ObjectEntr
 
 Task<S3Result<void>> get_object(Call& call) {
   const bool head_only = call.http.method == "HEAD";
-  KELP_S3_CO_CHECK(check_version_parameter(call));
-  ObjectKey name{.bucket = call.request.bucket, .key = call.request.key};
-  auto found = co_await call.services.deps.filer.get_object(std::move(name), !head_only);
-  if (!found) {
-    // Whether a key exists is told to the bucket's owner only.
-    if (found.error().reason() == Reason::kNoSuchKey) KELP_S3_CO_CHECK(co_await own_bucket(call));
-    co_return std::unexpected(from_error(found.error()));
-  }
-  KELP_S3_CO_CHECK(check_owner(call, found->bucket));
-  ObjectEntry& entry = found->entry;
+  KELP_S3_CO_TRY(FoundObject found, co_await find_object(call, !head_only));
+  ObjectEntry& entry = found.entry;
   KELP_S3_CO_CHECK(refuse_customer_key(call.headers));
 
   if (const ReadConditions conditions = read_conditions(call.headers); conditions.any()) {
@@ -227,20 +223,20 @@ Task<S3Result<void>> get_object(Call& call) {
       co_return std::unexpected(precondition_failed(outcome.condition));
     }
     if (outcome.result == ConditionResult::kNotModified) {
-      co_await reply_not_modified(call, entry);
+      co_await reply_not_modified(call, found);
       co_return S3Result<void>{};
     }
   }
   KELP_S3_CO_TRY(const Selection selection, select(call, entry));
   override_headers(call, entry.headers);
-  HttpResponse head = object_head(call, entry, selection);
+  HttpResponse head = object_head(call, found, selection);
   const ByteRange range = selection.range;
   if (head_only) {
     (void)co_await call.response.send_head(std::move(head), range.size_bytes);
   } else if (!entry.layout.chunks.empty()) {
     co_return co_await send_chunks(call, std::move(head), entry, range);
   } else {
-    std::string body = std::move(found->inline_body).value_or(std::string());
+    std::string body = std::move(found.inline_body).value_or(std::string());
     if (body.size() != entry.size_bytes) co_return s3_error(S3Code::kInternalError);
     if (selection.partial) body = body.substr(range.offset, range.size_bytes);
     co_await reply(call, std::move(head), std::move(body));

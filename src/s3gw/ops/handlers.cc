@@ -48,8 +48,22 @@ Handler handler_of(Operation operation) {
       return list_multipart_uploads;
     case kGetObjectAttributes:
       return get_object_attributes;
+    case kGetBucketVersioning:
+      return get_bucket_versioning;
+    case kPutBucketVersioning:
+      return put_bucket_versioning;
     case kGetObjectTagging:
       return get_object_tagging;
+    case kPutObjectTagging:
+      return put_object_tagging;
+    case kDeleteObjectTagging:
+      return delete_object_tagging;
+    case kGetBucketTagging:
+      return get_bucket_tagging;
+    case kPutBucketTagging:
+      return put_bucket_tagging;
+    case kDeleteBucketTagging:
+      return delete_bucket_tagging;
     case kGetObjectRetention:
     case kGetObjectLegalHold:
       return get_object_lock_state;

@@ -49,6 +49,18 @@ Task<S3Result<void>> list_multipart_uploads(Call& call);
 Task<S3Result<void>> upload_part(Call& call);
 Task<S3Result<void>> upload_part_copy(Call& call);
 
+// ops/versioning.cc
+Task<S3Result<void>> get_bucket_versioning(Call& call);
+Task<S3Result<void>> put_bucket_versioning(Call& call);
+
+// ops/tagging.cc
+Task<S3Result<void>> get_object_tagging(Call& call);
+Task<S3Result<void>> put_object_tagging(Call& call);
+Task<S3Result<void>> delete_object_tagging(Call& call);
+Task<S3Result<void>> get_bucket_tagging(Call& call);
+Task<S3Result<void>> put_bucket_tagging(Call& call);
+Task<S3Result<void>> delete_bucket_tagging(Call& call);
+
 // ops/object_attributes.cc
 Task<S3Result<void>> get_object_attributes(Call& call);
 
@@ -59,7 +71,6 @@ Task<S3Result<void>> preflight(Call& call);
 Task<S3Result<void>> get_bucket_acl(Call& call);
 Task<S3Result<void>> get_object_acl(Call& call);
 Task<S3Result<void>> put_acl(Call& call);
-Task<S3Result<void>> get_object_tagging(Call& call);
 Task<S3Result<void>> get_object_lock_state(Call& call);  ///< Retention and legal hold.
 
 /// Whether answer_default() knows `operation`.

@@ -1,4 +1,5 @@
 #include "s3gw/core/listing_token.h"
+#include "s3gw/core/version_id.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/s3_try.h"
 
@@ -65,14 +66,25 @@ Task<S3Result<void>> list_objects_v2(Call& call) {
 Task<S3Result<void>> list_object_versions(Call& call) {
   KELP_S3_CO_TRY(ListingRequest listing, read_listing(call));
   const std::string_view marker = call.parameter("key-marker").value_or("");
-  const auto version_marker = call.parameter("version-id-marker");
-  if (version_marker && !version_marker->empty() && marker.empty()) {
+  const std::string_view version_marker = call.parameter("version-id-marker").value_or("");
+  if (!version_marker.empty() && marker.empty()) {
     co_return s3_error(S3Code::kInvalidArgument,
                        "A version-id marker cannot be specified without a key marker.");
   }
-  listing.query.start_after.assign(marker);
-  KELP_S3_CO_TRY(const ListedPage page, co_await fetch(call, std::move(listing.query)));
-  co_await reply_xml(call, list_versions_xml(page, listing.echo, marker, owner_names(call)));
+  ListVersions query{.bucket = call.request.bucket,
+                     .prefix = std::move(listing.query.prefix),
+                     .delimiter = std::move(listing.query.delimiter),
+                     .key_marker = std::string(marker),
+                     .version_id_marker = {},
+                     .limit = listing.query.limit};
+  if (!version_marker.empty()) {
+    KELP_S3_CO_TRY(query.version_id_marker, read_version_id("version-id-marker", version_marker));
+  }
+  auto listed = co_await call.services.deps.filer.list_versions(std::move(query));
+  KELP_S3_CO_TRY(const ListedVersions page, std::move(listed));
+  KELP_S3_CO_CHECK(check_owner(call, page.bucket));
+  const VersionsEcho markers{.key_marker = marker, .version_id_marker = version_marker};
+  co_await reply_xml(call, list_versions_xml(page, listing.echo, markers, owner_names(call)));
   co_return S3Result<void>{};
 }
 

@@ -218,7 +218,10 @@ Task<S3Result<void>> complete_multipart_upload(Call& call) {
     }
     co_return std::unexpected(upload_error(call, done.error()));
   }
-  co_await reply_xml(call, complete_xml(call, *done));
+  HttpResponse head = begin_response(call, 200);
+  head.add("Content-Type", "application/xml");
+  add_version_id(done->version_id, head);
+  co_await reply(call, std::move(head), complete_xml(call, *done));
   co_return S3Result<void>{};
 }
 

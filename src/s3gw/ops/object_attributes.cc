@@ -116,11 +116,7 @@ Task<S3Result<void>> get_object_attributes(Call& call) {
   PartsWindow window;
   KELP_S3_CO_TRY(window.limit, number_header(call, "x-amz-max-parts", 1000));
   KELP_S3_CO_TRY(window.after, number_header(call, "x-amz-part-number-marker", 0));
-  KELP_S3_CO_CHECK(check_version_parameter(call));
-  KELP_S3_CO_CHECK(co_await own_bucket(call));
-  ObjectKey name{.bucket = call.request.bucket, .key = call.request.key};
-  auto found = co_await call.services.deps.filer.get_object(std::move(name), false);
-  KELP_S3_CO_TRY(const FoundObject object, std::move(found));
+  KELP_S3_CO_TRY(const FoundObject object, co_await find_object(call, false));
   const ObjectEntry& entry = object.entry;
   KELP_S3_CO_CHECK(refuse_customer_key(call.headers));
 
@@ -144,6 +140,7 @@ Task<S3Result<void>> get_object_attributes(Call& call) {
   HttpResponse head = begin_response(call, 200);
   head.add("Content-Type", "application/xml");
   head.add("Last-Modified", http_date(entry.modified));
+  add_version_id(shown_version_id(object.bucket, entry), head);
   co_await reply(call, std::move(head), std::move(body));
   co_return S3Result<void>{};
 }

@@ -72,6 +72,7 @@ Task<S3Result<void>> put_object(Call& call) {
     note_refusal(call.services.deps, outcome.error());
     co_return std::unexpected(write_error(outcome.error(), conditions));
   }
+  add_version_id(outcome->version_id, head);
   co_await reply(call, std::move(head), {});
   co_return S3Result<void>{};
 }

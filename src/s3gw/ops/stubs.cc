@@ -26,7 +26,6 @@ struct Default {
 constexpr std::string_view kNotTruncated = "<IsTruncated>false</IsTruncated>";
 
 constexpr Default kDefaults[] = {
-    {kGetBucketVersioning, "VersioningConfiguration"},
     {kGetBucketLogging, "BucketLoggingStatus"},
     {kGetBucketNotificationConfiguration, "NotificationConfiguration"},
     {kGetBucketAccelerateConfiguration, "AccelerateConfiguration"},
@@ -44,7 +43,6 @@ constexpr Default kDefaults[] = {
     {kListBucketMetricsConfigurations, "ListMetricsConfigurationsResult", kNotTruncated},
     {.operation = kGetBucketPolicy, .error = S3Code::kNoSuchBucketPolicy},
     {.operation = kGetBucketPolicyStatus, .error = S3Code::kNoSuchBucketPolicy},
-    {.operation = kGetBucketTagging, .error = S3Code::kNoSuchTagSet},
     {.operation = kGetBucketCors, .error = S3Code::kNoSuchCORSConfiguration},
     {.operation = kGetBucketLifecycleConfiguration, .error = S3Code::kNoSuchLifecycleConfiguration},
     {.operation = kGetBucketEncryption,
@@ -54,7 +52,6 @@ constexpr Default kDefaults[] = {
     {.operation = kGetBucketReplication, .error = S3Code::kReplicationConfigurationNotFoundError},
     {.operation = kGetBucketWebsite, .error = S3Code::kNoSuchWebsiteConfiguration},
     {.operation = kDeleteBucketPolicy},
-    {.operation = kDeleteBucketTagging},
     {.operation = kDeleteBucketCors},
     {.operation = kDeleteBucketLifecycle},
     {.operation = kDeleteBucketReplication},
@@ -82,16 +79,6 @@ std::string acl_xml(const Account& owner) {
   xml.close("AccessControlList");
   xml.close("AccessControlPolicy");
   return body;
-}
-
-/// The object that the request names; its bucket is the caller's.
-Task<S3Result<ObjectEntry>> own_object(Call& call) {
-  KELP_S3_CO_CHECK(check_version_parameter(call));
-  KELP_S3_CO_CHECK(co_await own_bucket(call));
-  ObjectKey name{.bucket = call.request.bucket, .key = call.request.key};
-  auto found = co_await call.services.deps.filer.get_object(std::move(name), false);
-  KELP_S3_CO_TRY(FoundObject object, std::move(found));
-  co_return std::move(object.entry);
 }
 
 }  // namespace
@@ -141,7 +128,7 @@ Task<S3Result<void>> get_bucket_acl(Call& call) {
 }
 
 Task<S3Result<void>> get_object_acl(Call& call) {
-  KELP_S3_CO_CHECK(co_await own_object(call));
+  KELP_S3_CO_CHECK(co_await find_object(call, false));
   co_await reply_xml(call, acl_xml(call.account()));
   co_return S3Result<void>{};
 }
@@ -150,7 +137,7 @@ Task<S3Result<void>> get_object_acl(Call& call) {
 Task<S3Result<void>> put_acl(Call& call) {
   KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
   if (call.request.scope == Scope::kObject) {
-    KELP_S3_CO_CHECK(co_await own_object(call));
+    KELP_S3_CO_CHECK(co_await find_object(call, false));
   } else {
     KELP_S3_CO_CHECK(co_await own_bucket(call));
   }
@@ -164,26 +151,8 @@ Task<S3Result<void>> put_acl(Call& call) {
   co_return S3Result<void>{};
 }
 
-Task<S3Result<void>> get_object_tagging(Call& call) {
-  KELP_S3_CO_TRY(const ObjectEntry entry, co_await own_object(call));
-  std::string body;
-  XmlWriter xml(body);
-  xml.begin("Tagging");
-  xml.open("TagSet");
-  for (const auto& [key, value] : entry.headers.tags) {
-    xml.open("Tag");
-    xml.element("Key", key);
-    xml.element("Value", value);
-    xml.close("Tag");
-  }
-  xml.close("TagSet");
-  xml.close("Tagging");
-  co_await reply_xml(call, std::move(body));
-  co_return S3Result<void>{};
-}
-
 Task<S3Result<void>> get_object_lock_state(Call& call) {
-  KELP_S3_CO_CHECK(co_await own_object(call));
+  KELP_S3_CO_CHECK(co_await find_object(call, false));
   co_return s3_error(S3Code::kInvalidRequest, "Bucket is missing Object Lock Configuration");
 }
 

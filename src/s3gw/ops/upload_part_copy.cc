@@ -107,8 +107,9 @@ Task<S3Result<Result<void>>> try_part(Call& call, PartTarget& target, const Foun
 Task<S3Result<void>> upload_part_copy(Call& call) {
   KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
   KELP_S3_CO_TRY(PartTarget target, co_await find_part_target(call));
+  FoundSource source;
   for (int attempt = 1;; ++attempt) {
-    KELP_S3_CO_TRY(const FoundSource source, co_await find_copy_source(call));
+    KELP_S3_CO_TRY(source, co_await find_copy_source(call));
     KELP_S3_CO_TRY(const Result<void> put, co_await try_part(call, target, source));
     if (!put && attempt < kMaxAttempts && source_changed(put.error())) continue;
     KELP_S3_CO_CHECK(part_result(call, put));
@@ -123,7 +124,10 @@ Task<S3Result<void>> upload_part_copy(Call& call) {
     xml.element(checksum_element(checksum.algorithm), checksum_text(checksum));
   }
   xml.close("CopyPartResult");
-  co_await reply_xml(call, std::move(body));
+  HttpResponse head = begin_response(call, 200);
+  head.add("Content-Type", "application/xml");
+  add_source_version(source, head);
+  co_await reply(call, std::move(head), std::move(body));
   co_return S3Result<void>{};
 }
 

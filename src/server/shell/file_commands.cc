@@ -147,6 +147,7 @@ json::object entry_json(const ObjectEntry& entry) {
   }
   json::object out;
   out["version"] = entry.version;
+  out["delete_marker"] = entry.delete_marker;
   out["modified"] = time_text(entry.modified);
   out["size_bytes"] = entry.size_bytes;
   out["etag"] = etag_text(entry);

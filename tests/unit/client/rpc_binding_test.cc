@@ -142,6 +142,11 @@ Task<void> filer_answers(Clients c) {
   co_await answers(s, BucketName{"b"}, f.bucket_usage("b"));
   const auto quota = random.make<SetBucketQuota>();
   co_await answers(s, quota, f.set_bucket_quota(quota), &BucketMessage::bucket);
+  const auto versioning = random.make<SetBucketVersioning>();
+  co_await answers(s, versioning, f.set_bucket_versioning(versioning), &BucketMessage::bucket);
+  const auto setting = random.make<BucketSetting>();
+  co_await answers(s, setting, f.get_bucket_setting(setting));
+  co_await answers(s, setting, f.set_bucket_setting(setting));
   const auto room = random.make<AskForRoom>();
   co_await answers(s, room, f.ask_for_room(room));
   const auto put = random.make<PutObject>();
@@ -154,6 +159,10 @@ Task<void> filer_answers(Clients c) {
   co_await answers(s, del, f.delete_object(del.name, del.conditions));
   const auto list = random.make<ListObjects>();
   co_await answers(s, list, f.list_objects(list));
+  const auto versions = random.make<ListVersions>();
+  co_await answers(s, versions, f.list_versions(versions));
+  const auto tags = random.make<SetObjectTags>();
+  co_await answers(s, tags, f.set_object_tags(tags));
   const auto create = random.make<CreateUpload>();
   co_await answers(s, create, f.create_upload(create));
   co_await answers(s, name, f.get_upload(name));
@@ -185,12 +194,17 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.list_buckets({}));
   co_await fails(f.bucket_usage("b"));
   co_await fails(f.set_bucket_quota({}));
+  co_await fails(f.set_bucket_versioning({}));
+  co_await fails(f.get_bucket_setting({}));
+  co_await fails(f.set_bucket_setting({}));
   co_await fails(f.ask_for_room({}));
   co_await fails(f.put_object(random.make<PutObject>()));
   co_await fails(f.get_object({"b", "k"}, true));
   co_await fails(f.delete_object({"b", "k"}, {}));
-  co_await fails(f.delete_objects("b", {}));
+  co_await fails(f.delete_objects({}));
   co_await fails(f.list_objects({}));
+  co_await fails(f.list_versions({}));
+  co_await fails(f.set_object_tags({}));
   co_await fails(f.create_upload({}));
   co_await fails(f.get_upload(name));
   co_await fails(f.put_part({}));
@@ -206,8 +220,9 @@ TEST(Bindings, TheFilersErrorsKeepTheirReason) {
 }
 
 Task<void> delete_many(Clients c) {
-  const auto outcomes = co_await c.filer.delete_objects("b", {"0", "1", "2", "3"});
-  EXPECT_EQ(c.fakes.filer.script.last(), encode_message(DeleteObjects{"b", {"0", "1", "2", "3"}}));
+  const DeleteObjects four{"b", {"0", "1", "2", "3"}, {std::nullopt, kNullVersion, 7, 8}};
+  const auto outcomes = co_await c.filer.delete_objects(four);
+  EXPECT_EQ(c.fakes.filer.script.last(), encode_message(four));
   EXPECT_TRUE(outcomes && outcomes->size() == 4);
   if (!outcomes || outcomes->size() != 4) co_return;
   EXPECT_TRUE((*outcomes)[0] && (*outcomes)[0]->existed);
@@ -215,7 +230,9 @@ Task<void> delete_many(Clients c) {
   EXPECT_EQ((*outcomes)[3].error().reason(), Reason::kNoSuchKey);
   EXPECT_EQ((*outcomes)[3].error().detail(), "not 3");
   std::vector<std::string> keys(1000, std::string(1024, 'k'));
-  const auto many = co_await c.filer.delete_objects("b", keys);
+  DeleteObjects all{"b", std::move(keys), {}};
+  all.version_ids.assign(1000, ~0ULL);
+  const auto many = co_await c.filer.delete_objects(std::move(all));
   EXPECT_TRUE(many && many->size() == 1000) << "the largest request that S3 knows";
 }
 TEST(Bindings, ADeleteOfManyHasAnOutcomeForEach) {

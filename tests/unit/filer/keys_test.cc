@@ -28,6 +28,7 @@ TEST(Keys, KeepTheOrderOfTheBytesOfObjectKeys) {
     // Every row of one key stands before every row of the other, whatever follows the key.
     const std::string last_of_a = keys::part(keys::upload(bucket, a, ~0ULL), 10'000);
     EXPECT_EQ(a < b, last_of_a < keys::upload(bucket, b, 0));
+    EXPECT_EQ(a < b, keys::version(bucket, a, 0) < keys::version(bucket, b, ~0ULL));
     const bool prefix = b.starts_with(a);
     EXPECT_EQ(prefix, keys::upload(bucket, b, 1).starts_with(keys::uploads_of(bucket, a)));
   }
@@ -50,6 +51,15 @@ TEST(Keys, ReadWhatTheyWrite) {
     ASSERT_TRUE(part);
     EXPECT_EQ(part->part_number, 300U);
     EXPECT_EQ(part->upload_key_bytes, upload.size());
+    const std::string version = keys::version(bucket, key, id);
+    const auto old = keys::parse_version(version);
+    ASSERT_TRUE(old);
+    EXPECT_EQ(old->bucket, bucket);
+    EXPECT_EQ(old->key, key);
+    EXPECT_EQ(old->version, id);
+    EXPECT_LT(version, keys::version(bucket, key, id - 1)) << "the newest stands first";
+    EXPECT_FALSE(keys::parse_version(version + "x"));
+    EXPECT_FALSE(keys::parse_version(std::string_view(version).substr(0, version.size() - 1)));
     const std::string object = keys::object(bucket, key);
     EXPECT_EQ(keys::parse_object(object)->key, key);
     EXPECT_EQ(keys::parse_object(object)->bucket, bucket);

@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "filer/core/keys.h"
 #include "filer/core/rows.h"
+#include "filer/core/version_listing.h"
 #include "kv/mem_kv.h"
 
 namespace kelp {
@@ -174,6 +175,39 @@ TEST_F(Listing, GivesWhatTheModelGives) {
       if (HasFailure()) return;
     }
   }
+}
+
+TEST_F(Listing, StepsOverNoDeleteMarkerAndNoOlderVersion) {
+  std::set<std::string> stored;
+  ObjectEntry marker;
+  marker.delete_marker = true;
+  for (std::uint64_t i = 0; i < 3000; ++i) {
+    const std::string key = std::to_string(i % 1000) + "/" + std::to_string(i);
+    write(store_, KvWrite::put(keys::version(bucket_.id, key, 7), encode_entry(marker)));
+    write(store_, KvWrite::put(keys::version(bucket_.id, "many", i + 1), encode_entry({})));
+    if (i % 500 != 0) continue;
+    stored.insert(key);
+    write(store_, KvWrite::put(keys::object(bucket_.id, key), encode_entry({})));
+  }
+  EXPECT_EQ(all_pages({"", "", ""}, 3), model(stored, {"", "", ""}));
+
+  // Versions are read once each, and a common prefix once.
+  bucket_.versioning = Versioning::kEnabled;
+  ListVersions request;
+  request.prefix = "many";
+  store_.moves = 0;
+  const auto many = list_versions(store_, bucket_, request);
+  ASSERT_TRUE(many);
+  EXPECT_EQ(many->versions.size(), 1000U);
+  EXPECT_LE(store_.moves, 1005U);
+  request = {};
+  request.delimiter = "/";
+  request.limit = 10;
+  store_.moves = 0;
+  const auto groups = list_versions(store_, bucket_, request);
+  ASSERT_TRUE(groups);
+  EXPECT_EQ(groups->common_prefixes.size(), 10U);
+  EXPECT_LE(store_.moves, 25U);
 }
 
 TEST_F(Listing, OfNothingIsEmptyAndNotTruncated) {

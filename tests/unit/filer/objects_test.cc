@@ -83,7 +83,7 @@ TEST(FilerObjects, NamesWhatIsMissing) {
   expect_error(world.run(world.filer.list_objects({.bucket = "nope"})), Errc::kNotFound,
                Reason::kNoSuchBucket);
   expect_error(world.run(world.filer.bucket_usage("nope")), Errc::kNotFound, Reason::kNoSuchBucket);
-  expect_error(world.run(world.filer.delete_objects("nope", {"a"})), Errc::kNotFound,
+  expect_error(world.run(world.filer.delete_objects({"nope", {"a"}})), Errc::kNotFound,
                Reason::kNoSuchBucket);
   const auto deleted = world.run(world.filer.delete_object({"photos", "a"}, {}));
   ASSERT_TRUE(deleted);
@@ -146,7 +146,7 @@ TEST(FilerObjects, DeletesManyInOneCommitAndAnswersInOrder) {
   }
   const int before = world.kv.commits;
   std::vector<std::string> keys = {"b", "missing", "a", "b", std::string(2000, 'k')};
-  const auto outcomes = world.run(world.filer.delete_objects("photos", keys));
+  const auto outcomes = world.run(world.filer.delete_objects({"photos", keys}));
   ASSERT_TRUE(outcomes) << outcomes.error().message();
   EXPECT_EQ(world.kv.commits, before + 1);
   ASSERT_EQ(outcomes->size(), 5U);
@@ -157,7 +157,7 @@ TEST(FilerObjects, DeletesManyInOneCommitAndAnswersInOrder) {
   expect_error((*outcomes)[4], Errc::kInvalidArgument);
   EXPECT_EQ(usage_of(world, "photos").objects, 1);
   std::vector<std::string> too_many(1001, "k");
-  expect_error(world.run(world.filer.delete_objects("photos", too_many)), Errc::kInvalidArgument);
+  expect_error(world.run(world.filer.delete_objects({"photos", too_many})), Errc::kInvalidArgument);
 }
 
 TEST(FilerObjects, EvaluatesWriteConditions) {

@@ -145,7 +145,7 @@ class Pair {
     if (names.size() == 1) {
       ASSERT_TRUE(world_.run(world_.either().delete_object({kBucket, names[0]}, {})));
     } else {
-      ASSERT_TRUE(world_.run(world_.either().delete_objects(kBucket, names)));
+      ASSERT_TRUE(world_.run(world_.either().delete_objects({kBucket, names})));
     }
   }
 

@@ -202,12 +202,14 @@ struct Chaos {
   std::set<std::uint64_t> accepted;  ///< Needle keys whose commit succeeded.
   std::vector<UploadName> uploads;
   std::map<std::string, std::set<std::string>> etags;  ///< Of completes, by upload id.
+  bool versioned = false;
+  std::vector<ObjectKey> versions = {};  ///< That a write made, for version calls.
 
   std::string any_key() { return std::to_string(world.work.rng().below(3)); }
 
   static Task<void> act(Chaos& chaos, int steps) {
     for (int i = 0; i < steps; ++i) {
-      switch (chaos.world.work.rng().below(8)) {
+      switch (chaos.world.work.rng().below(chaos.versioned ? 12 : 8)) {
         case 0:
           co_await put(chaos, put_of(kBucket, chaos.any_key(), "body"));
           break;
@@ -227,26 +229,101 @@ struct Chaos {
         case 6:
           co_await complete(chaos);
           break;
-        default:
+        case 7:
           co_await abort(chaos);
+          break;
+        case 8:
+          co_await copy_version(chaos);
+          break;
+        case 9:
+          co_await look(chaos);
+          break;
+        default:
+          co_await remove_versions(chaos);
           break;
       }
     }
   }
   static Task<void> put(Chaos& chaos, PutObject put) {
     const auto chunks = put.entry.layout.chunks;
+    const std::string key = put.key;
     const auto outcome = co_await chaos.world.filer.put_object(std::move(put));
     EXPECT_TRUE(outcome) << outcome.error().message();
+    if (outcome) chaos.note(key, outcome->version_id);
     for (const Chunk& chunk : chunks) chaos.accepted.insert(chunk.fid.key.value);
+  }
+  void note(std::string key, std::optional<std::uint64_t> version_id) {
+    if (versioned) versions.push_back({kBucket, std::move(key), version_id});
+  }
+  ObjectKey any_version() {
+    if (versions.empty()) return {kBucket, any_key(), kNullVersion};
+    const std::size_t last = std::min<std::size_t>(versions.size(), 8);
+    return versions[versions.size() - 1 - world.work.rng().below(last)];
+  }
+  static Task<void> remove_versions(Chaos& chaos) {
+    DeleteObjects request{kBucket, {}, {}};
+    for (std::uint64_t left = 1 + chaos.world.work.rng().below(3); left > 0; --left) {
+      const ObjectKey name = chaos.any_version();
+      request.keys.push_back(name.key);
+      request.version_ids.push_back(name.version_id);
+    }
+    const auto outcome = co_await chaos.world.filer.delete_objects(std::move(request));
+    EXPECT_TRUE(outcome) << outcome.error().message();
+  }
+  /// Names the needles of a version once more.
+  static Task<void> copy_version(Chaos& chaos) {
+    const ObjectKey name = chaos.any_version();
+    const auto found = co_await chaos.world.filer.get_object(name, false);
+    if (!found || found->entry.layout.chunks.empty()) co_return;
+    ShareObject share{.put = put_of(kBucket, chaos.any_key(), ""),
+                      .from = {kBucket, name.key},
+                      .from_version = found->entry.version};
+    share.put.inline_body.reset();
+    share.put.entry.layout = found->entry.layout;
+    share.put.entry.size_bytes = found->entry.size_bytes;
+    const std::string key = share.put.key;
+    const auto outcome = co_await chaos.world.filer.share_object(std::move(share));
+    if (outcome) {
+      chaos.note(key, outcome->version_id);
+    } else {
+      EXPECT_EQ(outcome.error().reason(), Reason::kConditionConflict) << outcome.error().message();
+    }
+  }
+  /// Reads whatever way; no reader is told of damage.
+  static Task<void> look(Chaos& chaos) {
+    FilerService& filer = chaos.world.filer;
+    const auto found = co_await filer.get_object(chaos.any_version(), true);
+    if (!found) EXPECT_EQ(found.error().code(), Errc::kNotFound) << found.error().message();
+    const ObjectKey current{kBucket, chaos.any_key()};
+    const auto newest = co_await filer.get_object(current, true);
+    if (!newest) EXPECT_EQ(newest.error().code(), Errc::kNotFound) << newest.error().message();
+    ListVersions request;
+    request.bucket = kBucket;
+    const auto listed = co_await filer.list_versions(request);
+    EXPECT_TRUE(listed);
+    std::set<std::string> latest;
+    for (const ListedVersion& each : listed->versions) {
+      if (each.is_latest) {
+        EXPECT_TRUE(latest.insert(each.object.key).second) << "two are the latest";
+      }
+      EXPECT_TRUE(latest.contains(each.object.key)) << "the first one is the latest";
+    }
+    SetObjectTags tags{chaos.any_version(), {{"k", "v"}}};
+    const auto tagged = co_await filer.set_object_tags(std::move(tags));
+    if (!tagged) EXPECT_EQ(tagged.error().code(), Errc::kNotFound) << tagged.error().message();
+    SetBucketVersioning versioning{kBucket, chaos.world.work.rng().below(4) != 0};
+    EXPECT_TRUE(co_await filer.set_bucket_versioning(std::move(versioning)));
   }
   static Task<void> remove(Chaos& chaos) {
     if (chaos.world.work.rng().below(2) == 0) {
-      const auto outcome = co_await chaos.world.filer.delete_object({kBucket, chaos.any_key()}, {});
-      EXPECT_TRUE(outcome);
+      const std::string key = chaos.any_key();
+      const auto outcome = co_await chaos.world.filer.delete_object({kBucket, key}, {});
+      EXPECT_TRUE(outcome) << outcome.error().message();
+      if (outcome) chaos.note(key, outcome->version_id);
     } else {
       std::vector<std::string> keys{chaos.any_key(), chaos.any_key()};
-      const auto outcome = co_await chaos.world.filer.delete_objects(kBucket, std::move(keys));
-      EXPECT_TRUE(outcome);
+      const auto outcome = co_await chaos.world.filer.delete_objects({kBucket, std::move(keys)});
+      EXPECT_TRUE(outcome) << outcome.error().message();
     }
   }
   static Task<void> create(Chaos& chaos) {
@@ -305,6 +382,88 @@ struct Chaos {
     if (!outcome) EXPECT_EQ(outcome.error().reason(), Reason::kNoSuchUpload);
   }
 };
+
+/// Of each key, the object row is newer than all version rows, or the newest of them is a delete
+/// marker; and the newest one of all says where the null version is.
+void expect_sound_versions(FilerWorld& world) {
+  std::map<std::string, std::vector<ObjectEntry>> keys;
+  for (const auto& [key, value] : *world.store->scan({"o", "p"}, 100'000)) {
+    const auto at = keys::parse_object(key);
+    ASSERT_TRUE(at);
+    keys[std::string(at->key)].push_back(decode_entry(value).value());
+    EXPECT_FALSE(keys[std::string(at->key)].back().delete_marker);
+  }
+  for (const auto& [key, value] : *world.store->scan({"v", "w"}, 100'000)) {
+    const auto at = keys::parse_version(key);
+    ASSERT_TRUE(at);
+    keys[at->key].push_back(decode_entry(value).value());
+    EXPECT_EQ(at->version, keys[at->key].back().version);
+    if (keys[at->key].size() == 1) {
+      EXPECT_TRUE(keys[at->key].back().delete_marker) << "an older version without a newer one";
+    }
+  }
+  for (const auto& [key, versions] : keys) {
+    std::uint64_t older_null = 0;
+    for (std::size_t i = 1; i < versions.size(); ++i) {
+      EXPECT_LT(versions[i].version, versions[i - 1].version);
+      EXPECT_EQ(versions[i].older_null, 0U);
+      if (versions[i].has_id) continue;
+      EXPECT_EQ(older_null, 0U) << "two null versions";
+      older_null = versions[i].version;
+    }
+    EXPECT_EQ(versions.front().older_null, older_null);
+    EXPECT_TRUE(versions.front().has_id || older_null == 0) << "two null versions";
+  }
+}
+
+// A delete that began before versioning was on may still remove the object for good, but not once
+// somebody has seen it in the bucket with versions.
+TEST(FilerRaces, ADeleteDestroysNothingThatWasSeenWithVersioningOn) {
+  struct Run {
+    static Task<void> remove(FilerWorld& world) {
+      EXPECT_TRUE(co_await world.filer.delete_object({kBucket, "k"}, {}));
+    }
+    static Task<void> turn_on(FilerWorld& world, bool& seen) {
+      EXPECT_TRUE(co_await world.filer.set_bucket_versioning({kBucket, true}));
+      const auto found = co_await world.filer.get_object({kBucket, "k"}, true);
+      seen = found && !found->entry.delete_marker;
+    }
+  };
+  int seen_times = 0;
+  for (std::uint64_t seed = 1; seed <= 3 * kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    FilerWorld world(seed, kOptions);
+    world.make_bucket(kBucket);
+    ASSERT_TRUE(world.run(world.filer.put_object(put_of(kBucket, "k", "x"))));
+    bool seen = false;
+    std::vector<Task<void>> tasks;
+    tasks.push_back(Run::remove(world));
+    tasks.push_back(Run::turn_on(world, seen));
+    world.run_all(std::move(tasks));
+    if (!seen) continue;
+    ++seen_times;
+    EXPECT_TRUE(world.run(world.filer.get_object({kBucket, "k", kNullVersion}, true)));
+  }
+  EXPECT_GT(seen_times, 0) << "no seed let the reader see it: the test proves nothing";
+}
+
+TEST(FilerRaces, VersionsStayInOrderAndTheirNeedlesNamed) {
+  std::size_t versions = 0;
+  for (std::uint64_t seed = 1; seed <= 3 * kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    FilerWorld world(seed, kOptions);
+    world.make_bucket(kBucket);
+    Chaos chaos{world, {}, {}, {}, true};
+    std::vector<Task<void>> tasks;
+    for (int i = 0; i < 12; ++i) tasks.push_back(Chaos::act(chaos, 12));
+    world.run_all(std::move(tasks));
+    expect_sound(world, chaos.accepted);
+    expect_sound_versions(world);
+    versions += world.store->scan({"v", "w"}, 100'000)->size();
+    if (testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(versions, 100U) << "too few to prove anything";
+}
 
 TEST(FilerRaces, NothingIsLostOrNamedTwiceWhateverRaces) {
   std::uint64_t completed = 0;

@@ -62,6 +62,12 @@ TEST(Rows, KeepTheirGoldenBytes) {
   EXPECT_EQ(hex_encode(encode_part(uncounted)), golden("filer_part_v1.hex"));
   EXPECT_EQ(hex_encode(encode_part(part())), golden("filer_part_v2.hex"));
   EXPECT_EQ(hex_encode(encode_finished(finished())), golden("filer_finished_v1.hex"));
+  FinishedRow with_id = finished();
+  with_id.version_id = 0x1234;
+  EXPECT_EQ(hex_encode(encode_finished(with_id)), golden("filer_finished_v2.hex"));
+  EXPECT_EQ(decode_finished(encode_finished(with_id)).value(), with_id);
+  EXPECT_EQ(hex_encode(encode_setting("<TagSet/>")), golden("filer_setting_v1.hex"));
+  EXPECT_EQ(decode_setting(encode_setting("<TagSet/>")).value(), "<TagSet/>");
   EXPECT_EQ(hex_encode(encode_dead({.size_bytes = 300})), "01ac02");
   EXPECT_EQ(hex_encode(encode_ids(0x0102)), "010201000000000000");
   EXPECT_EQ(hex_encode(encode_key_floor(NeedleKey(0x0102))), "010201000000000000");

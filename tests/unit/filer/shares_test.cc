@@ -125,7 +125,7 @@ TEST_F(SharesTest, NamesThatGoAtTheSameInstantAreAllCounted) {
   const ObjectKey third{"photos", "third"};
   ASSERT_TRUE(copy(kFrom, second));
   ASSERT_TRUE(copy(second, third));
-  ASSERT_TRUE(world_.run(world_.filer.delete_objects("photos", {"from", "third"})));
+  ASSERT_TRUE(world_.run(world_.filer.delete_objects({"photos", {"from", "third"}})));
   collect();
   EXPECT_TRUE(volumes_.holds(chunk.fid));
   remove(second);
@@ -246,7 +246,7 @@ Task<void> SharesTest::act() {
       static_cast<void>(co_await world_.filer.delete_object(any_name(), {}));
       break;
     case 2:
-      static_cast<void>(co_await world_.filer.delete_objects(any_name().bucket, {"a", "b", "c"}));
+      static_cast<void>(co_await world_.filer.delete_objects({any_name().bucket, {"a", "b", "c"}}));
       break;
     case 3:
       world_.clock.advance(seconds(rng.below(2) == 0 ? 0 : 61));
@@ -286,7 +286,7 @@ TEST_P(SharesTest, NoNeedleIsLostOrForgottenWhateverRaces) {
     EXPECT_TRUE(report.sound()) << (report.findings.empty() ? "" : report.findings.front());
   }
   for (const char* bucket : {"photos", "films"}) {
-    EXPECT_TRUE(world_.run(world_.filer.delete_objects(bucket, {"a", "b", "c", "d", "e"})));
+    EXPECT_TRUE(world_.run(world_.filer.delete_objects({bucket, {"a", "b", "c", "d", "e"}})));
   }
   oldest_provisional_ = NeedleKey(world_.last_key + 1);
   collect(true);

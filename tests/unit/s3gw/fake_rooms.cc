@@ -219,6 +219,9 @@ Task<Result<WriteOutcome>> FakeFiler::put_object(PutObject request) {
 Task<Result<FoundObject>> FakeFiler::get_object(ObjectKey name, bool with_inline_body) {
   KELP_CO_TRY(const Bucket* found, bucket(name.bucket));
   const auto object = found->objects.find(name.key);
+  if (name.version_id && *name.version_id != kNullVersion) {
+    co_return Error(Errc::kNotFound, name.key, Reason::kNoSuchVersion);
+  }
   if (object == found->objects.end()) {
     co_return Error(Errc::kNotFound, name.key, Reason::kNoSuchKey);
   }
@@ -233,11 +236,31 @@ Task<Result<DeleteOutcome>> FakeFiler::delete_object(ObjectKey name, WriteCondit
   co_return DeleteOutcome{.existed = found->objects.erase(name.key) > 0};
 }
 
-Task<Result<std::vector<Result<DeleteOutcome>>>> FakeFiler::delete_objects(
-    std::string bucket_name, std::vector<std::string> keys) {
-  KELP_CO_TRY(Bucket * found, bucket(bucket_name));
+Task<Result<BucketEntry>> FakeFiler::set_bucket_versioning(SetBucketVersioning) {
+  co_return Error(Errc::kUnimplemented, "fake");
+}
+Task<Result<BucketSetting>> FakeFiler::get_bucket_setting(BucketSetting request) {
+  KELP_CO_CHECK(bucket(request.bucket));
+  co_return request;
+}
+Task<Result<void>> FakeFiler::set_bucket_setting(BucketSetting setting) {
+  KELP_CO_CHECK(bucket(setting.bucket));
+  co_return Result<void>();
+}
+Task<Result<ListedVersions>> FakeFiler::list_versions(ListVersions request) {
+  KELP_CO_TRY(const Bucket* found, bucket(request.bucket));
+  ListedVersions page;
+  page.bucket = found->entry;
+  co_return page;
+}
+Task<Result<TaggedVersion>> FakeFiler::set_object_tags(SetObjectTags) {
+  co_return Error(Errc::kUnimplemented, "fake");
+}
+
+Task<Result<std::vector<Result<DeleteOutcome>>>> FakeFiler::delete_objects(DeleteObjects request) {
+  KELP_CO_TRY(Bucket * found, bucket(request.bucket));
   std::vector<Result<DeleteOutcome>> outcomes;
-  for (const std::string& key : keys) {
+  for (const std::string& key : request.keys) {
     outcomes.emplace_back(DeleteOutcome{.existed = found->objects.erase(key) > 0});
   }
   co_return outcomes;

@@ -84,9 +84,14 @@ class FakeFiler final : public FilerClient {
   Task<Result<WriteOutcome>> put_object(PutObject request) override;
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
   Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) override;
-  Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(
-      std::string bucket, std::vector<std::string> keys) override;
+  Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(DeleteObjects request) override;
   Task<Result<ListedPage>> list_objects(ListObjects request) override;
+  // Versions, tags and settings: gateway_versions_test.cc has a real filer.
+  Task<Result<BucketEntry>> set_bucket_versioning(SetBucketVersioning request) override;
+  Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) override;
+  Task<Result<void>> set_bucket_setting(BucketSetting setting) override;
+  Task<Result<ListedVersions>> list_versions(ListVersions request) override;
+  Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) override;
   Task<Result<UploadInfo>> create_upload(CreateUpload request) override;
   Task<Result<UploadInfo>> get_upload(UploadName name) override;
   Task<Result<void>> put_part(PutPart request) override;

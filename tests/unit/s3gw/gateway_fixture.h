@@ -139,7 +139,7 @@ class GatewayTest : public ::testing::Test {
 
   Task<void> exchange(const HttpRequest& http, BodyReader& body, ResponseWriter& response) {
     KeyLeases leases(master, clock, co_await asio::this_coro::executor);
-    GatewayDeps deps{.filer = filer,
+    GatewayDeps deps{.filer = filer_client(),
                      .volumes = volumes,
                      .leases = leases,
                      .credentials = credentials,
@@ -152,6 +152,8 @@ class GatewayTest : public ::testing::Test {
     }
     co_await leases.close();
   }
+
+  virtual FilerClient& filer_client() { return filer; }
 
   /// A bucket of another account.
   void make_foreign_bucket(const std::string& name) {

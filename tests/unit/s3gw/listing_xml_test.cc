@@ -54,10 +54,11 @@ TEST(ListingXml, Version1HasNextMarkerOnlyWithADelimiter) {
 
 TEST(ListingXml, WritesWhatIsLongAndWhatIsRare) {
   const std::string etag(1000, 'e');
-  ListedPage page;
-  page.objects.push_back({.key = "k", .etag = etag, .storage_class = "A<B"});
-  page.objects.back().checksum_algorithms.assign(100, ChecksumAlgorithm::kCrc64Nvme);
-  const std::string body = list_versions_xml(page, {.bucket = "b"}, "", kOwner);
+  ListedVersions page;
+  page.versions.push_back(
+      {.object = {.key = "k", .etag = etag, .storage_class = "A<B"}, .is_latest = true});
+  page.versions.back().object.checksum_algorithms.assign(100, ChecksumAlgorithm::kCrc64Nvme);
+  const std::string body = list_versions_xml(page, {.bucket = "b"}, {}, kOwner);
   EXPECT_NE(body.find("<Version><VersionId>null</VersionId><IsLatest>true</IsLatest><Key>k</Key>"
                       "<LastModified>1970-01-01T00:00:00.000Z</LastModified><ETag>&quot;" +
                       etag + "&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm>"),

@@ -87,6 +87,49 @@ TEST(Entry, SaysWhichNeedlesAreSharedInASecondFormat) {
   EXPECT_EQ(encode_entry(entry), encode_entry(full_entry()));
 }
 
+TEST(Entry, SaysInAThirdFormatWhatVersionsNeed) {
+  ObjectEntry entry = full_entry();
+  entry.has_id = true;
+  entry.older_null = 77;
+  entry.layout.chunks.front().shared = true;
+  const std::string row = encode_entry(entry);
+  EXPECT_EQ(hex_encode(row), golden("entry_v3.hex"));
+  EXPECT_EQ(decode_entry(row).value(), entry);
+  EXPECT_TRUE(decode_listed(row)->has_id);
+  ObjectEntry null = plain_entry();
+  null.older_null = 5;
+  EXPECT_EQ(decode_entry(encode_entry(null)).value(), null);
+  null.older_null = 0;
+  EXPECT_EQ(hex_encode(encode_entry(null)), golden("entry_plain_v1.hex"));
+
+  BucketEntry versioned = limited_bucket();
+  versioned.versioning = Versioning::kEnabled;
+  EXPECT_EQ(hex_encode(encode_bucket(versioned)), golden("bucket_v3.hex"));
+  for (const Versioning state : {Versioning::kEnabled, Versioning::kSuspended}) {
+    for (BucketEntry each : {bucket(), limited_bucket()}) {
+      each.versioning = state;
+      EXPECT_EQ(decode_bucket(encode_bucket(each)).value(), each);
+    }
+  }
+}
+
+TEST(Entry, RefusesAThirdFormatThatSaysNothingOfVersions) {
+  ObjectEntry entry = plain_entry();
+  entry.has_id = true;
+  std::string row = encode_entry(entry);
+  for (const char flags : {'\x00', '\x04', '\x02'}) {  // none, an unknown one, one without a number
+    row[2] = flags;
+    EXPECT_EQ(decode_entry(row).error().code(), Errc::kCorruption) << int{flags};
+  }
+  BucketEntry versioned = bucket();
+  versioned.versioning = Versioning::kEnabled;
+  std::string bucket_row = encode_bucket(versioned);
+  for (const char state : {'\x00', '\x03'}) {
+    bucket_row.back() = state;
+    EXPECT_EQ(decode_bucket(bucket_row).error().code(), Errc::kCorruption);
+  }
+}
+
 TEST(Entry, ReadsWhatItWrites) {
   EXPECT_EQ(decode_entry(encode_entry(full_entry())).value(), full_entry());
   EXPECT_EQ(decode_entry(encode_entry(plain_entry())).value(), plain_entry());
@@ -172,11 +215,11 @@ TEST(Entry, RefusesEveryTruncationAndEveryByteTooMany) {
 
 TEST(Entry, RefusesANewerFormatNamingBoth) {
   std::string row = encode_entry(plain_entry());
-  row[0] = 3;
+  row[0] = 4;
   for (const Error& error : {decode_entry(row).error(), decode_listed(row).error()}) {
     EXPECT_EQ(error.code(), Errc::kUnimplemented);
-    EXPECT_THAT(error.detail(), HasSubstr("format 3"));
-    EXPECT_THAT(error.detail(), HasSubstr("knows 2"));
+    EXPECT_THAT(error.detail(), HasSubstr("format 4"));
+    EXPECT_THAT(error.detail(), HasSubstr("knows 3"));
   }
   std::string bucket_row = encode_bucket(bucket());
   bucket_row[0] = 9;

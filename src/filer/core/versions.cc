@@ -1,0 +1,237 @@
+#include "filer/core/versions.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "filer/core/keys.h"
+
+namespace kelp {
+namespace {
+
+UsageChange usage_of(const ObjectEntry& entry) {
+  return {.objects = entry.delete_marker ? 0 : 1,
+          .bytes = static_cast<std::int64_t>(entry.size_bytes)};
+}
+
+UsageChange negative(const UsageChange& change) {
+  return {.objects = -change.objects, .bytes = -change.bytes};
+}
+
+/// What the older versions' entry of the null version is, once `head` is behind another head.
+std::uint64_t null_below(const ObjectEntry& head) {
+  return head.has_id ? head.older_null : head.version;
+}
+
+Result<CurrentObject> decode_row(std::optional<std::string> row) {
+  CurrentObject object{.row = std::move(row), .entry = {}};
+  if (object.row) {
+    KELP_TRY(object.entry, decode_entry(*object.row));
+  }
+  return object;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> new_version_id(const BucketEntry& bucket, const ObjectEntry& entry) {
+  if (bucket.versioning == Versioning::kNever) return std::nullopt;
+  return bucket.versioning == Versioning::kEnabled ? entry.version : kNullVersion;
+}
+
+Result<FoundVersion> KeyVersions::read_row(std::string row_key) const {
+  FoundVersion found{.row_key = std::move(row_key), .object = {}};
+  KELP_TRY(auto row, rows_->get(found.row_key));
+  KELP_TRY(found.object, decode_row(std::move(row)));
+  return found;
+}
+
+Result<KeyVersions> KeyVersions::read(RowPlan& rows, const BucketEntry& bucket, std::string key) {
+  KeyVersions versions(rows, bucket, std::move(key));
+  KELP_TRY(versions.head_, versions.read_row(keys::object(bucket.id, versions.key_)));
+  if (versions.head_.exists() || !versions.has_versions()) return versions;
+  const KvRange all = keys::within(keys::versions_of_key(bucket.id, versions.key_));
+  KELP_TRY(auto newest, rows.first(all, RowPlan::Before::kNothing));
+  if (!newest) return versions;
+  versions.head_.row_key = std::move(newest->first);
+  KELP_TRY(versions.head_.object, decode_row(std::move(newest->second)));
+  return versions;
+}
+
+const CurrentObject& KeyVersions::current() const {
+  return head_.object.entry.delete_marker ? none_ : head_.object;
+}
+
+Result<FoundVersion> KeyVersions::find(std::uint64_t version_id) const {
+  if (!head_.exists()) return FoundVersion{};
+  const ObjectEntry& head = head_.object.entry;
+  if (version_id_of(head) == version_id) return head_;
+  const std::uint64_t number = version_id == kNullVersion ? head.older_null : version_id;
+  if (number == 0 || !has_versions()) return FoundVersion{};
+  KELP_TRY(FoundVersion found, read_row(keys::version(bucket_->id, key_, number)));
+  if (found.exists() && version_id_of(found.object.entry) != version_id) return FoundVersion{};
+  return found;
+}
+
+std::string KeyVersions::row_key_of(const ObjectEntry& entry) const {
+  return entry.delete_marker ? keys::version(bucket_->id, key_, entry.version)
+                             : keys::object(bucket_->id, key_);
+}
+
+void KeyVersions::rewrite(FoundVersion version) {
+  rows_->put(std::move(version.row_key), encode_entry(version.object.entry));
+}
+
+/// Makes the head one of the older versions.
+void KeyVersions::demote() {
+  if (!head_.exists()) return;
+  ObjectEntry& entry = head_.object.entry;
+  entry.older_null = 0;
+  rows_->remove(head_.row_key);
+  rows_->put(keys::version(bucket_->id, key_, entry.version), encode_entry(entry));
+  head_ = {};
+}
+
+/// Takes the null version away, be it the head or not; the head is read no more.
+Result<UsageChange> KeyVersions::drop_null(WallTime now) {
+  if (!head_.exists()) return UsageChange{};
+  FoundVersion null = head_;
+  if (head_.object.entry.has_id) {
+    if (head_.object.entry.older_null == 0) return UsageChange{};
+    KELP_TRY(null, read_row(keys::version(bucket_->id, key_, head_.object.entry.older_null)));
+    if (!null.exists()) return UsageChange{};  // Whoever took it makes this commit fail.
+  } else {
+    head_ = {};
+  }
+  rows_->remove(null.row_key);
+  drop_body(null.object.entry.layout, now, rows_->rest());
+  return negative(usage_of(null.object.entry));
+}
+
+Result<UsageChange> KeyVersions::put(ObjectEntry& entry, WallTime now) {
+  KELP_ASSERT(entry.version > newest(), "versions of a key rise");
+  UsageChange usage = usage_of(entry);
+  entry.has_id = bucket_->versioning == Versioning::kEnabled;
+  entry.older_null = entry.has_id && head_.exists() ? null_below(head_.object.entry) : 0;
+  if (!entry.has_id) {
+    KELP_TRY(const UsageChange dropped, drop_null(now));
+    usage = usage + dropped;
+  }
+  demote();
+  rows_->put(row_key_of(entry), row_of(*bucket_, entry));
+  return usage;
+}
+
+Result<UsageChange> KeyVersions::remove(FoundVersion gone, WallTime now) {
+  const ObjectEntry& entry = gone.object.entry;
+  rows_->remove(gone.row_key);
+  drop_body(entry.layout, now, rows_->rest());
+  if (gone.row_key == head_.row_key) {
+    KELP_CHECK(promote(entry));
+  } else if (!entry.has_id) {
+    head_.object.entry.older_null = 0;
+    rewrite(head_);
+  }
+  return negative(usage_of(entry));
+}
+
+/// Makes the newest of the other versions the head, after `gone`.
+Result<void> KeyVersions::promote(const ObjectEntry& gone) {
+  head_ = {};
+  if (!has_versions()) return {};
+  const KvRange others = keys::within(keys::versions_of_key(bucket_->id, key_));
+  KELP_TRY(auto next, rows_->first(others, RowPlan::Before::kAny));
+  if (!next) return {};
+  KELP_TRY(head_.object, decode_row(std::move(next->second)));
+  ObjectEntry& entry = head_.object.entry;
+  if (entry.has_id) entry.older_null = gone.older_null;
+  head_.row_key = row_key_of(entry);
+  if (!entry.delete_marker) rows_->remove(std::move(next->first));
+  rewrite(head_);
+  return {};
+}
+
+Result<FoundVersion> find_numbered(RowPlan& rows, const BucketEntry& bucket, std::string_view key,
+                                   std::uint64_t version) {
+  FoundVersion found{.row_key = keys::object(bucket.id, key), .object = {}};
+  KELP_TRY(auto row, rows.get(found.row_key));
+  KELP_TRY(found.object, decode_row(std::move(row)));
+  if (found.exists() && found.object.entry.version == version) return found;
+  if (bucket.versioning == Versioning::kNever) return FoundVersion{};
+  found.row_key = keys::version(bucket.id, key, version);
+  KELP_TRY(row, rows.get(found.row_key));
+  KELP_TRY(found.object, decode_row(std::move(row)));
+  return found;
+}
+
+namespace {
+
+/// Of one key, before anything was planned for it.
+bool is_refusal(const Error& error) {
+  return error.reason() == Reason::kConditionFailed || error.reason() == Reason::kNoSuchKey;
+}
+
+struct Deleted {
+  DeleteOutcome outcome;
+  UsageChange usage;
+};
+
+/// Makes a delete marker, or in a bucket that never had versions removes the object.
+Result<Deleted> delete_current(KeyVersions& versions, const BucketEntry& bucket,
+                               const DeleteTarget& target, WallTime now) {
+  KELP_CHECK(check_conditions(target.conditions, versions.current()));
+  Deleted deleted;
+  deleted.outcome.existed = versions.current().row.has_value();
+  if (bucket.versioning == Versioning::kNever) {
+    if (!deleted.outcome.existed) return deleted;
+    KELP_TRY(deleted.usage, versions.remove(versions.head(), now));
+    return deleted;
+  }
+  ObjectEntry marker;
+  marker.version = target.marker;
+  marker.delete_marker = true;
+  marker.modified = std::max(now, versions.newest_modified());
+  KELP_TRY(deleted.usage, versions.put(marker, now));
+  deleted.outcome.delete_marker = true;
+  deleted.outcome.version_id = version_id_of(marker);
+  return deleted;
+}
+
+Result<Deleted> delete_version(KeyVersions& versions, const BucketEntry& bucket,
+                               const DeleteTarget& target, WallTime now) {
+  KELP_TRY(FoundVersion version, versions.find(*target.version_id));
+  KELP_CHECK(check_conditions(target.conditions, version.object));
+  Deleted deleted;
+  if (bucket.versioning != Versioning::kNever) deleted.outcome.version_id = target.version_id;
+  if (!version.exists()) return deleted;
+  deleted.outcome.existed = true;
+  deleted.outcome.delete_marker = version.object.entry.delete_marker;
+  KELP_TRY(deleted.usage, versions.remove(std::move(version), now));
+  return deleted;
+}
+
+}  // namespace
+
+Result<PlannedDelete> plan_deletes(RowPlan& rows, const BucketEntry& bucket,
+                                   const std::vector<DeleteTarget>& targets, WallTime now) {
+  PlannedDelete plan;
+  plan.outcomes.reserve(targets.size());
+  for (const DeleteTarget& target : targets) {
+    KELP_TRY(KeyVersions versions, KeyVersions::read(rows, bucket, target.key));
+    if (target.marker != 0 && target.marker <= versions.newest()) {
+      plan.too_low = std::max(plan.too_low, versions.newest());
+      continue;
+    }
+    auto deleted = target.version_id ? delete_version(versions, bucket, target, now)
+                                     : delete_current(versions, bucket, target, now);
+    if (!deleted) {
+      if (!is_refusal(deleted.error())) return std::move(deleted).error();
+      plan.outcomes.emplace_back(std::move(deleted).error());
+      continue;
+    }
+    plan.outcomes.emplace_back(deleted->outcome);
+    plan.usage = plan.usage + deleted->usage;
+  }
+  return plan;
+}
+
+}  // namespace kelp

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "s3gw/core/xml_writer.h"
+#include "s3gw/s3_error.h"
+
+namespace kelp::s3 {
+
+/// Names and values, in the order given.
+using Tags = std::vector<std::pair<std::string, std::string>>;
+
+inline constexpr std::size_t kMaxObjectTags = 10;
+inline constexpr std::size_t kMaxBucketTags = 50;
+
+/// Keys of 1 to 128 characters, each once, that do not begin with "aws:"; values of up to 256
+/// characters; at most `most` tags. InvalidTag otherwise.
+[[nodiscard]] S3Result<void> check_tags(const Tags& tags, std::size_t most);
+
+/// A Tagging document's tags, checked. Errors: MalformedXML, InvalidTag.
+[[nodiscard]] S3Result<Tags> parse_tagging(std::string body, std::size_t most);
+
+/// Writes the TagSet.
+void write_tag_set(const Tags& tags, XmlWriter& xml);
+
+}  // namespace kelp::s3

@@ -1,0 +1,98 @@
+// Tags of objects and of buckets.
+
+#include "s3gw/core/request_xml.h"
+#include "s3gw/core/tags.h"
+#include "s3gw/ops/handlers.h"
+#include "s3gw/ops/request_body.h"
+#include "s3gw/s3_try.h"
+
+namespace kelp::s3 {
+namespace {
+
+constexpr const char* kBucketTags = "tagging";  // The filer's name of the setting: a TagSet.
+
+Task<S3Result<void>> change_tags(Call& call, Tags tags, int status) {
+  KELP_S3_CO_TRY(const auto version, version_parameter(call));
+  SetObjectTags request{
+      .name = {.bucket = call.request.bucket, .key = call.request.key, .version_id = version},
+      .tags = {}};
+  for (auto& [key, value] : tags) request.tags.push_back({std::move(key), std::move(value)});
+  const auto tagged = co_await call.services.deps.filer.set_object_tags(request);
+  if (!tagged) {
+    // The true answer to who asks for a delete marker.
+    KELP_S3_CO_CHECK(co_await find_object(call, false));
+    co_return std::unexpected(version_error(tagged.error(), request.name));
+  }
+  HttpResponse head = begin_response(call, status);
+  add_version_id(tagged->version_id, head);
+  co_await reply(call, std::move(head), {});
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<void>> change_bucket_tags(Call& call, std::optional<std::string> value) {
+  BucketSetting setting{
+      .bucket = call.request.bucket, .name = kBucketTags, .value = std::move(value)};
+  KELP_S3_CO_CHECK(co_await call.services.deps.filer.set_bucket_setting(std::move(setting)));
+  co_await reply_empty(call, 204);
+  co_return S3Result<void>{};
+}
+
+}  // namespace
+
+Task<S3Result<void>> get_object_tagging(Call& call) {
+  KELP_S3_CO_TRY(const FoundObject found, co_await find_object(call, false));
+  std::string body;
+  XmlWriter xml(body);
+  xml.begin("Tagging");
+  write_tag_set(found.entry.headers.tags, xml);
+  xml.close("Tagging");
+  HttpResponse head = begin_response(call, 200);
+  head.add("Content-Type", "application/xml");
+  add_version_id(shown_version_id(found.bucket, found.entry), head);
+  co_await reply(call, std::move(head), std::move(body));
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<void>> put_object_tagging(Call& call) {
+  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
+  KELP_S3_CO_TRY(Tags tags, parse_tagging(std::move(body), kMaxObjectTags));
+  co_return co_await change_tags(call, std::move(tags), 200);
+}
+
+Task<S3Result<void>> delete_object_tagging(Call& call) {
+  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  co_return co_await change_tags(call, {}, 204);
+}
+
+Task<S3Result<void>> get_bucket_tagging(Call& call) {
+  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  BucketSetting asked{.bucket = call.request.bucket, .name = kBucketTags, .value = {}};
+  auto answer = co_await call.services.deps.filer.get_bucket_setting(std::move(asked));
+  KELP_S3_CO_TRY(const BucketSetting setting, std::move(answer));
+  if (!setting.value) co_return s3_error(S3Code::kNoSuchTagSet);
+  std::string body;
+  XmlWriter xml(body);
+  xml.begin("Tagging");
+  xml.raw(*setting.value);
+  xml.close("Tagging");
+  co_await reply_xml(call, std::move(body));
+  co_return S3Result<void>{};
+}
+
+Task<S3Result<void>> put_bucket_tagging(Call& call) {
+  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
+  KELP_S3_CO_TRY(const Tags tags, parse_tagging(std::move(body), kMaxBucketTags));
+  std::string value;
+  XmlWriter xml(value);
+  write_tag_set(tags, xml);
+  co_return co_await change_bucket_tags(call, std::move(value));
+}
+
+Task<S3Result<void>> delete_bucket_tagging(Call& call) {
+  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  co_return co_await change_bucket_tags(call, std::nullopt);
+}
+
+}  // namespace kelp::s3

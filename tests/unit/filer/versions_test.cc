@@ -1,0 +1,622 @@
+// Buckets with versions against a model that keeps a list for each key: random calls, every version
+// read by its id, every page of random listings, counters and needles after each.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/encoding.h"
+#include "base/rng.h"
+#include "filer/collector.h"
+#include "filer/core/keys.h"
+#include "filer/core/listing.h"
+#include "filer/core/versions.h"
+#include "filer/fsck.h"
+#include "tests/unit/filer/fake_volumes.h"
+#include "tests/unit/filer/filer_world.h"
+
+namespace kelp {
+namespace {
+
+using test::FilerWorld;
+using test::put_of;
+
+const std::string kBucket = "photos";
+constexpr FilerOptions kOptions{.min_part_bytes = 1, .lease_ids = 16};
+
+struct ModelVersion {
+  std::uint64_t id = kNullVersion;
+  bool marker = false;
+  std::string etag;
+  std::uint64_t size = 0;
+  std::vector<std::pair<std::string, std::string>> tags;
+};
+
+/// What a bucket with versions is.
+struct Model {
+  Versioning versioning = Versioning::kNever;
+  std::map<std::string, std::vector<ModelVersion>> keys;  ///< The newest first.
+
+  void put(const std::string& key, ModelVersion version) {
+    auto& versions = keys[key];
+    if (versioning != Versioning::kEnabled) erase(key, kNullVersion);
+    versions.insert(versions.begin(), std::move(version));
+  }
+  bool erase(const std::string& key, std::uint64_t id) {
+    return std::erase_if(keys[key], [&](const auto& each) { return each.id == id; }) > 0;
+  }
+  const ModelVersion* find(const std::string& key, std::optional<std::uint64_t> id) {
+    for (const ModelVersion& version : keys[key]) {
+      if (!id || version.id == *id) return &version;
+    }
+    return nullptr;
+  }
+};
+
+std::string text_of(const std::string& key, std::uint64_t id, bool marker, bool latest,
+                    const std::string& etag) {
+  return fmt::format("{} {} {}{}{}", hex_encode(key), id, marker ? "marker " : "",
+                     latest ? "latest " : "", etag);
+}
+
+/// A bucket and its model, and what is done to both.
+class Both : public FilerWorld {
+ public:
+  explicit Both(std::uint64_t seed) : FilerWorld(seed, kOptions), rng_(seed) {
+    make_bucket(kBucket);
+  }
+
+  void set_versioning(bool enabled) {
+    ASSERT_TRUE(run(filer.set_bucket_versioning({kBucket, enabled})));
+    model.versioning = enabled ? Versioning::kEnabled : Versioning::kSuspended;
+  }
+
+  void put(const std::string& key) {
+    PutObject put = put_of(kBucket, key, "");
+    const bool is_inline = rng_.below(2) == 0;
+    const std::uint64_t size = rng_.below(50) + 1;
+    put.entry.etag = fmt::format("{:016x}", ++writes_);
+    put.entry.size_bytes = size;
+    if (is_inline) {
+      put.inline_body = fmt::format("{:0{}}", writes_, size);
+      put.entry.size_bytes = put.inline_body->size();
+    } else {
+      put.inline_body.reset();
+      put.entry.layout.chunks = {chunk(size)};
+      volumes.add(put.entry.layout.chunks.front());
+    }
+    note(key, put.entry, run(filer.put_object(put)));
+  }
+
+  /// Copies a version that has needles onto a key, itself maybe.
+  void copy(const std::string& from, const std::string& to) {
+    ObjectKey name{kBucket, from, any_id(from)};
+    const auto found = run(filer.get_object(name, false));
+    if (!found || found->entry.layout.chunks.empty()) return;
+    ShareObject share{.put = put_of(kBucket, to, ""), .from = {kBucket, from}, .from_version = 0};
+    share.from_version = found->entry.version;
+    share.put.inline_body.reset();
+    share.put.entry = found->entry;
+    note(to, found->entry, run(filer.share_object(share)));
+  }
+
+  void remove(const std::string& key) {
+    const auto outcome = run(filer.delete_object({kBucket, key}, {}));
+    ASSERT_TRUE(outcome) << outcome.error().message();
+    expect_deleted(key, std::nullopt, *outcome);
+  }
+  void remove_version(const std::string& key) {
+    const std::uint64_t id = any_id(key).value_or(kNullVersion);
+    const auto outcome = run(filer.delete_object({kBucket, key, id}, {}));
+    ASSERT_TRUE(outcome) << outcome.error().message();
+    expect_deleted(key, id, *outcome);
+  }
+  void remove_many(const std::vector<std::string>& keys) {
+    DeleteObjects request{kBucket, {}, {}};
+    for (std::uint64_t left = rng_.below(8) + 1; left > 0; --left) {
+      const std::string& key = keys[rng_.below(keys.size())];
+      request.keys.push_back(key);
+      request.version_ids.push_back(any_id(key));
+    }
+    const auto outcomes = run(filer.delete_objects(request));
+    ASSERT_TRUE(outcomes) << outcomes.error().message();
+    ASSERT_EQ(outcomes->size(), request.keys.size());
+    for (std::size_t i = 0; i < request.keys.size(); ++i) {
+      ASSERT_TRUE((*outcomes)[i]);
+      expect_deleted(request.keys[i], request.version_ids[i], *(*outcomes)[i]);
+    }
+  }
+  void tag(const std::string& key) {
+    const auto id = any_id(key);
+    SetObjectTags request{{kBucket, key, id}, {{"k", std::to_string(++writes_)}}};
+    const auto tagged = run(filer.set_object_tags(request));
+    auto* const version = const_cast<ModelVersion*>(model.find(key, id));
+    if (version == nullptr || version->marker) {
+      ASSERT_FALSE(tagged);
+      return;
+    }
+    ASSERT_TRUE(tagged) << tagged.error().message();
+    version->tags = {{"k", std::to_string(writes_)}};
+  }
+
+  /// Everything that can be asked.
+  void compare(const std::vector<std::string>& keys) {
+    for (const std::string& key : keys) {
+      compare_version(key, std::nullopt);
+      compare_version(key, kNullVersion);
+      for (const ModelVersion& version : model.keys[key]) compare_version(key, version.id);
+    }
+    for (int asked = 0; asked < 4; ++asked) {
+      compare_listings({kBucket, any_text(), any_text(), any_text(), std::nullopt,
+                        static_cast<std::uint32_t>(1 + rng_.below(6))});
+    }
+    compare_usage();
+  }
+
+  void expect_sound() {
+    const auto report = run(fsck(*store, work, volumes));
+    ASSERT_TRUE(report) << report.error().message();
+    EXPECT_TRUE(report->sound()) << (report->findings.empty() ? "" : report->findings[0]);
+    EXPECT_EQ(report->orphan_needles, 0U);
+  }
+
+  /// The id of a version of the key, or one that it never had, or none.
+  std::optional<std::uint64_t> any_id(const std::string& key) {
+    const auto& versions = model.keys[key];
+    if (versions.empty() || rng_.below(4) == 0) {
+      if (rng_.below(3) == 0) return std::nullopt;
+      return rng_.below(2) == 0 ? kNullVersion : 1'000'000;
+    }
+    return versions[rng_.below(versions.size())].id;
+  }
+
+  Model model;
+  test::FakeVolumes volumes;
+
+ private:
+  void note(const std::string& key, const ObjectEntry& entry, const Result<WriteOutcome>& done) {
+    ASSERT_TRUE(done) << done.error().message();
+    const bool enabled = model.versioning == Versioning::kEnabled;
+    if (model.versioning == Versioning::kNever) {
+      ASSERT_EQ(done->version_id, std::nullopt);
+    } else {
+      ASSERT_EQ(done->version_id, enabled ? done->version : kNullVersion);
+    }
+    model.put(key, {.id = enabled ? done->version : kNullVersion,
+                    .etag = etag_text(entry),
+                    .size = entry.size_bytes,
+                    .tags = entry.headers.tags});
+  }
+
+  void expect_deleted(const std::string& key, std::optional<std::uint64_t> id,
+                      const DeleteOutcome& outcome) {
+    const ModelVersion* const newest = model.find(key, id);
+    const bool never = model.versioning == Versioning::kNever;
+    if (id) {
+      ASSERT_EQ(outcome.existed, newest != nullptr);
+      ASSERT_EQ(outcome.delete_marker, newest != nullptr && newest->marker);
+      ASSERT_EQ(outcome.version_id, never ? std::nullopt : id);
+      model.erase(key, *id);
+      return;
+    }
+    ASSERT_EQ(outcome.existed, newest != nullptr && !newest->marker);
+    ASSERT_EQ(outcome.delete_marker, !never);
+    if (never) {
+      model.erase(key, kNullVersion);
+      return;
+    }
+    const bool enabled = model.versioning == Versioning::kEnabled;
+    ASSERT_EQ(*outcome.version_id == kNullVersion, !enabled);
+    model.put(key, {.id = *outcome.version_id, .marker = true, .etag = "", .tags = {}});
+  }
+
+  void compare_version(const std::string& key, std::optional<std::uint64_t> id) {
+    const auto found = run(filer.get_object({kBucket, key, id}, true));
+    const ModelVersion* const wanted = model.find(key, id);
+    if (wanted == nullptr) {
+      ASSERT_FALSE(found);
+      ASSERT_EQ(found.error().reason(), id ? Reason::kNoSuchVersion : Reason::kNoSuchKey);
+      return;
+    }
+    ASSERT_TRUE(found) << found.error().message();
+    ASSERT_EQ(found->entry.delete_marker, wanted->marker);
+    ASSERT_EQ(version_id_of(found->entry), wanted->id);
+    ASSERT_EQ(found->entry.owner_id, "alice");
+    ASSERT_EQ(found->entry.older_null, 0U) << "is the filer's own";
+    if (wanted->marker) return;
+    ASSERT_EQ(etag_text(found->entry), wanted->etag);
+    ASSERT_EQ(found->entry.headers.tags, wanted->tags);
+  }
+
+  void compare_listings(ListVersions request) {
+    std::vector<std::string> expected;
+    std::vector<std::string> objects;
+    for (const auto& [key, versions] : model.keys) {
+      if (!key.starts_with(request.prefix)) continue;
+      const auto group = common_prefix_of(key, request.prefix, request.delimiter);
+      const std::string name(group.value_or(key));
+      if (!request.key_marker.empty() && name <= request.key_marker) continue;
+      const auto roll_up = [&](std::vector<std::string>& into, const std::string& text) {
+        if (!group) return into.push_back(text);
+        if (into.empty() || into.back() != "group " + hex_encode(name)) {
+          into.push_back("group " + hex_encode(name));
+        }
+      };
+      bool latest = true;
+      for (const ModelVersion& each : versions) {
+        roll_up(expected, text_of(key, each.id, each.marker, latest, each.marker ? "" : each.etag));
+        if (latest && !each.marker) roll_up(objects, hex_encode(key));
+        latest = false;
+      }
+    }
+    ListObjects current{kBucket, request.prefix, request.delimiter, request.key_marker,
+                        request.limit};
+    ASSERT_EQ(sorted(all_pages(std::move(request))), sorted(expected));
+    ASSERT_EQ(sorted(all_pages(std::move(current))), sorted(objects));
+  }
+
+  static std::vector<std::string> sorted(std::vector<std::string> texts) {
+    std::ranges::sort(texts);
+    return texts;
+  }
+
+  std::vector<std::string> all_pages(ListVersions request) {
+    std::vector<std::string> given;
+    for (int pages = 0; pages < 1000; ++pages) {
+      const auto page = run(filer.list_versions(request));
+      EXPECT_TRUE(page) << page.error().message();
+      if (!page) break;
+      for (const ListedVersion& each : page->versions) {
+        given.push_back(text_of(each.object.key, each.version_id, each.delete_marker,
+                                each.is_latest, each.delete_marker ? "" : each.object.etag));
+      }
+      for (const std::string& group : page->common_prefixes) {
+        given.push_back("group " + hex_encode(group));
+      }
+      EXPECT_LE(page->versions.size() + page->common_prefixes.size(), request.limit);
+      EXPECT_EQ(page->next_key.empty(), !page->truncated);
+      if (!page->truncated) return given;
+      request.key_marker = page->next_key;
+      request.version_id_marker = page->next_version_id;
+    }
+    ADD_FAILURE() << "the listing does not end";
+    return given;
+  }
+
+  std::vector<std::string> all_pages(ListObjects request) {
+    std::vector<std::string> given;
+    for (int pages = 0; pages < 1000; ++pages) {
+      const auto page = run(filer.list_objects(request));
+      EXPECT_TRUE(page) << page.error().message();
+      if (!page) break;
+      for (const ListedObject& each : page->objects) given.push_back(hex_encode(each.key));
+      for (const std::string& group : page->common_prefixes) {
+        given.push_back("group " + hex_encode(group));
+      }
+      if (!page->truncated) return given;
+      request.start_after = page->next;
+    }
+    ADD_FAILURE() << "the listing does not end";
+    return given;
+  }
+
+  void compare_usage() {
+    BucketUsage counted;
+    for (const auto& [key, versions] : model.keys) {
+      for (const ModelVersion& each : versions) {
+        if (!each.marker) ++counted.objects;
+        counted.bytes += static_cast<std::int64_t>(each.size);
+      }
+    }
+    ASSERT_EQ(run(filer.bucket_usage(kBucket)).value(), counted);
+  }
+
+  std::string any_text() {
+    static const std::string kTexts[] = {"", "", "a", "/", "a/", std::string(1, '\0'), "\xff"};
+    return kTexts[rng_.below(std::size(kTexts))];
+  }
+
+  Rng rng_;
+  std::uint64_t writes_ = 0;
+};
+
+TEST(Versions, AreWhatTheModelSays) {
+  const std::vector<std::string> keys{
+      "a",     "a/b",  "a/c",     std::string("a\0", 2), std::string("a\0b", 3), "b", "/",
+      "a/b/c", "\xff", "\xff\xff"};
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    Both both(seed);
+    Rng rng(seed * 7919);
+    const auto key = [&] { return keys[rng.below(keys.size())]; };
+    for (int step = 0; step < 60; ++step) {
+      SCOPED_TRACE(step);
+      switch (rng.below(12)) {
+        case 0:
+          both.set_versioning(rng.below(3) != 0);
+          break;
+        case 1:
+        case 2:
+          both.remove(key());
+          break;
+        case 3:
+        case 4:
+          both.remove_version(key());
+          break;
+        case 5:
+          both.remove_many(keys);
+          break;
+        case 6:
+          both.tag(key());
+          break;
+        case 7:
+          both.copy(key(), key());
+          break;
+        default:
+          both.put(key());
+          break;
+      }
+      if (testing::Test::HasFatalFailure()) return;
+      both.compare(keys);
+      if (testing::Test::HasFailure()) return;
+    }
+    both.expect_sound();
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+/// Lets something happen between two reads.
+class MovingKv final : public KvStore {
+ public:
+  explicit MovingKv(KvStore& inner) : inner_(inner) {}
+  Result<std::optional<std::string>> get(std::string_view key) override {
+    move(key);
+    return inner_.get(key);
+  }
+  std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
+    if (key.front() == keys::kVersion) return std::nullopt;
+    return inner_.try_get(key);
+  }
+  Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
+                                  KvDirection direction) override {
+    move(range.begin);
+    return inner_.scan(range, limit, direction);
+  }
+  std::unique_ptr<KvCursor> cursor(const KvRange& range) override { return inner_.cursor(range); }
+  void commit(KvBatch batch, CommitDone done) override {
+    inner_.commit(std::move(batch), std::move(done));
+  }
+  [[nodiscard]] Stats stats() const override { return inner_.stats(); }
+
+  std::function<void()> before_version_row;  ///< Called once.
+
+ private:
+  void move(std::string_view key) {
+    if (key.front() == keys::kVersion && before_version_row) {
+      std::exchange(before_version_row, nullptr)();
+    }
+  }
+  KvStore& inner_;
+};
+
+TEST(Versions, AreFoundWhileTheyMove) {
+  FilerWorld world(1, kOptions);
+  MovingKv moving(world.kv);
+  FilerService reader(moving, world.work, world.clock, kOptions);
+  world.make_bucket(kBucket);
+  ASSERT_TRUE(world.run(world.filer.set_bucket_versioning({kBucket, true})));
+  const auto older = world.run(world.filer.put_object(put_of(kBucket, "k", "older")));
+  const auto newer = world.run(world.filer.put_object(put_of(kBucket, "k", "newer")));
+  ASSERT_TRUE(older && newer);
+  const auto remove = [&](std::optional<std::uint64_t> id) {
+    EXPECT_TRUE(world.run(world.filer.delete_object({kBucket, "k", id}, {})));
+  };
+
+  // The older one becomes the current one, by its id and by none.
+  moving.before_version_row = [&] { remove(newer->version_id); };
+  const auto by_id = world.run(reader.get_object({kBucket, "k", older->version_id}, true));
+  ASSERT_TRUE(by_id) << by_id.error().message();
+  EXPECT_EQ(by_id->inline_body, "older");
+  EXPECT_FALSE(moving.before_version_row) << "nothing moved";
+  const auto marker = world.run(world.filer.delete_object({kBucket, "k"}, {}));
+  moving.before_version_row = [&] { remove(marker->version_id); };
+  const auto current = world.run(reader.get_object({kBucket, "k"}, true));
+  EXPECT_TRUE(!current || current->entry.delete_marker || current->inline_body == "older");
+  EXPECT_FALSE(moving.before_version_row);
+
+  // A delete that finds no such version looks at one point in time.
+  const auto third = world.run(world.filer.put_object(put_of(kBucket, "k", "third")));
+  moving.before_version_row = [&] { remove(third->version_id); };
+  const auto removed = world.run(reader.delete_object({kBucket, "k", older->version_id}, {}));
+  ASSERT_TRUE(removed);
+  EXPECT_TRUE(removed->existed);
+}
+
+TEST(Versions, OfOneKeyGoInOneCommitWhateverTheirOrder) {
+  for (const bool newest_first : {true, false}) {
+    FilerWorld world(1, kOptions);
+    world.make_bucket(kBucket);
+    ASSERT_TRUE(world.run(world.filer.put_object(put_of(kBucket, "k", "null"))));
+    ASSERT_TRUE(world.run(world.filer.set_bucket_versioning({kBucket, true})));
+    DeleteObjects request{kBucket, {"k"}, {kNullVersion}};
+    for (int i = 1; i < 1000; ++i) {
+      request.keys.emplace_back("k");
+      if (i % 10 == 0) {
+        request.version_ids.push_back(
+            world.run(world.filer.delete_object({kBucket, "k"}, {}))->version_id);
+      } else {
+        request.version_ids.push_back(
+            world.run(world.filer.put_object(put_of(kBucket, "k", "x")))->version_id);
+      }
+    }
+    if (newest_first) std::ranges::reverse(request.version_ids);
+    const int before = world.kv.commits;
+    const auto outcomes = world.run(world.filer.delete_objects(request));
+    ASSERT_TRUE(outcomes) << outcomes.error().message();
+    EXPECT_TRUE(std::ranges::all_of(*outcomes, [](const auto& each) { return each->existed; }));
+    EXPECT_EQ(world.kv.commits, before + 1);
+    EXPECT_EQ(world.run(world.filer.bucket_usage(kBucket)).value(), BucketUsage{});
+    EXPECT_TRUE(world.run(world.filer.delete_bucket(kBucket))) << "nothing is left";
+    EXPECT_TRUE(world.store->scan({"v", "w"}, 1)->empty());
+    EXPECT_TRUE(world.store->scan({std::string(1, kBulkPrefix), "J"}, 1)->empty());
+  }
+}
+
+TEST(Versions, ConditionsAreAboutTheCurrentOne) {
+  FilerWorld world(1, kOptions);
+  world.make_bucket(kBucket);
+  ASSERT_TRUE(world.run(world.filer.set_bucket_versioning({kBucket, true})));
+  PutObject create = put_of(kBucket, "k", "x");
+  create.conditions.if_none_match_any = true;
+  ASSERT_TRUE(world.run(world.filer.put_object(create)));
+  EXPECT_EQ(world.run(world.filer.put_object(create)).error().reason(), Reason::kConditionFailed);
+  ASSERT_TRUE(world.run(world.filer.delete_object({kBucket, "k"}, {})));
+  PutObject overwrite = put_of(kBucket, "k", "y");
+  overwrite.conditions.if_match = "*";
+  EXPECT_EQ(world.run(world.filer.put_object(overwrite)).error().reason(), Reason::kNoSuchKey)
+      << "a delete marker is no object";
+  const auto second = world.run(world.filer.put_object(create));
+  ASSERT_TRUE(second) << second.error().message();
+  // Of a version that is named, its own ETag counts.
+  ObjectKey named{kBucket, "k", second->version_id};
+  EXPECT_EQ(world.run(world.filer.delete_object(named, {.if_match = "0"})).error().reason(),
+            Reason::kConditionFailed);
+  const std::string etag = hex_encode(std::string(16, 'e'));
+  EXPECT_TRUE(world.run(world.filer.delete_object(named, {.if_match = etag})));
+}
+
+TEST(Versions, KeepTheirBucketUntilTheLastIsGone) {
+  FilerWorld world(1, kOptions);
+  world.make_bucket(kBucket);
+  ASSERT_TRUE(world.run(world.filer.set_bucket_versioning({kBucket, true})));
+  ASSERT_TRUE(world.run(world.filer.set_bucket_setting({kBucket, "tagging", "x"})));
+  const auto marker = world.run(world.filer.delete_object({kBucket, "k"}, {}));
+  ASSERT_TRUE(marker);
+  EXPECT_EQ(world.run(world.filer.delete_bucket(kBucket)).error().reason(),
+            Reason::kBucketNotEmpty);
+  ASSERT_TRUE(world.run(world.filer.delete_object({kBucket, "k", marker->version_id}, {})));
+  ASSERT_TRUE(world.run(world.filer.delete_bucket(kBucket)));
+  EXPECT_TRUE(world.store->scan({"s", "t"}, 1)->empty()) << "settings go with their bucket";
+}
+
+TEST(Versions, CountAgainstTheQuota) {
+  FilerWorld world(1, kOptions);
+  world.make_bucket(kBucket);
+  ASSERT_TRUE(world.run(world.filer.set_bucket_versioning({kBucket, true})));
+  ASSERT_TRUE(world.run(world.filer.set_bucket_quota({kBucket, 10, 0})));
+  EXPECT_EQ(world.run(world.filer.get_bucket(kBucket))->versioning, Versioning::kEnabled);
+  ASSERT_TRUE(world.run(world.filer.put_object(put_of(kBucket, "k", "12345678"))));
+  const auto refused = world.run(world.filer.put_object(put_of(kBucket, "k", "12345678")));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason(), Reason::kQuotaExceeded);
+  AskForRoom room{.bucket = kBucket, .key = "k", .size_bytes = 8};
+  EXPECT_EQ(world.run(world.filer.ask_for_room(room)).error().reason(), Reason::kQuotaExceeded);
+  ASSERT_TRUE(world.run(world.filer.delete_object({kBucket, "k"}, {}))) << "markers are free";
+  ASSERT_TRUE(world.run(world.filer.set_bucket_versioning({kBucket, false})));
+  ASSERT_TRUE(world.run(world.filer.put_object(put_of(kBucket, "k", "90"))));
+  ASSERT_TRUE(world.run(world.filer.put_object(put_of(kBucket, "k", "ab")))) << "replaces null";
+}
+
+TEST(Versions, AreKeptByAFilerThatRemembersTheBucketWithout) {
+  FilerWorld world(1, kOptions);
+  FilerService other(world.kv, world.work, world.clock, kOptions);
+  world.make_bucket(kBucket);
+  ASSERT_TRUE(world.run(other.put_object(put_of(kBucket, "k", "first"))));
+  ASSERT_TRUE(world.run(world.filer.set_bucket_versioning({kBucket, true})));
+  ASSERT_TRUE(world.run(other.put_object(put_of(kBucket, "k", "second"))));
+  const auto first = world.run(other.get_object({kBucket, "k", kNullVersion}, true));
+  ASSERT_TRUE(first) << first.error().message();
+  EXPECT_EQ(first->inline_body, "first");
+}
+
+TEST(Versions, OfADroppedBucketAreTakenApart) {
+  Both both(3);
+  both.put("null");
+  both.set_versioning(true);
+  for (int i = 0; i < 20; ++i) {
+    both.put("k");
+    both.copy("k", "copy");
+    both.remove("k");
+  }
+  ASSERT_TRUE(both.run(both.filer.drop_bucket(kBucket)));
+  std::unique_ptr<Timers> timers = make_asio_timers();
+  Metrics metrics;
+  Collector collector{{both.kv, both.work, both.clock, *timers, both.volumes, both.volumes,
+                       [] { return NeedleKey(1'000'000); }, metrics},
+                      {}};
+  ASSERT_TRUE(both.run(collector.collect(true)));
+  both.expect_sound();
+  both.clock.advance(std::chrono::hours(24 * 30));
+  ASSERT_TRUE(both.run(collector.collect(true)));
+  for (const char kind : {keys::kObject, keys::kVersion, keys::kDead, keys::kShare, kBulkPrefix}) {
+    EXPECT_TRUE(both.store->scan(keys::within(std::string(1, kind)), 1)->empty()) << kind;
+  }
+  EXPECT_EQ(both.run(fsck(*both.store, both.work, both.volumes))->needles, 0U);
+}
+
+TEST(Versions, ThatAreDamagedAreNamed) {
+  Both both(5);
+  both.set_versioning(true);
+  PutObject put = put_of(kBucket, "k", "");
+  put.inline_body.reset();
+  put.entry.size_bytes = 100;
+  put.entry.layout.chunks = {both.chunk(100)};  // on no disk
+  const auto old = both.run(both.filer.put_object(put));
+  ASSERT_TRUE(old);
+  ASSERT_TRUE(both.run(both.filer.put_object(put_of(kBucket, "k", "newer"))));
+  const auto report = both.run(fsck(*both.store, both.work, both.volumes));
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->objects, 2U);
+  EXPECT_EQ(report->missing_needles, 1U);
+  ASSERT_EQ(report->damaged.size(), 1U);
+  EXPECT_EQ(report->damaged[0].key, "k");
+  EXPECT_EQ(report->damaged[0].version, old->version);
+}
+
+TEST(Versions, OfACompletedUploadAnswerTheSameAgain) {
+  FilerWorld world(1, kOptions);
+  world.make_bucket(kBucket);
+  ASSERT_TRUE(world.run(world.filer.put_object(put_of(kBucket, "film", "null"))));
+  ASSERT_TRUE(world.run(world.filer.set_bucket_versioning({kBucket, true})));
+  CreateUpload create;
+  create.bucket = kBucket;
+  create.key = "film";
+  const auto upload = world.run(world.filer.create_upload(create));
+  PutPart part;
+  part.upload = {kBucket, "film", upload->upload_id};
+  part.part_number = 1;
+  part.size_bytes = 100;
+  part.md5 = std::string(16, 'm');
+  part.chunks = {world.chunk(100)};
+  ASSERT_TRUE(world.run(world.filer.put_part(part)));
+  CompleteUpload complete{.upload = part.upload, .parts = {{1, hex_encode(part.md5), {}}}};
+  const auto done = world.run(world.filer.complete_upload(complete));
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ(done->version_id, done->version);
+  EXPECT_EQ(world.run(world.filer.complete_upload(complete))->version_id, done->version_id);
+  EXPECT_TRUE(world.run(world.filer.get_object({kBucket, "film", kNullVersion}, true)));
+  EXPECT_EQ(world.run(world.filer.bucket_usage(kBucket)).value(), (BucketUsage{2, 104, 0}));
+}
+
+TEST(Versions, BucketSettingsAreKeptByName) {
+  FilerWorld world(1, kOptions);
+  world.make_bucket(kBucket);
+  const auto value = [&](std::string name) {
+    return world.run(world.filer.get_bucket_setting({kBucket, std::move(name), {}}))->value;
+  };
+  EXPECT_EQ(value("tagging"), std::nullopt);
+  ASSERT_TRUE(world.run(world.filer.set_bucket_setting({kBucket, "tagging", "tags"})));
+  ASSERT_TRUE(world.run(world.filer.set_bucket_setting({kBucket, "cors", ""})));
+  EXPECT_EQ(value("tagging"), "tags");
+  EXPECT_EQ(value("cors"), "");
+  ASSERT_TRUE(world.run(world.filer.set_bucket_setting({kBucket, "tagging", {}})));
+  EXPECT_EQ(value("tagging"), std::nullopt);
+  EXPECT_EQ(world.run(world.filer.set_bucket_setting({"none", "cors", ""})).error().reason(),
+            Reason::kNoSuchBucket);
+}
+
+}  // namespace
+}  // namespace kelp

@@ -21,16 +21,28 @@ ROUNDS = int(os.environ.get("KELP_ROUNDS", "20"))
 QUICK_COLLECTOR = ("--set", "collector.interval=500ms", "--set", "collector.quarantine=1s")
 
 
+VERSIONING = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+
+
 class Crash(unittest.TestCase):
     def test_nothing_acknowledged_is_lost_at_kill(self):
+        self.kill_again_and_again(ROUNDS)
+
+    def test_no_acknowledged_version_is_lost_at_kill(self):
+        self.kill_again_and_again(max(1, ROUNDS // 4), versions=True)
+
+    def kill_again_and_again(self, rounds, versions=False):
         seed = int(os.environ.get("KELP_SEED", "1"))
         rng = random.Random(seed)
         with tempfile.TemporaryDirectory(prefix="kelp-crash-") as folder:
             kelp = KelpProcess(folder, *QUICK_COLLECTOR)
             kelp.start()
-            Client(kelp.endpoint, *kelp.keys).must("PUT", f"/{model.BUCKET}")
-            states, acknowledged, slowest = {}, 0, 0.0
-            for round_number in range(ROUNDS):
+            client = Client(kelp.endpoint, *kelp.keys)
+            client.must("PUT", f"/{model.BUCKET}")
+            if versions:
+                client.must("PUT", f"/{model.BUCKET}", [("versioning", "")], VERSIONING)
+            states, kept, acknowledged, slowest = {}, [], 0, 0.0
+            for round_number in range(rounds):
                 writers = model.load(kelp.endpoint, kelp.keys, f"{seed}/{round_number}", states)
                 # The moment of the kill is what varies: a time, not a condition.
                 time.sleep(rng.uniform(0.3, 1.5))
@@ -38,15 +50,19 @@ class Crash(unittest.TestCase):
                 for writer in writers:
                     writer.join()
                     acknowledged += writer.acknowledged
+                    kept += writer.kept
                     self.assertEqual(writer.wrong, [], f"seed {seed}, round {round_number}")
                 slowest = max(slowest, kelp.start())
                 problems = model.verify(kelp.endpoint, kelp.keys, states)
                 self.assertEqual(problems, [], f"seed {seed}, round {round_number}")
+            self.assertEqual(bool(kept), versions)
+            self.assertEqual(model.verify_versions(kelp.endpoint, kelp.keys, kept), [], f"seed {seed}")
             wait_for(lambda: kelp.metric("kelp_filer_dead_needles") == 0, "the collector's quiet", 60)
             self.assertEqual(kelp.stop(), 0)
             report = fsck(kelp.data)
             self.assertTrue(report["clean"], f"seed {seed}: {report}")
-            print(f"{ROUNDS} kills, {acknowledged} acknowledged writes, slowest restart {slowest:.2f} s, fsck {report}")
+            print(f"{rounds} kills, {acknowledged} acknowledged writes, {len(kept)} versions, "
+                  f"slowest restart {slowest:.2f} s, fsck {report}")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class Writer(threading.Thread):
         self.read_back = read_back
         self.acknowledged = 0
         self.wrong = []
+        self.kept = []  # (key, version id, MD5) of acknowledged writes, in a bucket with versions
         self.stopping = threading.Event()
 
     def stop(self):
@@ -63,11 +64,14 @@ class Writer(threading.Thread):
 
     def change(self, key, before, after, call):
         self.states[key] = before | {after}
-        call()
+        answer = call()
         if self.stopping.is_set():
             return  # a power cut is under way: it may be gone
         self.states[key] = {after}
         self.acknowledged += 1
+        version = answer.headers.get("x-amz-version-id") if answer is not None else None
+        if version and after is not ABSENT:
+            self.kept.append((key, version, after))
 
     def check(self, client, key, allowed):
         answer = client.request("GET", f"/{BUCKET}/{key}")
@@ -90,6 +94,18 @@ def load(endpoint, keys, seed, states, writers=8, read_back=True):
     for writer in running:
         writer.start()
     return running
+
+
+def verify_versions(endpoint, keys, kept):
+    """Reads every version of Writer.kept by its id. A list of problems."""
+    client = Client(endpoint, *keys)
+    problems = []
+    for key, version, content in kept:
+        found = content_of(client.request("GET", f"/{BUCKET}/{key}", [("versionId", version)]))
+        if found != content:
+            problems.append(f"{key} version {version}: found {found}, wrote {content}")
+    client.close()
+    return problems
 
 
 def verify(endpoint, keys, states):

@@ -48,7 +48,7 @@ Task<Result<WriteLease>> LeaseDesk::lease(LeaseRequest request) {
 /// Finds a volume and takes the lease in the same step, so that nothing changes in between.
 Task<Result<WriteLease>> LeaseDesk::volume_for(LeaseRequest request) {
   for (int attempt = 0;; ++attempt) {
-    KELP_CO_CHECK(context_.check_serving());
+    KELP_CO_CHECK(co_await context_.confirm_serving());
     context_.reservations.expire(context_.seams.clock.mono());
     const auto placed = place(context_.view(), request);
     const bool use = placed.has_value() && placed->use.has_value();

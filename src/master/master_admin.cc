@@ -26,7 +26,7 @@ Task<GroupView> MasterService::group() {
 // --- on the executor
 
 Task<Result<AdminLockView>> MasterService::lock_for(AdminLockRequest request) {
-  KELP_CO_CHECK(context_.check_serving());
+  KELP_CO_CHECK(co_await context_.confirm_serving());
   constexpr std::size_t kOwnerBytes = 200;
   if (request.token != 0) {
     if (request.owner.empty() || request.owner.size() > kOwnerBytes || request.lease.count() < 0 ||
@@ -49,7 +49,7 @@ Task<Result<AdminLockView>> MasterService::lock_for(AdminLockRequest request) {
 }
 
 Task<Result<std::vector<JobView>>> MasterService::plan(PlanKind kind, bool start) {
-  KELP_CO_CHECK(context_.check_serving());
+  KELP_CO_CHECK(co_await context_.confirm_serving());
   const auto id_of = [this](NodeNumber node) {
     return context_.state().nodes.at(node).identity.node_id;
   };
@@ -84,7 +84,7 @@ Task<Result<std::vector<JobView>>> MasterService::plan(PlanKind kind, bool start
 }
 
 Task<Result<void>> MasterService::seal(VolumeId volume) {
-  KELP_CO_CHECK(context_.check_serving());
+  KELP_CO_CHECK(co_await context_.confirm_serving());
   const auto found = context_.state().volumes.find(volume);
   if (found != context_.state().volumes.end() && found->second.phase == VolumePhase::kSealed) {
     co_return Result<void>();

@@ -36,6 +36,13 @@ Result<void> MasterContext::check_serving() const {
                Reason::kNotLeader);
 }
 
+Task<Result<void>> MasterContext::confirm_serving() {
+  KELP_CO_CHECK(check_serving());
+  if (node->holds_lease()) co_return Result<void>();
+  KELP_CO_CHECK(co_await node->read_barrier(seams.clock.mono() + kCommitTime));
+  co_return check_serving();
+}
+
 bool MasterContext::still_listening() const {
   if (!topology.young(seams.clock.mono())) return false;
   return std::ranges::any_of(state().nodes, [this](const auto& known) {

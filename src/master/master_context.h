@@ -56,6 +56,7 @@ struct MasterSeams {
   Metrics& metrics;
   /// Told the masters' addresses whenever they change; may be empty.
   std::function<void(const std::map<std::uint64_t, std::string>&)> peers_changed;
+  const Clock* boot_clock = nullptr;  ///< As raft::NodeSeams::boot_clock.
 };
 
 /// What the parts of a master share: the replicated state, what nodes say, and what is promised.
@@ -74,8 +75,12 @@ struct MasterContext {
   Task<Result<CommandOutcome>> propose(Command command);
   /// The same when only success counts.
   Task<Result<void>> commit(Command command);
-  /// kUnavailable with Reason::kNotLeader unless this master leads and has taken over.
+  /// kUnavailable with Reason::kNotLeader unless this master leads and has taken over, as far as it
+  /// knows: enough for what is committed before it is answered.
   [[nodiscard]] Result<void> check_serving() const;
+  /// The same, certain: nobody else has decided anything yet. At once while the lead's lease runs;
+  /// else a majority is asked. For what is answered from memory: leases of keys, and reads.
+  Task<Result<void>> confirm_serving();
   [[nodiscard]] PlacementView view() const {
     return {machine.state(), topology, reservations, options.placement, seams.clock.mono()};
   }

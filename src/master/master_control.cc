@@ -115,7 +115,7 @@ Task<Result<void>> MasterService::end_reservation(VolumeId volume, std::uint64_t
 Task<Result<VolumeLocation>> MasterService::find_location(VolumeId volume) {
   const auto found = context_.state().volumes.find(volume);
   if (found == context_.state().volumes.end()) {
-    KELP_CO_CHECK(context_.check_serving());
+    KELP_CO_CHECK(co_await context_.confirm_serving());
     co_return Error(Errc::kNotFound, fmt::format("volume {} was never made", volume.value));
   }
   co_return context_.location(volume, found->second);
@@ -151,7 +151,7 @@ Task<Result<LocationChange>> MasterService::await_locations(std::uint64_t after,
 }
 
 Task<Result<HeartbeatAnswer>> MasterService::take_heartbeat(Heartbeat beat) {
-  KELP_CO_CHECK(context_.check_serving());
+  KELP_CO_CHECK(co_await context_.confirm_serving());
   for (const VolumeStatus& volume : beat.status.volumes) {
     if (volume.volume < context_.state().next_volume) continue;
     // Going on would lease keys that are in use: this state is not the one that made the volume.
@@ -202,7 +202,7 @@ Result<HeartbeatAnswer> MasterService::answer_to(NodeNumber number, const Heartb
 /// later (LeaseDesk::refresh_keys); so what is older than the grace ends where the first block
 /// begins that is younger.
 Task<Result<NeedleKey>> MasterService::find_key_floor() {
-  KELP_CO_CHECK(context_.check_serving());
+  KELP_CO_CHECK(co_await context_.confirm_serving());
   constexpr std::chrono::hours kBlockAge{2};
   const auto age = context_.options.key_grace + kBlockAge;
   const WallTime cut = context_.seams.clock.wall() - age;
@@ -215,7 +215,7 @@ Task<Result<NeedleKey>> MasterService::find_key_floor() {
 }
 
 Task<Result<ClusterView>> MasterService::describe() {
-  KELP_CO_CHECK(context_.check_serving());
+  KELP_CO_CHECK(co_await context_.confirm_serving());
   const PlacementView now = context_.view();
   ClusterView view;
   view.cluster_id = now.state.cluster_id;
@@ -277,18 +277,19 @@ Task<Result<ClusterView>> MasterService::describe() {
 }
 
 Result<NodeNumber> MasterService::number_of(const std::string& node_id) const {
-  KELP_CHECK(context_.check_serving());
   const auto number = context_.state().find_node(node_id);
   if (number.has_value()) return *number;
   return Error(Errc::kNotFound, fmt::format("no node {} in this cluster", node_id));
 }
 
 Task<Result<void>> MasterService::intend(std::string node_id, NodeIntent intent) {
+  KELP_CO_CHECK(co_await context_.confirm_serving());
   KELP_CO_TRY(const NodeNumber number, number_of(node_id));
   co_return co_await context_.commit(SetIntent{number, intent});
 }
 
 Task<Result<void>> MasterService::forget_node(std::string node_id) {
+  KELP_CO_CHECK(co_await context_.confirm_serving());
   KELP_CO_TRY(const NodeNumber number, number_of(node_id));
   KELP_CO_CHECK(co_await context_.commit(RemoveNode{number}));
   context_.topology.forget(number);
@@ -297,6 +298,7 @@ Task<Result<void>> MasterService::forget_node(std::string node_id) {
 
 Task<Result<std::uint64_t>> MasterService::start_move(VolumeId volume, std::string from,
                                                       std::string to) {
+  KELP_CO_CHECK(co_await context_.confirm_serving());
   KELP_CO_TRY(const NodeNumber source, number_of(from));
   KELP_CO_TRY(const NodeNumber target, number_of(to));
   const auto found = context_.state().volumes.find(volume);
@@ -322,7 +324,7 @@ Task<Result<std::uint64_t>> MasterService::start_move(VolumeId volume, std::stri
 
 /// As a learner first, so that an empty log never counts for a majority; then as a voter.
 Task<Result<void>> MasterService::join_master(std::uint64_t id, std::string address) {
-  KELP_CO_CHECK(context_.check_serving());
+  KELP_CO_CHECK(co_await context_.confirm_serving());
   if (id == 0 || address.empty()) {
     co_return Error(Errc::kInvalidArgument, "a master has an id from 1 and an address");
   }

@@ -65,7 +65,7 @@ Task<Result<void>> MasterService::start() {
   const raft::NodeSeams seams{context_.seams.executor, context_.seams.io,
                               context_.seams.pool,     context_.seams.clock,
                               context_.seams.timers,   context_.seams.transport,
-                              context_.seams.metrics};
+                              context_.seams.metrics,  context_.seams.boot_clock};
   changed();
   auto node =
       co_await raft::RaftNode::open(seams, node_options(context_.options), context_.machine);

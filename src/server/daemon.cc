@@ -23,6 +23,7 @@
 #include "filer/filer_service.h"
 #include "filer/usage_watch.h"
 #include "master/master_service.h"
+#include "os/boot_clock.h"
 #include "raft/node/rpc_transport.h"
 #include "rpc/rpc_servers.h"
 #include "server/accounts.h"
@@ -112,6 +113,7 @@ struct Daemon::Parts {
   const ClusterIdentity identity;
   FileIo& io;
   Clock& clock;
+  const BootClock boot_clock;
   ClusterClock cluster_clock{clock};
   Addresses addresses;
   std::atomic<bool> ready = false;
@@ -251,9 +253,16 @@ Task<Result<void>> Daemon::Parts::open_master() {
     for (const auto& [id, address] : all) peers[raft::NodeId{id}] = address;
     transport->set_peers(peers);
   };
-  master::MasterSeams seams{
-      runtime.executor(0),     io, *disk_pool, clock, *timers, *volume_nodes, *transport, metrics,
-      std::move(peers_changed)};
+  master::MasterSeams seams{runtime.executor(0),
+                            io,
+                            *disk_pool,
+                            clock,
+                            *timers,
+                            *volume_nodes,
+                            *transport,
+                            metrics,
+                            std::move(peers_changed),
+                            &boot_clock};
   KELP_CO_TRY(master, co_await master::MasterService::open(std::move(seams), std::move(options)));
   auto prepare = [this](RpcServer& server) {
     transport->serve(server);

@@ -38,7 +38,7 @@ Task<void> change_members(RaftWorld& w) {
 /// One bad thing.
 Task<void> strike(RaftWorld& w) {
   RaftHost& host = any_host(w);
-  switch (w.rng.below(12)) {
+  switch (w.rng.below(14)) {
     case 0:
     case 1:
       co_await host.crash(w.rng.below(3) == 0);
@@ -81,6 +81,15 @@ Task<void> strike(RaftWorld& w) {
         static_cast<void>(co_await lead->node->transfer_leadership(host.id, w.in(3s)));
       }
       break;
+    case 11:
+    case 12: {
+      RaftHost* const lead = w.leader();
+      RaftHost& paused = lead != nullptr && w.rng.below(2) == 0 ? *lead : host;
+      paused.gate.close();
+      co_await w.sleep(std::chrono::milliseconds(w.rng.below(5000)));
+      paused.gate.open();
+      break;
+    }
     case 10:
       if (w.hosts.size() > 3) co_await change_members(w);
       break;
@@ -98,6 +107,27 @@ Task<void> weather(RaftWorld& w, const bool* stop) {
   }
 }
 
+/// While a leader may be sure that it leads, nobody leads a later term.
+Task<void> watch_leases(RaftWorld& w, const bool* stop) {
+  while (!*stop) {
+    co_await w.sleep(10ms);
+    for (const auto& sure : w.hosts) {
+      if (!sure->up() || !sure->node->holds_lease()) continue;
+      ++w.history.leases;
+      for (const auto& other : w.hosts) {
+        if (!other->up()) continue;
+        const raft::NodeStatus status = other->node->status();
+        if (status.role != raft::Role::kLeader || status.term <= sure->node->status().term) {
+          continue;
+        }
+        w.history.violated(fmt::format("{} holds the lease of term {}, but {} leads term {}",
+                                       sure->name(), sure->node->status().term.value, other->name(),
+                                       status.term.value));
+      }
+    }
+  }
+}
+
 Task<void> storm(RaftWorld& w) {
   w.net.set_options({.max_latency = 10ms, .reset_per_million = 500});
   co_await w.start_all();
@@ -105,6 +135,7 @@ Task<void> storm(RaftWorld& w) {
   TaskGroup group(w.context.executor());
   for (std::uint64_t i = 1; i <= 3; ++i) group.spawn(raft_client(w, i, &stop));
   group.spawn(weather(w, &stop));
+  group.spawn(watch_leases(w, &stop));
   co_await w.sleep(15s);
   stop = true;
   co_await group.join();
@@ -125,6 +156,7 @@ struct StormSum {
   std::uint64_t acks = 0;
   std::uint64_t reads = 0;
   std::uint64_t leaders = 0;
+  std::uint64_t leases = 0;
   std::uint64_t restores = 0;
   std::uint64_t violations = 0;
   std::string first;
@@ -152,6 +184,7 @@ StormSum run_storms(std::uint64_t first, std::uint64_t count,
     sum.acks += history.acks.size();
     sum.reads += history.reads;
     sum.leaders += history.leaders.size();
+    sum.leases += history.leases;
     for (const auto& host : world.hosts) sum.restores += host->machine->restores();
     if (!history.violations.empty()) {
       if (sum.first.empty()) sum.first = fmt::format("seed {}: {}", seed, history.violations[0]);
@@ -171,13 +204,14 @@ TEST(RaftStorm, NothingAcknowledgedIsLostAndReadsAreLinearizable) {
   const StormSum sum = run_storms(first != nullptr ? std::stoull(first) : 1,
                                   rounds != nullptr ? std::stoull(rounds) : kStorms);
   if (rounds != nullptr || first != nullptr) {
-    fmt::print("{} commands, {} reads, {} leaders, {} snapshots taken over\n", sum.acks, sum.reads,
-               sum.leaders, sum.restores);
+    fmt::print("{} commands, {} reads, {} leaders, {} snapshots taken over, {} s of leases\n",
+               sum.acks, sum.reads, sum.leaders, sum.restores, sum.leases / 100);
     return;
   }
   EXPECT_GT(sum.acks, 200 * kStorms);
   EXPECT_GT(sum.reads, 70 * kStorms);
   EXPECT_GT(sum.leaders, 2 * kStorms);
+  EXPECT_GT(sum.leases, 200 * kStorms);
   EXPECT_GT(sum.restores, kStorms / 2);
 }
 

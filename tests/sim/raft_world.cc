@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <utility>
 
 #include "base/bytes.h"
@@ -113,22 +114,32 @@ void ListMachine::following() {
 // --- a machine
 
 RaftHost::RaftHost(RaftWorld& w, std::uint64_t number)
-    : world(w), id(number), disk({.seed = w.rng.next()}), pool(w.context) {}
+    : world(w),
+      id(number),
+      gate(w.context),
+      disk({.seed = w.rng.next()}),
+      pool(w.context, {.gate = &gate}) {}
+
+RpcWorld RaftHost::rpc() {
+  RpcWorld own = world.rpc(name());
+  own.executor = gate.executor();
+  return own;
+}
 
 Task<void> RaftHost::start() {
   if (up()) co_return;
   machine = std::make_shared<ListMachine>(world.history, id);
   server = std::make_unique<RpcServer>(
-      world.rpc(name()), RpcServerOptions{.identity = {"cluster", "0123456789abcdef"}});
+      rpc(), RpcServerOptions{.identity = {"cluster", "0123456789abcdef"}});
   raft::RpcTransportOptions options{.cluster_id = "cluster",
                                     .self = id,
                                     .address = address(),
                                     .identity = {"cluster", "0123456789abcdef"}};
-  transport = std::make_unique<raft::RpcTransport>(world.rpc(name()), options);
+  transport = std::make_unique<raft::RpcTransport>(rpc(), options);
   transport->serve(*server);
   transport->set_peers(world.addresses());
   FileIo& io = lying_io ? *lying_io : disk;
-  raft::NodeSeams seams{.executor = world.context.executor(),
+  raft::NodeSeams seams{.executor = gate.executor(),
                         .io = io,
                         .pool = pool,
                         .clock = world.clock,
@@ -160,6 +171,7 @@ Task<void> RaftHost::start() {
 
 Task<void> RaftHost::stop() {
   if (!up()) co_return;
+  gate.open();
   co_await node->stop();
   co_await transport->stop();
   co_await server->stop(world.context.now());
@@ -189,7 +201,8 @@ RaftWorld::RaftWorld(std::uint64_t world_seed, RaftWorldOptions world_options)
       context(world_seed),
       net(context),
       rng(context.rng().next()) {
-  static_cast<void>(set_log_level("error"));
+  const char* const level = std::getenv("KELP_LOG");
+  static_cast<void>(set_log_level(level != nullptr ? level : "error"));
   for (std::uint64_t i = 1; i <= options.hosts; ++i) {
     hosts.push_back(std::make_unique<RaftHost>(*this, i));
   }

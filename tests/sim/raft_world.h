@@ -37,6 +37,7 @@ struct RaftHistory {
   std::set<std::string> never;
   std::uint64_t seen = 0;  ///< Commands that someone was told of.
   std::uint64_t reads = 0;
+  std::uint64_t leases = 0;  ///< Times that a leader was seen to hold one.
   std::vector<std::string> violations;
 };
 
@@ -83,10 +84,12 @@ struct RaftHost {
   [[nodiscard]] bool up() const { return node != nullptr; }
   [[nodiscard]] std::string name() const { return "n" + std::to_string(id.value); }
   [[nodiscard]] std::string address() const { return name() + ":" + std::to_string(port); }
+  [[nodiscard]] RpcWorld rpc();
 
   RaftWorld& world;
   raft::NodeId id;
   int port = 7000;
+  SimGate gate;  ///< Closed: the process stands still.
   SimDisk disk;
   SimWorkPool pool;
   std::unique_ptr<FileIo> lying_io;  ///< When set, in place of the disk.

@@ -53,7 +53,7 @@ void RaftCore::State::after_commit() {
 /// No member any more: the others learn that this is decided, and the best one takes over at once.
 void RaftCore::State::resign() {
   send_heartbeats();
-  if (const auto heir = most_advanced_voter()) now.push_back(message(*heir, TimeoutNow{}));
+  if (const auto heir = most_advanced_voter()) ask_to_stand(*heir);
   become_follower(term, std::nullopt);
 }
 
@@ -74,7 +74,13 @@ void RaftCore::State::hand_over_when_ready() {
   if (!lead->successor) return;
   const Progress* const peer = lead->find(*lead->successor);
   if (peer == nullptr || peer->match() < log.last()) return;
-  now.push_back(message(*lead->successor, TimeoutNow{}));
+  ask_to_stand(*lead->successor);
+}
+
+/// It may do so at any time from now on, and those who hear this leader will vote for it.
+void RaftCore::State::ask_to_stand(NodeId heir) {
+  lead->handed_over = true;
+  now.push_back(message(heir, TimeoutNow{}));
 }
 
 std::optional<NodeId> RaftCore::State::most_advanced_voter() const {

@@ -21,9 +21,13 @@ bool is_from_leader(const Message& message) {
 
 void RaftCore::State::tick() {
   if (lead) return lead_tick();
-  const bool alone = contains(membership().voters, self()) && membership().voters.size() == 1 &&
-                     membership().old_voters.empty();
-  const bool at_once = alone && role == Role::kFollower;  // nobody to wait for
+  if (silent < options.election_ticks) ++silent;
+  const auto alone = [this](const Membership& set) {
+    return contains(set.voters, self()) && set.voters.size() == 1 && set.old_voters.empty();
+  };
+  // Nobody to wait for; but until that is decided, whoever leads counts on being heard.
+  const bool at_once =
+      role == Role::kFollower && alone(membership()) && alone(memberships.at(commit));
   if (++elapsed < timeout && !at_once) return;
   if (promotable()) return pre_campaign();
   leader.reset();
@@ -76,9 +80,10 @@ void RaftCore::State::on_older_term(const Message& received) {
   }
 }
 
-/// Whether a leader was heard of so recently that nobody needs an election.
+/// Whether a leader was heard of so recently that nobody needs an election. What others say of
+/// newer terms does not shorten it: that leader counts on it.
 bool RaftCore::State::in_lease() const {
-  return lead.has_value() || (leader.has_value() && elapsed < options.election_ticks);
+  return lead.has_value() || silent < options.election_ticks;
 }
 
 void RaftCore::State::reset_election_timer() {
@@ -142,7 +147,7 @@ void RaftCore::State::on_pre_vote_request(const Message& received, const VoteReq
 
 void RaftCore::State::on_vote_request(const Message& received, const VoteRequest& request) {
   const NodeId from = received.from;
-  const bool free = vote == from || (!vote && !leader);
+  const bool free = vote == from || (!vote && !leader && (request.transfer || !in_lease()));
   const bool complete =
       std::pair(request.last_term, request.last_index) >= std::pair(log.last_term(), log.last());
   if (!free || !complete) return answer(from, VoteAnswer{});
@@ -183,6 +188,7 @@ void RaftCore::State::become_leader() {
               "a leader was elected in this term, and remembers it");
   role = Role::kLeader;
   leader = self();
+  silent = options.election_ticks;  // once it leads no more, it is bound to nobody
   votes.clear();
   lead.emplace();
   for (LogIndex i = after(commit); i <= log.last(); i = after(i)) {

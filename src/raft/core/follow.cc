@@ -12,6 +12,7 @@ bool RaftCore::State::hear_leader(NodeId from) {
   if (role != Role::kFollower) become_follower(term, from);
   leader = from;
   elapsed = 0;
+  silent = 0;
   return true;
 }
 

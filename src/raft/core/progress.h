@@ -43,8 +43,8 @@ class Progress {
   /// The snapshot's way ended; whether it arrived, a probe will show.
   void snapshot_ended(bool succeeded);
 
-  std::uint32_t silent_ticks = 0;    ///< Since it was heard of.
-  std::uint64_t read_confirmed = 0;  ///< Newest read round that it answered.
+  std::uint32_t silent_ticks = 0;     ///< Since it was heard of.
+  std::uint64_t round_confirmed = 0;  ///< Newest round of heartbeats that it answered.
 
  private:
   void probe(LogIndex next);

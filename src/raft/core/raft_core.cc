@@ -73,6 +73,11 @@ Progress* Leadership::find(NodeId node) {
   return peer == peers.end() ? nullptr : &*peer;
 }
 
+const Progress* Leadership::find(NodeId node) const {
+  const auto peer = std::ranges::find(peers, node, &Progress::node);
+  return peer == peers.end() ? nullptr : &*peer;
+}
+
 RaftCore::State::State(CoreOptions core_options, StoredState stored)
     : options(core_options),
       rng(core_options.seed),
@@ -86,7 +91,8 @@ RaftCore::State::State(CoreOptions core_options, StoredState stored)
       applied(snapshot.index),
       hard_handed(stored.hard),
       term_stored(term),
-      vote_stored(vote) {
+      vote_stored(vote),
+      silent(options.heard_before_start ? 0 : options.election_ticks) {
   for (LogIndex index = log.first(); index <= log.last(); index = after(index)) {
     const Entry& entry = log.at(index);
     if (entry.kind != EntryKind::kMembership) continue;

@@ -21,6 +21,9 @@ struct CoreOptions {
   std::uint32_t append_window = 32;            ///< Unanswered messages to one follower.
   std::uint64_t unstored_bytes = 64ULL << 20;  ///< Proposed and not committed; kResourceExhausted.
   std::uint64_t seed = 1;                      ///< Of the election timeouts.
+  /// Votes for nobody before an election timeout has passed: before the restart it may have heard a
+  /// leader that counts on it (lead_rounds()).
+  bool heard_before_start = false;
 };
 
 /// What a node read from its disk when it started.
@@ -38,6 +41,15 @@ struct ReadState {
   std::uint64_t request = 0;      ///< As given to read_index().
   std::optional<LogIndex> index;  ///< Serve the read when this is applied; nothing: not leader any
                                   ///< more, ask again.
+};
+
+/// The rounds of heartbeats of a leader: each tick of its heartbeat and each read begins one.
+/// Nobody who answers a round votes for another before an election timeout of its own ticks has
+/// passed, except at the leader's own request: thesis 6.4.1.
+struct LeadRounds {
+  Term term;
+  std::uint64_t begun = 0;      ///< The newest; 0: none yet.
+  std::uint64_t confirmed = 0;  ///< The newest that a majority has answered; 0: none.
 };
 
 /// What the shell has to do now. Until stored() says so, nothing of `entries`, `hard` and
@@ -136,6 +148,8 @@ class RaftCore {
   [[nodiscard]] LogIndex first_index() const;  ///< Oldest entry that is still here, or last + 1.
   [[nodiscard]] const Membership& membership() const;
   [[nodiscard]] std::vector<MemberProgress> progress() const;
+  /// Nothing unless it leads, nor once it has asked another to stand for election.
+  [[nodiscard]] std::optional<LeadRounds> lead_rounds() const;
 
  private:
   struct State;

@@ -13,20 +13,24 @@ bool RaftCore::State::read_round_due() const {
 /// One round of heartbeats for all reads that came since the last one.
 void RaftCore::State::begin_read_round() {
   if (!read_round_due()) return;
-  ++lead->read_round;
-  lead->read_rounds.push_back(
-      {.round = lead->read_round, .index = commit, .requests = std::exchange(lead->new_reads, {})});
   send_heartbeats();
+  lead->read_rounds.push_back(
+      {.round = lead->round, .index = commit, .requests = std::exchange(lead->new_reads, {})});
   confirm_reads();
+}
+
+/// The newest round that a majority has answered; 0: none.
+std::uint64_t RaftCore::State::confirmed_round() const {
+  return quorum_reached(membership(), [&](const NodeId node) {
+    if (node == self()) return lead->round;
+    const Progress* const peer = lead->find(node);
+    return peer == nullptr ? 0 : peer->round_confirmed;
+  });
 }
 
 void RaftCore::State::confirm_reads() {
   if (lead->read_rounds.empty()) return;
-  const std::uint64_t confirmed = quorum_reached(membership(), [&](const NodeId node) {
-    if (node == self()) return lead->read_round;
-    const Progress* const peer = lead->find(node);
-    return peer == nullptr ? 0 : peer->read_confirmed;
-  });
+  const std::uint64_t confirmed = confirmed_round();
   while (!lead->read_rounds.empty() && lead->read_rounds.front().round <= confirmed) {
     const ReadRound& round = lead->read_rounds.front();
     for (const std::uint64_t request : round.requests) reads.push_back({request, round.index});
@@ -39,6 +43,12 @@ void RaftCore::State::fail_reads() {
     for (const std::uint64_t request : round.requests) reads.push_back({request, std::nullopt});
   }
   for (const std::uint64_t request : lead->new_reads) reads.push_back({request, std::nullopt});
+}
+
+std::optional<LeadRounds> RaftCore::lead_rounds() const {
+  if (!state_->lead || state_->lead->handed_over) return std::nullopt;
+  return LeadRounds{
+      .term = state_->term, .begun = state_->lead->round, .confirmed = state_->confirmed_round()};
 }
 
 Result<void> RaftCore::read_index(std::uint64_t request) {

@@ -48,6 +48,7 @@ void RaftCore::State::sync_peers(LogIndex next) {
 
 /// A heartbeat also asks whether everything sent so far arrived: a refusal is how loss is noticed.
 void RaftCore::State::send_heartbeats() {
+  ++lead->round;
   for (const Progress& peer : lead->peers) {
     const LogIndex previous = before(peer.next());
     const auto previous_term = log.term_at(previous);
@@ -56,7 +57,7 @@ void RaftCore::State::send_heartbeats() {
                                            .previous_index = known ? previous : LogIndex{},
                                            .previous_term = known ? *previous_term : Term{},
                                            .commit = commit,
-                                           .read_sequence = lead->read_round,
+                                           .read_sequence = lead->round,
                                        }));
   }
 }
@@ -78,7 +79,7 @@ void RaftCore::State::send_appends_to(Progress& peer) {
                                            .previous_index = previous,
                                            .previous_term = *previous_term,
                                            .commit = commit,
-                                           .read_sequence = lead->read_round,
+                                           .read_sequence = lead->round,
                                            .entries = std::move(entries),
                                        }));
   }
@@ -95,9 +96,9 @@ void RaftCore::State::offer_snapshot(Progress& peer) {
 
 void RaftCore::State::on_append_answer(NodeId from, const AppendAnswer& given) {
   Progress* const peer = lead ? lead->find(from) : nullptr;
-  if (peer == nullptr || given.match > log.last() || given.read_sequence > lead->read_round) return;
+  if (peer == nullptr || given.match > log.last() || given.read_sequence > lead->round) return;
   peer->silent_ticks = 0;
-  peer->read_confirmed = std::max(peer->read_confirmed, given.read_sequence);
+  peer->round_confirmed = std::max(peer->round_confirmed, given.read_sequence);
   bool grew = false;
   if (given.accepted) {
     grew = peer->accepted(given.match);

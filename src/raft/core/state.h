@@ -33,11 +33,13 @@ struct Leadership {
   std::optional<NodeId> successor;  ///< Leadership is being given to it.
   std::uint32_t successor_elapsed = 0;
 
-  std::uint64_t read_round = 0;
+  std::uint64_t round = 0;   ///< Of heartbeats, from 1; whoever answers confirms the newest it saw.
+  bool handed_over = false;  ///< Another was asked to stand, whoever hears this leader.
   std::vector<std::uint64_t> new_reads;  ///< Wait for the next round.
   std::deque<ReadRound> read_rounds;     ///< Wait for their confirmation.
 
   [[nodiscard]] Progress* find(NodeId node);
+  [[nodiscard]] const Progress* find(NodeId node) const;
 };
 
 /// A term and vote on their way to the disk.
@@ -110,6 +112,7 @@ struct RaftCore::State {
   // read_index.cc
   [[nodiscard]] bool read_round_due() const;
   void begin_read_round();
+  [[nodiscard]] std::uint64_t confirmed_round() const;
   void confirm_reads();
   void fail_reads();
 
@@ -121,6 +124,7 @@ struct RaftCore::State {
   void resign();
   [[nodiscard]] Result<void> transfer_leadership(std::optional<NodeId> to);
   void hand_over_when_ready();
+  void ask_to_stand(NodeId heir);
   [[nodiscard]] std::optional<NodeId> most_advanced_voter() const;
 
   CoreOptions options;
@@ -146,6 +150,7 @@ struct RaftCore::State {
   std::optional<NodeId> leader;
   std::uint32_t elapsed = 0;  ///< Ticks since a leader was heard of, a vote given or asked for.
   std::uint32_t timeout = 0;
+  std::uint32_t silent;    ///< Ticks since any leader was heard of, whatever became of its term.
   std::vector<std::pair<NodeId, bool>> votes;  ///< Of the election under way.
   std::optional<Leadership> lead;
 

@@ -82,7 +82,8 @@ struct AppendRequest {
   LogIndex previous_index;
   Term previous_term;
   LogIndex commit;
-  std::uint64_t read_sequence = 0;  ///< Newest read that an answer confirms; thesis 6.4.
+  std::uint64_t read_sequence = 0;  ///< Newest round of heartbeats, which an answer confirms;
+                                    ///< reads wait for that: thesis 6.4.
   std::vector<Entry> entries;
   friend bool operator==(const AppendRequest&, const AppendRequest&) = default;
 };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "async/event.h"
+#include "raft/node/lead_lease.h"
 #include "raft/node/node_probe.h"
 #include "raft/node/raft_node.h"
 #include "raft/node/snapshot_store.h"
@@ -80,6 +81,9 @@ struct RaftNode::Impl {
   void stop_leading();
   void fail(const Error& error);
   [[nodiscard]] bool halted() const { return stopping || failure.has_value(); }
+  [[nodiscard]] MonoTime boot_time() const {
+    return (seams.boot_clock != nullptr ? *seams.boot_clock : seams.clock).mono();
+  }
 
   // node_snapshots.cc
   void maybe_snapshot();
@@ -102,6 +106,7 @@ struct RaftNode::Impl {
   StateMachine& machine;
   NodeProbe probe;
   RaftCore core;
+  LeadLease lease;
   const std::unique_ptr<Wal> wal;  ///< The storing coroutine's.
   const std::unique_ptr<SnapshotStore> snapshots;
   TaskGroup tasks;

@@ -46,6 +46,7 @@ RaftNode::Impl::Impl(NodeSeams node_seams, NodeOptions node_options, StateMachin
       machine(state_machine),
       probe(seams.metrics),
       core(std::move(raft_core)),
+      lease(options.tick, options.election_ticks),
       wal(std::move(disk.wal)),
       snapshots(std::move(disk.snapshots)),
       tasks(seams.executor),
@@ -97,7 +98,9 @@ Task<void> RaftNode::Impl::tick_forever() {
     // After a pause of the process one tick is enough: time that nobody saw proves nothing.
     next = std::max(next + options.tick, seams.clock.mono());
     if (!co_await seams.timers.sleep_until(next)) co_return;
+    const MonoTime before = boot_time();
     core.tick();
+    lease.note(core.lead_rounds(), before);
     wake.notify_all();
   }
 }
@@ -105,7 +108,12 @@ Task<void> RaftNode::Impl::tick_forever() {
 Task<void> RaftNode::Impl::run() {
   while (!halted()) {
     begin_reads();
-    while (core.has_ready() && !halted()) handle(core.take_ready());
+    while (core.has_ready() && !halted()) {
+      const MonoTime before = boot_time();
+      Ready ready = core.take_ready();
+      lease.note(core.lead_rounds(), before);
+      handle(std::move(ready));
+    }
     installing = false;
     apply_some();
     answer_reads();

@@ -39,8 +39,10 @@ Task<Result<std::unique_ptr<RaftNode>>> RaftNode::open(NodeSeams seams, NodeOpti
     KELP_CO_CHECK(machine.restore(disk.state));
   }
   disk.state = {};
-  const CoreOptions core_options{
-      .self = options.self, .election_ticks = options.election_ticks, .seed = options.seed};
+  const CoreOptions core_options{.self = options.self,
+                                 .election_ticks = options.election_ticks,
+                                 .seed = options.seed,
+                                 .heard_before_start = disk.stored.hard.term != Term{}};
   const SnapshotMark mark = disk.stored.snapshot;
   KELP_CO_TRY(RaftCore core, RaftCore::start(core_options, std::move(disk.stored)));
   disk.stored.snapshot = mark;
@@ -83,6 +85,10 @@ Task<Result<void>> RaftNode::read_barrier(MonoTime deadline) {
   const auto done = co_await node.wait(std::move(waiter), deadline);
   if (!done) co_return done.error();
   co_return Result<void>();
+}
+
+bool RaftNode::holds_lease() const {
+  return !impl_->halted() && impl_->lease.holds(impl_->core.lead_rounds(), impl_->boot_time());
 }
 
 Task<Result<void>> RaftNode::change_members(std::vector<NodeId> voters,

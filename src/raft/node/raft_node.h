@@ -44,6 +44,8 @@ struct NodeSeams {
   Timers& timers;
   Transport& transport;
   Metrics& metrics;
+  const Clock* boot_clock = nullptr;  ///< Counts the time of a suspended machine as well, for
+                                      ///< holds_lease(); none: `clock`.
 };
 
 /// A proposal that was committed and applied here.
@@ -87,6 +89,11 @@ class RaftNode {
   /// Returns when a read here sees everything that was acknowledged before the call. Leader only;
   /// kUnavailable with Reason::kNotLeader otherwise.
   Task<Result<void>> read_barrier(MonoTime deadline);
+  /// Leads, and nobody else can lead yet, however long this process stood still before the call: a
+  /// majority heard it so lately that it would vote for nobody else. False with a slow network,
+  /// too, and for good in a term in which another was asked to take over; read_barrier() then
+  /// tells.
+  [[nodiscard]] bool holds_lease() const;
   /// Joint change of the members; returns when the new set is in force.
   Task<Result<void>> change_members(std::vector<NodeId> voters, std::vector<NodeId> learners,
                                     MonoTime deadline);

@@ -1,5 +1,6 @@
 // Terms, elections and who may ask for them: thesis 3.4, 3.6, 3.10, 6.2 and 9.6.
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 #include "base/assert.h"
@@ -88,6 +89,7 @@ bool RaftCore::State::in_lease() const {
 
 void RaftCore::State::reset_election_timer() {
   elapsed = 0;
+  postponed = false;
   timeout = options.election_ticks + static_cast<std::uint32_t>(rng.below(options.election_ticks));
 }
 
@@ -141,8 +143,22 @@ void RaftCore::State::request_votes(const VoteRequest& request) {
 void RaftCore::State::on_pre_vote_request(const Message& received, const VoteRequest& request) {
   const bool complete =
       std::pair(request.last_term, request.last_index) >= std::pair(log.last_term(), log.last());
-  const bool granted = received.term >= term && complete && !in_lease();
+  const bool newer =
+      std::pair(request.last_term, request.last_index) > std::pair(log.last_term(), log.last());
+  const bool first = newer || received.from < self();
+  const bool asks_too = role == Role::kPreCandidate && !first;
+  const bool granted = received.term >= term && complete && !in_lease() && !asks_too;
   answer(received.from, VoteAnswer{.pre = true, .granted = granted});
+  if (granted) give_way();
+}
+
+/// Two that stand at once split the votes, and an election timeout is lost. Of those who ask at the
+/// same time one goes on; who would ask soon waits a little, once, for what becomes of the other.
+void RaftCore::State::give_way() {
+  if (role == Role::kPreCandidate) return become_follower(term, std::nullopt);
+  const std::uint32_t moment = options.election_ticks / 3;
+  if (role != Role::kFollower || std::exchange(postponed, true)) return;
+  elapsed = std::min(elapsed, timeout - moment);
 }
 
 void RaftCore::State::on_vote_request(const Message& received, const VoteRequest& request) {

@@ -84,6 +84,7 @@ struct RaftCore::State {
   void become_leader();
   void request_votes(const VoteRequest& request);
   void on_pre_vote_request(const Message& received, const VoteRequest& request);
+  void give_way();
   void on_vote_request(const Message& received, const VoteRequest& request);
   void on_vote_answer(NodeId from, const VoteAnswer& given, Term their_term);
   void count_vote(NodeId from, bool granted);
@@ -150,6 +151,7 @@ struct RaftCore::State {
   std::optional<NodeId> leader;
   std::uint32_t elapsed = 0;  ///< Ticks since a leader was heard of, a vote given or asked for.
   std::uint32_t timeout = 0;
+  bool postponed = false;  ///< This timeout was.
   std::uint32_t silent;    ///< Ticks since any leader was heard of, whatever became of its term.
   std::vector<std::pair<NodeId, bool>> votes;  ///< Of the election under way.
   std::optional<Leadership> lead;

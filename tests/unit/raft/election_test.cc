@@ -129,6 +129,49 @@ TEST(RaftElection, AMajorityOfNoEndsTheCandidacy) {
   EXPECT_EQ(node->role(), Role::kFollower);
 }
 
+/// A node that asks whether it would be elected, with a log of one entry of term 1.
+Solo asking(NodeId self) {
+  Solo node(self, with_log(kThreeVoters, {1}, 1));
+  while (node->role() != Role::kPreCandidate) node.tick(1);
+  node.settle();
+  return node;
+}
+
+// Else both get what they ask for, stand in the same term and split the votes.
+TEST(RaftElection, OfTwoThatAskAtOnceOneGivesWay) {
+  VoteRequest request = vote_request(1, 1);
+  request.pre = true;
+  Solo lower = asking(kOne);
+  lower.receive(kTwo, 1, request);
+  EXPECT_FALSE(only_answer(lower.settle().send_now).granted);
+  EXPECT_EQ(lower->role(), Role::kPreCandidate);
+  Solo higher = asking(kTwo);
+  higher.receive(kOne, 1, request);
+  EXPECT_TRUE(only_answer(higher.settle().send_now).granted);
+  EXPECT_EQ(higher->role(), Role::kFollower);
+  request.last_index = LogIndex{2};
+  lower.receive(kTwo, 1, request);
+  EXPECT_TRUE(only_answer(lower.settle().send_now).granted) << "its log is longer";
+  EXPECT_EQ(lower->role(), Role::kFollower);
+}
+
+TEST(RaftElection, WhoGivesAnotherItsWordWaitsAMomentOnceBeforeItAsksItself) {
+  VoteRequest request = vote_request(0, 0);
+  request.pre = true;
+  Solo node(kOne, fresh(kThreeVoters), {.election_ticks = 10, .seed = 3});
+  Solo same(kOne, fresh(kThreeVoters), {.election_ticks = 10, .seed = 3});
+  std::uint32_t timeout = 0;
+  for (; same->role() == Role::kFollower; ++timeout) same.tick(1);
+  node.tick(timeout - 1);
+  for (int i = 0; i < 3; ++i) {
+    node.receive(kTwo, 0, request);
+    if (i < 2) node.tick(1);
+    EXPECT_EQ(node->role(), Role::kFollower);
+  }
+  node.tick(1);
+  EXPECT_EQ(node->role(), Role::kPreCandidate) << "others cannot hold it back";
+}
+
 TEST(RaftElection, AnAnswerToAQuestionIsNoVote) {
   Solo node(kOne, fresh(kThreeVoters));
   node.tick(20);

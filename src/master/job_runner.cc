@@ -5,13 +5,17 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "rpc/retry.h"
 
 namespace kelp::master {
 namespace {
 
 /// A job that cannot be switched after so many attempts is given up; the plan finds another way.
 constexpr int kAttempts = 5;
+/// No new one begins for so long; twice that after the next one, and so on.
+constexpr std::chrono::seconds kFirstRest{5};
+/// A move can wait; a copy that is missing less.
+constexpr std::chrono::seconds kLongestRest{300};
+constexpr std::chrono::seconds kLongestRestOfRepair{30};
 
 Generation before(Generation generation, std::uint32_t steps) {
   return Generation{generation.value - std::min(generation.value, steps)};
@@ -33,7 +37,7 @@ Task<Result<void>> JobRunner::turn() {
   std::erase_if(errors_,
                 [this](const auto& item) { return !context_.state().jobs.contains(item.first); });
   const PlacementView view = context_.view();
-  const Survey survey(view);
+  const Survey survey(view, resting());
   auto starts = plan_repairs(view, survey, context_.options.plan);
   if (starts.empty()) starts = plan_moves(view, survey, context_.options.plan);
   auto strays = plan_retirements(survey);
@@ -55,6 +59,7 @@ Task<void> JobRunner::stop() {
   co_await tasks_.join();
   running_.clear();
   errors_.clear();
+  rests_.clear();
 }
 
 std::string JobRunner::error_of(JobId id) const {
@@ -84,6 +89,7 @@ Task<void> JobRunner::run(JobId id) {
                           log_value(done.error().message()));
     if (hopeless(job, done.error(), ++attempts)) {
       abandoned_.Increment();
+      rest(job);
       done = co_await context_.commit(AbandonJob{id});
       attempts = 0;
       continue;
@@ -102,8 +108,28 @@ bool JobRunner::hopeless(const JobRecord& job, const Error& error, int attempts)
 Task<Result<void>> JobRunner::step(JobId id, JobRecord job, VolumeRecord volume) {
   KELP_CO_CHECK(co_await work_on(job, std::move(volume)));
   KELP_CO_CHECK(co_await context_.commit(AdvanceJob{id, job.step}));
-  if (!context_.state().jobs.contains(id)) done_.Increment();
+  if (context_.state().jobs.contains(id)) co_return Result<void>();
+  if (job.step != JobStep::kRelease) {
+    done_.Increment();
+    rests_.erase(job.volume);
+  }
   co_return Result<void>();
+}
+
+void JobRunner::rest(const JobRecord& job) {
+  const auto longest = job.kind == JobKind::kMove ? kLongestRest : kLongestRestOfRepair;
+  const auto [found, added] =
+      rests_.try_emplace(job.volume, Backoff({.first = kFirstRest, .most = longest}), MonoTime());
+  Rng rng(job.volume.value);
+  found->second.until = context_.seams.clock.mono() + found->second.backoff.failed(rng);
+}
+
+std::set<VolumeId> JobRunner::resting() const {
+  std::set<VolumeId> out;
+  for (const auto& [volume, rest] : rests_) {
+    if (rest.until > context_.seams.clock.mono()) out.insert(volume);
+  }
+  return out;
 }
 
 Task<Result<void>> JobRunner::work_on(JobRecord job, VolumeRecord volume) {
@@ -194,22 +220,67 @@ Task<Result<void>> JobRunner::copy_from(NodeNumber source, JobRecord job, Volume
   KELP_CO_TRY(const VolumeDigest pulled, co_await context_.reach(job.to)->pull(
                                              job.volume, volume.generation, volume.collection,
                                              member, urgency_of(job, volume)));
-  std::vector<NodeNumber> equals{source};
+  std::vector<NodeNumber> to_cover{source};
   const MonoTime now = context_.seams.clock.mono();
   if (job.from && *job.from != source && context_.topology.alive(*job.from, now)) {
-    equals.push_back(*job.from);
+    to_cover.push_back(*job.from);
   }
-  for (const NodeNumber other : equals) {
-    KELP_CO_TRY(const VolumeDigest expected,
-                co_await context_.reach(other)->digest(job.volume, false));
-    if (pulled == expected) continue;
-    co_return Error(
-        Errc::kCorruption,
-        fmt::format("volume {}: the copy has {} needles of {} bytes, that of node {} {} of {}",
-                    job.volume.value, pulled.needles, pulled.live_bytes, other.value,
-                    expected.needles, expected.live_bytes));
+  for (const NodeNumber other : to_cover) {
+    KELP_CO_CHECK(co_await check_covers(job, pulled, other));
   }
   co_return Result<void>();
+}
+
+namespace {
+
+/// The needles of one copy by key, a page at a time.
+class NeedleWalk {
+ public:
+  NeedleWalk(std::shared_ptr<VolumeNode> node, VolumeId volume)
+      : node_(std::move(node)), volume_(volume) {}
+  Task<Result<std::optional<NeedleInfo>>> next() {
+    if (at_ == page_.size() && (page_.empty() || page_.size() == kPage)) {
+      const NeedleKey after = page_.empty() ? NeedleKey{} : page_.back().key;
+      KELP_CO_TRY(page_, co_await node_->list_needles(volume_, after, kPage));
+      at_ = 0;
+    }
+    if (at_ == page_.size()) co_return std::nullopt;
+    co_return page_[at_++];
+  }
+
+ private:
+  static constexpr std::uint32_t kPage = 1000;
+  const std::shared_ptr<VolumeNode> node_;
+  const VolumeId volume_;
+  std::vector<NeedleInfo> page_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+/// The new copy has whatever `other` has. It may have more: needles that some members did not store
+/// were never acknowledged, and an earlier attempt may have begun with another source.
+Task<Result<void>> JobRunner::check_covers(JobRecord job, VolumeDigest made, NodeNumber other) {
+  KELP_CO_TRY(const VolumeDigest expected,
+              co_await context_.reach(other)->digest(job.volume, false));
+  if (made == expected) co_return Result<void>();
+  NeedleWalk ours(context_.reach(job.to), job.volume);
+  NeedleWalk theirs(context_.reach(other), job.volume);
+  KELP_CO_TRY(auto mine, co_await ours.next());
+  while (true) {
+    KELP_CO_TRY(const auto wanted, co_await theirs.next());
+    if (!wanted) co_return Result<void>();
+    while (mine && mine->key < wanted->key) {
+      KELP_CO_TRY(mine, co_await ours.next());
+    }
+    if (mine && mine->key == wanted->key && mine->body_bytes == wanted->body_bytes) continue;
+    co_return Error(
+        Errc::kCorruption,
+        fmt::format("volume {}: the copy has {} needles of {} bytes, that of node {} {} of {}; "
+                    "needle {:x} is missing",
+                    job.volume.value, made.needles, made.live_bytes, other.value, expected.needles,
+                    expected.live_bytes, wanted->key.value));
+  }
 }
 
 /// Members that are dead miss it: their copies are old then and are replaced. But never so many

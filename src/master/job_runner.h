@@ -5,6 +5,7 @@
 
 #include "async/task_group.h"
 #include "master/master_context.h"
+#include "rpc/retry.h"
 
 namespace kelp::master {
 
@@ -30,6 +31,7 @@ class JobRunner {
   Task<Result<void>> copy(JobRecord job, VolumeRecord volume);
   Task<Result<void>> rebuild(JobRecord job, VolumeRecord volume);
   Task<Result<void>> copy_from(NodeNumber source, JobRecord job, VolumeRecord volume);
+  Task<Result<void>> check_covers(JobRecord job, VolumeDigest made, NodeNumber other);
   [[nodiscard]] std::vector<NodeNumber> sources(const JobRecord& job,
                                                 const VolumeRecord& volume) const;
   Task<Result<void>> thaw(JobRecord job, VolumeRecord volume);
@@ -38,13 +40,21 @@ class JobRunner {
   void name_unexplained(const Survey& survey);
   [[nodiscard]] Urgency urgency_of(const JobRecord& job, const VolumeRecord& volume) const;
   [[nodiscard]] bool hopeless(const JobRecord& job, const Error& error, int attempts) const;
+  void rest(const JobRecord& job);
+  [[nodiscard]] std::set<VolumeId> resting() const;
 
   MasterContext& context_;
   TaskGroup tasks_;
   std::map<JobId, std::uint64_t> running_;  ///< The task of each job that is worked on.
   std::map<JobId, std::string> errors_;     ///< What the last attempt came to.
-  std::set<StrayCopy> unexplained_;         ///< Named in the log already.
-  MonoTime looked_{};                       ///< For unexplained copies.
+  /// Of a volume whose last job was given up: each such job froze it for nothing.
+  struct Rest {
+    Backoff backoff;
+    MonoTime until;
+  };
+  std::map<VolumeId, Rest> rests_;
+  std::set<StrayCopy> unexplained_;  ///< Named in the log already.
+  MonoTime looked_{};                ///< For unexplained copies.
   bool retiring_ = false;
   prometheus::Counter& done_;
   prometheus::Counter& abandoned_;

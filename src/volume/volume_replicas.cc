@@ -175,6 +175,7 @@ Task<Result<VolumeDigest>> VolumeService::make_copy(VolumeId volume, Generation 
       co_await make_alone(volume, generation, std::move(collection), urgency, std::move(fill));
   const std::unique_lock lock(volumes_mutex_);
   copying_.erase(volume);
+  if (made.has_value()) pulled_.erase(volume);
   co_return made;
 }
 
@@ -218,7 +219,7 @@ Task<Result<void>> VolumeService::pull_needles(VolumePtr copy, Generation genera
                                                VolumeMember source, Urgency urgency) {
   const auto from = parts_.peers->at(source.address);
   const VolumeId volume = copy->superblock().volume;
-  NeedleKey after = copy->last_key().value_or(NeedleKey{});
+  NeedleKey after = go_on_after(*copy, source.address);
   while (true) {
     KELP_CO_CHECK(co_await take_piece(parts_.background, urgency));
     auto batch = co_await from->read_needles(volume, generation, after, urgency);
@@ -226,8 +227,26 @@ Task<Result<void>> VolumeService::pull_needles(VolumePtr copy, Generation genera
     KELP_CO_CHECK(batch);
     if (batch->empty()) break;
     KELP_CO_TRY(after, co_await take_images(copy, *std::move(batch)));
+    reached(volume, after);
   }
   co_return Result<void>();
+}
+
+/// An unfinished copy of another source may lack what this one has in front of its last key.
+NeedleKey VolumeService::go_on_after(const VolumeFile& copy, const std::string& source) {
+  const Generation generation = copy.superblock().generation;
+  const NeedleKey last = copy.last_key().value_or(NeedleKey{});
+  const std::unique_lock lock(volumes_mutex_);
+  Pulled& pulled = pulled_[copy.superblock().volume];
+  if (pulled.source != source || pulled.generation != generation) {
+    pulled = {.source = source, .generation = generation, .after = {}};
+  }
+  return std::min(pulled.after, last);
+}
+
+void VolumeService::reached(VolumeId volume, NeedleKey after) {
+  const std::unique_lock lock(volumes_mutex_);
+  pulled_[volume].after = after;
 }
 
 namespace {

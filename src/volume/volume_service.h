@@ -156,6 +156,14 @@ class VolumeService final : public VolumeNode {
   Task<Result<NeedleKey>> take_images(VolumePtr copy, std::string images);
   Task<Result<void>> pull_needles(VolumePtr copy, Generation generation, VolumeMember source,
                                   Urgency urgency);
+  /// An unfinished copy has everything of `source` up to `after`.
+  struct Pulled {
+    std::string source;
+    Generation generation;
+    NeedleKey after;
+  };
+  [[nodiscard]] NeedleKey go_on_after(const VolumeFile& copy, const std::string& source);
+  void reached(VolumeId volume, NeedleKey after);
   Result<void> adopt(VolumeId volume, Generation generation);
   Result<void> remove_files(VolumeId volume, Generation generation);
   void forget(VolumeId volume);
@@ -185,6 +193,7 @@ class VolumeService final : public VolumeNode {
   std::map<VolumeId, VolumePtr> volumes_;
   std::map<VolumeId, Error> refused_;  ///< Volumes that could not be opened, and why.
   std::set<VolumeId> copying_;         ///< Volumes of which a copy is being made here.
+  std::map<VolumeId, Pulled> pulled_;  ///< How far unfinished copies are.
   std::mutex create_mutex_;            ///< One creation at a time; blocks, pool threads only.
   std::atomic<bool> vacuuming_ = false;
 

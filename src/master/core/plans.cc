@@ -83,8 +83,10 @@ std::vector<StartJob> plan_repairs(const PlacementView& view, const Survey& surv
     const SurveyedVolume& volume = *need.volume;
     VolumeRecord left = *volume.record;
     for (const NodeNumber member : need.lost) erase_member(left, member);
-    if (volume.job || left.members.size() < volume.least || !budget.has_room(left.members.front()))
+    if (volume.job || volume.rests || left.members.size() < volume.least ||
+        !budget.has_room(left.members.front())) {
       continue;
+    }
     const auto to =
         choose_replacement(view, *volume.record, need.lost, volume.bytes, volume.id.value);
     if (!to.has_value()) continue;

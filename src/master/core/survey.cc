@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 namespace kelp::master {
 
-Survey::Survey(const PlacementView& view) : places_(view.state.next_volume.value) {
+Survey::Survey(const PlacementView& view, const std::set<VolumeId>& resting)
+    : places_(view.state.next_volume.value) {
   volumes_.reserve(view.state.volumes.size());
   for (const auto& [id, record] : view.state.volumes) {
     volumes_.push_back({.id = id,
@@ -17,9 +19,10 @@ Survey::Survey(const PlacementView& view) : places_(view.state.next_volume.value
     places_.at(id.value) = static_cast<std::uint32_t>(volumes_.size());
   }
   for (const auto& [id, job] : view.state.jobs) {
-    if (const SurveyedVolume* volume = find(job.volume)) {
-      volumes_[static_cast<std::size_t>(volume - volumes_.data())].job = true;
-    }
+    if (SurveyedVolume* volume = place_of(job.volume)) volume->job = true;
+  }
+  for (const VolumeId id : resting) {
+    if (SurveyedVolume* volume = place_of(id)) volume->rests = true;
   }
   note_copies(view);
 }
@@ -53,9 +56,14 @@ const SurveyedVolume* Survey::find(VolumeId id) const {
   return &volumes_[places_[id.value] - 1];
 }
 
+SurveyedVolume* Survey::place_of(VolumeId id) {
+  return const_cast<SurveyedVolume*>(std::as_const(*this).find(id));
+}
+
 void Survey::note(const ObservedCopy& copy, NodeNumber node, bool alive) {
-  if (copy.volume.value >= places_.size() || places_[copy.volume.value] == 0) return;
-  SurveyedVolume& volume = volumes_[places_[copy.volume.value] - 1];
+  SurveyedVolume* const found = place_of(copy.volume);
+  if (found == nullptr) return;
+  SurveyedVolume& volume = *found;
   const auto& members = volume.record->members;
   const auto member = std::ranges::find(members, node);
   if (member == members.end()) {

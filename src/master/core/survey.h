@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "master/core/placement.h"
@@ -19,12 +20,13 @@ struct SurveyedVolume {
   std::uint8_t wanted = 0;         ///< How many its spread or scheme asks for.
   std::uint8_t least = 1;          ///< Without so many healthy ones nothing is left.
   bool job = false;                ///< One is under way.
+  bool rests = false;              ///< No new one for a while: the last one was in vain.
   bool quiet = false;              ///< Made, and not frozen.
 
   /// Every member has a healthy copy, and there are enough.
   [[nodiscard]] bool whole() const { return healthy == members && members >= wanted; }
-  /// Anybody may touch it now: no copy is missing, no job.
-  [[nodiscard]] bool movable() const { return quiet && !job && healthy == members; }
+  /// Anybody may touch it now: no copy is missing, no job, no rest.
+  [[nodiscard]] bool movable() const { return quiet && !job && !rests && healthy == members; }
 };
 
 /// A copy that no decision names.
@@ -40,7 +42,8 @@ struct StrayCopy {
 /// changes. Pure.
 class Survey {
  public:
-  explicit Survey(const PlacementView& view);
+  /// `resting`: volumes that no new job is to begin with.
+  explicit Survey(const PlacementView& view, const std::set<VolumeId>& resting = {});
   /// By id.
   [[nodiscard]] const std::vector<SurveyedVolume>& volumes() const { return volumes_; }
   /// What living nodes have of volumes whose members they are not, in an older generation.
@@ -52,6 +55,7 @@ class Survey {
   [[nodiscard]] const SurveyedVolume* find(VolumeId id) const;
 
  private:
+  [[nodiscard]] SurveyedVolume* place_of(VolumeId id);
   void note_copies(const PlacementView& view);
   void note(const ObservedCopy& copy, NodeNumber node, bool alive);
 

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "async/work_pool.h"
@@ -129,8 +130,14 @@ class FakeNode final : public VolumeNode {
   Task<Result<std::string>> read_needle(VolumeId, Generation, NeedleKey) override {
     co_return Error(Errc::kUnimplemented, "not needed");
   }
-  Task<Result<std::vector<NeedleInfo>>> list_needles(VolumeId, NeedleKey, std::uint32_t) override {
-    co_return Error(Errc::kUnimplemented, "not needed");
+  Task<Result<std::vector<NeedleInfo>>> list_needles(VolumeId, NeedleKey after,
+                                                     std::uint32_t limit) override {
+    KELP_CO_CHECK(check());
+    std::vector<NeedleInfo> out;
+    for (const NeedleKey key : keys) {
+      if (key > after && out.size() < limit) out.push_back({.key = key});
+    }
+    co_return out;
   }
   Task<Result<std::vector<NeedleInfo>>> verify_volume(VolumeId) override {
     co_return Error(Errc::kUnimplemented, "not needed");
@@ -156,6 +163,7 @@ class FakeNode final : public VolumeNode {
   }
 
   NodeStatus node;
+  std::set<NeedleKey> keys;        ///< In each of its volumes, for list_needles().
   bool up = true;                  ///< Answers.
   Errc down = Errc::kUnavailable;  ///< What its calls come to when it is not.
   int creations = 0;

@@ -323,6 +323,23 @@ TEST_F(VolumeCopies, TakeNothingOfASourceThatDoesNotCheck) {
   EXPECT_TRUE(pull_to("c", 2, "b").has_value()) << "another member's copy is good";
 }
 
+// Of the first source a part was taken; what it did not have may be in front of where it ended.
+TEST_F(VolumeCopies, TakeAllOfTheNextSourceWhenTheFirstOneFails) {
+  ASSERT_TRUE(put_at("a", 1, 100).has_value());  // was never acknowledged
+  ASSERT_TRUE(put_at("b", 2, 100).has_value());  // nor this one
+  for (std::uint64_t key = 3; key <= 12; ++key) ASSERT_TRUE(put(key, 1'000'000).has_value());
+  freeze_at("a", 2);
+  freeze_at("b", 2);
+  disk("a").flip_bit(kLog, 4096 + 9'500'000, 3);
+  ASSERT_FALSE(pull_to("c", 2).has_value());
+  ASSERT_TRUE(pull_to("c", 2, "b").has_value());
+  for (const std::uint64_t key : {1U, 2U}) {
+    const auto found = run(at("c").read_needle(kVolume, Generation{2}, NeedleKey{key}));
+    EXPECT_TRUE(found.has_value()) << key;
+  }
+  for (std::uint64_t key = 3; key <= 12; ++key) EXPECT_TRUE(has("c", key, 1'000'000)) << key;
+}
+
 TEST_F(VolumeCopies, AreNeverMergedWithAnOldCopyThatIsInTheWay) {
   ASSERT_TRUE(put(1, 100).has_value());
   ASSERT_TRUE(put_at("b", 66, 100).has_value());  // b alone has it: it was never acknowledged

@@ -10,6 +10,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -601,7 +602,8 @@ int main(int argc, char** argv) {
     if (flag == "--rounds") rounds = std::atoi(argv[i + 1]);
   }
   const auto wanted = [&only](std::string_view part) { return only.empty() || only == part; };
-  (void)kelp::set_log_level("error");
+  const char* const level = std::getenv("KELP_LOG");
+  (void)kelp::set_log_level(level != nullptr ? level : "error");
   if (wanted("memory")) kelp::master::bench_memory();
   if (wanted("assigns")) kelp::master::bench_assigns(false);
   if (wanted("assigns")) kelp::master::bench_assigns(true);

@@ -187,9 +187,12 @@ Result<HeartbeatAnswer> MasterService::answer_to(NodeNumber number, const Heartb
   answer.now = context_.lease_clock();
   const bool slow = context_.topology.find(number)->slow_until.has_value();
   const auto& placement = context_.options.placement;
-  // Rather slowly than not at all.
-  answer.refuse_needles =
-      slow && can_avoid_slow(context_.view(), placement.spread, placement.volume_size_limit / 8);
+  // Rather slowly than not at all: neither small needles nor large ones.
+  const auto can_avoid = [&](EcScheme scheme) {
+    const std::uint64_t bytes = placement.volume_size_limit / 8;
+    return can_avoid_slow(context_.view(), placement.spread, bytes, scheme);
+  };
+  answer.refuse_needles = slow && can_avoid({}) && (!placement.large || can_avoid(placement.large));
   if (slow != was_slow) {
     logger("master").warn("{} node={} address={} write_ms={}", slow ? "disk_slow" : "disk_quick",
                           beat.identity.node_id, beat.identity.address,

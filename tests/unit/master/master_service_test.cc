@@ -199,19 +199,24 @@ TEST(MasterService, DatesLeasesAsIfNobodyHadSetItsClock) {
   }
 }
 
+/// What node `number` is told when its disk takes so long for a write.
+HeartbeatAnswer hear_disk(Rig& rig, int number, std::uint64_t write_micros) {
+  Heartbeat beat;
+  const std::string address = std::to_string(number);
+  beat.identity = {rig.node(number).node.node_id, address, "default", "default", {}};
+  beat.process = 7;
+  beat.sequence = ++rig.sequence;
+  beat.full = true;
+  beat.status = rig.node(number).node;
+  beat.status.write_micros = write_micros;
+  return *rig.world.run(rig.master->heartbeat(std::move(beat)));
+}
+
 TEST(MasterService, TellsNodesTheTimeAndASlowOneToTakeNoNeedles) {
   Rig rig(1, 3);
   ASSERT_TRUE(rig.start_now().has_value());
   const auto hear = [&rig](int number, std::uint64_t write_micros) {
-    Heartbeat beat;
-    const std::string address = std::to_string(number);
-    beat.identity = {rig.node(number).node.node_id, address, "default", "default", {}};
-    beat.process = 7;
-    beat.sequence = ++rig.sequence;
-    beat.full = true;
-    beat.status = rig.node(number).node;
-    beat.status.write_micros = write_micros;
-    return *rig.world.run(rig.master->heartbeat(std::move(beat)));
+    return hear_disk(rig, number, write_micros);
   };
   const HeartbeatAnswer first = hear(1, 3'000);
   EXPECT_EQ(first.now, rig.clock.wall());
@@ -225,6 +230,18 @@ TEST(MasterService, TellsNodesTheTimeAndASlowOneToTakeNoNeedles) {
   EXPECT_FALSE(view.nodes.at(0).slow);
   EXPECT_TRUE(view.nodes.at(2).slow);
   EXPECT_EQ(view.nodes.at(2).write_micros, 300'000U);
+}
+
+TEST(MasterService, LetsASlowNodeTakeNeedlesThatHaveNoOtherPlace) {
+  for (const std::uint8_t parity : {std::uint8_t{1}, std::uint8_t{2}}) {
+    Rig rig(1, 4);
+    rig.options.placement.large = {.data = 2, .parity = parity};
+    ASSERT_TRUE(rig.start_now().has_value());
+    for (int number = 1; number <= 3; ++number) (void)hear_disk(rig, number, 3'000);
+    (void)hear_disk(rig, 4, 300'000);
+    (void)rig.world.run(rig.timers.sleep_until(rig.world.now() + std::chrono::seconds(1)));
+    EXPECT_EQ(hear_disk(rig, 4, 300'000).refuse_needles, parity == 1) << "ec(2,2) needs all four";
+  }
 }
 
 TEST(MasterService, RefusesAnotherClustersLog) {

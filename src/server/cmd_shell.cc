@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <optional>
 
 #include "async/task_group.h"
 #include "server/cluster_link.h"
@@ -103,17 +104,45 @@ int run(const ShellFlags& flags) {
   return talk(shell, connection);
 }
 
+void add_cluster_flags(ConfigFlags& config, CLI::App& command) {
+  config.add_to(command);
+  config.add_named(command, "--cluster-file", "cluster.file");
+  config.add_named(command, "--masters", "cluster.masters");
+}
+
+/// `kelp volume scrub`: the shell's volume.scrub, for those who look for it beside the daemon.
+void add_scrub_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.get_subcommand("volume")->add_subcommand(
+      "scrub",
+      "Read every byte that the volume servers of a cluster keep and check it; exit code 1: "
+      "something is damaged or could not be read");
+  struct Flags : ShellFlags {
+    std::optional<std::uint32_t> volume;
+    std::string node;
+  };
+  const auto flags = std::make_shared<Flags>();
+  add_cluster_flags(flags->config, *command);
+  command->add_option("VOLUME", flags->volume, "only this one");
+  command->add_option("--node", flags->node, "only what this volume server has: its id or address");
+  command->add_flag("--json", flags->json, "the answer is a JSON value on a line");
+  command->callback([flags, &exit_code] {
+    flags->script = "volume.scrub";
+    if (flags->volume) flags->script += fmt::format(" {}", *flags->volume);
+    if (!flags->node.empty()) flags->script += fmt::format(" --node '{}'", flags->node);
+    exit_code = run(*flags);
+  });
+}
+
 }  // namespace
 
 void add_shell_command(CLI::App& app, int& exit_code) {
+  add_scrub_command(app, exit_code);
   CLI::App* command = app.add_subcommand(
       "shell",
       "Look at a cluster and change it, by hand or by script; exit code 0: all went well, "
       "1: a command failed or found something wrong, 2: it was misused");
   const auto flags = std::make_shared<ShellFlags>();
-  flags->config.add_to(*command);
-  flags->config.add_named(*command, "--cluster-file", "cluster.file");
-  flags->config.add_named(*command, "--masters", "cluster.masters");
+  add_cluster_flags(flags->config, *command);
   flags->config.add_named(*command, "--filers", "cluster.filers");
   command->add_option("-c", flags->script,
                       "commands, divided by ; or lines (default: those of stdin)");

@@ -129,7 +129,23 @@ class Commands(ShellCase):
         entry = self.ask(f"fs.meta.cat /{BUCKET}/d/large")
         self.assertEqual((entry["size_bytes"], sum(c["size_bytes"] for c in entry["chunks"])), (300_000, 300_000))
         self.assertTrue(self.ask("volume.check.disk")["good"])
-        self.assertTrue(self.ask(f"volume.scrub {entry['chunks'][0]['fid'].split(',')[0]}")["good"])
+        volume = entry["chunks"][0]["fid"].split(",")[0]
+        self.assertTrue(self.ask(f"volume.scrub {volume}")["good"])
+        self.check_scrub(volume)
+
+    def check_scrub(self, volume):
+        """`kelp volume scrub` of a volume, and of what one of its servers has; one without masters is refused."""
+        where = ["--masters", self.cluster.masters_flag(), "--cluster-file", str(self.cluster.identity / "cluster"), "--json"]
+        found = json.loads(self.cluster.kelp("volume", "scrub", volume, *where))
+        self.assertTrue(found["good"])
+        self.assertEqual({copy["volume"] for copy in found["copies"]}, {int(volume)})
+        self.assertGreater(len(found["copies"]), 1)
+        node = found["copies"][0]["node"]  # address and id
+        there = json.loads(self.cluster.kelp("volume", "scrub", "--node", node.split()[0], *where))
+        self.assertTrue(there["good"])
+        self.assertEqual({copy["node"] for copy in there["copies"]}, {node})
+        with self.assertRaises(RuntimeError):
+            self.cluster.kelp("volume", "scrub", "4000000", *where)
 
     def check_dry_runs(self, status):
         volume = status["volumes"][0]

@@ -50,6 +50,13 @@ Result<std::vector<VolumeView>> chosen_volumes(const ClusterView& view,
   return out;
 }
 
+/// The id of the volume server that was named; empty when none was. kNotFound, kInvalidArgument.
+Result<std::string> chosen_node(const ClusterView& view, const ShellArguments& arguments) {
+  if (!arguments.has("--node")) return std::string();
+  KELP_TRY(const NodeView node, find_node(view, arguments.get("--node")));
+  return node.identity.node_id;
+}
+
 /// What the masters would start, or started.
 std::string step_of(const ClusterView& view, const JobView& job) {
   const std::string volume = fmt::format("volume {}", job.volume.value);
@@ -209,11 +216,7 @@ bool is_alive(const ClusterView& view, const std::string& node_id) {
 
 Task<Result<ShellReply>> volume_list(ShellWorld& world, ShellArguments arguments) {
   KELP_CO_TRY(const ClusterView view, co_await world.masters.view());
-  std::string node_id;
-  if (arguments.has("--node")) {
-    KELP_CO_TRY(const NodeView node, find_node(view, arguments.get("--node")));
-    node_id = node.identity.node_id;
-  }
+  KELP_CO_TRY(const std::string node_id, chosen_node(view, arguments));
   json::array rows = rows_of(view, arguments, node_id);
   ShellReply reply;
   reply.text = table_text(rows, kVolumeColumns);
@@ -325,10 +328,12 @@ Task<Result<ShellReply>> volume_check_disk(ShellWorld& world, ShellArguments arg
 Task<Result<ShellReply>> volume_scrub(ShellWorld& world, ShellArguments arguments) {
   KELP_CO_TRY(const ClusterView view, co_await world.masters.view());
   KELP_CO_TRY(const auto volumes, chosen_volumes(view, arguments));
+  KELP_CO_TRY(const std::string node_id, chosen_node(view, arguments));
   ShellReply reply;
   json::array rows;
   for (const VolumeView& volume : volumes) {
     for (const VolumeMember& member : volume.location.members) {
+      if (!node_id.empty() && member.node_id != node_id) continue;
       const bool good = co_await scrub_copy(world, view, volume.location.volume, member, rows);
       reply.good = reply.good && good;
     }

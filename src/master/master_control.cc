@@ -334,19 +334,49 @@ Task<Result<void>> MasterService::join_master(std::uint64_t id, std::string addr
   constexpr std::chrono::seconds kCatchUp{60};
   const MonoTime deadline = context_.seams.clock.mono() + kCatchUp;
   const raft::NodeId node{id};
-  KELP_CO_CHECK(co_await context_.commit(SetMaster{id, std::move(address)}));
+  KELP_CO_CHECK(co_await let_learn(node, std::move(address), deadline));
   raft::Membership members = context_.node->status().membership;
   if (std::ranges::find(members.voters, node) != members.voters.end()) co_return Result<void>();
-  if (std::ranges::find(members.learners, node) == members.learners.end()) {
-    members.learners.push_back(node);
-    KELP_CO_CHECK(
-        co_await context_.node->change_members(members.voters, members.learners, deadline));
-  }
   KELP_CO_CHECK(co_await await_caught_up(node, deadline));
   members = context_.node->status().membership;
   std::erase(members.learners, node);
   members.voters.push_back(node);
   std::ranges::sort(members.voters);
+  co_return co_await context_.node->change_members(members.voters, members.learners, deadline);
+}
+
+/// A change of the members, and of their addresses with it, while no other is made here: else the
+/// address of one that is removed would go after it was added again.
+class MasterService::Turn {
+ public:
+  explicit Turn(bool& taken) : taken_(taken) {}
+  ~Turn() { taken_ = false; }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  bool& taken_;
+};
+
+Task<Result<void>> MasterService::await_turn() {
+  while (std::exchange(changing_masters_, true)) {
+    KELP_CO_CHECK(co_await context_.changed.wait());
+  }
+  co_return Result<void>();
+}
+
+/// Makes it a learner that can be reached, unless it is one or a voter.
+Task<Result<void>> MasterService::let_learn(raft::NodeId node, std::string address,
+                                            MonoTime deadline) {
+  KELP_CO_CHECK(co_await await_turn());
+  const Turn turn(changing_masters_);
+  KELP_CO_CHECK(co_await context_.commit(SetMaster{node.value, std::move(address)}));
+  raft::Membership members = context_.node->status().membership;
+  if (std::ranges::find(members.voters, node) != members.voters.end() ||
+      std::ranges::find(members.learners, node) != members.learners.end()) {
+    co_return Result<void>();
+  }
+  members.learners.push_back(node);
   co_return co_await context_.node->change_members(members.voters, members.learners, deadline);
 }
 
@@ -372,6 +402,8 @@ Task<Result<void>> MasterService::await_caught_up(raft::NodeId node, MonoTime de
 Task<Result<void>> MasterService::leave_master(std::uint64_t id) {
   KELP_CO_CHECK(context_.check_serving());
   const MonoTime deadline = context_.seams.clock.mono() + std::chrono::seconds(30);
+  KELP_CO_CHECK(co_await await_turn());
+  const Turn turn(changing_masters_);
   raft::Membership members = context_.node->status().membership;
   std::erase(members.voters, raft::NodeId{id});
   std::erase(members.learners, raft::NodeId{id});

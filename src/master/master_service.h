@@ -110,6 +110,9 @@ class MasterService final : public MasterClient, public MasterControl {
   Task<Result<void>> seal(VolumeId volume);
   Task<GroupView> describe_group();
   Task<Result<void>> join_master(std::uint64_t id, std::string address);
+  class Turn;
+  Task<Result<void>> await_turn();
+  Task<Result<void>> let_learn(raft::NodeId node, std::string address, MonoTime deadline);
   Task<Result<void>> await_caught_up(raft::NodeId node, MonoTime deadline);
   Task<Result<void>> leave_master(std::uint64_t id);
   Task<Result<void>> transfer(std::optional<std::uint64_t> id);
@@ -122,8 +125,9 @@ class MasterService final : public MasterClient, public MasterControl {
   LeaseDesk desk_;
   JobRunner jobs_;
   TaskGroup tasks_;
-  bool ending_ = false;  ///< end_waits() was called.
-  bool led_ = false;     ///< Whether the parts were told that this master leads.
+  bool ending_ = false;            ///< end_waits() was called.
+  bool led_ = false;               ///< Whether the parts were told that this master leads.
+  bool changing_masters_ = false;  ///< One change of the members at a time.
   std::map<std::uint64_t, std::string> peers_;  ///< As last told to peers_changed.
   prometheus::Gauge& volume_count_;
   prometheus::Gauge& leading_;

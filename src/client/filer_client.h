@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "async/awaitable.h"
+#include "wire/events.h"
 #include "wire/namespace.h"
 
 namespace kelp {
@@ -38,6 +39,11 @@ class FilerClient {
   /// `value` of the request does not count; of the answer it is the setting.
   virtual Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) = 0;
   virtual Task<Result<void>> set_bucket_setting(BucketSetting setting) = 0;
+  /// From the answer on every change of an object has its event, or none has.
+  virtual Task<Result<BucketEntry>> set_bucket_events(SetBucketEvents request) = 0;
+  /// kNotFound when the bucket keeps no events, or when some behind the position are kept no more;
+  /// kInvalidArgument for a bad position. kUnimplemented by a filer of before.
+  virtual Task<Result<EventPage>> read_events(ReadEvents request) = 0;
   /// Whether the body would fit now; put_object, put_part and complete_upload decide anew.
   /// kPermissionDenied with kQuotaExceeded; kNotFound with kNoSuchUpload.
   virtual Task<Result<void>> ask_for_room(AskForRoom request) = 0;

@@ -24,8 +24,8 @@ struct CollectorOptions {
   /// How long a needle stays after the metadata ceased to name it, so that reads under way end.
   std::chrono::nanoseconds quarantine = std::chrono::seconds(60);
   /// Between walks over all metadata and needles in search of what nothing names: orphans,
-  /// left-over parts, finished uploads past their memory. The first round walks: it finds what a
-  /// crash left.
+  /// left-over parts, finished uploads and events past their time. The first round walks: it finds
+  /// what a crash left.
   std::chrono::nanoseconds orphan_interval = std::chrono::minutes(10);
   /// As FilerOptions::finished_memory.
   std::chrono::nanoseconds finished_memory = std::chrono::days(7);
@@ -55,6 +55,7 @@ struct Collected {
   std::uint64_t left_over_parts = 0;
   std::uint64_t dropped_rows = 0;  ///< Of buckets that were dropped.
   std::uint64_t finished_expired = 0;
+  std::uint64_t event_logs_cut = 0;  ///< Of events that were kept long enough.
   std::uint64_t orphans_buried = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "filer/core/event_log.h"
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
 #include "filer/core/rows.h"
@@ -80,6 +81,7 @@ Task<Result<BucketEntry>> FilerService::create_bucket(BucketEntry bucket) {
     bucket.id = BucketId(id);
     bucket.created = clock_.wall();
     bucket.quota = {};
+    bucket.events = {};
 
     const std::string row_key = keys::bucket(bucket.name);
     BucketEntry stored = bucket;
@@ -113,6 +115,7 @@ Task<Result<void>> FilerService::delete_bucket(std::string name) {
     for (const KvRange& own : {keys::counts_of(id), keys::settings_of(id)}) {
       batch.writes.push_back(KvWrite::remove_range(own.begin, own.end));
     }
+    end_event_log(found.bucket.events, batch);
     batch.writes.push_back(KvWrite::remove(found.row_key));
     const Result<void> committed = co_await kv_.commit(std::move(batch));
     if (committed) co_return Result<void>();
@@ -136,6 +139,7 @@ Task<Result<void>> FilerService::drop_bucket(std::string name) {
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
     KELP_CO_TRY(FoundBucket found, co_await find_bucket(name));
     KvBatch batch;
+    end_event_log(found.bucket.events, batch);
     batch.writes.push_back(KvWrite::remove(found.row_key));
     batch.writes.push_back(
         KvWrite::put(keys::dropped(found.bucket.id), encode_dropped(clock_.wall(), name)));
@@ -179,7 +183,7 @@ Task<Result<BucketEntry>> FilerService::set_bucket_quota(SetBucketQuota quota) {
                                 quota.max_bytes, quota.max_objects, kMaxQuota));
   }
   KELP_CO_TRY(const std::uint64_t id, co_await ids_.next());
-  auto change = [&quota, id](BucketEntry& bucket) {
+  auto change = [&quota, id](BucketEntry& bucket, KvBatch&) {
     bucket.quota = {quota.max_bytes, quota.max_objects, id};
     if (!bucket.quota.limits()) bucket.quota.id = 0;
   };
@@ -187,20 +191,20 @@ Task<Result<BucketEntry>> FilerService::set_bucket_quota(SetBucketQuota quota) {
 }
 
 Task<Result<BucketEntry>> FilerService::set_bucket_versioning(SetBucketVersioning request) {
-  auto change = [enabled = request.enabled](BucketEntry& bucket) {
+  auto change = [enabled = request.enabled](BucketEntry& bucket, KvBatch&) {
     bucket.versioning = enabled ? Versioning::kEnabled : Versioning::kSuspended;
   };
   co_return co_await change_bucket(std::move(request.name), std::move(change));
 }
 
-Task<Result<BucketEntry>> FilerService::change_bucket(std::string name,
-                                                      std::function<void(BucketEntry&)> change) {
+Task<Result<BucketEntry>> FilerService::change_bucket(
+    std::string name, std::function<void(BucketEntry&, KvBatch&)> change) {
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
     KELP_CO_TRY(FoundBucket found, co_await find_bucket(name));
-    change(found.bucket);
+    KvBatch batch;
+    change(found.bucket, batch);
     BucketEntry stored = found.bucket;
     stored.name.clear();  // the key says it
-    KvBatch batch;
     batch.conditions.push_back(KvCondition::equals(found.row_key, std::move(found.row)));
     batch.writes.push_back(KvWrite::put(found.row_key, encode_bucket(stored)));
     const Result<void> committed = co_await kv_.commit(std::move(batch));

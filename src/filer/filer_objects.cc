@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "filer/core/event_log.h"
 #include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
@@ -228,14 +229,19 @@ Task<Result<WriteOutcome>> FilerService::put_once(PutObject& request,
   }
   KELP_CO_CHECK(check_conditions(request.conditions, current));
   KELP_CO_TRY(entry.version, co_await ids_.next(current.entry.version));
+  std::optional<KvCondition> no_delete;
+  if (in.bucket.events.log != 0 && !current.row) {
+    KELP_CO_TRY(no_delete, co_await as_it_is(deletes_of(in.bucket.events.log, request.key)));
+  }
   const WallTime now = clock_.wall();
-  entry.modified = std::max(now, current.entry.modified);
+  entry.modified = later_than(current.entry.modified, now);
   entry.layout.inline_id = has_body ? entry.version : 0;
 
   KvBatch batch;
   batch.conditions.reserve(3);
   batch.writes.reserve(5);
   batch.conditions.push_back(KvCondition::equals(in.row_key, in.row));
+  if (no_delete) batch.conditions.push_back(*std::move(no_delete));
   KELP_CO_CHECK(co_await name_chunks(from, row_key, current, entry.layout.chunks, batch));
   if (has_body) {
     std::string body;
@@ -247,6 +253,7 @@ Task<Result<WriteOutcome>> FilerService::put_once(PutObject& request,
   const ObjectChange change{
       .bucket = in.bucket, .row_key = row_key, .current = current, .now = now};
   add_put(change, entry, batch);
+  note(in.bucket, EventKind::kPut, request.key, entry, batch);
   const UsageChange usage = usage_of_put(current, entry.size_bytes);
   if (needs_room(in.bucket, usage)) {
     KELP_CO_CHECK(co_await require_room_now(in.bucket, usage, batch));

@@ -28,6 +28,9 @@ struct FilerOptions {
   int max_attempts = 1000;
   /// Which of a bucket's counter rows this filer adds to; filers that share a store, each its own.
   std::uint8_t counter_shard = 0;
+  /// Which stream of event logs this filer writes: another one for each process (random), as are
+  /// those of filers that share a store.
+  std::uint64_t event_stream = 0;
   /// How long a repeated CompleteMultipartUpload gets the first one's answer.
   std::chrono::nanoseconds finished_memory = std::chrono::days(7);
 };
@@ -52,6 +55,8 @@ class FilerService final : public FilerClient {
   Task<Result<BucketEntry>> set_bucket_versioning(SetBucketVersioning request) override;
   Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) override;
   Task<Result<void>> set_bucket_setting(BucketSetting setting) override;
+  Task<Result<BucketEntry>> set_bucket_events(SetBucketEvents request) override;
+  Task<Result<EventPage>> read_events(ReadEvents request) override;
   Task<Result<void>> ask_for_room(AskForRoom request) override;
 
   Task<Result<WriteOutcome>> put_object(PutObject request) override;
@@ -137,7 +142,12 @@ class FilerService final : public FilerClient {
   Task<Result<PlannedDelete>> delete_once(FoundBucket in, std::vector<DeleteTarget>& targets);
   Task<Result<TaggedVersion>> tag_once(SetObjectTags request);
   Task<Result<BucketEntry>> change_bucket(std::string name,
-                                          std::function<void(BucketEntry&)> change);
+                                          std::function<void(BucketEntry&, KvBatch&)> change);
+  /// That the row is as it is now.
+  Task<Result<KvCondition>> as_it_is(std::string row_key);
+  /// Adds to `batch`, when the bucket keeps events, that the version became what `kind` says.
+  void note(const BucketEntry& bucket, EventKind kind, std::string_view key,
+            const ObjectEntry& entry, KvBatch& batch) const;
   Task<Result<CurrentObject>> find_object(std::string row_key);
   Task<Result<FoundUpload>> find_upload(UploadName name);
   Task<Result<CountedUsage>> count_usage(BucketId bucket);

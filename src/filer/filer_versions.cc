@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "filer/core/event_log.h"
 #include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
 #include "filer/core/rows.h"
@@ -79,7 +80,10 @@ Task<Result<WriteOutcome>> FilerService::commit_version(NewVersion version) {
     newest = versions.newest();
     KELP_CHECK(check_conditions(version.conditions, versions.current()));
     if (newest >= entry.version) return UsageChange{};
-    entry.modified = std::max(now, versions.newest_modified());
+    if (bucket.events.log != 0 && newest == 0) {
+      KELP_CHECK(rows.get(deletes_of(bucket.events.log, version.key)));
+    }
+    entry.modified = later_than(versions.newest_modified(), clock_.wall());
     KELP_CHECK(version.besides(rows));
     // The needles may be those of the key's newest version, which says so now.
     KELP_TRY(versions, KeyVersions::read(rows, bucket, version.key));
@@ -98,6 +102,7 @@ Task<Result<WriteOutcome>> FilerService::commit_version(NewVersion version) {
       seal_body(entry.layout.inline_id, body);
       batch.writes.push_back(KvWrite::put(keys::body(entry.layout.inline_id), std::move(body)));
     }
+    note(bucket, EventKind::kPut, version.key, entry, batch);
     const UsageChange usage = planned.value + version.more;
     if (needs_room(bucket, usage)) {
       KELP_CO_CHECK(co_await require_room_now(bucket, usage, batch));
@@ -208,6 +213,9 @@ Task<Result<PlannedDelete>> FilerService::delete_once(FoundBucket in,
       batch.writes.push_back(KvWrite::remove(keys::version(in.bucket.id, {}, 0)));
     }
     add_usage(in.bucket, planned.value.usage, options_.counter_shard, batch);
+    for (const auto& [kind, key, entry] : planned.value.changes) {
+      note(in.bucket, kind, key, entry, batch);
+    }
     // Else the object could be one that a bucket with versions keeps.
     batch.conditions.push_back(KvCondition::equals(std::move(in.row_key), std::move(in.row)));
     KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
@@ -238,6 +246,7 @@ Task<Result<TaggedVersion>> FilerService::set_object_tags(SetObjectTags request)
 Task<Result<TaggedVersion>> FilerService::tag_once(SetObjectTags request) {
   KELP_CO_TRY(FoundBucket in, co_await find_bucket(request.name.bucket));
   const auto& wanted = request.name.version_id;
+  ObjectEntry changed;
   std::function<Result<TaggedVersion>(RowPlan&)> make =
       [&](RowPlan& rows) -> Result<TaggedVersion> {
     KELP_TRY(KeyVersions versions, KeyVersions::read(rows, in.bucket, request.name.key));
@@ -257,10 +266,12 @@ Task<Result<TaggedVersion>> FilerService::tag_once(SetObjectTags request) {
     entry.headers.tags.clear();
     for (const Tag& tag : request.tags) entry.headers.tags.emplace_back(tag.key, tag.value);
     const TaggedVersion tagged{shown_version_id(in.bucket, entry)};
+    changed = entry;
     versions.rewrite(std::move(version));
     return tagged;
   };
   KELP_CO_TRY(auto planned, co_await plan(make));
+  note(in.bucket, EventKind::kTags, request.name.key, changed, planned.batch);
   planned.batch.conditions.push_back(KvCondition::equals(std::move(in.row_key), std::move(in.row)));
   KELP_CO_CHECK(co_await kv_.commit(std::move(planned.batch)));
   co_return planned.value;

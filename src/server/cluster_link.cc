@@ -41,26 +41,18 @@ Task<void> cancel_at(asio::signal_set& signals, TaskGroup& work, bool& interrupt
 
 ClusterLink::ClusterLink(ClusterIdentity identity, std::vector<std::string> addresses,
                          std::vector<std::string> filers)
-    : identity_(std::move(identity)),
+    : cluster_id_(identity.cluster_id),
       addresses_(std::move(addresses)),
-      network_(make_tcp_network()),
-      timers_(make_asio_timers()) {
-  RpcChannelsOptions options;
-  options.identity = {identity_.cluster_id, identity_.cluster_secret};
-  const RpcWorld world{runtime_.executor(0), *network_, clock_, *timers_, random_bytes};
-  channels_ =
-      std::make_unique<RpcChannels>(world, std::vector{runtime_.executor(0)}, std::move(options));
-  runtime_.run(find_leader());
+      rpc_({std::move(identity.cluster_id), std::move(identity.cluster_secret)}) {
+  rpc_.run(find_leader());
   if (leader_.has_value()) std::swap(addresses_.front(), addresses_[*leader_]);
-  masters_ = std::make_unique<RpcMasterClient>(*channels_, addresses_);
-  volumes_ = std::make_unique<RpcVolumeNodes>(*channels_);
-  if (!filers.empty()) filer_ = std::make_unique<RpcFilerClient>(*channels_, std::move(filers));
-  lock_ = std::make_unique<AdminLockHolder>(*masters_, clock_, *timers_, lock_owner(),
+  masters_ = std::make_unique<RpcMasterClient>(rpc_.channels(), addresses_);
+  volumes_ = std::make_unique<RpcVolumeNodes>(rpc_.channels());
+  if (!filers.empty()) {
+    filer_ = std::make_unique<RpcFilerClient>(rpc_.channels(), std::move(filers));
+  }
+  lock_ = std::make_unique<AdminLockHolder>(*masters_, clock(), timers(), lock_owner(),
                                             random_u64() | 1);
-}
-
-ClusterLink::~ClusterLink() {
-  runtime_.run(channels_->stop());
 }
 
 Result<std::unique_ptr<ClusterLink>> ClusterLink::open(const Config& config) {
@@ -96,7 +88,7 @@ Task<void> ClusterLink::run_until_interrupted(Task<void> task) {
 
 Task<void> ClusterLink::find_leader() {
   if (addresses_.size() < 2) co_return;
-  TaskGroup asking(runtime_.executor(0));
+  TaskGroup asking(executor());
   silent_ = addresses_.size();
   for (std::size_t at = 0; at < addresses_.size(); ++at) asking.spawn(ask(at));
   asking.spawn(give_up());
@@ -108,7 +100,7 @@ Task<void> ClusterLink::find_leader() {
 }
 
 Task<void> ClusterLink::ask(std::size_t at) {
-  RpcMasterClient one(*channels_, {addresses_[at]});
+  RpcMasterClient one(rpc_.channels(), {addresses_[at]});
   const auto floor = co_await one.key_floor();  // what only a leader answers, in few bytes
   if (floor.has_value() && !leader_.has_value()) leader_ = at;
   --silent_;
@@ -116,7 +108,7 @@ Task<void> ClusterLink::ask(std::size_t at) {
 }
 
 Task<void> ClusterLink::give_up() {
-  [[maybe_unused]] const auto slept = co_await timers_->sleep_until(clock_.mono() + kSearch);
+  [[maybe_unused]] const auto slept = co_await timers().sleep_until(clock().mono() + kSearch);
   late_ = true;
   answered_.notify_all();
 }

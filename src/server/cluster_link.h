@@ -5,16 +5,14 @@
 #include <vector>
 
 #include "async/event.h"
-#include "async/runtime.h"
 #include "async/task_group.h"
 #include "client/admin_lock.h"
-#include "client/rpc/rpc_channels.h"
 #include "client/rpc/rpc_filer.h"
 #include "client/rpc/rpc_master.h"
 #include "client/rpc/rpc_volume_node.h"
-#include "os/system_clock.h"
 #include "server/config.h"
 #include "server/data_dir.h"
+#include "server/rpc_link.h"
 
 namespace kelp::server {
 
@@ -26,24 +24,20 @@ class ClusterLink {
   /// one costs no time. Nobody leading is no error here. Errors: kInvalidArgument when the
   /// configuration does not say where the masters are, those of read_cluster_file().
   [[nodiscard]] static Result<std::unique_ptr<ClusterLink>> open(const Config& config);
-  /// Ends every connection.
-  ~ClusterLink();
-  ClusterLink(const ClusterLink&) = delete;
-  ClusterLink& operator=(const ClusterLink&) = delete;
 
   /// Runs `task` on the link's thread and waits for it; never from that thread. Control-C cancels
   /// it, and gives a lock back that it took; a second one ends the process.
-  void run(Task<void> task) { runtime_.run(run_until_interrupted(std::move(task))); }
-  [[nodiscard]] Executor executor() const { return runtime_.executor(0); }
+  void run(Task<void> task) { rpc_.run(run_until_interrupted(std::move(task))); }
+  [[nodiscard]] Executor executor() const { return rpc_.executor(); }
 
   [[nodiscard]] RpcMasterClient& masters() { return *masters_; }
   [[nodiscard]] VolumeNodes& volumes() { return *volumes_; }
   /// Null when the configuration names no filer.
   [[nodiscard]] FilerClient* filer() { return filer_.get(); }
   [[nodiscard]] AdminLockHolder& lock() { return *lock_; }
-  [[nodiscard]] Clock& clock() { return clock_; }
-  [[nodiscard]] Timers& timers() { return *timers_; }
-  [[nodiscard]] const std::string& cluster_id() const { return identity_.cluster_id; }
+  [[nodiscard]] Clock& clock() { return rpc_.clock(); }
+  [[nodiscard]] Timers& timers() { return rpc_.timers(); }
+  [[nodiscard]] const std::string& cluster_id() const { return cluster_id_; }
 
  private:
   ClusterLink(ClusterIdentity identity, std::vector<std::string> addresses,
@@ -53,13 +47,9 @@ class ClusterLink {
   Task<void> ask(std::size_t at);
   Task<void> give_up();
 
-  const ClusterIdentity identity_;
+  const std::string cluster_id_;
   std::vector<std::string> addresses_;  ///< Of masters.
-  SystemClock clock_;
-  std::unique_ptr<Network> network_;
-  std::unique_ptr<Timers> timers_;
-  Runtime runtime_{1};
-  std::unique_ptr<RpcChannels> channels_;
+  RpcLink rpc_;
   std::unique_ptr<RpcMasterClient> masters_;
   std::unique_ptr<RpcVolumeNodes> volumes_;
   std::unique_ptr<RpcFilerClient> filer_;

@@ -86,6 +86,7 @@ void add_one(CLI::App& app, int& exit_code, Role role, const std::string& help) 
     flags->config.add_named(*command, "--rack", "volume.rack");
   } else if (role == Role::kFiler) {
     flags->config.add_named(*command, "--listen", "filer.listen");
+    add_filer_tail_command(*command, exit_code);
   } else {
     flags->config.add_named(*command, "--filers", "cluster.filers");
     flags->config.add_named(*command, "--listen", "s3.listen");
@@ -96,7 +97,7 @@ void add_one(CLI::App& app, int& exit_code, Role role, const std::string& help) 
   command->add_option("--ready-file", flags->ready_file,
                       "written as JSON once requests are taken: addresses and pid");
   command->callback([flags, role, command, &exit_code] {
-    if (!command->get_subcommands().empty()) return;  // kelp volume scrub
+    if (!command->get_subcommands().empty()) return;  // kelp volume scrub, kelp filer tail
     if (const auto ran = run(role, *flags); !ran.has_value()) exit_code = fail(ran.error());
   });
 }

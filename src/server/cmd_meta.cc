@@ -2,17 +2,15 @@
 
 #include <fmt/format.h>
 
-#include "async/runtime.h"
 #include "base/encoding.h"
-#include "client/rpc/rpc_channels.h"
 #include "client/rpc/rpc_dumps.h"
-#include "crypto/random.h"
 #include "filer/meta_copy.h"
 #include "os/posix_file_io.h"
 #include "os/system_clock.h"
 #include "server/cluster_text.h"
 #include "server/commands.h"
 #include "server/meta_store.h"
+#include "server/rpc_link.h"
 
 namespace kelp::server {
 namespace {
@@ -49,19 +47,11 @@ Task<void> fetch_pieces(MetadataDumps& dumps, DumpFile& file, Result<void>& outc
 /// Of a filer that runs.
 Result<void> dump_from_filer(const Config& config, const std::string& filer, FileIo& io,
                              DumpFile& file) {
-  KELP_TRY(ClusterIdentity identity, identity_of(config, io));
-  SystemClock clock;
-  const auto network = make_tcp_network();
-  const auto timers = make_asio_timers();
-  Runtime runtime(1);
-  RpcChannelsOptions options;
-  options.identity = {identity.cluster_id, identity.cluster_secret};
-  const RpcWorld world{runtime.executor(0), *network, clock, *timers, random_bytes};
-  RpcChannels channels(world, std::vector{runtime.executor(0)}, std::move(options));
-  RpcMetadataDumps dumps(channels, filer);
+  KELP_TRY(const ClusterIdentity identity, identity_of(config, io));
+  RpcLink link({identity.cluster_id, identity.cluster_secret});
+  RpcMetadataDumps dumps(link.channels(), filer);
   Result<void> outcome;
-  runtime.run(fetch_pieces(dumps, file, outcome));
-  runtime.run(channels.stop());
+  link.run(fetch_pieces(dumps, file, outcome));
   return outcome;
 }
 

@@ -44,6 +44,8 @@ void add_config_command(CLI::App& app, int& exit_code);
 void add_fsck_command(CLI::App& app, int& exit_code);
 void add_daemon_commands(CLI::App& app, int& exit_code);
 void add_cluster_command(CLI::App& app, int& exit_code);
+/// `filer` is the daemon's own command.
+void add_filer_tail_command(CLI::App& filer, int& exit_code);
 /// Also `kelp volume scrub`; after add_daemon_commands().
 void add_shell_command(CLI::App& app, int& exit_code);
 void add_meta_command(CLI::App& app, int& exit_code);

@@ -131,6 +131,7 @@ bool is_embedded(const Config& config) {
 
 FilerOptions filer_options(const Config& config) {
   FilerOptions options;
+  options.event_stream = random_u64();
   if (const RemoteKind* kind = find_kind(config.filer.engine)) {
     options.inline_limit_bytes = kind->inline_limit_bytes;
     options.counter_shard = counter_shard(config);

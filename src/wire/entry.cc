@@ -19,7 +19,7 @@ constexpr std::uint8_t kPlainEntryFormat = 1;
 constexpr std::uint8_t kSharedEntryFormat = 2;
 constexpr std::uint8_t kEntryFormat = 3;
 constexpr std::uint8_t kQuotaBucketFormat = 2;  // 1: without a quota
-constexpr std::uint8_t kBucketFormat = 3;       // as 2, its limits may be 0; and versioning
+constexpr std::uint8_t kBucketFormat = 3;       // as 2, its limits may be 0; versioning, events
 
 // The second byte of an entry's row.
 constexpr std::uint8_t kDeleteMarker = 1 << 0;
@@ -292,20 +292,24 @@ Result<ListedEntry> decode_listed(std::string_view row) {
 std::string encode_bucket(const BucketEntry& bucket) {
   std::string row;
   ByteWriter to(row);
-  const bool versioned = bucket.versioning != Versioning::kNever;
+  const bool full = bucket.versioning != Versioning::kNever || bucket.events.log != 0;
   const bool limited = bucket.quota.limits();
-  to.fixed(versioned ? kBucketFormat : limited ? kQuotaBucketFormat : std::uint8_t{1});
+  to.fixed(full ? kBucketFormat : limited ? kQuotaBucketFormat : std::uint8_t{1});
   to.varint(bucket.id.value);
   encode_time(bucket.created, row);
   encode_owner(bucket.owner_id, row);
   to.text(bucket.region);
   to.text(bucket.name);
-  if (limited || versioned) {
+  if (limited || full) {
     to.varint(bucket.quota.max_bytes);
     to.varint(bucket.quota.max_objects);
     to.varint(bucket.quota.id);
   }
-  if (versioned) to.fixed(static_cast<std::uint8_t>(bucket.versioning));
+  if (full) {
+    to.fixed(static_cast<std::uint8_t>(bucket.versioning));
+    to.varint(bucket.events.keep_seconds);
+    to.varint(bucket.events.log);
+  }
   return row;
 }
 
@@ -323,14 +327,24 @@ Result<BucketEntry> decode_bucket(std::string_view row) {
     bucket.quota.max_objects = in.varint();
     bucket.quota.id = in.varint();
   }
-  if (format == kBucketFormat) bucket.versioning = Versioning{in.fixed<std::uint8_t>()};
+  if (format == kBucketFormat) {
+    bucket.versioning = Versioning{in.fixed<std::uint8_t>()};
+    bucket.events.keep_seconds = static_cast<std::uint32_t>(in.varint());
+    bucket.events.log = in.varint();
+  }
   KELP_CHECK(in.finish("bucket row"));
   if (format == kQuotaBucketFormat && !bucket.quota.limits()) {
     return Error(Errc::kCorruption, "bucket row: a quota without a limit");
   }
-  if (format == kBucketFormat && bucket.versioning != Versioning::kEnabled &&
-      bucket.versioning != Versioning::kSuspended) {
+  if (bucket.versioning > Versioning::kSuspended) {
     return Error(Errc::kCorruption, "bucket row: an unknown state of versioning");
+  }
+  if ((bucket.events.log == 0) != (bucket.events.keep_seconds == 0)) {
+    return Error(Errc::kCorruption, "bucket row: events that are kept in no log, or for no time");
+  }
+  if (format == kBucketFormat && bucket.versioning == Versioning::kNever &&
+      bucket.events.log == 0) {
+    return Error(Errc::kCorruption, "bucket row: format 3 without versions and events");
   }
   return bucket;
 }

@@ -115,6 +115,13 @@ struct BucketQuota {
 /// Whether a bucket keeps older versions. Values are stored: never renumber.
 enum class Versioning : std::uint8_t { kNever = 0, kEnabled = 1, kSuspended = 2 };
 
+/// Whether and how long a bucket keeps its events (wire/events.h).
+struct BucketEvents {
+  std::uint32_t keep_seconds = 0;  ///< 0: it keeps none.
+  std::uint64_t log = 0;           ///< Another one each time it is switched on; 0: none.
+  friend bool operator==(const BucketEvents&, const BucketEvents&) = default;
+};
+
 /// The row of a bucket.
 struct BucketEntry {
   BucketId id;
@@ -124,6 +131,7 @@ struct BucketEntry {
   WallTime created;
   BucketQuota quota;
   Versioning versioning = Versioning::kNever;
+  BucketEvents events;
   friend bool operator==(const BucketEntry&, const BucketEntry&) = default;
 };
 

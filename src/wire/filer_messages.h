@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "wire/events.h"
 #include "wire/message_codec.h"
 #include "wire/namespace.h"
 #include "wire/node_messages.h"
@@ -156,6 +157,23 @@ inline constexpr auto kFields<TaggedVersion> = std::tuple(&TaggedVersion::versio
 template <>
 inline constexpr auto kFields<SetBucketVersioning> =
     std::tuple(&SetBucketVersioning::name, &SetBucketVersioning::enabled);
+template <>
+inline constexpr std::pair kEnumerators<EventKind> = {EventKind::kPut, EventKind::kTags};
+template <>
+inline constexpr std::pair kEnumerators<EventsFrom> = {EventsFrom::kPosition, EventsFrom::kNow};
+template <>
+inline constexpr auto kFields<SetBucketEvents> =
+    std::tuple(&SetBucketEvents::name, &SetBucketEvents::keep_seconds);
+template <>
+inline constexpr auto kFields<ReadEvents> =
+    std::tuple(&ReadEvents::bucket, &ReadEvents::from, &ReadEvents::position, &ReadEvents::limit);
+template <>
+inline constexpr auto kFields<ObjectEvent> =
+    std::tuple(&ObjectEvent::kind, &ObjectEvent::time, &ObjectEvent::key, &ObjectEvent::version,
+               &ObjectEvent::version_id, &ObjectEvent::size_bytes, &ObjectEvent::etag);
+template <>
+inline constexpr auto kFields<EventPage> =
+    std::tuple(&EventPage::events, &EventPage::position, &EventPage::more);
 template <>
 inline constexpr auto kFields<BucketSetting> =
     std::tuple(&BucketSetting::bucket, &BucketSetting::name, &BucketSetting::value);

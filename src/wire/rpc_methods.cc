@@ -86,6 +86,8 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerDump, "filer.dump", kData, false},  // each piece is given once
     {kFilerGetBucketSetting, "filer.get_bucket_setting", kLook, true},
     {kFilerSetBucketSetting, "filer.set_bucket_setting", kCommit, false},
+    {kFilerSetBucketEvents, "filer.set_bucket_events", kCommit, true},
+    {kFilerReadEvents, "filer.read_events", kLook, true},
 };
 static_assert(std::ranges::adjacent_find(kMethods, std::ranges::greater_equal{},
                                          &RpcMethodInfo::method) == std::end(kMethods),

@@ -82,6 +82,8 @@ enum class RpcMethod : std::uint32_t {
   kFilerDump = 330,
   kFilerGetBucketSetting = 331,
   kFilerSetBucketSetting = 332,
+  kFilerSetBucketEvents = 333,
+  kFilerReadEvents = 334,
 };
 
 /// How long a call may take, repetitions included: the class of its work.

@@ -5,10 +5,8 @@ KELP_ROUNDS sets the number of kills (8).
 """
 
 import http.client
-import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import threading
@@ -18,7 +16,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
-from kelpdev.process import KelpProcess, fsck, kelp_binary, wait_for  # noqa: E402
+from kelpdev.process import KelpProcess, fsck, wait_for  # noqa: E402
 from kelpdev.s3 import NAMESPACE, Client  # noqa: E402
 
 ROUNDS = int(os.environ.get("KELP_ROUNDS", "8"))
@@ -26,16 +24,6 @@ BUCKET = "limited"
 BYTES, OBJECTS = 24 << 20, 60
 OPTIONS = ("--rpc-listen", "127.0.0.1:0", "--set", "collector.interval=500ms", "--set", "collector.quarantine=1s")
 WRITERS = 6
-
-
-def shell(kelp, script):
-    """What the operators' shell answers, as JSON."""
-    rpc = kelp.ready["rpc"]
-    done = subprocess.run([kelp_binary(), "shell", "--dir", str(kelp.data), "--masters", f"1={rpc}", "--filers", rpc,
-                           "--json", "-c", script], capture_output=True, text=True, timeout=60)
-    if done.returncode != 0:
-        raise RuntimeError(f"{script}: {done.stdout}{done.stderr}")
-    return json.loads(done.stdout)
 
 
 class Writer(threading.Thread):
@@ -126,9 +114,9 @@ class Quota(unittest.TestCase):
             kelp.start()
             Client(kelp.endpoint, *kelp.keys).must("PUT", f"/{BUCKET}")
             script = f"s3.bucket.quota {BUCKET} --bytes {BYTES} --objects {OBJECTS}"
-            self.assertFalse(shell(kelp, script)["applied"])
-            self.assertIsNone(shell(kelp, "s3.bucket.list")["buckets"][0]["quota_bytes"])
-            self.assertTrue(shell(kelp, script + " --apply")["applied"])
+            self.assertFalse(kelp.shell(script)["applied"])
+            self.assertIsNone(kelp.shell("s3.bucket.list")["buckets"][0]["quota_bytes"])
+            self.assertTrue(kelp.shell(script + " --apply")["applied"])
             refused = 0
             for round_number in range(ROUNDS):
                 writers = [Writer(number, kelp, f"{seed}/{round_number}") for number in range(WRITERS)]
@@ -143,7 +131,7 @@ class Quota(unittest.TestCase):
                     self.assertEqual(writer.wrong, [], f"seed {seed}, round {round_number}")
                 kelp.start()
                 client = Client(kelp.endpoint, *kelp.keys)
-                row = shell(kelp, "s3.bucket.list")["buckets"][0]
+                row = kelp.shell("s3.bucket.list")["buckets"][0]
                 self.assertEqual((row["objects"], row["bytes"], row["upload_bytes"]), recount(client),
                                  f"seed {seed}, round {round_number}")
                 self.assertLessEqual(row["objects"], OBJECTS)

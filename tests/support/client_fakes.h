@@ -168,6 +168,12 @@ class FakeFiler final : public FilerClient {
   Task<Result<void>> set_bucket_setting(BucketSetting r) override {
     return script.done(std::move(r));
   }
+  Task<Result<BucketEntry>> set_bucket_events(SetBucketEvents r) override {
+    return script.answer(std::move(r), &BucketMessage::bucket);
+  }
+  Task<Result<EventPage>> read_events(ReadEvents r) override {
+    return script.answer<EventPage>(std::move(r));
+  }
   Task<Result<void>> ask_for_room(AskForRoom r) override { return script.done(std::move(r)); }
   Task<Result<WriteOutcome>> put_object(PutObject r) override {
     return script.answer<WriteOutcome>(std::move(r));

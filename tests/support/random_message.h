@@ -12,19 +12,21 @@
 namespace kelp::test {
 
 /// Every message that is sent by itself.
-using AllMessages = std::tuple<
-    Done, LeaseRequest, WriteLease, ReleaseLease, LocateVolume, VolumeLocation, Heartbeat,
-    HeartbeatAnswer, WatchLocations, LocationChange, KeyFloor, ClusterView, SetNodeIntent,
-    RemoveNode, MoveVolume, JobId, PauseJobs, AddMaster, RemoveMaster, TransferLeadership,
-    AdminLockRequest, AdminLockView, PlanJobs, PlannedJobs, SealVolume, GrowVolumes, GrownVolumes,
-    WriteNeedle, OpenNeedle, OpenedNeedle, AppendNeedle, FinishNeedle, AbandonNeedle, ReadNeedle,
-    ReadShard, NeedleBytes, RemoveNeedles, NodeStatus, CreateVolume, ListNeedles, VerifyVolume,
-    NeedleList, FilerLimits, BucketMessage, BucketName, ListBuckets, ListedBuckets, BucketUsage,
-    SetBucketQuota, AskForRoom, PutObject, WriteOutcome, GetObject, FoundObject, DeleteObject,
-    DeleteOutcome, DeleteObjects, DeletedObjects, ListObjects, ListedPage, ListVersions,
-    ListedVersions, SetObjectTags, TaggedVersion, SetBucketVersioning, BucketSetting, CreateUpload,
-    UploadInfo, UploadName, PutPart, ShareObject, SharePart, ListParts, ListedParts, ListUploads,
-    ListedUploads, CompleteUpload, CompletedUpload, AskForDump, DumpPieceHead>;
+using AllMessages =
+    std::tuple<Done, LeaseRequest, WriteLease, ReleaseLease, LocateVolume, VolumeLocation,
+               Heartbeat, HeartbeatAnswer, WatchLocations, LocationChange, KeyFloor, ClusterView,
+               SetNodeIntent, RemoveNode, MoveVolume, JobId, PauseJobs, AddMaster, RemoveMaster,
+               TransferLeadership, AdminLockRequest, AdminLockView, PlanJobs, PlannedJobs,
+               SealVolume, GrowVolumes, GrownVolumes, WriteNeedle, OpenNeedle, OpenedNeedle,
+               AppendNeedle, FinishNeedle, AbandonNeedle, ReadNeedle, ReadShard, NeedleBytes,
+               RemoveNeedles, NodeStatus, CreateVolume, ListNeedles, VerifyVolume, NeedleList,
+               FilerLimits, BucketMessage, BucketName, ListBuckets, ListedBuckets, BucketUsage,
+               SetBucketQuota, AskForRoom, PutObject, WriteOutcome, GetObject, FoundObject,
+               DeleteObject, DeleteOutcome, DeleteObjects, DeletedObjects, ListObjects, ListedPage,
+               ListVersions, ListedVersions, SetObjectTags, TaggedVersion, SetBucketVersioning,
+               BucketSetting, SetBucketEvents, ReadEvents, EventPage, CreateUpload, UploadInfo,
+               UploadName, PutPart, ShareObject, SharePart, ListParts, ListedParts, ListUploads,
+               ListedUploads, CompleteUpload, CompletedUpload, AskForDump, DumpPieceHead>;
 
 /// Gives every member of whatever travels a random value.
 class RandomMessage {
@@ -108,6 +110,7 @@ class RandomMessage {
     fill(bucket.created);
     if (rng_.chance(500'000)) bucket.quota = {rng_.below(9) + 1, rng_.below(9), rng_.below(9)};
     bucket.versioning = static_cast<Versioning>(rng_.below(3));
+    if (rng_.chance(300'000)) bucket.events = {static_cast<std::uint32_t>(rng_.below(9) + 1), 7};
   }
   void fill(ObjectEntry& entry) {
     fill(entry.version);

@@ -139,6 +139,15 @@ class KelpProcess:
         self.await_ready(seconds)
         return time.monotonic() - begun
 
+    def shell(self, script):
+        """What the operators' shell answers, as JSON. The server has an `--rpc-listen`."""
+        rpc = self.ready["rpc"]
+        done = subprocess.run([self.binary, "shell", "--dir", str(self.data), "--masters", f"1={rpc}", "--filers", rpc,
+                               "--json", "-c", script], capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            raise RuntimeError(f"{script}: {done.stdout}{done.stderr}")
+        return json.loads(done.stdout)
+
     def log_tail(self, lines=20):
         text = (self.folder / "log").read_text(errors="replace")
         return "\n".join(text.splitlines()[-lines:])

@@ -87,6 +87,12 @@ Task<Result<BucketSetting>> RpcFilerClient::get_bucket_setting(BucketSetting req
 Task<Result<void>> RpcFilerClient::set_bucket_setting(BucketSetting setting) {
   return caller_.tell(kFilerSetBucketSetting, std::move(setting));
 }
+Task<Result<BucketEntry>> RpcFilerClient::set_bucket_events(SetBucketEvents request) {
+  return caller_.ask(kFilerSetBucketEvents, std::move(request), &BucketMessage::bucket);
+}
+Task<Result<EventPage>> RpcFilerClient::read_events(ReadEvents request) {
+  return caller_.ask<EventPage>(kFilerReadEvents, std::move(request));
+}
 Task<Result<void>> RpcFilerClient::ask_for_room(AskForRoom request) {
   return caller_.tell(kFilerAskForRoom, std::move(request));
 }
@@ -172,6 +178,11 @@ void serve_buckets(RpcServer& server, FilerClient* f) {
                               [f](BucketSetting r) { return f->get_bucket_setting(std::move(r)); });
   serve_method<BucketSetting>(server, kFilerSetBucketSetting,
                               [f](BucketSetting r) { return f->set_bucket_setting(std::move(r)); });
+  serve_method<SetBucketEvents>(server, kFilerSetBucketEvents, [f](SetBucketEvents r) {
+    return wrap<BucketMessage>(f->set_bucket_events(std::move(r)));
+  });
+  serve_method<ReadEvents>(server, kFilerReadEvents,
+                           [f](ReadEvents r) { return f->read_events(std::move(r)); });
   serve_method<AskForRoom>(server, kFilerAskForRoom,
                            [f](AskForRoom r) { return f->ask_for_room(std::move(r)); });
 }

@@ -265,6 +265,32 @@ KvRange settings_of(BucketId bucket) {
   return within(begin_row(kSetting, bucket, 0));
 }
 
+std::string events_of(std::uint64_t log) {
+  std::string row(1, kEvent);
+  put(row, log);
+  return row;
+}
+
+std::string event_stream(std::uint64_t log, std::uint64_t stream) {
+  std::string row = events_of(log);
+  put(row, stream);
+  return row;
+}
+
+std::string event(std::uint64_t log, std::uint64_t stream, std::uint64_t number) {
+  std::string row = event_stream(log, stream);
+  put(row, number);
+  return row;
+}
+
+Result<EventRowKey> parse_event(std::string_view row_key) {
+  if (row_key.size() != 25 || row_key.front() != kEvent) return bad_key("event");
+  row_key.remove_prefix(1);
+  const auto log = take<std::uint64_t>(row_key);
+  const auto stream = take<std::uint64_t>(row_key);
+  return EventRowKey{log, stream, take<std::uint64_t>(row_key)};
+}
+
 std::string finished(std::uint64_t upload_id) {
   std::string row(1, kFinished);
   put(row, upload_id);

@@ -113,6 +113,20 @@ struct CountRowKey {
 [[nodiscard]] std::string setting(BucketId bucket, std::string_view name);
 [[nodiscard]] KvRange settings_of(BucketId bucket);
 
+/// What the rows of an event log begin with (core/event_log.h).
+[[nodiscard]] std::string events_of(std::uint64_t log);
+/// What the rows of one of its streams begin with.
+[[nodiscard]] std::string event_stream(std::uint64_t log, std::uint64_t stream);
+/// The row of an event; 0 of what says how far the stream was cut.
+[[nodiscard]] std::string event(std::uint64_t log, std::uint64_t stream, std::uint64_t number);
+struct EventRowKey {
+  std::uint64_t log = 0;
+  std::uint64_t stream = 0;
+  std::uint64_t number = 0;
+};
+/// kCorruption for anything that event() would not make.
+[[nodiscard]] Result<EventRowKey> parse_event(std::string_view row_key);
+
 /// The answer of a completed upload.
 [[nodiscard]] std::string finished(std::uint64_t upload_id);
 /// A bucket that was dropped and whose rows still go (dropped_buckets.h).
@@ -133,11 +147,12 @@ struct CountRowKey {
 /// The key floor (core/key_floor.h).
 [[nodiscard]] std::string key_floor();
 
-// Everything of one kind begins with this byte. 'a' (identities), 'e' (events) and 'j' (jobs) are
-// kept for what comes.
+// Everything of one kind begins with this byte. 'a' (identities) and 'j' (jobs) are kept for what
+// comes.
 inline constexpr char kBucket = 'b';
 inline constexpr char kCount = 'c';
 inline constexpr char kDead = 'd';
+inline constexpr char kEvent = 'e';
 inline constexpr char kFinished = 'f';
 inline constexpr char kShare = 'h';
 inline constexpr char kKeyFloor = 'k';

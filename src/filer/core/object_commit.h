@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +38,12 @@ struct ObjectChange {
   const CurrentObject& current;
   WallTime now;
 };
+
+/// When a version comes that follows one of `before`: `now`, but always later than that, so that a
+/// key's versions and events have their order.
+[[nodiscard]] inline WallTime later_than(WallTime before, WallTime now) {
+  return std::max(now, before + std::chrono::nanoseconds(1));
+}
 
 /// Adds to `batch` that the bytes of a version die with it.
 void drop_body(const Layout& layout, WallTime now, KvBatch& batch);

@@ -209,6 +209,49 @@ Result<CollectorRow> decode_collector(std::string_view row) {
   return collector;
 }
 
+std::string encode_event(const ObjectEvent& event) {
+  std::string row;
+  row.reserve(64 + event.key.size());
+  ByteWriter to(row);
+  to.fixed(kFormat);
+  to.fixed(static_cast<std::uint8_t>(event.kind));
+  encode_time(event.time, row);
+  to.text(event.key);
+  to.varint(event.version);
+  to.fixed(static_cast<std::uint8_t>(event.version_id.has_value()));
+  to.varint(event.version_id.value_or(0));
+  to.varint(event.size_bytes);
+  to.text(event.etag);
+  return row;
+}
+
+Result<ObjectEvent> decode_event(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, "event"));
+  ObjectEvent event;
+  event.kind = static_cast<EventKind>(in.fixed<std::uint8_t>());
+  event.time = decode_time(in);
+  event.key = in.text();
+  event.version = in.varint();
+  const bool has_id = in.fixed<std::uint8_t>() != 0;
+  if (const std::uint64_t id = in.varint(); has_id) event.version_id = id;
+  event.size_bytes = in.varint();
+  event.etag = in.text();
+  KELP_CHECK(in.finish("event row"));
+  if (event.kind < EventKind::kPut || event.kind > EventKind::kTags) {
+    return Error(Errc::kCorruption, "event row: an unknown kind of event");
+  }
+  return event;
+}
+
+std::string encode_events_cut(std::uint64_t number) {
+  return encode_number(number);
+}
+
+Result<std::uint64_t> decode_events_cut(std::string_view row) {
+  return decode_number(row, "events' cut");
+}
+
 std::string encode_ids(std::uint64_t next) {
   return encode_number(next);
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "kelp/result.h"
 #include "wire/entry.h"
+#include "wire/events.h"
 
 namespace kelp {
 
@@ -86,6 +87,13 @@ struct DeadRow {
 /// The row's value, in the oldest format that can say it.
 [[nodiscard]] std::string encode_dead(const DeadRow& dead);
 [[nodiscard]] Result<DeadRow> decode_dead(std::string_view row);
+
+/// The row of an event; its place is in the key.
+[[nodiscard]] std::string encode_event(const ObjectEvent& event);
+[[nodiscard]] Result<ObjectEvent> decode_event(std::string_view row);
+/// The last number of a stream of events that was cut off.
+[[nodiscard]] std::string encode_events_cut(std::uint64_t number);
+[[nodiscard]] Result<std::uint64_t> decode_events_cut(std::string_view row);
 
 /// The next id to lease.
 [[nodiscard]] std::string encode_ids(std::uint64_t next);

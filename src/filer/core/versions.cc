@@ -173,6 +173,8 @@ bool is_refusal(const Error& error) {
 struct Deleted {
   DeleteOutcome outcome;
   UsageChange usage;
+  EventKind kind = EventKind::kDelete;
+  std::optional<ObjectEntry> entry;  ///< The version that went, or the marker that came.
 };
 
 /// Makes a delete marker, or in a bucket that never had versions removes the object.
@@ -183,16 +185,19 @@ Result<Deleted> delete_current(KeyVersions& versions, const BucketEntry& bucket,
   deleted.outcome.existed = versions.current().row.has_value();
   if (bucket.versioning == Versioning::kNever) {
     if (!deleted.outcome.existed) return deleted;
+    deleted.entry = versions.head().object.entry;
     KELP_TRY(deleted.usage, versions.remove(versions.head(), now));
     return deleted;
   }
   ObjectEntry marker;
   marker.version = target.marker;
   marker.delete_marker = true;
-  marker.modified = std::max(now, versions.newest_modified());
+  marker.modified = later_than(versions.newest_modified(), now);
   KELP_TRY(deleted.usage, versions.put(marker, now));
   deleted.outcome.delete_marker = true;
   deleted.outcome.version_id = version_id_of(marker);
+  deleted.kind = EventKind::kDeleteMarker;
+  deleted.entry = std::move(marker);
   return deleted;
 }
 
@@ -205,6 +210,7 @@ Result<Deleted> delete_version(KeyVersions& versions, const BucketEntry& bucket,
   if (!version.exists()) return deleted;
   deleted.outcome.existed = true;
   deleted.outcome.delete_marker = version.object.entry.delete_marker;
+  deleted.entry = version.object.entry;
   KELP_TRY(deleted.usage, versions.remove(std::move(version), now));
   return deleted;
 }
@@ -230,6 +236,9 @@ Result<PlannedDelete> plan_deletes(RowPlan& rows, const BucketEntry& bucket,
     }
     plan.outcomes.emplace_back(deleted->outcome);
     plan.usage = plan.usage + deleted->usage;
+    if (deleted->entry && bucket.events.log != 0) {
+      plan.changes.push_back({deleted->kind, target.key, *std::move(deleted->entry)});
+    }
   }
   return plan;
 }

@@ -10,6 +10,7 @@
 #include "filer/core/usage.h"
 #include "kelp/result.h"
 #include "wire/entry.h"
+#include "wire/events.h"
 #include "wire/namespace.h"
 
 namespace kelp {
@@ -86,10 +87,18 @@ struct DeleteTarget {
   std::uint64_t marker = 0;  ///< The number that a delete marker gets, when one is made.
 };
 
+/// A version that goes, or a delete marker that comes.
+struct VersionChange {
+  EventKind kind{};
+  std::string key;
+  ObjectEntry entry;
+};
+
 /// What a delete comes to.
 struct PlannedDelete {
   std::vector<Result<DeleteOutcome>> outcomes;  ///< Of the targets, in their order.
   UsageChange usage;
+  std::vector<VersionChange> changes;  ///< In a bucket that keeps events.
   std::uint64_t too_low = 0;  ///< A marker's number must be above this: nothing was planned.
 };
 

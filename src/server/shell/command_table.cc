@@ -30,6 +30,8 @@ constexpr ShellCommand kCommands[] = {
      bucket_create},
     {"s3.bucket.delete", "BUCKET --with-objects",
      "remove an empty bucket, or one with all it holds", true, bucket_delete},
+    {"s3.bucket.events", "BUCKET --keep TIME",
+     "keep what happens to a bucket's objects for so long, 7d; 0: not at all", true, bucket_events},
     {"s3.bucket.list", "", "buckets of all accounts with what they hold", false, bucket_list},
     {"s3.bucket.quota", "BUCKET --bytes SIZE --objects COUNT",
      "let a bucket hold no more than that; 0: no limit", true, bucket_quota},

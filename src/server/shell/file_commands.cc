@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <chrono>
 
 #include "base/config_value.h"
 #include "base/encoding.h"
@@ -30,6 +31,8 @@ constexpr Column kBucketColumns[] = {{"bucket"},
 constexpr Column kObjectColumns[] = {{"modified"}, {"size_bytes"}, {"name"}};
 constexpr Column kUsageColumns[] = {{"path"}, {"objects"}, {"bytes", Show::kBytes}};
 constexpr std::uint64_t kListLimit = 1000;
+constexpr std::chrono::minutes kLeastKept(1);
+constexpr std::chrono::days kMostKept(3650);
 
 Task<Result<std::vector<BucketEntry>>> all_buckets(FilerClient& filer) {
   std::vector<BucketEntry> out;
@@ -170,6 +173,11 @@ std::string limit_text(std::uint64_t limit, std::string_view of) {
 
 Task<Result<void>> set_quota(FilerClient& filer, SetBucketQuota quota) {
   KELP_CO_CHECK(co_await filer.set_bucket_quota(std::move(quota)));
+  co_return Result<void>();
+}
+
+Task<Result<void>> set_events(FilerClient& filer, SetBucketEvents events) {
+  KELP_CO_CHECK(co_await filer.set_bucket_events(std::move(events)));
   co_return Result<void>();
 }
 
@@ -321,6 +329,29 @@ Task<Result<ShellReply>> bucket_quota(ShellWorld& world, ShellArguments argument
   change.result["quota_objects"] = limit_json(quota.max_objects);
   co_return co_await apply_or_show(world, arguments.apply, change,
                                    set_quota(*filer, std::move(quota)));
+}
+
+Task<Result<ShellReply>> bucket_events(ShellWorld& world, ShellArguments arguments) {
+  KELP_CO_TRY(FilerClient* const filer, filer_of(world));
+  SetBucketEvents events{arguments.get("BUCKET"), 0};
+  KELP_CO_CHECK(co_await filer->get_bucket(events.name));
+  if (!arguments.has("--keep")) {
+    co_return Error(Errc::kInvalidArgument, "say for how long: --keep 7d; 0: not at all");
+  }
+  const std::string keep = arguments.get("--keep");
+  KELP_CO_TRY(const auto time, parse_duration(keep));
+  if (time.count() != 0 && (time < kLeastKept || time > kMostKept)) {
+    co_return Error(Errc::kInvalidArgument, "events are kept for 1 minute to 3650 days");
+  }
+  events.keep_seconds = static_cast<std::uint32_t>(time / std::chrono::seconds(1));
+  ShellChange change;
+  change.steps.push_back(
+      events.keep_seconds == 0
+          ? fmt::format("end the event log of the bucket {}, and forget its events", events.name)
+          : fmt::format("keep the events of the bucket {} for {}", events.name, keep));
+  change.result["events_keep_seconds"] = events.keep_seconds;
+  co_return co_await apply_or_show(world, arguments.apply, change,
+                                   set_events(*filer, std::move(events)));
 }
 
 Task<Result<ShellReply>> bucket_delete(ShellWorld& world, ShellArguments arguments) {

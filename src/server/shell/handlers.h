@@ -45,6 +45,7 @@ ShellHandler fs_meta_cat;
 ShellHandler bucket_list;
 ShellHandler bucket_create;
 ShellHandler bucket_delete;
+ShellHandler bucket_events;
 ShellHandler bucket_quota;
 
 // fsck_command.cc: whether volumes have what objects name.

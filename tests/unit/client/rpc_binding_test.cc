@@ -147,6 +147,10 @@ Task<void> filer_answers(Clients c) {
   const auto setting = random.make<BucketSetting>();
   co_await answers(s, setting, f.get_bucket_setting(setting));
   co_await answers(s, setting, f.set_bucket_setting(setting));
+  const auto events = random.make<SetBucketEvents>();
+  co_await answers(s, events, f.set_bucket_events(events), &BucketMessage::bucket);
+  const auto read = random.make<ReadEvents>();
+  co_await answers(s, read, f.read_events(read));
   const auto room = random.make<AskForRoom>();
   co_await answers(s, room, f.ask_for_room(room));
   const auto put = random.make<PutObject>();
@@ -195,6 +199,8 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.bucket_usage("b"));
   co_await fails(f.set_bucket_quota({}));
   co_await fails(f.set_bucket_versioning({}));
+  co_await fails(f.set_bucket_events({}));
+  co_await fails(f.read_events({}));
   co_await fails(f.get_bucket_setting({}));
   co_await fails(f.set_bucket_setting({}));
   co_await fails(f.ask_for_room({}));

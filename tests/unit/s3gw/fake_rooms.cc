@@ -256,6 +256,12 @@ Task<Result<ListedVersions>> FakeFiler::list_versions(ListVersions request) {
 Task<Result<TaggedVersion>> FakeFiler::set_object_tags(SetObjectTags) {
   co_return Error(Errc::kUnimplemented, "fake");
 }
+Task<Result<BucketEntry>> FakeFiler::set_bucket_events(SetBucketEvents) {
+  co_return Error(Errc::kUnimplemented, "no gateway asks");
+}
+Task<Result<EventPage>> FakeFiler::read_events(ReadEvents) {
+  co_return Error(Errc::kUnimplemented, "no gateway asks");
+}
 
 Task<Result<std::vector<Result<DeleteOutcome>>>> FakeFiler::delete_objects(DeleteObjects request) {
   KELP_CO_TRY(Bucket * found, bucket(request.bucket));

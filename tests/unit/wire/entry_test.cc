@@ -55,12 +55,13 @@ ObjectEntry plain_entry() {
 }
 
 BucketEntry bucket() {
-  return {BucketId(77),
-          "photos",
-          std::string(64, 'f'),
-          "eu-central-1",
-          at(1'700'000'000'000'000'000),
-          {}};
+  BucketEntry bucket;
+  bucket.id = BucketId(77);
+  bucket.name = "photos";
+  bucket.owner_id = std::string(64, 'f');
+  bucket.region = "eu-central-1";
+  bucket.created = at(1'700'000'000'000'000'000);
+  return bucket;
 }
 
 BucketEntry limited_bucket() {
@@ -104,7 +105,11 @@ TEST(Entry, SaysInAThirdFormatWhatVersionsNeed) {
 
   BucketEntry versioned = limited_bucket();
   versioned.versioning = Versioning::kEnabled;
+  versioned.events = {.keep_seconds = 604'800, .log = 77};
   EXPECT_EQ(hex_encode(encode_bucket(versioned)), golden("bucket_v3.hex"));
+  BucketEntry telling = bucket();
+  telling.events = versioned.events;
+  EXPECT_EQ(decode_bucket(encode_bucket(telling)).value(), telling);
   for (const Versioning state : {Versioning::kEnabled, Versioning::kSuspended}) {
     for (BucketEntry each : {bucket(), limited_bucket()}) {
       each.versioning = state;
@@ -125,9 +130,12 @@ TEST(Entry, RefusesAThirdFormatThatSaysNothingOfVersions) {
   versioned.versioning = Versioning::kEnabled;
   std::string bucket_row = encode_bucket(versioned);
   for (const char state : {'\x00', '\x03'}) {
-    bucket_row.back() = state;
+    bucket_row[bucket_row.size() - 3] = state;  // Behind it: no events.
     EXPECT_EQ(decode_bucket(bucket_row).error().code(), Errc::kCorruption);
   }
+  bucket_row = encode_bucket(versioned);
+  bucket_row.back() = '\x01';  // A log in which nothing is kept.
+  EXPECT_EQ(decode_bucket(bucket_row).error().code(), Errc::kCorruption);
 }
 
 TEST(Entry, ReadsWhatItWrites) {

@@ -1,0 +1,61 @@
+// Events: FilerService's calls that begin, end and read a bucket's log, and what its writes tell.
+
+#include <algorithm>
+#include <utility>
+
+#include "filer/core/event_log.h"
+#include "filer/core/keys.h"
+#include "filer/filer_service.h"
+
+namespace kelp {
+
+// A write of objects requires the bucket's row: none tells a log that has ended, and none keeps
+// silent once this has answered.
+Task<Result<BucketEntry>> FilerService::set_bucket_events(SetBucketEvents request) {
+  KELP_CO_TRY(const std::uint64_t new_log, co_await ids_.next());
+  auto change = [new_log, keep = request.keep_seconds](BucketEntry& bucket, KvBatch& batch) {
+    if (keep == 0) {
+      end_event_log(std::exchange(bucket.events, {}), batch);
+      return;
+    }
+    if (bucket.events.log == 0) bucket.events.log = new_log;
+    bucket.events.keep_seconds = keep;
+  };
+  co_return co_await change_bucket(std::move(request.name), std::move(change));
+}
+
+Task<Result<EventPage>> FilerService::read_events(ReadEvents request) {
+  KELP_CO_TRY(const FoundBucket found, co_await find_bucket(request.bucket));
+  const std::uint64_t log = found.bucket.events.log;
+  if (log == 0) co_return Error(Errc::kNotFound, "the bucket keeps no events");
+  std::move_only_function<Result<EventPage>(KvStore&)> read =
+      [log, request = std::move(request)](KvStore& store) {
+        return kelp::read_events(store, log, request);
+      };
+  co_return co_await kv_.read<EventPage>(std::move(read));
+}
+
+Task<Result<KvCondition>> FilerService::as_it_is(std::string row_key) {
+  KELP_CO_TRY(auto row, co_await kv_.get(row_key));
+  if (row) co_return KvCondition::equals(std::move(row_key), *std::move(row));
+  co_return KvCondition::absent(std::move(row_key));
+}
+
+// What comes has the time of its version, which is later than that of the version before. What
+// happens to a version that stays or goes has the time of now: whatever comes next has read it.
+void FilerService::note(const BucketEntry& bucket, EventKind kind, std::string_view key,
+                        const ObjectEntry& entry, KvBatch& batch) const {
+  if (bucket.events.log == 0) return;
+  const bool comes = kind == EventKind::kPut || kind == EventKind::kDeleteMarker;
+  const ObjectEvent event{
+      .kind = kind,
+      .time = comes ? entry.modified : later_than(entry.modified, clock_.wall()),
+      .key = std::string(key),
+      .version = entry.version,
+      .version_id = shown_version_id(bucket, entry),
+      .size_bytes = entry.size_bytes,
+      .etag = entry.delete_marker ? std::string() : etag_text(entry)};
+  add_event(bucket.events.log, options_.event_stream, event, batch);
+}
+
+}  // namespace kelp

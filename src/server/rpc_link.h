@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+
+#include "async/runtime.h"
+#include "client/rpc/rpc_channels.h"
+#include "os/system_clock.h"
+
+namespace kelp::server {
+
+/// A command's rpc connections to servers whose addresses it was given, from a thread of its own.
+class RpcLink {
+ public:
+  /// Connects when something is asked.
+  explicit RpcLink(RpcIdentity identity);
+  /// Ends every connection.
+  ~RpcLink();
+  RpcLink(const RpcLink&) = delete;
+  RpcLink& operator=(const RpcLink&) = delete;
+
+  /// Runs `task` on the link's thread and waits for it; never from that thread.
+  void run(Task<void> task) { runtime_.run(std::move(task)); }
+  [[nodiscard]] Executor executor() const { return runtime_.executor(0); }
+  [[nodiscard]] RpcChannels& channels() { return channels_; }
+  [[nodiscard]] Clock& clock() { return clock_; }
+  [[nodiscard]] Timers& timers() { return *timers_; }
+
+ private:
+  SystemClock clock_;
+  std::unique_ptr<Network> network_;
+  std::unique_ptr<Timers> timers_;
+  Runtime runtime_{1};
+  RpcChannels channels_;
+};
+
+}  // namespace kelp::server

@@ -8,7 +8,7 @@
 
 namespace kelp::s3 {
 
-/// Who owns what a listing shows: every object belongs to the bucket's account in Kelp 1.
+/// Who owns what a listing shows: every object belongs to the bucket's account.
 struct OwnerNames {
   std::string_view id;
   std::string_view display_name;

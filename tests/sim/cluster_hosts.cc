@@ -70,6 +70,7 @@ void Machine::settle(bool keep_cache) {
     disk.crash(world.rng);
   }
   world.net.switch_on(name);
+  disk.fail_no_more();  // else it could fail after the restart, and nobody would start it again
   broken = false;
 }
 

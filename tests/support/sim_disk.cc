@@ -346,6 +346,11 @@ void SimDisk::fail_nth(DiskOp op, std::uint64_t nth, Errc code) {
   planned_[index].push_back(planned);
 }
 
+void SimDisk::fail_no_more() {
+  const std::lock_guard lock(mutex_);
+  for (auto& planned : planned_) planned.clear();
+}
+
 void SimDisk::set_hook(Hook hook) {
   const std::lock_guard lock(mutex_);
   hook_ = std::move(hook);

@@ -83,6 +83,8 @@ class SimDisk final : public FileIo {
 
   /// The `nth` (from 1) operation `op` from now answers `code`; a write writes a part first.
   void fail_nth(DiskOp op, std::uint64_t nth, Errc code = Errc::kIo);
+  /// What fail_nth() planned and has not come does not come any more.
+  void fail_no_more();
   /// Called before every operation, under the disk's lock (do not call the disk); an Error fails
   /// it.
   using Hook = std::function<std::optional<Error>(DiskOp op, const std::string& path)>;

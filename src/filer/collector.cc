@@ -55,15 +55,12 @@ struct DeadPage {
 /// Only with its last name a needle dies. A shared one without a count was removed with another of
 /// its names.
 Result<void> sort_in(DeadNeedle dead, KvStore& store, DeadPage& page) {
-  std::optional<std::string> counted;
   if (dead.shared) {
-    KELP_TRY(counted, store.get(keys::share(dead.fid)));
+    std::string share = keys::share(dead.fid);
+    KELP_TRY(auto counted, store.get(share));
     KELP_TRY(const std::int64_t count, decode_counter(counted));
     if (still_named(count)) {
-      std::string share = keys::share(dead.fid);
-      page.drops.conditions.push_back(
-          counted ? KvCondition::equals(std::move(share), *std::move(counted))
-                  : KvCondition::absent(std::move(share)));
+      page.drops.conditions.push_back(KvCondition::unchanged(std::move(share), std::move(counted)));
       page.drops.writes.push_back(KvWrite::remove(std::move(dead.row_key)));
       return {};
     }

@@ -15,8 +15,7 @@ Task<Result<bool>> take_turn(KvAsync& kv, CollectorTurn turn, WallTime now) {
     if (taken.holder != turn.holder && taken.until > now) co_return false;
   }
   KvBatch batch;
-  batch.conditions.push_back(row ? KvCondition::equals(key, *std::move(row))
-                                 : KvCondition::absent(key));
+  batch.conditions.push_back(KvCondition::unchanged(key, std::move(row)));
   batch.writes.push_back(KvWrite::put(key, encode_collector({turn.holder, now + turn.length})));
   const Result<void> committed = co_await kv.commit(std::move(batch));
   if (committed) co_return true;

@@ -37,8 +37,7 @@ Task<Result<void>> IdLeases::lease(std::uint64_t above) {
   }
   begin = std::max(begin, above + 1);
   KvBatch batch;
-  batch.conditions.push_back(row ? KvCondition::equals(keys::ids(), *std::move(row))
-                                 : KvCondition::absent(keys::ids()));
+  batch.conditions.push_back(KvCondition::unchanged(keys::ids(), std::move(row)));
   batch.writes.push_back(KvWrite::put(keys::ids(), encode_ids(begin + lease_ids_)));
   const Result<void> committed = co_await kv_.commit(std::move(batch));
   if (!committed) {

@@ -35,6 +35,10 @@ struct KvCondition {
   static KvCondition equals(std::string key, std::string value) {
     return {Kind::kEquals, std::move(key), std::move(value)};
   }
+  /// That the row `key` is as it was read: `row`, or not there.
+  static KvCondition unchanged(std::string key, std::optional<std::string> row) {
+    return row ? equals(std::move(key), *std::move(row)) : absent(std::move(key));
+  }
   static KvCondition empty_range(std::string begin, std::string end) {
     return {Kind::kEmptyRange, std::move(begin), std::move(end)};
   }

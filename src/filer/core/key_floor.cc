@@ -15,8 +15,7 @@ Result<NeedleKey> key_floor_of(const std::optional<std::string>& row) {
 }
 
 KvCondition key_floor_is(std::optional<std::string> row) {
-  return row ? KvCondition::equals(keys::key_floor(), *std::move(row))
-             : KvCondition::absent(keys::key_floor());
+  return KvCondition::unchanged(keys::key_floor(), std::move(row));
 }
 
 Result<void> require_above_floor(std::optional<std::string> row, const std::vector<Chunk>& fresh,

@@ -13,12 +13,6 @@ Error condition_failed() {
                Reason::kConditionFailed);
 }
 
-void require_unchanged(const ObjectChange& change, KvBatch& batch) {
-  batch.conditions.push_back(change.current.row
-                                 ? KvCondition::equals(change.row_key, *change.current.row)
-                                 : KvCondition::absent(change.row_key));
-}
-
 }  // namespace
 
 Result<void> check_conditions(const WriteConditions& conditions, const CurrentObject& current) {
@@ -64,7 +58,7 @@ UsageChange usage_of_put(const CurrentObject& current, std::uint64_t size_bytes)
 }
 
 void add_put(const ObjectChange& change, ObjectEntry& entry, KvBatch& batch) {
-  require_unchanged(change, batch);
+  batch.conditions.push_back(KvCondition::unchanged(change.row_key, change.current.row));
   if (change.current.row) drop_body(change.current.entry.layout, change.now, batch);
   batch.writes.push_back(KvWrite::put(change.row_key, row_of(change.bucket, entry)));
 }

@@ -65,8 +65,7 @@ void RowPlan::remove(std::string key) {
 KvBatch RowPlan::take() {
   KvBatch batch = std::move(rest_);
   for (auto& [key, row] : read_) {
-    batch.conditions.push_back(row ? KvCondition::equals(key, *std::move(row))
-                                   : KvCondition::absent(key));
+    batch.conditions.push_back(KvCondition::unchanged(key, std::move(row)));
   }
   for (auto& [key, row] : written_) {
     batch.writes.push_back(row ? KvWrite::put(key, *std::move(row)) : KvWrite::remove(key));

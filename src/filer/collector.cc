@@ -151,7 +151,7 @@ Task<Result<void>> Collector::walk(Collected& done) {
   KELP_CO_TRY(done.left_over_parts, co_await sweep_left_over_parts(
                                         kv_, std::string(1, keys::kUpload), seams_.clock.wall()));
   KELP_CO_TRY(done.finished_expired, co_await expire_finished());
-  KELP_CO_TRY(done.event_logs_cut, co_await cut_event_logs(kv_, seams_.clock));
+  KELP_CO_TRY(done.event_cuts, co_await cut_event_logs(kv_, seams_.clock));
   KELP_CO_TRY(done.orphans_buried, co_await bury_orphans());
   probe_.left_over_parts.Increment(static_cast<double>(done.left_over_parts));
   probe_.orphans_buried.Increment(static_cast<double>(done.orphans_buried));

@@ -55,7 +55,7 @@ struct Collected {
   std::uint64_t left_over_parts = 0;
   std::uint64_t dropped_rows = 0;  ///< Of buckets that were dropped.
   std::uint64_t finished_expired = 0;
-  std::uint64_t event_logs_cut = 0;  ///< Of events that were kept long enough.
+  std::uint64_t event_cuts = 0;  ///< Commits that took away events kept long enough.
   std::uint64_t orphans_buried = 0;
 };
 

@@ -27,23 +27,21 @@ struct Slice {
 /// Adds what makes the row go with all that it names.
 Result<std::size_t> take_away(std::string_view key, std::string_view value, WallTime now,
                               KvBatch& batch) {
-  std::vector<Chunk> chunks;
+  Layout layout;
   if (key.front() != keys::kUpload) {  // objects and versions
     KELP_TRY(ObjectEntry entry, decode_entry(value));
-    const std::uint64_t inline_id = entry.layout.inline_id;
-    if (inline_id != 0) batch.writes.push_back(KvWrite::remove(keys::body(inline_id)));
-    chunks = std::move(entry.layout.chunks);
+    layout = std::move(entry.layout);
   } else {
     KELP_TRY(const keys::UploadRowKey at, keys::parse_upload(key));
     if (at.part_number != 0) {
       KELP_TRY(PartRow part, decode_part(value));
-      chunks = std::move(part.chunks);
+      layout.chunks = std::move(part.chunks);
     }
   }
-  bury(chunks, now, batch);
+  drop_body(layout, now, batch);
   batch.conditions.push_back(KvCondition::equals(std::string(key), std::string(value)));
   batch.writes.push_back(KvWrite::remove(std::string(key)));
-  return chunks.size();
+  return layout.chunks.size();
 }
 
 /// The first rows of `range` from `from` on.
@@ -96,14 +94,18 @@ Task<Result<std::uint64_t>> sweep(KvAsync& kv, KvRange range, std::uint64_t most
 /// The bucket holds nothing any more.
 Task<Result<void>> forget(KvAsync& kv, std::string row_key, BucketId bucket) {
   KvBatch batch;
-  for (const KvRange& own : {keys::counts_of(bucket), keys::settings_of(bucket)}) {
-    batch.writes.push_back(KvWrite::remove_range(own.begin, own.end));
-  }
+  remove_own_rows(bucket, batch);
   batch.writes.push_back(KvWrite::remove(std::move(row_key)));
   co_return co_await kv.commit(std::move(batch));
 }
 
 }  // namespace
+
+void remove_own_rows(BucketId bucket, KvBatch& batch) {
+  for (const KvRange& own : {keys::counts_of(bucket), keys::settings_of(bucket)}) {
+    batch.writes.push_back(KvWrite::remove_range(own.begin, own.end));
+  }
+}
 
 Task<Result<std::uint64_t>> sweep_dropped_buckets(KvAsync& kv, std::uint64_t most_rows,
                                                   Clock& clock) {

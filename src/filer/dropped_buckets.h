@@ -4,9 +4,13 @@
 
 #include "async/awaitable.h"
 #include "base/clock.h"
+#include "base/ids.h"
 #include "kv/kv_async.h"
 
 namespace kelp {
+
+/// Adds to `batch` that a bucket's counters and settings go with it.
+void remove_own_rows(BucketId bucket, KvBatch& batch);
 
 /// Takes apart what buckets held that were dropped: object by object and upload by upload their
 /// rows go and their needles die, in commits of a few hundred rows, and last the note that they

@@ -8,7 +8,7 @@
 
 namespace kelp {
 
-/// Cuts off the events of all buckets that are older than these keep them. How many logs were cut.
+/// Cuts off the events of all buckets that are older than these keep them. In how many commits.
 /// `kv` and `clock` must outlive the call; kCancelled when the coroutine is.
 Task<Result<std::uint64_t>> cut_event_logs(KvAsync& kv, Clock& clock);
 

@@ -9,6 +9,7 @@
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
 #include "filer/core/rows.h"
+#include "filer/dropped_buckets.h"
 #include "filer/filer_service.h"
 #include "filer/left_overs.h"
 
@@ -112,9 +113,7 @@ Task<Result<void>> FilerService::delete_bucket(std::string name) {
     require_empty(keys::within(keys::object(id, "")), batch);
     require_empty(keys::within(keys::versions_of(id)), batch);
     require_empty(keys::within(keys::uploads_of(id)), batch);
-    for (const KvRange& own : {keys::counts_of(id), keys::settings_of(id)}) {
-      batch.writes.push_back(KvWrite::remove_range(own.begin, own.end));
-    }
+    remove_own_rows(id, batch);
     end_event_log(found.bucket.events, batch);
     batch.writes.push_back(KvWrite::remove(found.row_key));
     const Result<void> committed = co_await kv_.commit(std::move(batch));

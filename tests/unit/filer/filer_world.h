@@ -5,10 +5,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/encoding.h"
 #include "base/rng.h"
 #include "filer/filer_service.h"
 #include "kv/mem_kv.h"
@@ -34,6 +36,7 @@ class ShuffledWork final : public WorkPool {
   explicit ShuffledWork(std::uint64_t seed) : rng_(seed) {}
   [[nodiscard]] bool try_post(Work work) override {
     waiting_.push_back(std::move(work));
+    ++posted;
     return true;
   }
   bool run_one() {
@@ -45,6 +48,8 @@ class ShuffledWork final : public WorkPool {
     return true;
   }
   Rng& rng() { return rng_; }
+
+  std::size_t posted = 0;
 
  private:
   Rng rng_;
@@ -147,6 +152,28 @@ inline PutObject put_of(std::string bucket, std::string key, std::string body) {
   put.entry.owner_id = "alice";
   put.inline_body = std::move(body);
   return put;
+}
+
+/// Begins an upload through `filer`, of the world or beside it, and puts its only part, a needle
+/// of `size` bytes; what completes it.
+inline CompleteUpload upload_of(FilerWorld& world, FilerService& filer, std::string bucket,
+                                std::string key, std::uint64_t size) {
+  CreateUpload create;
+  create.bucket = bucket;
+  create.key = key;
+  PutPart part;
+  part.upload = {std::move(bucket), std::move(key),
+                 world.run(filer.create_upload(create)).value().upload_id};
+  part.part_number = 1;
+  part.size_bytes = size;
+  part.md5 = std::string(16, 'm');
+  part.chunks = {world.chunk(size)};
+  CompleteUpload complete;
+  complete.upload = part.upload;
+  complete.parts = {{.part_number = 1, .etag = hex_encode(part.md5), .checksums = {}}};
+  const auto put = world.run(filer.put_part(std::move(part)));
+  if (!put) throw std::runtime_error(put.error().message());
+  return complete;
 }
 
 }  // namespace kelp::test

@@ -64,17 +64,7 @@ void fill(FilerWorld& world) {
     ASSERT_TRUE(world.run(world.filer.put_object(
         put_of(kBucket, "k" + std::to_string(i), std::string(static_cast<std::size_t>(i), 'x')))));
   }
-  CreateUpload create;
-  create.bucket = kBucket;
-  create.key = "film";
-  const auto upload = world.run(world.filer.create_upload(create));
-  PutPart part;
-  part.upload = {kBucket, "film", upload->upload_id};
-  part.part_number = 1;
-  part.size_bytes = 100;
-  part.md5 = std::string(16, 'm');
-  part.chunks = {world.chunk(100)};
-  ASSERT_TRUE(world.run(world.filer.put_part(part)));
+  test::upload_of(world, world.filer, kBucket, "film", 100);
   ASSERT_TRUE(world.run(world.filer.delete_object({kBucket, "k7"}, {})));
   put(*world.store, keys::cluster(), "cluster");
   put(*world.store, keys::collector(), "its turn");

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/encoding.h"
 #include "filer/core/keys.h"
 #include "tests/unit/filer/filer_world.h"
 
@@ -186,18 +185,7 @@ TEST(Versions, OfACompletedUploadAnswerTheSameAgain) {
   world.make_bucket(kBucket);
   ASSERT_TRUE(world.run(world.filer.put_object(put_of(kBucket, "film", "null"))));
   ASSERT_TRUE(world.run(world.filer.set_bucket_versioning({kBucket, true})));
-  CreateUpload create;
-  create.bucket = kBucket;
-  create.key = "film";
-  const auto upload = world.run(world.filer.create_upload(create));
-  PutPart part;
-  part.upload = {kBucket, "film", upload->upload_id};
-  part.part_number = 1;
-  part.size_bytes = 100;
-  part.md5 = std::string(16, 'm');
-  part.chunks = {world.chunk(100)};
-  ASSERT_TRUE(world.run(world.filer.put_part(part)));
-  CompleteUpload complete{.upload = part.upload, .parts = {{1, hex_encode(part.md5), {}}}};
+  const CompleteUpload complete = test::upload_of(world, world.filer, kBucket, "film", 100);
   const auto done = world.run(world.filer.complete_upload(complete));
   ASSERT_TRUE(done) << done.error().message();
   EXPECT_EQ(done->version_id, done->version);

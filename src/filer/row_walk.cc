@@ -8,10 +8,14 @@ namespace kelp {
 namespace {
 
 constexpr std::size_t kRowsPerSlice = 20'000;
+constexpr std::size_t kBytesPerSlice = 16 << 20;
 
 /// Gives the next slice to `take`; false at the end.
 Result<bool> take_slice(KvCursor& rows, const RowTaker& take) {
-  for (std::size_t count = 0; count < kRowsPerSlice && rows.valid(); ++count) {
+  std::size_t bytes = 0;
+  for (std::size_t count = 0; count < kRowsPerSlice && bytes < kBytesPerSlice && rows.valid();
+       ++count) {
+    bytes += rows.key().size() + rows.value().size();
     KELP_CHECK(take(rows.key(), rows.value()));
     rows.next();
   }

@@ -68,7 +68,7 @@ Task<Result<CompletedUpload>> FilerService::complete_once(CompleteUpload request
   ObjectEntry& entry = read.plan.entry;
   const BucketEntry& bucket = found.in.bucket;
   const WallTime now = clock_.wall();
-  auto end_upload = [&](RowPlan& rows) -> Result<void> {
+  auto end_upload = [&](RowPlan& rows, KeyVersions&) -> Result<void> {
     KvBatch& batch = rows.rest();
     batch.conditions.push_back(KvCondition::equals(found.row_key, found.row));
     bury(read.plan.unused, now, batch);

@@ -37,19 +37,17 @@ Task<Result<EventPage>> FilerService::read_events(ReadEvents request) {
 
 Task<Result<KvCondition>> FilerService::as_it_is(std::string row_key) {
   KELP_CO_TRY(auto row, co_await kv_.get(row_key));
-  if (row) co_return KvCondition::equals(std::move(row_key), *std::move(row));
-  co_return KvCondition::absent(std::move(row_key));
+  co_return KvCondition::unchanged(std::move(row_key), std::move(row));
 }
 
-// What comes has the time of its version, which is later than that of the version before. What
-// happens to a version that stays or goes has the time of now: whatever comes next has read it.
+// An object has the time of its version, which was taken after the read of what was before. All
+// else has the time of now, after such a read: whatever comes next has read it.
 void FilerService::note(const BucketEntry& bucket, EventKind kind, std::string_view key,
                         const ObjectEntry& entry, KvBatch& batch) const {
   if (bucket.events.log == 0) return;
-  const bool comes = kind == EventKind::kPut || kind == EventKind::kDeleteMarker;
   const ObjectEvent event{
       .kind = kind,
-      .time = comes ? entry.modified : later_than(entry.modified, clock_.wall()),
+      .time = kind == EventKind::kPut ? entry.modified : later_than(entry.modified, clock_.wall()),
       .key = std::string(key),
       .version = entry.version,
       .version_id = shown_version_id(bucket, entry),

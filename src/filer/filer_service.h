@@ -108,8 +108,9 @@ class FilerService final : public FilerClient {
     ObjectEntry& entry;  ///< Its version, modified and inline id are filled in.
     const WriteConditions& conditions;
     const std::optional<std::string>& inline_body;
-    /// Plans what else belongs to the commit, once the entry's version and time are known.
-    std::function<Result<void>(RowPlan&)> besides;
+    /// Plans what else belongs to the commit, once the entry's version and time are known; reads
+    /// the key's versions anew when that changes them.
+    std::function<Result<void>(RowPlan&, KeyVersions&)> besides;
     UsageChange more;  ///< What that changes.
   };
   /// What a plan came to, and its commit.

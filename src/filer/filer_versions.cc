@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "filer/core/event_log.h"
 #include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
 #include "filer/core/rows.h"
@@ -51,10 +50,12 @@ Task<Result<WriteOutcome>> FilerService::put_version(PutObject& request,
     KELP_CO_TRY(source, co_await find_bucket(from->object.bucket));
   }
   std::vector<Chunk>& chunks = request.entry.layout.chunks;
-  auto besides = [&](RowPlan& rows) -> Result<void> {
+  auto besides = [&](RowPlan& rows, KeyVersions& versions) -> Result<void> {
     std::vector<Chunk> rest = chunks;
     if (from) {
       KELP_TRY(rest, plan_share(rows, source->bucket, from->object.key, from->version, chunks));
+      // The needles may be those of the key's newest version, which says so now.
+      KELP_CHECK(versions.refresh());
     }
     if (rest.empty()) return {};
     KELP_TRY(auto floor, rows.get(keys::key_floor()));
@@ -80,13 +81,9 @@ Task<Result<WriteOutcome>> FilerService::commit_version(NewVersion version) {
     newest = versions.newest();
     KELP_CHECK(check_conditions(version.conditions, versions.current()));
     if (newest >= entry.version) return UsageChange{};
-    if (bucket.events.log != 0 && newest == 0) {
-      KELP_CHECK(rows.get(deletes_of(bucket.events.log, version.key)));
-    }
+    KELP_CHECK(versions.order_events());
     entry.modified = later_than(versions.newest_modified(), clock_.wall());
-    KELP_CHECK(version.besides(rows));
-    // The needles may be those of the key's newest version, which says so now.
-    KELP_TRY(versions, KeyVersions::read(rows, bucket, version.key));
+    KELP_CHECK(version.besides(rows, versions));
     return versions.put(entry, now);
   };
   for (int attempt = 0; attempt < kMaxNumbers; ++attempt) {

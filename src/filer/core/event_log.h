@@ -33,8 +33,8 @@ struct EventPosition {
 void add_event(std::uint64_t log, std::uint64_t stream, const ObjectEvent& event, KvBatch& batch);
 
 /// The row that counts the deletes of this key and some others. Whoever makes a key that was not
-/// there reads it, then the time of its event, and commits under the condition that it is the same:
-/// so the event is later than that of a delete before it.
+/// there, or a null version, reads it, then the time of its event, and commits under the condition
+/// that it is the same: so the event is later than that of a delete before it.
 [[nodiscard]] std::string deletes_of(std::uint64_t log, std::string_view key);
 
 /// Adds to `batch` that the log of `events`, if there is one, goes with all its rows.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "filer/core/event_log.h"
 #include "filer/core/keys.h"
 
 namespace kelp {
@@ -47,14 +48,28 @@ Result<FoundVersion> KeyVersions::read_row(std::string row_key) const {
 
 Result<KeyVersions> KeyVersions::read(RowPlan& rows, const BucketEntry& bucket, std::string key) {
   KeyVersions versions(rows, bucket, std::move(key));
-  KELP_TRY(versions.head_, versions.read_row(keys::object(bucket.id, versions.key_)));
-  if (versions.head_.exists() || !versions.has_versions()) return versions;
-  const KvRange all = keys::within(keys::versions_of_key(bucket.id, versions.key_));
-  KELP_TRY(auto newest, rows.first(all, RowPlan::Before::kNothing));
-  if (!newest) return versions;
-  versions.head_.row_key = std::move(newest->first);
-  KELP_TRY(versions.head_.object, decode_row(std::move(newest->second)));
+  KELP_CHECK(versions.refresh());
   return versions;
+}
+
+Result<void> KeyVersions::refresh() {
+  KELP_TRY(head_, read_row(keys::object(bucket_->id, key_)));
+  if (head_.exists() || !has_versions()) return {};
+  const KvRange all = keys::within(keys::versions_of_key(bucket_->id, key_));
+  KELP_TRY(auto newest, rows_->first(all, RowPlan::Before::kNothing));
+  if (!newest) return {};
+  head_.row_key = std::move(newest->first);
+  KELP_TRY(head_.object, decode_row(std::move(newest->second)));
+  return {};
+}
+
+// A head that is as it was read is the same one all the time, with one exception: a null version
+// that came and went again. What has an id of its own does not mind that.
+Result<void> KeyVersions::order_events() {
+  const bool may_return = !head_.exists() || bucket_->versioning == Versioning::kSuspended;
+  if (bucket_->events.log == 0 || !may_return) return {};
+  KELP_CHECK(rows_->get(deletes_of(bucket_->events.log, key_)));
+  return {};
 }
 
 const CurrentObject& KeyVersions::current() const {
@@ -189,6 +204,7 @@ Result<Deleted> delete_current(KeyVersions& versions, const BucketEntry& bucket,
     KELP_TRY(deleted.usage, versions.remove(versions.head(), now));
     return deleted;
   }
+  KELP_CHECK(versions.order_events());
   ObjectEntry marker;
   marker.version = target.marker;
   marker.delete_marker = true;

@@ -36,6 +36,9 @@ class KeyVersions {
   [[nodiscard]] static Result<KeyVersions> read(RowPlan& rows, const BucketEntry& bucket,
                                                 std::string key);
 
+  /// Reads the head anew, when something else in the plan changed it.
+  [[nodiscard]] Result<void> refresh();
+
   /// The newest version; no row: the key has none.
   [[nodiscard]] const FoundVersion& head() const { return head_; }
   /// What conditions of a write are about: the head, when it is an object.
@@ -46,6 +49,9 @@ class KeyVersions {
   /// The version of this id, or kNullVersion.
   [[nodiscard]] Result<FoundVersion> find(std::uint64_t version_id) const;
 
+  /// Before put(), and before the time of its event is taken: requires that the time is later than
+  /// that of all events of the key before it (deletes_of()).
+  [[nodiscard]] Result<void> order_events();
   /// Makes `entry` (all filled in but has_id and older_null) the head, an object or a delete
   /// marker. While versioning is enabled the others stay; else the null version goes. What the
   /// bucket holds more.

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
+#include <utility>
+#include <vector>
 
-#include "base/encoding.h"
 #include "base/rng.h"
 #include "filer/collector.h"
 #include "filer/core/keys.h"
@@ -77,21 +80,8 @@ class EventsTest : public testing::TestWithParam<std::uint64_t> {
     return world_.run(second_->delete_object({kBucket, key, version}, {})).value();
   }
   void upload(const std::string& key) {
-    CreateUpload create;
-    create.bucket = kBucket;
-    create.key = key;
-    const UploadInfo info = world_.run(first_.create_upload(create)).value();
-    PutPart part;
-    part.upload = {kBucket, key, info.upload_id};
-    part.part_number = 1;
-    part.size_bytes = 9;
-    part.md5 = std::string(16, 'm');
-    part.chunks = {world_.chunk(9)};
-    EXPECT_TRUE(world_.run(first_.put_part(part)));
-    CompleteUpload complete;
-    complete.upload = part.upload;
-    complete.parts = {{.part_number = 1, .etag = hex_encode(part.md5), .checksums = {}}};
-    const auto completed = world_.run(first_.complete_upload(complete));
+    CompleteUpload complete = test::upload_of(world_, first_, kBucket, key, 9);
+    const auto completed = world_.run(first_.complete_upload(std::move(complete)));
     EXPECT_TRUE(completed) << completed.error().message();
   }
   /// Log rows that are there.
@@ -100,6 +90,19 @@ class EventsTest : public testing::TestWithParam<std::uint64_t> {
   }
 
   Task<void> client(int actions);
+  /// All events, read page by page.
+  std::vector<ObjectEvent> all_events() {
+    std::vector<ObjectEvent> events;
+    std::string position;
+    for (bool more = true; more;) {
+      EventPage page =
+          read(position.empty() ? EventsFrom::kOldest : EventsFrom::kPosition, position, 3).value();
+      std::ranges::move(page.events, std::back_inserter(events));
+      position = page.position;
+      more = page.more;
+    }
+    return events;
+  }
 
   FilerWorld world_{seed()};  // Its own filer has another clock.
   TickingClock clock_;
@@ -211,20 +214,13 @@ TEST_P(EventsTest, WhoeverFollowsTheEventsKnowsWhatTheBucketHolds) {
   for (int i = 0; i < 5; ++i) clients.push_back(client(12));
   world_.run_all(std::move(clients));
   std::map<std::string, std::uint64_t> held;
-  std::string position;
-  for (bool more = true; more;) {
-    const EventPage page =
-        read(position.empty() ? EventsFrom::kOldest : EventsFrom::kPosition, position, 3).value();
-    for (const ObjectEvent& event : page.events) {
-      if (event.kind == EventKind::kPut) {
-        held[event.key] = event.version;
-      } else {
-        EXPECT_EQ(held[event.key], event.version) << "what goes is what came last";
-        held.erase(event.key);
-      }
+  for (const ObjectEvent& event : all_events()) {
+    if (event.kind == EventKind::kPut) {
+      held[event.key] = event.version;
+    } else {
+      EXPECT_EQ(held[event.key], event.version) << "what goes is what came last";
+      held.erase(event.key);
     }
-    position = page.position;
-    more = page.more;
   }
   std::map<std::string, std::uint64_t> there;
   for (const char* key : {"a", "b", "c", "d"}) {
@@ -234,6 +230,65 @@ TEST_P(EventsTest, WhoeverFollowsTheEventsKnowsWhatTheBucketHolds) {
   EXPECT_EQ(held, there) << "seed " << GetParam();
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, EventsTest, testing::Range<std::uint64_t>(1, 61));
+
+class VersionEventsTest : public EventsTest {
+ protected:
+  Task<void> client(int actions);
+};
+
+Task<void> VersionEventsTest::client(int actions) {
+  Rng& rng = world_.work.rng();
+  for (int i = 0; i < actions; ++i) {
+    FilerService& filer = rng.below(2) == 0 ? first_ : *second_;
+    const std::string key(1, char('a' + rng.below(2)));
+    const std::uint64_t what = rng.below(12);
+    if (what == 0) {
+      SetBucketVersioning other{kBucket, rng.below(3) == 0};
+      (void)co_await filer.set_bucket_versioning(std::move(other));
+    } else if (what <= 4) {
+      (void)co_await filer.put_object(put_of(kBucket, key, "x"));
+    } else if (what <= 6) {
+      (void)co_await filer.delete_object({kBucket, key}, {});
+    } else {
+      ListVersions all;
+      all.bucket = kBucket;
+      const auto listed = co_await filer.list_versions(std::move(all));
+      if (!listed || listed->versions.empty()) continue;
+      const ListedVersion& any = listed->versions[rng.below(listed->versions.size())];
+      (void)co_await filer.delete_object({kBucket, any.object.key, any.version_id}, {});
+    }
+  }
+}
+
+// A null version takes the place of the one before without an event of that one.
+TEST_P(VersionEventsTest, SayWhichVersionsThereAre) {
+  keep(3600);
+  ASSERT_TRUE(world_.run(first_.set_bucket_versioning({kBucket, GetParam() % 2 == 0})));
+  std::vector<Task<void>> clients;
+  for (int i = 0; i < 6; ++i) clients.push_back(client(20));
+  world_.run_all(std::move(clients));
+  using Name = std::pair<std::string, std::uint64_t>;  // A key and a version's id.
+  std::map<Name, std::pair<std::uint64_t, bool>> held;
+  for (const ObjectEvent& event : all_events()) {
+    const Name name(event.key, event.version_id.value());
+    if (event.kind == EventKind::kDelete) {
+      EXPECT_EQ(held[name].first, event.version) << "what goes is what came last";
+      held.erase(name);
+    } else {
+      held[name] = {event.version, event.kind == EventKind::kDeleteMarker};
+    }
+  }
+  std::map<Name, std::pair<std::uint64_t, bool>> there;
+  ListVersions all;
+  all.bucket = kBucket;
+  const auto listed = world_.run(first_.list_versions(std::move(all)));
+  for (const auto& [object, id, is_latest, is_marker] : listed->versions) {
+    const auto found = world_.run(first_.get_object({kBucket, object.key, id}, false));
+    there[{object.key, id}] = {found->entry.version, is_marker};
+  }
+  EXPECT_EQ(held, there) << "seed " << GetParam();
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, VersionEventsTest, testing::Range<std::uint64_t>(1, 641));
 
 }  // namespace
 }  // namespace kelp

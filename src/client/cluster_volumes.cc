@@ -63,14 +63,15 @@ ClusterVolumes::ClusterVolumes(VolumeNodes& nodes, LocationCache& locations, Clo
       rebuilt_(metrics.counter("kelp_client_reads_rebuilt_total",
                                "Reads that computed a shard from others.")) {}
 
-/// Only ClusterVolumes has all members in view; volume servers override it.
 Task<Result<void>> NeedleUpload::append_taking(std::string bytes) {
   co_return co_await append(as_bytes(bytes));
 }
 
+/// Only ClusterVolumes has all members in view; volume servers override it.
 Task<Result<void>> VolumeClient::read_shard(ShardRead, MutableByteSpan) {
   co_return Error(Errc::kUnimplemented, "shards are read from volume servers");
 }
+
 Task<Result<NeedlePart>> VolumeReplicas::read_part(VolumeId, Generation, NeedleKey, std::uint64_t,
                                                    std::size_t) {
   co_return Error(Errc::kUnimplemented, "parts of needles are read from volume servers");

@@ -255,8 +255,8 @@ namespace {
 /// have them, ascending.
 class ShardListing {
  public:
-  ShardListing(VolumeNodes& peers, const StripeSources& from, VolumeId volume, NeedleKey after)
-      : peers_(peers), from_(from), volume_(volume), after_(after) {}
+  ShardListing(VolumeNodes& peers, const StripeSources& from, VolumeId volume)
+      : peers_(peers), from_(from), volume_(volume) {}
 
   /// The next keys; empty at the end. Every server must answer: a needle that is only known to one
   /// that did not would be left out.
@@ -292,12 +292,14 @@ Task<Result<void>> VolumeService::rebuild_needles(VolumePtr copy, Generation gen
                     fmt::format("volume {}: {} members are there, {} needs {}", volume.value,
                                 from.members.size(), to_string(from.scheme), from.scheme.data));
   }
-  ShardListing listing(*parts_.peers, from, volume, copy->last_key().value_or(NeedleKey{}));
+  // From the first key on: an earlier attempt may have left out what its sources lacked.
+  ShardListing listing(*parts_.peers, from, volume);
   std::uint64_t left_out = 0;
   while (true) {
     KELP_CO_TRY(const auto keys, co_await listing.next());
     if (keys.empty()) break;
     for (const auto& [key, holders] : keys) {
+      if (copy->find(key).has_value()) continue;
       if (holders < from.scheme.data) {
         ++left_out;
         continue;

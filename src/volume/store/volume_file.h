@@ -103,6 +103,8 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   Result<NeedleKey> take_needles(MutableByteSpan batch);
   /// Makes everything written so far durable. Blocks.
   Result<void> sync();
+  /// Where the needle lies; nothing when it is not here.
+  [[nodiscard]] std::optional<NeedlePlace> find(NeedleKey key) const;
   /// The largest key; nothing when empty.
   [[nodiscard]] std::optional<NeedleKey> last_key() const;
 
@@ -172,7 +174,6 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   std::uint64_t load_snapshot(std::uint64_t file_bytes);
   void went_read_only(const Error& error);
   void count_changes(std::size_t changes);
-  [[nodiscard]] std::optional<NeedlePlace> find(NeedleKey key) const;
   [[nodiscard]] bool still_at(const IndexEntry& entry) const;
   Result<void> explain(Error error, const FileId& fid, NeedlePlace place);
   Task<Result<bool>> remove_here(const std::vector<FileId>& fids);

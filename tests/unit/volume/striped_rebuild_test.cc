@@ -143,5 +143,19 @@ TEST_F(StripedRebuild, GoOnWithARebuildThatWasInterrupted) {
   EXPECT_EQ(rebuilt->needles, 5U);
 }
 
+TEST_F(StripedRebuild, MakeInALaterAttemptWhatTheSourcesOfAnEarlierOneLacked) {
+  begin(kTwoTwo);
+  for (std::uint64_t key = 1; key <= 5; ++key) ASSERT_TRUE(put(key, 300'000).has_value());
+  ASSERT_TRUE(run(at(2).remove({fid_of(1)})).has_value());
+  freeze(2);
+  disk(4).fail_nth(DiskOp::kWrite, 4);
+  const StripeSources few{kTwoTwo, 1, {member(0), member(2)}};
+  ASSERT_FALSE(run(at(4).rebuild(kStriped, Generation{2}, "", few, Urgency::kRepair)).has_value());
+  start(4);
+  const auto rebuilt = rebuild(1, 2);
+  ASSERT_TRUE(rebuilt.has_value()) << rebuilt.error().message();
+  EXPECT_EQ(rebuilt->needles, 5U);
+}
+
 }  // namespace
 }  // namespace kelp::test

@@ -349,13 +349,17 @@ Task<Result<void>> MasterService::join_master(std::uint64_t id, std::string addr
 /// address of one that is removed would go after it was added again.
 class MasterService::Turn {
  public:
-  explicit Turn(bool& taken) : taken_(taken) {}
-  ~Turn() { taken_ = false; }
+  Turn(bool& taken, Event& changed) : taken_(taken), changed_(changed) {}
+  ~Turn() {
+    taken_ = false;
+    changed_.notify_all();
+  }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
 
  private:
   bool& taken_;
+  Event& changed_;  ///< Told when it ends: others await theirs.
 };
 
 Task<Result<void>> MasterService::await_turn() {
@@ -369,7 +373,7 @@ Task<Result<void>> MasterService::await_turn() {
 Task<Result<void>> MasterService::let_learn(raft::NodeId node, std::string address,
                                             MonoTime deadline) {
   KELP_CO_CHECK(co_await await_turn());
-  const Turn turn(changing_masters_);
+  const Turn turn(changing_masters_, context_.changed);
   KELP_CO_CHECK(co_await context_.commit(SetMaster{node.value, std::move(address)}));
   raft::Membership members = context_.node->status().membership;
   if (std::ranges::find(members.voters, node) != members.voters.end() ||
@@ -403,7 +407,7 @@ Task<Result<void>> MasterService::leave_master(std::uint64_t id) {
   KELP_CO_CHECK(context_.check_serving());
   const MonoTime deadline = context_.seams.clock.mono() + std::chrono::seconds(30);
   KELP_CO_CHECK(co_await await_turn());
-  const Turn turn(changing_masters_);
+  const Turn turn(changing_masters_, context_.changed);
   raft::Membership members = context_.node->status().membership;
   std::erase(members.voters, raft::NodeId{id});
   std::erase(members.learners, raft::NodeId{id});

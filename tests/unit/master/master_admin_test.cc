@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "async/all.h"
 #include "tests/unit/master/master_rig.h"
 
 namespace kelp::master {
@@ -108,6 +109,18 @@ TEST(MasterAdmin, SaysWhichCopiesItWouldMakeAndMakesThemOnlyWhenTold) {
   EXPECT_TRUE(after.jobs_paused);
   EXPECT_EQ(after.volumes.at(volume).members.size(), 2U);
   EXPECT_EQ(std::ranges::count(after.volumes.at(volume).members, dead), 0);
+}
+
+TEST(MasterAdmin, LetsTheNextChangeOfTheMastersBeginWhenOneEnds) {
+  Rig rig;
+  ASSERT_TRUE(rig.start_now().has_value());
+  const MonoTime begin = rig.world.now();
+  std::vector<Task<Result<void>>> changes;
+  for (int i = 0; i < 3; ++i) changes.push_back(rig.master->add_master(1, "here:1"));
+  for (const auto& change : rig.world.run(all(std::move(changes)))) {
+    EXPECT_TRUE(change.has_value()) << change.error().message();
+  }
+  EXPECT_LT(rig.world.now() - begin, std::chrono::milliseconds(500)) << "not at the next second";
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "client/rpc/rpc_filer.h"
 #include "os/posix_file_io.h"
+#include "s3gw/core/version_id.h"
 #include "server/cluster_text.h"
 #include "server/commands.h"
 #include "server/meta_store.h"
@@ -50,7 +51,7 @@ std::string json_of(const ObjectEvent& event) {
   out["time"] = time_text(event.time);
   out["key"] = event.key;
   out["version"] = event.version;
-  if (event.version_id) out["version_id"] = *event.version_id;
+  if (event.version_id) out["version_id"] = s3::version_id_text(*event.version_id);
   out["size_bytes"] = event.size_bytes;
   out["etag"] = event.etag;
   return boost::json::serialize(out);

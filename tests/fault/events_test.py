@@ -6,20 +6,19 @@ KELP_ROUNDS sets the number of kills (6).
 """
 
 import hashlib
-import http.client
 import json
 import os
 import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unittest
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
+from kelpdev.model import Caller  # noqa: E402
 from kelpdev.process import KelpProcess  # noqa: E402
 from kelpdev.s3 import NAMESPACE, Client  # noqa: E402
 
@@ -28,24 +27,12 @@ BUCKET = "watched"
 WRITERS = 6
 
 
-class Writer(threading.Thread):
-    """Puts and deletes keys of its own until the server dies; `done` has what was acknowledged, `open` what may have been."""
+class Writer(Caller):
+    """Puts and deletes keys of its own; `done` has what was acknowledged, `open` what may have been."""
 
     def __init__(self, number, kelp, seed, done):
-        super().__init__(daemon=True)
-        self.number, self.endpoint, self.keys, self.done = number, kelp.endpoint, kelp.keys, done
-        self.random = random.Random(f"{seed}/{number}")
-        self.wrong = []
-
-    def run(self):
-        client = Client(self.endpoint, *self.keys)
-        try:
-            while True:
-                self.step(client)
-        except (OSError, http.client.HTTPException):
-            pass  # the server is gone, as the test wants
-        finally:
-            client.close()
+        super().__init__(number, kelp.endpoint, kelp.keys, seed)
+        self.done = done
 
     def step(self, client):
         key = f"w{self.number}/{self.random.randrange(5)}"
@@ -157,6 +144,23 @@ class Events(unittest.TestCase):
             self.assertGreater(acknowledged, 100)
             self.assertEqual(kelp.stop(), 0)
             print(f"{ROUNDS} kills, {acknowledged} acknowledged changes, {len(events)} events")
+
+    def test_an_event_names_the_version_as_s3_does(self):
+        with tempfile.TemporaryDirectory(prefix="kelp-events-") as folder:
+            kelp = KelpProcess(folder, "--rpc-listen", "127.0.0.1:0")
+            kelp.start()
+            client = Client(kelp.endpoint, *kelp.keys)
+            client.must("PUT", f"/{BUCKET}")
+            self.assertTrue(kelp.shell(f"s3.bucket.events {BUCKET} --keep 1h --apply")["applied"])
+            answered = []
+            for state in ("Enabled", "Suspended"):
+                body = f"<VersioningConfiguration><Status>{state}</Status></VersioningConfiguration>"
+                client.must("PUT", f"/{BUCKET}", [("versioning", "")], body.encode())
+                answered.append(client.must("PUT", f"/{BUCKET}/key", body=b"1").headers["x-amz-version-id"])
+                answered.append(client.must("DELETE", f"/{BUCKET}/key").headers["x-amz-version-id"])
+            self.assertEqual(answered[2:], ["null", "null"])
+            self.assertEqual([event["version_id"] for event in Follower(kelp, folder).finish()], answered)
+            self.assertEqual(kelp.stop(), 0)
 
 
 if __name__ == "__main__":

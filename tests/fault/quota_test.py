@@ -4,18 +4,17 @@
 KELP_ROUNDS sets the number of kills (8).
 """
 
-import http.client
 import os
 import random
 import sys
 import tempfile
-import threading
 import time
 import unittest
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
+from kelpdev.model import Caller  # noqa: E402
 from kelpdev.process import KelpProcess, fsck, wait_for  # noqa: E402
 from kelpdev.s3 import NAMESPACE, Client  # noqa: E402
 
@@ -26,27 +25,14 @@ OPTIONS = ("--rpc-listen", "127.0.0.1:0", "--set", "collector.interval=500ms", "
 WRITERS = 6
 
 
-class Writer(threading.Thread):
-    """Puts, deletes and uploads until the server dies; a refusal for the quota is as good as an answer."""
+class Writer(Caller):
+    """Puts, deletes and uploads; a refusal for the quota is as good as an answer."""
 
     SIZES = (0, 1, 4096, 8193, 200_000, 900_000, 2_000_000)
 
     def __init__(self, number, kelp, seed):
-        super().__init__(daemon=True)
-        self.number, self.endpoint, self.keys = number, kelp.endpoint, kelp.keys
-        self.random = random.Random(f"{seed}/{number}")
+        super().__init__(number, kelp.endpoint, kelp.keys, seed)
         self.refused = 0
-        self.wrong = []
-
-    def run(self):
-        client = Client(self.endpoint, *self.keys)
-        try:
-            while True:
-                self.step(client)
-        except (OSError, http.client.HTTPException):
-            pass  # the server is gone, as the test wants
-        finally:
-            client.close()
 
     def step(self, client):
         key = f"w{self.number}/{self.random.randrange(20)}"

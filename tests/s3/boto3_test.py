@@ -8,13 +8,11 @@ import base64
 import hashlib
 import io
 import os
-import threading
 import unittest
 import urllib.request
 import zlib
 
 from boto3_world import Server, World
-from botocore.exceptions import ClientError
 
 MIB = 1 << 20
 ODD_KEYS = ["a", "a/b", "a//b", "a/./b", "a/../b", "sp ace", "pl+us", "per%cent", "per%2Fcent", "é/漢", "tail/", "?q=1&x",
@@ -117,22 +115,7 @@ class Cases(World):
     def test_one_of_many_racing_writers_wins(self):
         bucket = self.new_bucket()
         for round_number in range(5):
-            won = []
-
-            def write(number, key=f"k{round_number}", winners=won):
-                try:
-                    self.put(bucket, key, str(number).encode(), IfNoneMatch="*")
-                    winners.append(number)
-                except ClientError as error:
-                    self.assertIn(error.response["Error"]["Code"], ("PreconditionFailed", "ConditionalRequestConflict"))
-
-            threads = [threading.Thread(target=write, args=(number,)) for number in range(16)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            self.assertEqual(len(won), 1)
-            self.assertEqual(self.get(bucket, f"k{round_number}"), str(won[0]).encode())
+            self.one_creator_wins(bucket, f"k{round_number}", 16)
 
     def test_listing_with_prefix_delimiter_and_pages(self):
         bucket = self.new_bucket()

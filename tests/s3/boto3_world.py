@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -71,6 +72,25 @@ class World:
         answer = caught.exception.response
         self.assertEqual((answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]), (code, status))
         return answer
+
+    def one_creator_wins(self, bucket, key, creators):
+        """Lets so many put a key at once that must not be there: one does, and its body is what is kept."""
+        won = []
+
+        def write(number):
+            try:
+                self.put(bucket, key, str(number).encode(), IfNoneMatch="*")
+                won.append(number)
+            except ClientError as error:
+                self.assertIn(error.response["Error"]["Code"], ("PreconditionFailed", "ConditionalRequestConflict"))
+
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(creators)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(won), 1)
+        self.assertEqual(self.get(bucket, key), str(won[0]).encode())
 
     @property
     def certificate(self):

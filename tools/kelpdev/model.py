@@ -10,24 +10,14 @@ BUCKET = "crash"
 ABSENT = None
 
 
-class Writer(threading.Thread):
-    """Puts, overwrites and deletes keys of its own until the server dies or stop() is called.
+class Caller(threading.Thread):
+    """Calls `step(client)` again and again until the server dies or stop() is called; `wrong` has what must not be."""
 
-    `states[key]` is the set of contents (MD5, or ABSENT) that a reader may find: one when the last operation was
-    acknowledged, two while one is in flight or was cut off.
-    """
-
-    SIZES = (0, 1, 700, 4096, 8192, 8193, 70_000, 300_000, 2_000_000)
-
-    def __init__(self, number, endpoint, keys, seed, states=None, read_back=True):
+    def __init__(self, number, endpoint, keys, seed):
         super().__init__(daemon=True)
         self.number, self.endpoint, self.keys = number, endpoint, keys
         self.random = random.Random(f"{seed}/{number}")
-        self.states = states if states is not None else {}
-        self.read_back = read_back
-        self.acknowledged = 0
         self.wrong = []
-        self.kept = []  # (key, version id, MD5) of acknowledged writes, in a bucket with versions
         self.stopping = threading.Event()
 
     def stop(self):
@@ -44,6 +34,23 @@ class Writer(threading.Thread):
             self.wrong.append(str(error))
         finally:
             client.close()
+
+
+class Writer(Caller):
+    """Puts, overwrites and deletes keys of its own.
+
+    `states[key]` is the set of contents (MD5, or ABSENT) that a reader may find: one when the last operation was
+    acknowledged, two while one is in flight or was cut off.
+    """
+
+    SIZES = (0, 1, 700, 4096, 8192, 8193, 70_000, 300_000, 2_000_000)
+
+    def __init__(self, number, endpoint, keys, seed, states=None, read_back=True):
+        super().__init__(number, endpoint, keys, seed)
+        self.states = states if states is not None else {}
+        self.read_back = read_back
+        self.acknowledged = 0
+        self.kept = []  # (key, version id, MD5) of acknowledged writes, in a bucket with versions
 
     def step(self, client):
         key = f"w{self.number}/{self.random.randrange(60):03}"

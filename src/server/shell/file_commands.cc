@@ -171,18 +171,10 @@ std::string limit_text(std::uint64_t limit, std::string_view of) {
   return limit == 0 ? fmt::format("any number of {}", of) : fmt::format("{} {}", limit, of);
 }
 
-Task<Result<void>> set_quota(FilerClient& filer, SetBucketQuota quota) {
-  KELP_CO_CHECK(co_await filer.set_bucket_quota(std::move(quota)));
-  co_return Result<void>();
-}
-
-Task<Result<void>> set_events(FilerClient& filer, SetBucketEvents events) {
-  KELP_CO_CHECK(co_await filer.set_bucket_events(std::move(events)));
-  co_return Result<void>();
-}
-
-Task<Result<void>> make_bucket(FilerClient& filer, BucketEntry bucket) {
-  KELP_CO_CHECK(co_await filer.create_bucket(std::move(bucket)));
+/// The change alone, of a call that answers with what it made.
+template <typename T>
+Task<Result<void>> without_value(Task<Result<T>> call) {
+  KELP_CO_CHECK(co_await std::move(call));
   co_return Result<void>();
 }
 
@@ -303,7 +295,7 @@ Task<Result<ShellReply>> bucket_create(ShellWorld& world, ShellArguments argumen
   ShellChange change;
   change.steps.push_back(fmt::format("make the bucket {} of the account {}", bucket.name, owner));
   co_return co_await apply_or_show(world, arguments.apply, change,
-                                   make_bucket(*filer, std::move(bucket)));
+                                   without_value(filer->create_bucket(std::move(bucket))));
 }
 
 Task<Result<ShellReply>> bucket_quota(ShellWorld& world, ShellArguments arguments) {
@@ -328,7 +320,7 @@ Task<Result<ShellReply>> bucket_quota(ShellWorld& world, ShellArguments argument
   change.result["quota_bytes"] = limit_json(quota.max_bytes);
   change.result["quota_objects"] = limit_json(quota.max_objects);
   co_return co_await apply_or_show(world, arguments.apply, change,
-                                   set_quota(*filer, std::move(quota)));
+                                   without_value(filer->set_bucket_quota(std::move(quota))));
 }
 
 Task<Result<ShellReply>> bucket_events(ShellWorld& world, ShellArguments arguments) {
@@ -351,7 +343,7 @@ Task<Result<ShellReply>> bucket_events(ShellWorld& world, ShellArguments argumen
           : fmt::format("keep the events of the bucket {} for {}", events.name, keep));
   change.result["events_keep_seconds"] = events.keep_seconds;
   co_return co_await apply_or_show(world, arguments.apply, change,
-                                   set_events(*filer, std::move(events)));
+                                   without_value(filer->set_bucket_events(std::move(events))));
 }
 
 Task<Result<ShellReply>> bucket_delete(ShellWorld& world, ShellArguments arguments) {

@@ -5,13 +5,13 @@
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <cstdlib>
 #include <semaphore>
 
 #include "async/runtime.h"
 #include "async/task_group.h"
+#include "bench/bars.h"
 #include "filer/core/keys.h"
 #include "filer/filer_service.h"
 #include "kv/etcd_kv.h"
@@ -134,26 +134,20 @@ struct Bench {
   bool only_absent = false;
 };
 
-double own_cpu_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
 /// What is spent from its begin until report().
 class Costs {
  public:
   explicit Costs(const Bench& bench)
-      : bench_(bench), own_(own_cpu_seconds()), engine_(engine()), stats_(bench.store->stats()) {}
+      : bench_(bench),
+        own_(bench::cpu_seconds()),
+        engine_(engine()),
+        stats_(bench.store->stats()) {}
 
   /// Per object, of `objects`.
   void report(benchmark::State& state, std::int64_t objects) const {
     const auto count = static_cast<double>(objects);
     const KvStore::Stats stats = bench_.store->stats();
-    state.counters["filer_us"] = (own_cpu_seconds() - own_) * 1e6 / count;
+    state.counters["filer_us"] = (bench::cpu_seconds() - own_) * 1e6 / count;
     if (bench_.server != nullptr) state.counters["engine_us"] = (engine() - engine_) * 1e6 / count;
     if (stats.syncs > stats_.syncs) {
       state.counters["commits_a_trip"] = static_cast<double>(stats.commits - stats_.commits) /

@@ -2,16 +2,12 @@
 // nodes, a million copies in memory. Prints a table with the bar of each figure; --json FILE writes
 // the same.
 #include <fmt/format.h>
-#include <malloc.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +16,7 @@
 #include "async/task_group.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "bench/bars.h"
 #include "client/key_leases.h"
 #include "client/rpc/rpc_limits.h"
 #include "client/rpc/rpc_master.h"
@@ -36,65 +33,13 @@ namespace kelp::master {
 namespace {
 
 using namespace std::chrono_literals;
+using bench::cpu_seconds;
+using bench::report;
+using bench::resident_mib;
 
 constexpr std::size_t kMembers = 3;
 constexpr std::chrono::milliseconds kTick{50};  ///< As the daemon's.
 const RpcIdentity kIdentity{"c", "0123456789abcdef"};
-
-// --- results
-
-struct Row {
-  std::string name;
-  double value = 0;
-  std::string unit;
-  double bar = 0;  ///< 0: none.
-  bool at_least = false;
-  [[nodiscard]] bool met() const { return bar == 0 || (at_least ? value >= bar : value <= bar); }
-};
-
-std::vector<Row>& rows() {
-  static std::vector<Row> all;
-  return all;
-}
-
-void report(Row row) {
-  const std::string bar =
-      row.bar == 0 ? "" : fmt::format("{} {:g}", row.at_least ? "at least" : "at most", row.bar);
-  fmt::print("{:<58} {:>12.6g} {:<10} {:<18} {}\n", row.name, row.value, row.unit, bar,
-             row.met() ? "" : "SHORT");
-  std::fflush(stdout);
-  rows().push_back(std::move(row));
-}
-
-void write_json(const std::string& path) {
-  std::ofstream out(path);
-  out << "[";
-  const char* comma = "\n";
-  for (const Row& row : rows()) {
-    out << std::exchange(comma, ",\n")
-        << fmt::format(R"( {{"name": "{}", "value": {}, "unit": "{}", "bar": {}, "met": {}}})",
-                       row.name, row.value, row.unit, row.bar, row.met());
-  }
-  out << "\n]\n";
-}
-
-double cpu_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-double resident_mib() {
-  malloc_trim(0);
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  statm >> size >> resident;
-  return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
-}
 
 double seconds_since(MonoTime begin, const Clock& clock) {
   return std::chrono::duration<double>(clock.mono() - begin).count();
@@ -217,7 +162,7 @@ class Member {
     options.bootstrap = masters;
     options.tick = kTick;
     options.seed = id_;
-    options.placement.spread.other_nodes = 1;
+    options.placement.standard.spread.other_nodes = 1;
     options.placement.writable_volumes = 4;
     metrics_ = std::make_unique<Metrics>();
     MasterSeams seams{outside_.runtime.executor(0),
@@ -609,6 +554,6 @@ int main(int argc, char** argv) {
   if (wanted("assigns")) kelp::master::bench_assigns(true);
   if (wanted("commands")) kelp::master::bench_commands();
   if (wanted("failover")) kelp::master::bench_failover(rounds);
-  if (!json.empty()) kelp::master::write_json(json);
+  if (!json.empty()) kelp::bench::write_json(json);
   return 0;
 }

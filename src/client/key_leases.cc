@@ -1,6 +1,7 @@
 #include "client/key_leases.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "async/completion.h"
 #include "base/assert.h"
@@ -61,7 +62,8 @@ KeyLeases::KeyLeases(MasterClient& master, Clock& clock, Executor executor, KeyL
       clock_(clock),
       executor_(executor),
       options_(options),
-      tasks_(std::move(executor)) {
+      tasks_(std::move(executor)),
+      leases_(1) {
   KELP_ASSERT(options_.keys > 0, "a lease needs a key");
 }
 
@@ -69,20 +71,20 @@ KeyLeases::~KeyLeases() {
   KELP_ASSERT(unfinished_.empty(), "a ProvisionalKey outlives its KeyLeases");
 }
 
-Task<Result<LeasedFid>> KeyLeases::next(std::uint64_t bytes) {
+Task<Result<LeasedFid>> KeyLeases::next(std::uint64_t bytes, std::string storage_class) {
   for (int round = 0; round < kFetchRounds; ++round) {
-    bool large = false;
+    Wanted missing;
     {
       const std::lock_guard lock(mutex_);
       if (closed_) co_return Error(Errc::kCancelled, "key leases: shutting down");
-      large = is_large(bytes);
-      if (const auto batch = usable(bytes, large)) {
+      missing = wanted(bytes, storage_class);
+      if (const auto batch = usable(missing)) {
         auto leased = take(batch, bytes);
-        if (wants_spare(large)) start_background();
+        if (wants_spare(missing.of->open[missing.large])) start_background();
         co_return leased;
       }
     }
-    KELP_CO_CHECK(co_await fetch_or_wait(bytes, large));
+    KELP_CO_CHECK(co_await fetch_or_wait(missing));
   }
   co_return Error(Errc::kResourceExhausted, "key leases: others take every key that is leased");
 }
@@ -95,13 +97,14 @@ NeedleKey KeyLeases::oldest_provisional() const {
       if (batch->provisional()) oldest = std::min(oldest, batch->key(batch->lowest));
     }
   };
-  for (const auto& open : open_) look_at(open);
+  for (const Leases& each : leases_) std::ranges::for_each(each.open, look_at);
   look_at(unfinished_);
   return oldest;
 }
 
 Task<Result<void>> KeyLeases::prepare() {
-  co_return co_await fetch_or_wait(1, false);
+  const Wanted common{&leases_.front()};
+  co_return co_await fetch_or_wait(common);
 }
 
 void KeyLeases::report_failed(VolumeId volume) {
@@ -109,8 +112,8 @@ void KeyLeases::report_failed(VolumeId volume) {
   std::erase_if(failures_, [volume](const Failure& f) { return f.volume == volume; });
   failures_.push_back({volume, clock_.mono() + options_.failure_memory});
   std::vector<std::shared_ptr<Batch>> failed;
-  for (const auto& open : open_) {
-    for (const auto& batch : open) {
+  for (const Leases& each : leases_) {
+    for (const auto& batch : each.open | std::views::join) {
       if (batch->lease.volume == volume) failed.push_back(batch);
     }
   }
@@ -119,9 +122,7 @@ void KeyLeases::report_failed(VolumeId volume) {
 
 void KeyLeases::forget() {
   const std::lock_guard lock(mutex_);
-  for (auto& open : open_) {
-    while (!open.empty()) retire(open.front());
-  }
+  retire_all();
 }
 
 Task<void> KeyLeases::close() {
@@ -139,9 +140,7 @@ Task<void> KeyLeases::close() {
   co_await tasks_.join();
   {
     const std::lock_guard lock(mutex_);
-    for (auto& open : open_) {
-      while (!open.empty()) retire(open.front());
-    }
+    retire_all();
     reserved = std::exchange(settled_, {});
   }
   for (const auto& [volume, bytes] : reserved) {
@@ -150,15 +149,32 @@ Task<void> KeyLeases::close() {
   }
 }
 
-bool KeyLeases::is_large(std::uint64_t bytes) const {
-  return large_from_ != 0 && bytes >= large_from_;
+bool KeyLeases::lie_alike(std::string_view storage_class, std::string_view other) const {
+  const std::lock_guard lock(mutex_);
+  return collection_of(storage_class) == collection_of(other);
 }
 
-std::shared_ptr<KeyLeases::Batch> KeyLeases::usable(std::uint64_t bytes, bool large) {
+std::string_view KeyLeases::collection_of(std::string_view storage_class) const {
+  const bool apart = std::ranges::find(classes_, storage_class) != classes_.end();
+  return apart ? storage_class : std::string_view();
+}
+
+KeyLeases::Wanted KeyLeases::wanted(std::uint64_t bytes, std::string_view storage_class) {
+  const std::string_view collection = collection_of(storage_class);
+  auto of = std::ranges::find(leases_, collection, &Leases::collection);
+  if (of == leases_.end()) {
+    leases_.push_back({std::string(collection), {}, 0});
+    of = std::prev(leases_.end());
+  }
+  return {&*of, of->large_from != 0 && bytes >= of->large_from, bytes};
+}
+
+std::shared_ptr<KeyLeases::Batch> KeyLeases::usable(const Wanted& wanted) {
   const MonoTime latest = clock_.mono() + options_.expiry_margin;
-  while (!open_[large].empty()) {
-    const auto& front = open_[large].front();
-    if (front->handed < front->lease.key_count && front->bytes_left >= bytes &&
+  Batches& open = wanted.of->open[wanted.large];
+  while (!open.empty()) {
+    const auto& front = open.front();
+    if (front->handed < front->lease.key_count && front->bytes_left >= wanted.bytes &&
         front->expires > latest) {
       return front;
     }
@@ -197,15 +213,33 @@ std::vector<VolumeId> KeyLeases::failed_now() {
   return volumes;
 }
 
-bool KeyLeases::wants_spare(bool large) const {
-  const auto& open = open_[large];
+bool KeyLeases::wants_spare(const Batches& open) const {
   if (closed_ || fetching_ || open.size() != 1 || clock_.mono() < spare_after_) return false;
   const Batch& last = *open.front();
   return last.handed > last.lease.key_count / 2 || last.bytes_left < last.lease.bytes / 2;
 }
 
+std::optional<KeyLeases::Wanted> KeyLeases::spare() {
+  for (Leases& each : leases_) {
+    for (const bool large : {true, false}) {
+      if (wants_spare(each.open[large])) return Wanted{&each, large};
+    }
+  }
+  return std::nullopt;
+}
+
+void KeyLeases::retire_all() {
+  for (Leases& each : leases_) {
+    for (Batches& open : each.open) {
+      while (!open.empty()) retire(open.front());
+    }
+  }
+}
+
 void KeyLeases::retire(std::shared_ptr<Batch> batch) {
-  for (auto& open : open_) std::erase(open, batch);
+  for (Leases& each : leases_) {
+    for (Batches& open : each.open) std::erase(open, batch);
+  }
   batch->retired = true;
   if (batch->pending > 0) {
     unfinished_.push_back(std::move(batch));
@@ -230,12 +264,12 @@ void KeyLeases::finished(const std::shared_ptr<Batch>& batch, std::uint32_t inde
   }
 }
 
-Task<Result<void>> KeyLeases::fetch_or_wait(std::uint64_t bytes, bool large) {
+Task<Result<void>> KeyLeases::fetch_or_wait(Wanted wanted) {
   std::unique_lock lock(mutex_);
   if (!fetching_) {
     fetching_ = true;
     lock.unlock();
-    co_return co_await fetch(bytes, large);
+    co_return co_await fetch(wanted);
   }
   lock.unlock();
   auto start = [this](std::function<void(bool)> done) {
@@ -249,21 +283,23 @@ Task<Result<void>> KeyLeases::fetch_or_wait(std::uint64_t bytes, bool large) {
   co_return Result<void>();
 }
 
-Task<Result<void>> KeyLeases::fetch(std::uint64_t bytes, bool large) {
+Task<Result<void>> KeyLeases::fetch(Wanted wanted) {
   LeaseRequest request;
   request.key_count = options_.keys;
-  request.bytes = std::max(bytes, options_.bytes);
-  request.large = large;
+  request.bytes = std::max(wanted.bytes, options_.bytes);
+  request.collection = wanted.of->collection;
+  request.large = wanted.large;
   {
     const std::lock_guard lock(mutex_);
     request.exclude = failed_now();
   }
   const MonoTime asked = clock_.mono();
   auto lease = co_await master_.lease(request);
-  if (!lease.has_value() && lease.error().code() == Errc::kNoSpace && request.bytes > bytes) {
+  if (!lease.has_value() && lease.error().code() == Errc::kNoSpace &&
+      request.bytes > wanted.bytes) {
     // Not enough for many; this one may still fit.
     request.key_count = 1;
-    request.bytes = bytes;
+    request.bytes = wanted.bytes;
     lease = co_await master_.lease(request);
   }
   if (!lease.has_value() && !request.exclude.empty() && found_none(lease.error())) {
@@ -282,11 +318,12 @@ Task<Result<void>> KeyLeases::fetch(std::uint64_t bytes, bool large) {
       logger("client").warn("lease_outdated first_key={}", lease->first_key.value);
     } else if (lease.has_value()) {
       seen_end_ = NeedleKey{lease->first_key.value + lease->key_count};
-      large_from_ = lease->large_from;
+      wanted.of->large_from = lease->large_from;
+      classes_ = std::exchange(lease->classes, {});
       const bool dated_only = lease->lifetime == std::chrono::milliseconds{};
       const MonoTime expires =
           asked + (dated_only ? lease->expires - clock_.wall() : lease->lifetime);
-      open_[large].push_back(std::make_shared<Batch>(*std::move(lease), expires));
+      wanted.of->open[wanted.large].push_back(std::make_shared<Batch>(*std::move(lease), expires));
     } else {
       spare_after_ = clock_.mono() + kSpareRetry;
       outcome = std::move(lease).error();
@@ -304,13 +341,11 @@ void KeyLeases::start_background() {
 Task<void> KeyLeases::work_in_background() {
   while (true) {
     std::vector<std::pair<VolumeId, std::uint64_t>> settled;
-    bool spare = false;
-    bool large = false;
+    std::optional<Wanted> spare;
     {
       const std::lock_guard lock(mutex_);
       settled = std::exchange(settled_, {});
-      large = wants_spare(true);
-      spare = large || wants_spare(false);
+      spare = this->spare();
       if (settled.empty() && !spare) {
         background_ = false;
         co_return;
@@ -318,7 +353,7 @@ Task<void> KeyLeases::work_in_background() {
       if (spare) fetching_ = true;
     }
     if (spare) {
-      const auto fetched = co_await fetch(1, large);
+      const auto fetched = co_await fetch(*spare);
       if (!fetched.has_value()) {
         logger("client").warn("key_lease_failed error={}", log_value(fetched.error().message()));
       }

@@ -7,7 +7,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -71,8 +73,9 @@ struct LeasedFid {
 };
 
 /// Takes leases from the master ahead of need and hands out their keys one at a time: a put waits
-/// for the master only when the next lease is late. Large needles have leases of their own where
-/// the master says so (WriteLease::large_from). Thread-safe (a leaf mutex).
+/// for the master only when the next lease is late. Large needles and storage classes have leases
+/// of their own where the master says so (WriteLease::large_from, classes). Thread-safe (a leaf
+/// mutex).
 class KeyLeases {
  public:
   /// `master` and `clock` must outlive this. `executor` runs the background requests; close() from
@@ -82,9 +85,14 @@ class KeyLeases {
   KeyLeases(const KeyLeases&) = delete;
   KeyLeases& operator=(const KeyLeases&) = delete;
 
-  /// A place for a needle of `bytes` (1 byte to 64 MiB). Errors: those of MasterClient::lease;
-  /// kCancelled after close().
-  Task<Result<LeasedFid>> next(std::uint64_t bytes);
+  /// A place for a needle of `bytes` (1 byte to 64 MiB) of an object of that storage class, by its
+  /// S3 name; empty, or one that lies as STANDARD does: there. Errors: those of
+  /// MasterClient::lease; kCancelled after close().
+  Task<Result<LeasedFid>> next(std::uint64_t bytes, std::string storage_class = {});
+
+  /// Whether needles of one storage class may be named by objects of the other, as far as the last
+  /// lease told.
+  [[nodiscard]] bool lie_alike(std::string_view storage_class, std::string_view other) const;
 
   /// Smallest key that is provisional: its upload goes on, or it may yet be handed out. Whatever
   /// the metadata does not name below it is garbage. 0 before the first lease, so call next() or
@@ -111,20 +119,38 @@ class KeyLeases {
     MonoTime until;
   };
 
+  using Batches = std::deque<std::shared_ptr<Batch>>;
+  /// Of a collection, which a storage class or all others lie in.
+  struct Leases {
+    std::string collection;
+    std::array<Batches, 2> open;   ///< Keys are handed out front first; [1]: for large needles.
+    std::uint64_t large_from = 0;  ///< WriteLease::large_from of the newest lease.
+  };
+  /// What a lease is asked for.
+  struct Wanted {
+    Leases* of = nullptr;
+    bool large = false;
+    std::uint64_t bytes = 1;
+  };
+
   // Under mutex_:
-  [[nodiscard]] bool is_large(std::uint64_t bytes) const;
-  std::shared_ptr<Batch> usable(std::uint64_t bytes, bool large);
+  [[nodiscard]] std::string_view collection_of(std::string_view storage_class) const;
+  Wanted wanted(std::uint64_t bytes, std::string_view storage_class);
+  std::shared_ptr<Batch> usable(const Wanted& wanted);
   LeasedFid take(const std::shared_ptr<Batch>& batch, std::uint64_t bytes);
   Cookie cookie();
   std::vector<VolumeId> failed_now();
-  [[nodiscard]] bool wants_spare(bool large) const;
+  [[nodiscard]] bool wants_spare(const Batches& open) const;
+  /// What a spare lease should be taken of.
+  std::optional<Wanted> spare();
   void retire(std::shared_ptr<Batch> batch);
+  void retire_all();
   void settle(const Batch& batch);
   void start_background();
 
   // Without mutex_:
-  Task<Result<void>> fetch_or_wait(std::uint64_t bytes, bool large);
-  Task<Result<void>> fetch(std::uint64_t bytes, bool large);
+  Task<Result<void>> fetch_or_wait(Wanted wanted);
+  Task<Result<void>> fetch(Wanted wanted);
   Task<void> work_in_background();
   void finished(const std::shared_ptr<Batch>& batch, std::uint32_t index);
 
@@ -135,15 +161,15 @@ class KeyLeases {
   TaskGroup tasks_;  ///< Touched on executor_ only.
 
   mutable std::mutex mutex_;
-  /// Keys are handed out of these, front first; [1]: for large needles.
-  std::array<std::deque<std::shared_ptr<Batch>>, 2> open_;
+  /// By collection; never shrinks, and has the common one, whose name is empty, first.
+  std::deque<Leases> leases_;
+  std::vector<std::string> classes_;                         ///< WriteLease::classes of the newest.
   std::vector<std::shared_ptr<Batch>> unfinished_;           ///< Retired, with uploads that go on.
   std::vector<std::pair<VolumeId, std::uint64_t>> settled_;  ///< Reservations to give back.
   std::vector<std::function<void(bool)>> waiters_;           ///< For the fetch under way.
   std::vector<Failure> failures_;
-  NeedleKey seen_end_;            ///< A later lease that begins below this is not used.
-  MonoTime spare_after_;          ///< No background fetch before this, after one that failed.
-  std::uint64_t large_from_ = 0;  ///< WriteLease::large_from of the newest lease.
+  NeedleKey seen_end_;    ///< A later lease that begins below this is not used.
+  MonoTime spare_after_;  ///< No background fetch before this, after one that failed.
   bool fetching_ = false;
   bool background_ = false;
   bool closed_ = false;

@@ -89,7 +89,10 @@ WriteLease LeaseDesk::grant(const LeaseRequest& request, VolumeId id) {
   lease.generation = volume.generation;
   lease.members = std::move(location.members);
   lease.scheme = volume.scheme;
-  if (context_.options.placement.large) lease.large_from = context_.options.placement.large_from;
+  const PlacementOptions& placement = context_.options.placement;
+  const StorageLayout& layout = placement.layout_of(request.collection);
+  if (layout.large) lease.large_from = layout.large_from;
+  for (const auto& [name, other] : placement.classes) lease.classes.push_back(name);
   lease.bytes = request.bytes;
   lease.expires = context_.lease_clock() + context_.options.lease_time;
   lease.token = sign_lease(context_.options.cluster_secret,
@@ -183,10 +186,11 @@ Task<Result<VolumeId>> LeaseDesk::make_one(Wanted wanted) {
   VolumeRecord record;
   record.generation = Generation{1};
   record.collection = std::move(wanted.collection);
-  if (wanted.large) record.scheme = context_.options.placement.large;
-  if (!record.scheme) record.spread = context_.options.placement.spread;
-  KELP_CO_TRY(record.members,
-              choose_members(context_.view(), record.spread, 0, id.value, record.scheme));
+  const StorageLayout& layout = context_.options.placement.layout_of(record.collection);
+  const VolumeShape shape = shape_of(layout, wanted.large);
+  record.spread = shape.spread;
+  record.scheme = shape.scheme;
+  KELP_CO_TRY(record.members, choose_members(context_.view(), shape, 0, id.value));
   for (std::uint8_t shard = 0; shard < record.scheme.shards(); ++shard) {
     record.shards.push_back(shard);
   }

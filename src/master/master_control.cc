@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/log.h"
 #include "master/master_service.h"
@@ -179,6 +180,20 @@ Task<Result<HeartbeatAnswer>> MasterService::take_heartbeat(Heartbeat beat) {
   co_return answer;
 }
 
+/// Whether new data of every storage class that may lie on `node` finds quick disks elsewhere:
+/// rather slowly than not at all, neither small needles nor large ones.
+bool MasterService::can_do_without(const NodeIdentity& node) const {
+  const PlacementOptions& placement = context_.options.placement;
+  const std::uint64_t bytes = placement.volume_size_limit / 8;
+  const auto elsewhere = [&](const StorageLayout& layout) {
+    return !carries(node, layout.tag) ||
+           (can_avoid_slow(context_.view(), shape_of(layout, false), bytes) &&
+            can_avoid_slow(context_.view(), shape_of(layout, true), bytes));
+  };
+  return elsewhere(placement.standard) &&
+         std::ranges::all_of(placement.classes | std::views::values, elsewhere);
+}
+
 Result<HeartbeatAnswer> MasterService::answer_to(NodeNumber number, const Heartbeat& beat) {
   const MonoTime now = context_.seams.clock.mono();
   const ObservedNode* const before = context_.topology.find(number);
@@ -186,13 +201,7 @@ Result<HeartbeatAnswer> MasterService::answer_to(NodeNumber number, const Heartb
   KELP_TRY(HeartbeatAnswer answer, context_.topology.take(number, beat, now));
   answer.now = context_.lease_clock();
   const bool slow = context_.topology.find(number)->slow_until.has_value();
-  const auto& placement = context_.options.placement;
-  // Rather slowly than not at all: neither small needles nor large ones.
-  const auto can_avoid = [&](EcScheme scheme) {
-    const std::uint64_t bytes = placement.volume_size_limit / 8;
-    return can_avoid_slow(context_.view(), placement.spread, bytes, scheme);
-  };
-  answer.refuse_needles = slow && can_avoid({}) && (!placement.large || can_avoid(placement.large));
+  answer.refuse_needles = slow && can_do_without(beat.identity);
   if (slow != was_slow) {
     logger("master").warn("{} node={} address={} write_ms={}", slow ? "disk_slow" : "disk_quick",
                           beat.identity.node_id, beat.identity.address,
@@ -311,7 +320,7 @@ Task<Result<std::uint64_t>> MasterService::start_move(VolumeId volume, std::stri
   if (!context_.topology.alive(target, context_.seams.clock.mono())) {
     co_return Error(Errc::kUnavailable, fmt::format("node {} is not alive", to));
   }
-  if (!may_replace(context_.state(), found->second, source, target)) {
+  if (!may_replace(context_.view(), found->second, source, target)) {
     co_return Error(Errc::kInvalidArgument,
                     fmt::format("volume {} on node {} instead of {} would not keep its copies as "
                                 "far apart as they must be",

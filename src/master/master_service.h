@@ -96,6 +96,7 @@ class MasterService final : public MasterClient, public MasterControl {
 
   // On the executor:
   Task<Result<HeartbeatAnswer>> take_heartbeat(Heartbeat beat);
+  [[nodiscard]] bool can_do_without(const NodeIdentity& node) const;
   Result<HeartbeatAnswer> answer_to(NodeNumber number, const Heartbeat& beat);
   Task<Result<LocationChange>> await_locations(std::uint64_t after, MonoTime deadline);
   Task<Result<NeedleKey>> find_key_floor();

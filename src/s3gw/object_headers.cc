@@ -7,6 +7,7 @@
 #include "s3gw/core/http_date.h"
 #include "s3gw/core/names.h"
 #include "s3gw/core/s3_request.h"
+#include "s3gw/core/storage_class.h"
 #include "s3gw/core/tags.h"
 #include "s3gw/s3_try.h"
 
@@ -28,10 +29,6 @@ constexpr std::array<StandardHeader, 6> kStandard{{
     {"expires", "Expires"},
     {"x-amz-website-redirect-location", "x-amz-website-redirect-location"},
 }};
-
-constexpr std::array<std::string_view, 8> kStorageClasses{
-    "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING",
-    "GLACIER",  "DEEP_ARCHIVE",       "GLACIER_IR"};
 
 std::string lowered(std::string_view text) {
   std::string lower(text);
@@ -78,9 +75,7 @@ S3Result<void> read_amz_header(const HttpHeader& header, ObjectHeaders& headers)
   if (starts_with_lower(header.name, kMetaPrefix)) {
     add_user_metadata(headers, lowered(header.name.substr(kMetaPrefix.size())), header.value);
   } else if (equals_lower(header.name, "x-amz-storage-class")) {
-    if (std::ranges::find(kStorageClasses, header.value) == kStorageClasses.end()) {
-      return s3_error(S3Code::kInvalidStorageClass);
-    }
+    if (!is_storage_class(header.value)) return s3_error(S3Code::kInvalidStorageClass);
     if (header.value != "STANDARD") headers.storage_class.assign(header.value);
   } else if (equals_lower(header.name, "x-amz-tagging")) {
     KELP_S3_TRY(headers.tags, parse_tags(header.value));

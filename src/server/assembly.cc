@@ -70,9 +70,10 @@ master::MasterOptions master_options(const Config& config, const ClusterIdentity
   options.cluster_secret = identity.cluster_secret;
   options.placement.volume_size_limit = config.volume.size_limit;
   options.placement.writable_volumes = static_cast<std::uint32_t>(config.volume.writable);
-  options.placement.spread = *parse_spread(config.master.spread);
-  if (!config.master.large.empty()) options.placement.large = *parse_ec_scheme(config.master.large);
-  options.placement.large_from = config.master.large_from;
+  options.placement.standard = layout_of(config.master.standard);
+  for (const StorageClassConfig& each : config.master.classes) {
+    options.placement.classes.emplace(each.name, layout_of(each));
+  }
   options.plan.balance_bytes = config.volume.size_limit / 16;
   options.liveness.dead_after = milliseconds(config.master.repair_after);
   options.key_grace = std::chrono::duration_cast<std::chrono::seconds>(config.master.key_grace);
@@ -82,7 +83,7 @@ master::MasterOptions master_options(const Config& config, const ClusterIdentity
 
 master::MasterHttpOptions master_http_options(const Config& config) {
   return {.open = config.master.http_open,
-          .spread = *parse_spread(config.master.spread),
+          .spread = *parse_spread(config.master.standard.spread),
           .volume_size_limit = config.volume.size_limit};
 }
 

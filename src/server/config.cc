@@ -168,12 +168,15 @@ constexpr std::array kSettings = {
     KELP_SETTING("master.http_open", master.http_open,
                  "true: not only this machine may change things over it"),
     KELP_SETTING("master.join", master.join, "true: waits to be added to a group that exists"),
-    KELP_SETTING("master.spread", master.spread,
+    KELP_SETTING("master.spread", master.standard.spread,
                  "copies in other data centres, other racks, on other nodes: three digits"),
-    KELP_SETTING("master.large", master.large,
+    KELP_SETTING("master.large", master.standard.large,
                  "\"ec(4,2)\": large needles in 4 shards of data and 2 of parity, each on another "
                  "node; empty: in copies"),
-    KELP_SETTING("master.large_from", master.large_from, "bytes of a large needle, 64KiB to 8MiB"),
+    KELP_SETTING("master.large_from", master.standard.large_from,
+                 "bytes of a large needle, 64KiB to 8MiB"),
+    KELP_SETTING("master.tag", master.standard.tag,
+                 "the one of volume.tags that servers of new data carry; empty: any"),
     KELP_SETTING("master.repair_after", master.repair_after,
                  "silence of a volume server before its volumes are repaired, 1s to 24h"),
     KELP_SETTING("master.key_grace", master.key_grace,
@@ -245,8 +248,8 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
       check.range<std::uint64_t>("server.disk_threads", config.threads.disk_threads, 1, 256));
   KELP_CHECK(check.range("server.drain_grace", config.threads.drain_grace, none, hour));
   KELP_CHECK(check.range<std::uint64_t>("limits.connections", limits.connections, 1, 1'000'000));
-  KELP_CHECK(check.range<std::uint64_t>("master.large_from", config.master.large_from, 64 * 1024,
-                                        8 * kMiB));
+  KELP_CHECK(check.range<std::uint64_t>("master.large_from", config.master.standard.large_from,
+                                        64 * 1024, 8 * kMiB));
   KELP_CHECK(check.range("limits.body_memory", limits.body_memory, 4 * kMiB, 64 * kGiB));
   KELP_CHECK(check.range("limits.head_timeout", limits.head_timeout, tenth, hour));
   KELP_CHECK(check.range("limits.idle_timeout", limits.idle_timeout, tenth, hour));
@@ -324,10 +327,10 @@ Result<void> check_cluster(const Config& config, const Checker& check) {
   if (const auto masters = parse_masters(config.cluster.masters); !masters.has_value()) {
     return check.refuse("cluster.masters", masters.error().detail());
   }
-  if (const auto spread = parse_spread(config.master.spread); !spread.has_value()) {
+  if (const auto spread = parse_spread(config.master.standard.spread); !spread.has_value()) {
     return check.refuse("master.spread", spread.error().detail());
   }
-  if (const auto& large = config.master.large; !large.empty()) {
+  if (const auto& large = config.master.standard.large; !large.empty()) {
     if (const auto scheme = parse_ec_scheme(large); !scheme.has_value()) {
       return check.refuse("master.large", scheme.error().detail());
     }
@@ -440,6 +443,7 @@ Result<void> check_config(const Config& config, const Origins& origins) {
   }
   KELP_CHECK(check_cluster(config, check));
   KELP_CHECK(check_ranges(config, check));
+  KELP_CHECK(check_classes(config.master.classes));
   return check_identities(config.s3.identities);
 }
 
@@ -454,7 +458,7 @@ std::string print_config(const Config& config, const Origins& origins) {
     out += fmt::format("\n[[s3.identity]]\nname = {}\naccess_key = {}\n# secret_key is not shown\n",
                        toml_quoted(identity.name), toml_quoted(identity.access_key));
   }
-  return out;
+  return out + print_classes(config.master.classes);
 }
 
 }  // namespace kelp::server

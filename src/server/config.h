@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kelp/result.h"
+#include "server/storage_classes.h"
 #include "wire/cluster.h"
 
 namespace kelp::server {
@@ -68,9 +69,8 @@ struct MasterConfig {
   std::string http_listen;                 ///< Of its HTTP; empty: none.
   bool http_open = false;                  ///< Others than this machine may change things over it.
   bool join = false;                       ///< Waits to be added to a group that exists.
-  std::string spread = "000";              ///< Copies in other data centres, racks, nodes.
-  std::string large;                       ///< "ec(4,2)": how large needles lie; empty: in copies.
-  std::uint64_t large_from = 1 << 20;      ///< Bytes of a large needle, 64 KiB to 8 MiB.
+  StorageClassConfig standard;
+  std::vector<StorageClassConfig> classes;  ///< The others. TOML only: [[master.class]].
   std::chrono::nanoseconds repair_after = std::chrono::seconds(30);  ///< Silence, 1s to 24h.
   std::chrono::nanoseconds key_grace = std::chrono::hours(24);  ///< From lease to commit, at most.
 };

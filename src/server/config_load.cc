@@ -13,6 +13,7 @@ namespace kelp::server {
 namespace {
 
 constexpr std::string_view kIdentity = "s3.identity";
+constexpr std::string_view kClass = "master.class";
 /// Variables that others of us read.
 constexpr std::string_view kOtherVariables[] = {"KELP_ACCESS_KEY", "KELP_SECRET_KEY", "KELP_CONFIG",
                                                 "KELP_ENGINE_PASSWORD"};
@@ -31,6 +32,17 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+/// As set_class_value, for an identity.
+Result<bool> set_identity_value(IdentityConfig& to, std::string_view name,
+                                const std::string& text) {
+  std::string* const target = name == "name"         ? &to.name
+                              : name == "access_key" ? &to.access_key
+                              : name == "secret_key" ? &to.secret_key
+                                                     : nullptr;
+  if (target != nullptr) *target = text;
+  return target != nullptr;
+}
+
 /// Reads a TOML document into a LoadedConfig.
 class TomlReader {
  public:
@@ -41,7 +53,11 @@ class TomlReader {
     for (const auto& [name, node] : table) {
       const std::string key = prefix + std::string(name.str());
       if (key == kIdentity) {
-        KELP_CHECK(identities(node));
+        KELP_CHECK(tables(node, key, "name, access_key and secret_key", set_identity_value,
+                          loaded_.config.s3.identities));
+      } else if (key == kClass) {
+        KELP_CHECK(tables(node, key, "name, spread, large, large_from and tag", set_class_value,
+                          loaded_.config.master.classes));
       } else if (const toml::table* inner = node.as_table(); inner && !find_setting(key)) {
         KELP_CHECK(known_prefix(key, node));
         KELP_CHECK(this->table(*inner, key + "."));
@@ -98,27 +114,28 @@ class TomlReader {
     return {};
   }
 
-  Result<void> identities(const toml::node& node) {
+  /// Each [[key]] table becomes an item of `out`; `set` takes a field of one.
+  template <typename Item>
+  Result<void> tables(const toml::node& node, std::string_view key, std::string_view fields,
+                      Result<bool> (*set)(Item&, std::string_view, const std::string&),
+                      std::vector<Item>& out) {
     const toml::array* list = node.as_array();
     if (list == nullptr || !list->is_homogeneous(toml::node_type::table)) {
-      return refuse(node, "s3.identity is written [[s3.identity]]");
+      return refuse(node, fmt::format("{0} is written [[{0}]]", key));
     }
-    for (const auto& item : *list) {
-      IdentityConfig identity;
-      for (const auto& [name, field] : *item.as_table()) {
-        std::string* target = name.str() == "name"         ? &identity.name
-                              : name.str() == "access_key" ? &identity.access_key
-                              : name.str() == "secret_key" ? &identity.secret_key
-                                                           : nullptr;
-        if (target == nullptr) {
-          return refuse(field, fmt::format("unknown key '{}'; an s3.identity has name, access_key "
-                                           "and secret_key",
-                                           name.str()));
+    for (const auto& table : *list) {
+      Item item;
+      for (const auto& [name, field] : *table.as_table()) {
+        const auto text = field.is_array() ? std::nullopt : text_of(field);
+        if (!text) return refuse(field, fmt::format("{} is a text", name.str()));
+        const auto known = set(item, name.str(), *text);
+        if (!known.has_value()) return refuse(field, known.error().detail());
+        if (!*known) {
+          return refuse(field, fmt::format("unknown key '{}'; a table of {} has {}", name.str(),
+                                           key, fields));
         }
-        if (!field.is_string()) return refuse(field, fmt::format("{} is a text", name.str()));
-        *target = field.as_string()->get();
       }
-      loaded_.config.s3.identities.push_back(std::move(identity));
+      out.push_back(std::move(item));
     }
     return {};
   }

@@ -257,12 +257,10 @@ Server::~Server() {
 
 Result<std::unique_ptr<Server>> Server::start(const Config& config, const ClusterIdentity& identity,
                                               FileIo& io, Clock& clock) {
-  if (!config.master.large.empty()) {
-    return Error(
-        Errc::kInvalidArgument,
-        fmt::format("master.large = \"{}\": each shard needs a volume server of its own, and "
-                    "`kelp server` has one; see docs/operations/erasure-coding.md",
-                    config.master.large));
+  if (!config.master.standard.large.empty() || !config.master.classes.empty()) {
+    return Error(Errc::kInvalidArgument,
+                 "master.large and [[master.class]]: each shard needs a volume server of its own, "
+                 "and `kelp server` has one; see docs/operations/erasure-coding.md");
   }
   std::unique_ptr<Server> server(new Server(std::make_unique<Rooms>(config, identity, io, clock)));
   KELP_CHECK(server->rooms_->open_stores());

@@ -44,6 +44,9 @@ struct WriteLease {
   EcScheme scheme;
   /// Needles of so many bytes or more want a lease for large ones; 0: there are none.
   std::uint64_t large_from = 0;
+  /// Storage classes that lie otherwise than STANDARD: their needles want leases of a collection
+  /// of that name.
+  std::vector<std::string> classes;
 };
 
 /// Where a volume's copies are.

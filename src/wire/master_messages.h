@@ -102,11 +102,11 @@ inline constexpr auto kFields<LeaseRequest> =
     std::tuple(&LeaseRequest::key_count, &LeaseRequest::bytes, &LeaseRequest::collection,
                &LeaseRequest::exclude, &LeaseRequest::rack, since(2, &LeaseRequest::large));
 template <>
-inline constexpr auto kFields<WriteLease> =
-    std::tuple(&WriteLease::first_key, &WriteLease::key_count, &WriteLease::volume,
-               &WriteLease::generation, &WriteLease::members, &WriteLease::bytes,
-               &WriteLease::token, &WriteLease::expires, since(1, &WriteLease::lifetime),
-               since(2, &WriteLease::scheme), since(2, &WriteLease::large_from));
+inline constexpr auto kFields<WriteLease> = std::tuple(
+    &WriteLease::first_key, &WriteLease::key_count, &WriteLease::volume, &WriteLease::generation,
+    &WriteLease::members, &WriteLease::bytes, &WriteLease::token, &WriteLease::expires,
+    since(1, &WriteLease::lifetime), since(2, &WriteLease::scheme),
+    since(2, &WriteLease::large_from), since(2, &WriteLease::classes));
 template <>
 inline constexpr auto kFields<VolumeLocation> =
     std::tuple(&VolumeLocation::volume, &VolumeLocation::generation, &VolumeLocation::members,

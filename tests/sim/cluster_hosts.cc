@@ -103,9 +103,9 @@ Task<void> MasterHost::start() {
   for (std::uint64_t i = 1; i <= cluster.masters || i == id.value; ++i) {
     options.bootstrap[i] = addresses[i - 1];
   }
-  options.placement.spread.other_nodes = static_cast<std::uint8_t>(cluster.copies - 1);
-  options.placement.large = cluster.large;
-  options.placement.large_from = 2000;
+  options.placement.standard.spread.other_nodes = static_cast<std::uint8_t>(cluster.copies - 1);
+  options.placement.standard.large = cluster.large;
+  options.placement.standard.large_from = 2000;
   options.placement.volume_size_limit = cluster.volume_size_limit;
   options.placement.writable_volumes = 2;
   options.placement.free_reserve_bytes = 0;

@@ -89,7 +89,7 @@ const SurveyedVolume* best_volume(const PlacementView& view, const Survey& surve
     const auto& members = volume.record->members;
     if (std::ranges::find(members, from.node) == members.end() ||
         std::ranges::find(members, to.node) != members.end() || planned.contains(volume.id) ||
-        !may_replace(view.state, *volume.record, from.node, to.node)) {
+        !may_replace(view, *volume.record, from.node, to.node)) {
       continue;
     }
     best = &volume;

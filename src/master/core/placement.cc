@@ -49,11 +49,14 @@ bool near(const PlacementView& view, const VolumeRecord& volume, const std::stri
          view.state.nodes.at(volume.members.front()).identity.rack == rack;
 }
 
-std::uint32_t writable_wanted(const PlacementView& view) {
+std::uint32_t writable_wanted(const PlacementView& view, std::string_view tag) {
   if (view.options.writable_volumes > 0) return view.options.writable_volumes;
   std::uint32_t nodes = 0;
   for (const auto& [number, node] : view.state.nodes) {
-    if (node.intent == NodeIntent::kActive && view.topology.steady(number, view.now)) ++nodes;
+    if (node.intent == NodeIntent::kActive && carries(node.identity, tag) &&
+        view.topology.steady(number, view.now)) {
+      ++nodes;
+    }
   }
   return std::max<std::uint32_t>(nodes, 1);
 }
@@ -69,12 +72,16 @@ struct Choice {
   }
 };
 
-/// kNoSpace when not even the node with the most room has `bytes`.
-Result<void> check_room(const PlacementView& view, const Rooms& rooms, std::uint64_t bytes) {
+/// kNoSpace when not even the node with the most room has `bytes`, of those that carry `tag`.
+Result<void> check_room(const PlacementView& view, const Rooms& rooms, std::string_view tag,
+                        std::uint64_t bytes) {
   const NodeIdentity* roomiest = nullptr;
   std::uint64_t room = 0;
   for (const auto& [number, node] : view.state.nodes) {
-    if (node.intent != NodeIntent::kActive || !view.topology.alive(number, view.now)) continue;
+    if (node.intent != NodeIntent::kActive || !carries(node.identity, tag) ||
+        !view.topology.alive(number, view.now)) {
+      continue;
+    }
     const std::uint64_t its_room = rooms.of(number);
     if (its_room >= bytes) return {};
     if (roomiest != nullptr && its_room <= room) continue;
@@ -94,6 +101,15 @@ bool all_alive(const PlacementView& view, const VolumeRecord& volume) {
 }
 
 }  // namespace
+
+VolumeShape shape_of(const StorageLayout& layout, bool large) {
+  if (large && layout.large) return {.scheme = layout.large, .tag = layout.tag};
+  return {.spread = layout.spread, .tag = layout.tag};
+}
+
+bool carries(const NodeIdentity& node, std::string_view tag) {
+  return tag.empty() || std::ranges::find(node.tags, tag) != node.tags.end();
+}
 
 std::uint64_t bytes_on_member(EcScheme scheme, std::uint64_t bytes) {
   if (!scheme) return bytes;
@@ -120,19 +136,18 @@ std::uint64_t Rooms::of(NodeNumber number) const {
 
 Result<Placement> place(const PlacementView& view, const LeaseRequest& request) {
   const Rooms rooms(view);
-  const EcScheme scheme = request.large ? view.options.large : EcScheme{};
-  const std::uint64_t each = bytes_on_member(scheme, request.bytes);
-  KELP_CHECK(check_room(view, rooms, each));
+  const VolumeShape shape = shape_of(view.options.layout_of(request.collection), request.large);
+  const std::uint64_t each = bytes_on_member(shape.scheme, request.bytes);
+  KELP_CHECK(check_room(view, rooms, shape.tag, each));
   Placement placement;
   std::optional<Choice> best;
   std::string last_obstacle;
-  const bool avoid_slow =
-      view.topology.any_slow(view.now) && can_avoid_slow(view, view.options.spread, each, scheme);
+  const bool avoid_slow = view.topology.any_slow(view.now) && can_avoid_slow(view, shape, each);
   std::uint32_t usable = 0;
   std::uint32_t open = 0;
   for (const VolumeId id : view.state.open_volumes) {
     const VolumeRecord& volume = view.state.volumes.at(id);
-    if (volume.collection != request.collection || volume.scheme != scheme) continue;
+    if (volume.collection != request.collection || volume.scheme != shape.scheme) continue;
     ++open;
     if (contains(request.exclude, id)) {
       last_obstacle = fmt::format("volume {} failed for the caller", id.value);
@@ -157,7 +172,7 @@ Result<Placement> place(const PlacementView& view, const LeaseRequest& request) 
     const Choice choice{id, near(view, volume, request.rack), filled};
     if (!best || choice.beats(*best)) best = choice;
   }
-  const std::uint32_t wanted = writable_wanted(view);
+  const std::uint32_t wanted = writable_wanted(view, shape.tag);
   placement.grow = usable < wanted && open < wanted + view.options.spare_volumes;
   if (usable >= wanted) placement.finish.reset();
   if (best) placement.use = best->volume;
@@ -168,7 +183,7 @@ Result<Placement> place(const PlacementView& view, const LeaseRequest& request) 
                              last_obstacle));
   }
   KELP_TRY([[maybe_unused]] const auto members,
-           choose_members(view, view.options.spread, each, view.state.next_volume.value, scheme));
+           choose_members(view, shape, each, view.state.next_volume.value));
   return placement;
 }
 

@@ -1,7 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "master/core/reservations.h"
@@ -11,12 +15,27 @@
 
 namespace kelp::master {
 
-/// What bounds placement.
-struct PlacementOptions {
+/// How the needles of a storage class lie.
+struct StorageLayout {
   Spread spread;  ///< Of new volumes.
   /// Of new volumes for large needles; {}: those lie in copies as all others.
   EcScheme large;
   std::uint64_t large_from = 1ULL << 20;  ///< Bytes of a needle from which on it is a large one.
+  std::string tag;  ///< On nodes that carry it (NodeIdentity::tags); empty: on any.
+};
+
+/// What the members of a volume must be.
+struct VolumeShape {
+  Spread spread;    ///< Without a scheme.
+  EcScheme scheme;  ///< One node for each shard.
+  std::string tag;  ///< As StorageLayout::tag.
+};
+
+/// What bounds placement.
+struct PlacementOptions {
+  StorageLayout standard;
+  /// Of storage classes that lie otherwise, by name; their volumes are a collection of that name.
+  std::map<std::string, StorageLayout, std::less<>> classes;
   std::uint64_t volume_size_limit = 8ULL << 30;  ///< A volume at or past it is sealed.
   /// Volumes of a collection that take needles at once. Few, so that one sync serves many writers;
   /// 0: one for each node that takes data.
@@ -27,7 +46,18 @@ struct PlacementOptions {
   /// Free bytes of a disk that no lease may take: the smaller of this and a twentieth of the disk.
   /// Deletions and vacuum live from it.
   std::uint64_t free_reserve_bytes = 1ULL << 30;
+
+  /// Of the volumes of a collection: that of the storage class with its name, else the standard.
+  [[nodiscard]] const StorageLayout& layout_of(std::string_view collection) const {
+    const auto found = classes.find(collection);
+    return found == classes.end() ? standard : found->second;
+  }
 };
+
+/// Of a new volume of `layout`.
+[[nodiscard]] VolumeShape shape_of(const StorageLayout& layout, bool large);
+/// Whether a node may have volumes of such a tag.
+[[nodiscard]] bool carries(const NodeIdentity& node, std::string_view tag);
 
 /// What placement looks at: what was decided, what nodes say, what is promised.
 struct PlacementView {
@@ -51,28 +81,27 @@ struct Placement {
 /// missing.
 [[nodiscard]] Result<Placement> place(const PlacementView& view, const LeaseRequest& request);
 
-/// Whether a volume of `spread` can be made, or one of `scheme` when there is one, with room for
-/// `bytes`, without the nodes whose disks are slow: as long as it can, they take no new data. True
-/// when none is slow.
-[[nodiscard]] bool can_avoid_slow(const PlacementView& view, const Spread& spread,
-                                  std::uint64_t bytes, EcScheme scheme = {});
+/// Whether a volume of `shape` can be made, with room for `bytes`, without the nodes whose disks
+/// are slow: as long as it can, they take no new data. True when none is slow.
+[[nodiscard]] bool can_avoid_slow(const PlacementView& view, const VolumeShape& shape,
+                                  std::uint64_t bytes);
 
 /// What needles of `bytes` in all take on each member of a volume: about, and not less.
 [[nodiscard]] std::uint64_t bytes_on_member(EcScheme scheme, std::uint64_t bytes);
 
-/// The members of a new volume, the primary first: exactly as far apart as `spread` asks, chosen
+/// The members of a new volume, the primary first: exactly as far apart as the spread asks, chosen
 /// among the nodes that take data (those with a slow disk only when the others are too few) with a
-/// probability that rises with their free bytes. With a `scheme`: one node for each shard, evenly
+/// probability that rises with their free bytes. With a scheme: one node for each shard, evenly
 /// over racks. `bytes` on each. `salt` (the volume's id) is the only chance in it. kUnavailable,
 /// naming what each candidate lacks.
 [[nodiscard]] Result<std::vector<NodeNumber>> choose_members(const PlacementView& view,
-                                                             const Spread& spread,
+                                                             const VolumeShape& shape,
                                                              std::uint64_t bytes,
-                                                             std::uint64_t salt,
-                                                             EcScheme scheme = {});
+                                                             std::uint64_t salt);
 
-/// A node for one more copy of `volume`, so that with the members that stay they fit its spread;
-/// those `leaving` do not count and are not chosen. Errors as choose_members.
+/// A node for one more copy of `volume`, so that with the members that stay they fit its spread,
+/// with the tag of its storage class; those `leaving` do not count and are not chosen. Errors as
+/// choose_members.
 [[nodiscard]] Result<NodeNumber> choose_replacement(const PlacementView& view,
                                                     const VolumeRecord& volume,
                                                     const std::vector<NodeNumber>& leaving,
@@ -84,8 +113,8 @@ struct Placement {
 
 /// Whether the members of `volume` stand as far apart as they must with `to` in the place of
 /// `from`; of a volume with a scheme: on other nodes, and no more of them in a rack than there
-/// were in that of `from`.
-[[nodiscard]] bool may_replace(const MasterState& state, const VolumeRecord& volume,
+/// were in that of `from`. `to` must carry the tag of the volume's storage class.
+[[nodiscard]] bool may_replace(const PlacementView& view, const VolumeRecord& volume,
                                NodeNumber from, NodeNumber to);
 
 /// What the disks have room for. Made once for a decision, since it looks at every promise; valid

@@ -25,11 +25,12 @@ struct Missing {
   bool room = false;  ///< One of them would, if it had room.
 };
 
-/// The nodes that may take `bytes` more, in an order drawn from `salt`: those with more room come
-/// first more often (Efraimidis and Spirakis, 2006: the key -ln(u) / weight). What the others lack
-/// goes to `missing`.
+/// The nodes with `tag` that may take `bytes` more, in an order drawn from `salt`: those with more
+/// room come first more often (Efraimidis and Spirakis, 2006: the key -ln(u) / weight). What the
+/// others lack goes to `missing`.
 std::vector<Candidate> candidates(const PlacementView& view, std::uint64_t bytes,
-                                  std::uint64_t salt, bool avoid_slow, Missing& missing) {
+                                  std::uint64_t salt, std::string_view tag, bool avoid_slow,
+                                  Missing& missing) {
   std::vector<Candidate> out;
   const Rooms rooms(view);
   for (const auto& [number, node] : view.state.nodes) {
@@ -39,6 +40,8 @@ std::vector<Candidate> candidates(const PlacementView& view, std::uint64_t bytes
     };
     if (node.intent != NodeIntent::kActive) {
       lacks("is draining or in maintenance");
+    } else if (!carries(node.identity, tag)) {
+      lacks(fmt::format("has no tag {}", tag));
     } else if (!view.topology.steady(number, view.now)) {
       lacks("is not heard");
     } else if (avoid_slow && view.topology.slow(number, view.now)) {
@@ -158,33 +161,30 @@ Error too_few(const Spread& spread, const std::vector<Candidate>& all, const Mis
 
 }  // namespace
 
-bool can_avoid_slow(const PlacementView& view, const Spread& spread, std::uint64_t bytes,
-                    EcScheme scheme) {
+bool can_avoid_slow(const PlacementView& view, const VolumeShape& shape, std::uint64_t bytes) {
   Missing missing;
-  const auto quick = candidates(view, bytes, 0, true, missing);
-  if (scheme) return quick.size() >= scheme.shards();
+  const auto quick = candidates(view, bytes, 0, shape.tag, true, missing);
+  if (shape.scheme) return quick.size() >= shape.scheme.shards();
   return std::ranges::any_of(quick, [&](const Candidate& first) {
-    return spread_around(first, quick, spread).size() == copies_of(spread);
+    return spread_around(first, quick, shape.spread).size() == copies_of(shape.spread);
   });
 }
 
-Result<std::vector<NodeNumber>> choose_members(const PlacementView& view, const Spread& spread,
-                                               std::uint64_t bytes, std::uint64_t salt,
-                                               EcScheme scheme) {
+Result<std::vector<NodeNumber>> choose_members(const PlacementView& view, const VolumeShape& shape,
+                                               std::uint64_t bytes, std::uint64_t salt) {
   Missing missing;
-  const bool avoid =
-      view.topology.any_slow(view.now) && can_avoid_slow(view, spread, bytes, scheme);
-  const auto all = candidates(view, bytes, salt, avoid, missing);
-  if (scheme) {
-    auto members = evenly(all, scheme.shards(), {});
-    if (members.size() == scheme.shards()) return members;
-    return too_few_nodes(scheme, all, missing);
+  const bool avoid = view.topology.any_slow(view.now) && can_avoid_slow(view, shape, bytes);
+  const auto all = candidates(view, bytes, salt, shape.tag, avoid, missing);
+  if (shape.scheme) {
+    auto members = evenly(all, shape.scheme.shards(), {});
+    if (members.size() == shape.scheme.shards()) return members;
+    return too_few_nodes(shape.scheme, all, missing);
   }
   for (const Candidate& first : all) {
-    auto members = spread_around(first, all, spread);
-    if (members.size() == copies_of(spread)) return members;
+    auto members = spread_around(first, all, shape.spread);
+    if (members.size() == copies_of(shape.spread)) return members;
   }
-  return too_few(spread, all, missing);
+  return too_few(shape.spread, all, missing);
 }
 
 bool fits_spread(const MasterState& state, const std::vector<NodeNumber>& members,
@@ -200,8 +200,11 @@ bool fits_spread(const MasterState& state, const std::vector<NodeNumber>& member
   });
 }
 
-bool may_replace(const MasterState& state, const VolumeRecord& volume, NodeNumber from,
+bool may_replace(const PlacementView& view, const VolumeRecord& volume, NodeNumber from,
                  NodeNumber to) {
+  const MasterState& state = view.state;
+  const std::string& tag = view.options.layout_of(volume.collection).tag;
+  if (!carries(state.nodes.at(to).identity, tag)) return false;
   std::vector<NodeNumber> members = volume.members;
   std::ranges::replace(members, from, to);
   if (!volume.scheme) return fits_spread(state, members, volume.spread);
@@ -218,7 +221,8 @@ Result<NodeNumber> choose_replacement(const PlacementView& view, const VolumeRec
   std::vector<NodeNumber> staying = volume.members;
   for (const NodeNumber member : leaving) std::erase(staying, member);
   Missing missing;
-  auto all = candidates(view, bytes, salt, false, missing);
+  const std::string& tag = view.options.layout_of(volume.collection).tag;
+  auto all = candidates(view, bytes, salt, tag, false, missing);
   if (volume.scheme) {
     std::erase_if(all, [&volume](const Candidate& each) {
       return std::ranges::find(volume.members, each.number) != volume.members.end();

@@ -119,8 +119,10 @@ Task<S3Result<void>> copy_body(Call& call, const FoundSource& source, BucketId b
   StringSink small;
   const bool fits = entry.size_bytes <= call.services.deps.filer.inline_limit_bytes();
   if (!fits) {
-    NeedleSink::Target target{
-        .bucket = bucket, .object_key = call.request.key, .total_bytes = entry.size_bytes};
+    NeedleSink::Target target{.bucket = bucket,
+                              .object_key = call.request.key,
+                              .total_bytes = entry.size_bytes,
+                              .storage_class = entry.headers.storage_class};
     needles.emplace(call.services.deps, std::move(target));
   }
   ByteSink& sink = fits ? static_cast<ByteSink&>(small) : *needles;
@@ -138,7 +140,9 @@ Task<S3Result<Result<WriteOutcome>>> try_copy(Call& call, const FoundSource& sou
                                               BucketId bucket, PutObject request) {
   FilerClient& filer = call.services.deps.filer;
   const Layout& layout = source.object.entry.layout;
-  if (!layout.chunks.empty()) {
+  const bool stays = call.services.deps.leases.lie_alike(source.object.entry.headers.storage_class,
+                                                         request.entry.headers.storage_class);
+  if (!layout.chunks.empty() && stays) {
     ShareObject share{.put = request,
                       .from = {.bucket = source.name.bucket, .key = source.name.key},
                       .from_version = source.object.entry.version};

@@ -85,7 +85,7 @@ Task<S3Result<void>> NeedleSink::open_next() {
 
 Task<S3Result<NeedleSink::Placed>> NeedleSink::open_needle(std::uint64_t bytes) {
   for (int attempt = 1;; ++attempt) {
-    KELP_S3_CO_TRY(LeasedFid place, co_await deps_.leases.next(bytes));
+    KELP_S3_CO_TRY(LeasedFid place, co_await deps_.leases.next(bytes, target_.storage_class));
     OpenNeedle request{.fid = place.fid,
                        .generation = place.generation,
                        .token = std::move(place.token),

@@ -20,6 +20,7 @@ class NeedleSink final : public ByteSink {
     BucketId bucket;
     std::string object_key;
     std::uint64_t total_bytes = 0;
+    std::string storage_class;  ///< As in ObjectHeaders.
   };
   NeedleSink(const GatewayDeps& deps, Target target);
 

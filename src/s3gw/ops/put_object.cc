@@ -17,7 +17,7 @@ struct StoredBody {
 
 /// Reads the body to where it will stay. `sink` must live until the commit.
 Task<S3Result<StoredBody>> store_body(Call& call, PayloadSpec spec, std::optional<NeedleSink>& sink,
-                                      BucketId bucket) {
+                                      BucketId bucket, std::string_view storage_class) {
   StoredBody stored;
   const std::uint64_t inline_limit = call.services.deps.filer.inline_limit_bytes();
   if (fits_in_memory(call, spec, inline_limit)) {
@@ -26,8 +26,10 @@ Task<S3Result<StoredBody>> store_body(Call& call, PayloadSpec spec, std::optiona
     if (!received.data.empty()) stored.inline_body = std::move(received.data);
     co_return stored;
   }
-  NeedleSink::Target target{
-      .bucket = bucket, .object_key = call.request.key, .total_bytes = spec.decoded_bytes};
+  NeedleSink::Target target{.bucket = bucket,
+                            .object_key = call.request.key,
+                            .total_bytes = spec.decoded_bytes,
+                            .storage_class = std::string(storage_class)};
   sink.emplace(call.services.deps, std::move(target));
   KELP_S3_CO_TRY(stored.result, co_await receive_stream(call, std::move(spec), *sink));
   KELP_S3_CO_TRY(stored.chunks, co_await sink->finish());
@@ -55,7 +57,9 @@ Task<S3Result<void>> put_object(Call& call) {
   KELP_S3_CO_CHECK(co_await check_room(call, bucket, std::move(room)));
 
   std::optional<NeedleSink> sink;
-  KELP_S3_CO_TRY(StoredBody stored, co_await store_body(call, std::move(spec), sink, bucket.id));
+  auto storing =
+      store_body(call, std::move(spec), sink, bucket.id, request.entry.headers.storage_class);
+  KELP_S3_CO_TRY(StoredBody stored, co_await std::move(storing));
   request.entry.size_bytes = stored.result.decoded_bytes;
   request.entry.etag = std::move(stored.result.md5);
   request.entry.owner_id = call.account().id;

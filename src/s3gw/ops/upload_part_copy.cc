@@ -36,8 +36,10 @@ Task<S3Result<std::vector<Chunk>>> copy_end(Call& call, const PartTarget& target
                                             const FoundObject& source, ByteRange range,
                                             std::optional<NeedleSink>& sink) {
   if (range.size_bytes == 0) co_return std::vector<Chunk>{};
-  NeedleSink::Target place{
-      .bucket = target.bucket.id, .object_key = call.request.key, .total_bytes = range.size_bytes};
+  NeedleSink::Target place{.bucket = target.bucket.id,
+                           .object_key = call.request.key,
+                           .total_bytes = range.size_bytes,
+                           .storage_class = target.upload.headers.storage_class};
   sink.emplace(call.services.deps, std::move(place));
   KELP_S3_CO_CHECK(co_await copy_bytes(call, source, range, {}, *sink));
   co_return co_await sink->finish();
@@ -74,8 +76,10 @@ Task<S3Result<Result<void>>> try_share(Call& call, PartTarget& target, const Fou
 /// Copies every byte.
 Task<S3Result<Result<void>>> copy_part(Call& call, PartTarget& target, const FoundSource& source,
                                        ByteRange range) {
-  NeedleSink::Target place{
-      .bucket = target.bucket.id, .object_key = call.request.key, .total_bytes = range.size_bytes};
+  NeedleSink::Target place{.bucket = target.bucket.id,
+                           .object_key = call.request.key,
+                           .total_bytes = range.size_bytes,
+                           .storage_class = target.upload.headers.storage_class};
   NeedleSink sink(call.services.deps, std::move(place));
   const CopyHashes hashes{.md5 = true, .checksum = default_checksum(target.upload)};
   KELP_S3_CO_TRY(CopiedBytes copied, co_await copy_bytes(call, source.object, range, hashes, sink));
@@ -95,7 +99,9 @@ Task<S3Result<Result<void>>> try_part(Call& call, PartTarget& target, const Foun
   KELP_S3_CO_CHECK(co_await check_room_for_part(call, target, range.size_bytes));
   target.request.size_bytes = range.size_bytes;
   const WholeNeedles whole = whole_needles(entry.layout.chunks, range);
-  if (!whole.chunks.empty()) {
+  const bool stays = call.services.deps.leases.lie_alike(entry.headers.storage_class,
+                                                         target.upload.headers.storage_class);
+  if (!whole.chunks.empty() && stays) {
     KELP_S3_CO_TRY(Result<void> shared, co_await try_share(call, target, source, range, whole));
     if (shared || shared.error().code() != Errc::kUnimplemented) co_return shared;
   }

@@ -60,6 +60,9 @@ class FakeMaster final : public MasterClient {
     lease.expires = clock_.wall() + wrong_by + std::chrono::minutes(10);
     lease.lifetime = lifetime;
     lease.large_from = large_from;
+    lease.classes = classes;
+    asked.push_back(request.collection);
+    if (!request.collection.empty()) lease.volume.value += 2000;
     if (request.large) {
       ++large_leases;
       lease.volume.value += 1000;
@@ -81,6 +84,8 @@ class FakeMaster final : public MasterClient {
   int leases = 0;
   int large_leases = 0;
   std::uint64_t large_from = 0;
+  std::vector<std::string> classes;
+  std::vector<std::string> asked;  ///< Collections, in the order of the leases.
   std::uint64_t next_key = 100;
   std::uint64_t released = 0;
   std::uint64_t room = UINT64_MAX;
@@ -100,8 +105,8 @@ struct House {
 
 constexpr KeyLeaseOptions kSmall{.keys = 8, .bytes = 1000};
 
-Task<LeasedFid> must_next(KeyLeases& leases, std::uint64_t bytes) {
-  auto leased = co_await leases.next(bytes);
+Task<LeasedFid> must_next(KeyLeases& leases, std::uint64_t bytes, std::string storage_class = {}) {
+  auto leased = co_await leases.next(bytes, std::move(storage_class));
   EXPECT_TRUE(leased.has_value());
   co_return leased.has_value() ? *std::move(leased) : LeasedFid{};
 }
@@ -188,6 +193,40 @@ Task<bool> keeps_large_apart(House& house) {
 TEST(KeyLeases, TakeLeasesOfTheirOwnForLargeNeedlesWhereTheMasterSaysSo) {
   House house;
   EXPECT_TRUE(test::run_coro(keeps_large_apart(house)));
+}
+
+Task<bool> keeps_classes_apart(House& house) {
+  KeyLeases leases(house.master, house.clock, co_await asio::this_coro::executor, kSmall);
+  house.master.classes = {"GLACIER"};
+  // The first lease says which classes lie apart.
+  auto cold = co_await must_next(leases, 1, "GLACIER");
+  EXPECT_EQ(house.master.asked, (std::vector<std::string>{"", "GLACIER"}));
+  EXPECT_TRUE(leases.lie_alike("", "STANDARD_IA"));
+  EXPECT_FALSE(leases.lie_alike("", "GLACIER"));
+  auto alike = co_await must_next(leases, 1, "STANDARD_IA");
+  auto plain = co_await must_next(leases, 1);
+  EXPECT_EQ(plain.fid.key.value, alike.fid.key.value + 1) << "of one lease";
+  EXPECT_NE(cold.fid.volume, plain.fid.volume);
+  EXPECT_EQ(house.master.leases, 2);
+  EXPECT_EQ(leases.oldest_provisional(), std::min(cold.fid.key, alike.fid.key));
+  leases.report_failed(cold.fid.volume);
+  const auto other = co_await must_next(leases, 1, "GLACIER");
+  EXPECT_EQ(house.master.asked.back(), "GLACIER");
+  EXPECT_NE(other.fid.key.value, cold.fid.key.value + 1) << "the lease is given up";
+  // The class is gone from the masters' configuration.
+  house.master.classes.clear();
+  leases.forget();
+  co_await must_next(leases, 1);
+  EXPECT_TRUE(leases.lie_alike("", "GLACIER"));
+  cold.hold.release();
+  alike.hold.release();
+  plain.hold.release();
+  co_await leases.close();
+  co_return true;
+}
+TEST(KeyLeases, TakeLeasesOfTheirOwnForStorageClassesThatLieApart) {
+  House house;
+  EXPECT_TRUE(test::run_coro(keeps_classes_apart(house)));
 }
 
 Task<bool> oldest_follows(House& house) {

@@ -28,16 +28,17 @@ inline LeaseRequest request_for(std::uint64_t bytes) {
 /// A cluster as a test builds it: nodes that are heard, volumes that they say they have.
 struct House {
   explicit House(std::uint32_t nodes, std::uint32_t copies = 1) {
-    options.spread.other_nodes = static_cast<std::uint8_t>(copies - 1);
+    options.standard.spread.other_nodes = static_cast<std::uint8_t>(copies - 1);
     options.free_reserve_bytes = 0;
     topology.reset(now);
     for (std::uint32_t i = 1; i <= nodes; ++i) add_node("default", "default");
   }
 
-  NodeNumber add_node(const std::string& data_centre, const std::string& rack) {
+  NodeNumber add_node(const std::string& data_centre, const std::string& rack,
+                      std::vector<std::string> tags = {}) {
     const NodeNumber number = state.next_node;
     const std::string id = "node-" + std::to_string(number.value);
-    apply(RegisterNode{{id, "host:" + id, data_centre, rack, {}}});
+    apply(RegisterNode{{id, "host:" + id, data_centre, rack, std::move(tags)}});
     Heartbeat& beat = beats[number];
     beat.identity = state.nodes.at(number).identity;
     beat.process = number.value;
@@ -53,7 +54,7 @@ struct House {
     const VolumeId id = state.next_volume;
     VolumeRecord record;
     record.generation = Generation{1};
-    record.spread = options.spread;
+    record.spread = options.standard.spread;
     for (const auto member : members) record.members.emplace_back(member);
     apply(CreateVolume{id, record});
     apply(ActivateVolume{id});

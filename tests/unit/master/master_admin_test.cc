@@ -82,7 +82,7 @@ TEST(MasterAdmin, SealsAVolumeOnceAndForGood) {
 
 TEST(MasterAdmin, SaysWhichCopiesItWouldMakeAndMakesThemOnlyWhenTold) {
   Rig rig(1, 3);
-  rig.options.placement.spread = {0, 0, 1};
+  rig.options.placement.standard.spread = {0, 0, 1};
   ASSERT_TRUE(rig.start_now().has_value());
   const VolumeId volume = rig.lease_now(1)->volume;
   ASSERT_TRUE(rig.world.run(rig.master->pause_jobs(true)).has_value());

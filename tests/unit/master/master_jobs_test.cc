@@ -14,7 +14,7 @@ using testing::HasSubstr;
 /// Two copies over three nodes and one volume.
 struct Cluster : Rig {
   explicit Cluster(std::uint64_t seed = 1) : Rig(seed, 3) {
-    options.placement.spread.other_nodes = 1;
+    options.placement.standard.spread.other_nodes = 1;
     EXPECT_TRUE(start_now().has_value());
     const auto taken = lease_now(1);
     EXPECT_TRUE(taken.has_value());

@@ -235,7 +235,7 @@ TEST(MasterService, TellsNodesTheTimeAndASlowOneToTakeNoNeedles) {
 TEST(MasterService, LetsASlowNodeTakeNeedlesThatHaveNoOtherPlace) {
   for (const std::uint8_t parity : {std::uint8_t{1}, std::uint8_t{2}}) {
     Rig rig(1, 4);
-    rig.options.placement.large = {.data = 2, .parity = parity};
+    rig.options.placement.standard.large = {.data = 2, .parity = parity};
     ASSERT_TRUE(rig.start_now().has_value());
     for (int number = 1; number <= 3; ++number) (void)hear_disk(rig, number, 3'000);
     (void)hear_disk(rig, 4, 300'000);

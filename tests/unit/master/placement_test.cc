@@ -90,17 +90,19 @@ TEST(Placement, LeavesASlowDiskAloneWhileOthersCanTakeTheData) {
   slow_down(house, 2);
   for (int i = 0; i < 4; ++i) EXPECT_EQ(house.decide()->use, quick);
   for (std::uint64_t salt = 1; salt < 50; ++salt) {
-    const auto members = choose_members(house.view(), house.options.spread, 0, salt);
+    const auto members =
+        choose_members(house.view(), {.spread = house.options.standard.spread}, 0, salt);
     EXPECT_EQ(std::ranges::count(*members, NodeNumber{2}), 0);
   }
 }
 
 TEST(Placement, WritesSlowlyRatherThanNotAtAll) {
   House house(2, 2);
-  EXPECT_TRUE(can_avoid_slow(house.view(), house.options.spread, 0));
+  EXPECT_TRUE(can_avoid_slow(house.view(), {.spread = house.options.standard.spread}, 0));
   slow_down(house, 2);
-  EXPECT_FALSE(can_avoid_slow(house.view(), house.options.spread, 0));
-  EXPECT_TRUE(choose_members(house.view(), house.options.spread, 0, 1).has_value());
+  EXPECT_FALSE(can_avoid_slow(house.view(), {.spread = house.options.standard.spread}, 0));
+  EXPECT_TRUE(
+      choose_members(house.view(), {.spread = house.options.standard.spread}, 0, 1).has_value());
   const VolumeId volume = house.add_volume({1, 2});
   EXPECT_EQ(house.decide()->use, volume);
 }
@@ -209,7 +211,7 @@ TEST(Spread, PutsCopiesExactlyAsFarApartAsItSays) {
       for (std::uint8_t z = 0; z <= 2; ++z) {
         const Spread spread{x, y, z};
         for (std::uint64_t salt = 0; salt < 20; ++salt) {
-          const auto members = choose_members(house.view(), spread, 1000, salt);
+          const auto members = choose_members(house.view(), {.spread = spread}, 1000, salt);
           ASSERT_TRUE(members.has_value()) << members.error().message();
           EXPECT_EQ(members->size(), copies_of(spread));
           EXPECT_EQ(std::set(members->begin(), members->end()).size(), members->size());
@@ -223,7 +225,7 @@ TEST(Spread, PutsCopiesExactlyAsFarApartAsItSays) {
 TEST(Spread, NamesWhatIsMissingInsteadOfPlacingLess) {
   House house(2);
   house.apply(SetIntent{NodeNumber{2}, NodeIntent::kMaintenance});
-  const auto refused = choose_members(house.view(), Spread{0, 1, 1}, 1000, 1);
+  const auto refused = choose_members(house.view(), {.spread = Spread{0, 1, 1}}, 1000, 1);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code(), Errc::kUnavailable);
   EXPECT_THAT(refused.error().detail(),
@@ -249,7 +251,7 @@ TEST(Spread, ReplacesAMemberWithoutBendingTheRule) {
   house.add_node("dc", "a");
   house.add_node("dc", "b");
   house.add_node("dc", "a");
-  house.options.spread = Spread{0, 1, 0};
+  house.options.standard.spread = Spread{0, 1, 0};
   const VolumeId volume = house.add_volume({1, 2});
   const VolumeRecord& record = house.state.volumes.at(volume);
   EXPECT_EQ(*choose_replacement(house.view(), record, {NodeNumber{1}}, 1, 1), NodeNumber{3});

@@ -165,7 +165,7 @@ TEST(MovePlan, FillsANodeInProportionToItsDisk) {
 
 TEST(MovePlan, GoesOnWithTheNextNodeWhenTheFullestMayGiveToNobody) {
   House house(0);
-  house.options.spread = {.other_racks = 1};
+  house.options.standard.spread = {.other_racks = 1};
   house.add_node("d", "alone");
   for (int i = 0; i < 3; ++i) house.add_node("d", "three");
   for (int i = 0; i < 12; ++i) house.add_volume({1, 2 + i % 2U}, kGiB);

@@ -151,7 +151,7 @@ TEST(StripedCommands, NeverGiveUpMoreMembersThanTheSchemeCanLose) {
 
 TEST(StripedPlacement, GivesLargeNeedlesVolumesOfTheirOwn) {
   House house(5, 2);
-  house.options.large = kTwoTwo;
+  house.options.standard.large = kTwoTwo;
   const VolumeId copies = house.add_volume({1, 2});
   EXPECT_EQ(house.decide()->use, copies);
   house.request.large = true;
@@ -162,7 +162,7 @@ TEST(StripedPlacement, GivesLargeNeedlesVolumesOfTheirOwn) {
   house.request.large = false;
   EXPECT_EQ(house.decide()->use, copies);
   // Without a scheme large needles lie in copies too.
-  house.options.large = {};
+  house.options.standard.large = {};
   house.request.large = true;
   EXPECT_EQ(house.decide()->use, copies);
 }
@@ -174,7 +174,7 @@ TEST(StripedPlacement, TakesOneNodeForEachShardEvenlyOverRacks) {
   for (int i = 0; i < 2; ++i) house.add_node("b", "r1");
   for (std::uint64_t salt = 0; salt < 50; ++salt) {
     const auto members =
-        choose_members(house.view(), {}, 1000, salt, EcScheme{.data = 4, .parity = 2});
+        choose_members(house.view(), {.scheme = {.data = 4, .parity = 2}}, 1000, salt);
     ASSERT_TRUE(members.has_value()) << members.error().message();
     EXPECT_EQ(std::set<NodeNumber>(members->begin(), members->end()).size(), 6U);
     std::map<std::pair<std::string, std::string>, int> racks;
@@ -188,7 +188,7 @@ TEST(StripedPlacement, TakesOneNodeForEachShardEvenlyOverRacks) {
 
 TEST(StripedPlacement, SaysHowManyNodesAreMissingAndWhatIsWrongWithThem) {
   House house(4);
-  house.options.large = {.data = 4, .parity = 2};
+  house.options.standard.large = {.data = 4, .parity = 2};
   house.request.large = true;
   house.apply(SetIntent{NodeNumber{2}, NodeIntent::kDraining});
   const auto refused = house.decide();
@@ -202,7 +202,7 @@ TEST(StripedPlacement, SaysHowManyNodesAreMissingAndWhatIsWrongWithThem) {
 
 TEST(StripedPlacement, NeedsEveryMember) {
   House house(5);
-  house.options.large = kTwoTwo;
+  house.options.standard.large = kTwoTwo;
   house.request.large = true;
   const VolumeId first = add_striped(house, {1, 2, 3, 4});
   EXPECT_EQ(house.decide()->use, first);
@@ -213,7 +213,7 @@ TEST(StripedPlacement, NeedsEveryMember) {
 
 TEST(StripedPlacement, TakesNoVolumeThatLacksAShard) {
   House house(5);
-  house.options.large = kTwoTwo;
+  house.options.standard.large = kTwoTwo;
   house.request.large = true;
   const VolumeId volume = add_striped(house, {1, 2, 3, 4});
   // A repair that was given up leaves the volume without the member that it took out.
@@ -268,10 +268,10 @@ TEST(StripedMoves, KeepShardsOnDifferentNodesAndRacksEven) {
   House house(0);
   for (const char* rack : {"r1", "r1", "r2", "r2", "r2", "r1"}) house.add_node("a", rack);
   const VolumeRecord volume = striped(kTwoTwo, {1, 2, 3, 4});
-  EXPECT_TRUE(may_replace(house.state, volume, NodeNumber{1}, NodeNumber{6}));
-  EXPECT_FALSE(may_replace(house.state, volume, NodeNumber{1}, NodeNumber{3})) << "has a shard";
-  EXPECT_FALSE(may_replace(house.state, volume, NodeNumber{1}, NodeNumber{5})) << "three in r2";
-  EXPECT_TRUE(may_replace(house.state, volume, NodeNumber{3}, NodeNumber{5}));
+  EXPECT_TRUE(may_replace(house.view(), volume, NodeNumber{1}, NodeNumber{6}));
+  EXPECT_FALSE(may_replace(house.view(), volume, NodeNumber{1}, NodeNumber{3})) << "has a shard";
+  EXPECT_FALSE(may_replace(house.view(), volume, NodeNumber{1}, NodeNumber{5})) << "three in r2";
+  EXPECT_TRUE(may_replace(house.view(), volume, NodeNumber{3}, NodeNumber{5}));
 }
 
 // --- the service
@@ -279,7 +279,7 @@ TEST(StripedMoves, KeepShardsOnDifferentNodesAndRacksEven) {
 /// A master with six nodes and a volume of ec(2,2).
 struct StripedCluster : Rig {
   StripedCluster() : Rig(1, 6) {
-    options.placement.large = kTwoTwo;
+    options.placement.standard.large = kTwoTwo;
     EXPECT_TRUE(start_now().has_value());
     lease = large_lease();
   }

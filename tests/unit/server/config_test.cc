@@ -151,5 +151,35 @@ TEST(Config, ReadsIdentitiesAndNeverPrintsTheirSecrets) {
                    .has_value());
 }
 
+TEST(Config, ReadsStorageClasses) {
+  const std::string text =
+      "[[master.class]]\nname = \"STANDARD_IA\"\nlarge = \"ec(4,2)\"\nlarge_from = \"2MiB\"\n"
+      "tag = \"hdd\"\n[[master.class]]\nname = \"ONEZONE_IA\"\nspread = \"001\"\n";
+  const auto loaded = from_toml(text);
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();
+  const auto& classes = loaded->config.master.classes;
+  ASSERT_EQ(classes.size(), 2u);
+  const master::StorageLayout layout = layout_of(classes[0]);
+  EXPECT_TRUE(layout.large == (EcScheme{.data = 4, .parity = 2}));
+  EXPECT_EQ(layout.large_from, 2U << 20);
+  EXPECT_EQ(layout.tag, "hdd");
+  EXPECT_EQ(layout_of(classes[1]).spread.other_nodes, 1);
+  // What is printed is the same again.
+  const auto again = from_toml(print_classes(classes));
+  ASSERT_TRUE(again.has_value()) << again.error().detail();
+  EXPECT_EQ(print_classes(again->config.master.classes), print_classes(classes));
+
+  EXPECT_EQ(refusal(from_toml("[[master.class]]\nname = \"COLD\"\n")).substr(0, 30),
+            "master.class 'COLD': S3 has no");
+  const std::string one = "[[master.class]]\nname = \"GLACIER\"\n";
+  EXPECT_EQ(refusal(from_toml(one + one)), "master.class 'GLACIER': it is there twice");
+  for (const char* wrong : {"spread = \"9\"", "large = \"ec(1,1)\"", "large_from = 1",
+                            "large_from = \"many\"", "colour = \"red\"", "tag = [\"a\"]"}) {
+    const auto refused = from_toml(one + wrong);
+    ASSERT_FALSE(refused.has_value()) << wrong;
+    EXPECT_EQ(refused.error().code(), Errc::kInvalidArgument) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace kelp::server

@@ -65,6 +65,8 @@ std::string_view reason_phrase(int status) {
       return "No Content";
     case 206:
       return "Partial Content";
+    case 207:
+      return "Multi-Status";
     case 301:
       return "Moved Permanently";
     case 302:
@@ -105,6 +107,10 @@ std::string_view reason_phrase(int status) {
       return "Range Not Satisfiable";
     case 417:
       return "Expectation Failed";
+    case 423:
+      return "Locked";
+    case 424:
+      return "Failed Dependency";
     case 429:
       return "Too Many Requests";
     case 431:
@@ -121,6 +127,8 @@ std::string_view reason_phrase(int status) {
       return "Gateway Timeout";
     case 505:
       return "HTTP Version Not Supported";
+    case 507:
+      return "Insufficient Storage";
     default:
       return "Unknown";
   }

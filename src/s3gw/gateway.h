@@ -57,6 +57,10 @@ class Gateway final : public HttpHandler {
   [[nodiscard]] std::pair<std::string, std::string> refusal(int status,
                                                             const Error& error) override;
 
+  /// What its operations work with; lives as long as the gateway. For another protocol over the
+  /// same accounts, filer and memory budget.
+  [[nodiscard]] Services& services() { return *services_; }
+
  private:
   class Probe;
 

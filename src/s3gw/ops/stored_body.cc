@@ -1,0 +1,35 @@
+#include "s3gw/ops/stored_body.h"
+
+#include "s3gw/s3_try.h"
+
+namespace kelp::s3 {
+
+Task<S3Result<StoredBody>> store_body(Call& call, PayloadSpec spec, std::optional<NeedleSink>& sink,
+                                      BucketId bucket, std::string_view storage_class) {
+  StoredBody stored;
+  const std::uint64_t inline_limit = call.services.deps.filer.inline_limit_bytes();
+  if (fits_in_memory(call, spec, inline_limit)) {
+    KELP_S3_CO_TRY(ReceivedBody received, co_await receive_whole(call, std::move(spec)));
+    stored.result = std::move(received.result);
+    if (!received.data.empty()) stored.inline_body = std::move(received.data);
+    co_return stored;
+  }
+  NeedleSink::Target target{.bucket = bucket,
+                            .object_key = call.request.key,
+                            .total_bytes = spec.decoded_bytes,
+                            .storage_class = std::string(storage_class)};
+  sink.emplace(call.services.deps, std::move(target));
+  KELP_S3_CO_TRY(stored.result, co_await receive_stream(call, std::move(spec), *sink));
+  KELP_S3_CO_TRY(stored.chunks, co_await sink->finish());
+  co_return stored;
+}
+
+void take_body(StoredBody stored, PutObject& request) {
+  request.entry.size_bytes = stored.result.decoded_bytes;
+  request.entry.etag = std::move(stored.result.md5);
+  request.entry.checksums = std::move(stored.result.checksums);
+  request.entry.layout.chunks = std::move(stored.chunks);
+  request.inline_body = std::move(stored.inline_body);
+}
+
+}  // namespace kelp::s3

@@ -87,6 +87,10 @@ master::MasterHttpOptions master_http_options(const Config& config) {
           .volume_size_limit = config.volume.size_limit};
 }
 
+webdav::WebDavOptions webdav_options(const Config& config) {
+  return {.replication = config.master.spread};
+}
+
 KeyLeaseOptions lease_options(const Config& config) {
   KeyLeaseOptions options;
   options.bytes = std::min(kLeaseBytes, config.volume.size_limit / 8);

@@ -14,6 +14,7 @@
 #include "server/data_dir.h"
 #include "server/readiness.h"
 #include "volume/volume_upkeep.h"
+#include "webdav/webdav.h"
 
 namespace kelp::server {
 
@@ -34,6 +35,7 @@ namespace kelp::server {
 [[nodiscard]] master::MasterOptions master_options(const Config& config,
                                                    const ClusterIdentity& identity);
 [[nodiscard]] master::MasterHttpOptions master_http_options(const Config& config);
+[[nodiscard]] webdav::WebDavOptions webdav_options(const Config& config);
 [[nodiscard]] KeyLeaseOptions lease_options(const Config& config);
 [[nodiscard]] s3::GatewayOptions gateway_options(const Config& config,
                                                  std::function<Task<bool>()> ready);

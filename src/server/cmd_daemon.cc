@@ -40,6 +40,8 @@ void print_welcome(Role role, const Addresses& addresses) {
   if (!addresses.rpc.empty()) fmt::print(", rpc on {}", addresses.rpc);
   if (!addresses.s3.empty()) fmt::print(", S3 on http://{}", addresses.s3);
   if (!addresses.s3_tls.empty()) fmt::print(" and https://{}", addresses.s3_tls);
+  if (!addresses.files.empty()) fmt::print(", files on http://{}", addresses.files);
+  if (!addresses.files_tls.empty()) fmt::print(", files on https://{}", addresses.files_tls);
   if (!addresses.master_http.empty()) fmt::print(", HTTP on http://{}", addresses.master_http);
   if (!addresses.admin.empty()) fmt::print(", admin on http://{}", addresses.admin);
   fmt::print("\n");
@@ -50,7 +52,7 @@ Result<void> run(Role role, const DaemonFlags& flags) {
   KELP_TRY(const LoadedConfig loaded, flags.config.load());
   const Config& config = loaded.config;
   KELP_CHECK(set_log_level(config.log_level));
-  Signals signals(!config.s3.tls_listen.empty());
+  Signals signals(uses_tls(config));
   prepare_process();
   const auto io = make_posix_file_io();
   SystemClock clock;
@@ -93,6 +95,8 @@ void add_one(CLI::App& app, int& exit_code, Role role, const std::string& help) 
     flags->config.add_named(*command, "--tls-listen", "s3.tls_listen");
     flags->config.add_named(*command, "--tls-cert", "s3.tls_cert");
     flags->config.add_named(*command, "--tls-key", "s3.tls_key");
+    flags->config.add_named(*command, "--filer-http", "filer.http_listen");
+    flags->config.add_named(*command, "--filer-https", "filer.https_listen");
   }
   command->add_option("--ready-file", flags->ready_file,
                       "written as JSON once requests are taken: addresses and pid");

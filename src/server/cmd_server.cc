@@ -26,6 +26,12 @@ void print_welcome(const Config& config, const DataDir& data, bool keys_given,
   fmt::print("Kelp {} serves {} (durability: {})\n", kVersion, config.dir, config.durability);
   fmt::print("  S3     http://{}\n", addresses.s3);
   if (!addresses.s3_tls.empty()) fmt::print("  S3     https://{}\n", addresses.s3_tls);
+  if (!addresses.files.empty()) {
+    fmt::print("  files  http://{}/buckets/ (WebDAV: /dav/)\n", addresses.files);
+  }
+  if (!addresses.files_tls.empty()) {
+    fmt::print("  files  https://{}/buckets/ (WebDAV: /dav/)\n", addresses.files_tls);
+  }
   if (!addresses.admin.empty()) {
     fmt::print("  admin  http://{} (/metrics /healthz /readyz)\n", addresses.admin);
   }
@@ -58,7 +64,7 @@ Result<void> run(const ServerFlags& flags) {
     return Error(Errc::kInvalidArgument, "say where to keep everything: --dir DIR, or KELP_DIR");
   }
   KELP_CHECK(set_log_level(config.log_level));
-  Signals signals(!config.s3.tls_listen.empty());
+  Signals signals(uses_tls(config));
   prepare_process();
   const auto io = make_posix_file_io();
   SystemClock clock;
@@ -84,6 +90,8 @@ void add_server_command(CLI::App& app, int& exit_code) {
   flags->config.add_named(*command, "--tls-listen", "s3.tls_listen");
   flags->config.add_named(*command, "--tls-cert", "s3.tls_cert");
   flags->config.add_named(*command, "--tls-key", "s3.tls_key");
+  flags->config.add_named(*command, "--filer-http", "filer.http_listen");
+  flags->config.add_named(*command, "--filer-https", "filer.https_listen");
   flags->config.add_named(*command, "--admin-listen", "admin.listen");
   flags->config.add_named(*command, "--master-http-listen", "master.http_listen");
   flags->config.add_named(*command, "--rpc-listen", "server.rpc_listen");

@@ -190,6 +190,11 @@ constexpr std::array kSettings = {
                  "its one line is the password; empty: KELP_ENGINE_PASSWORD, if it is set"),
     KELP_SETTING("filer.allow_unsafe_engine", filer.allow_unsafe_engine,
                  "true: go on with an engine that may lose acknowledged data"),
+    KELP_SETTING("filer.http_listen", filer.http_listen,
+                 "address:port of files over HTTP and WebDAV, of kelp server and kelp s3; empty: "
+                 "none"),
+    KELP_SETTING("filer.https_listen", filer.https_listen,
+                 "the same with TLS, by s3.tls_cert and s3.tls_key"),
     KELP_SETTING("collector.interval", collector.interval, "between collections, 10ms to 24h"),
     KELP_SETTING("collector.quarantine", collector.quarantine,
                  "from unreachable to removed, 0 to 30d"),
@@ -320,6 +325,8 @@ Result<void> check_cluster(const Config& config, const Checker& check) {
   KELP_CHECK(check.address("volume.listen", config.volume.listen, false));
   KELP_CHECK(check.address("volume.address", config.volume.address, true));
   KELP_CHECK(check.address("filer.listen", config.filer.listen, false));
+  KELP_CHECK(check.address("filer.http_listen", config.filer.http_listen, true));
+  KELP_CHECK(check.address("filer.https_listen", config.filer.https_listen, true));
   KELP_CHECK(check_engine(config, check));
   for (const auto& filer : config.cluster.filers) {
     KELP_CHECK(check.address("cluster.filers", filer, false));
@@ -438,6 +445,10 @@ Result<void> check_config(const Config& config, const Origins& origins) {
   if (!config.s3.tls_listen.empty() && (config.s3.tls_cert.empty() || config.s3.tls_key.empty())) {
     return check.refuse("s3.tls_listen", "needs s3.tls_cert and s3.tls_key");
   }
+  if (!config.filer.https_listen.empty() &&
+      (config.s3.tls_cert.empty() || config.s3.tls_key.empty())) {
+    return check.refuse("filer.https_listen", "needs s3.tls_cert and s3.tls_key");
+  }
   for (const auto& domain : config.s3.domains) {
     KELP_CHECK(check_domain(domain, check));
   }
@@ -445,6 +456,10 @@ Result<void> check_config(const Config& config, const Origins& origins) {
   KELP_CHECK(check_ranges(config, check));
   KELP_CHECK(check_classes(config.master.classes));
   return check_identities(config.s3.identities);
+}
+
+bool uses_tls(const Config& config) {
+  return !config.s3.tls_listen.empty() || !config.filer.https_listen.empty();
 }
 
 std::string print_config(const Config& config, const Origins& origins) {

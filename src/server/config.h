@@ -82,6 +82,8 @@ struct FilerConfig {
   std::string engine_url;                  ///< Where that is; without a password.
   std::string engine_password_file;        ///< Empty: KELP_ENGINE_PASSWORD, if it is set.
   bool allow_unsafe_engine = false;        ///< Goes on with one that may lose acknowledged data.
+  std::string http_listen;   ///< Files over HTTP and WebDAV; `kelp server` and gateways; empty: no.
+  std::string https_listen;  ///< The same with TLS, by s3.tls_cert and s3.tls_key.
 };
 
 /// Where object bytes go.
@@ -156,6 +158,9 @@ struct Setting {
 /// Compares each value with its range and the values with each other. kInvalidArgument naming key,
 /// value, range and origin.
 [[nodiscard]] Result<void> check_config(const Config& config, const Origins& origins);
+
+/// Whether some listener has TLS: certificate and key are read, and watched.
+[[nodiscard]] bool uses_tls(const Config& config);
 
 /// The effective values as TOML, each with its origin as a comment. Secrets are left out.
 [[nodiscard]] std::string print_config(const Config& config, const Origins& origins);

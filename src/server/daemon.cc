@@ -148,6 +148,7 @@ struct Daemon::Parts {
   std::unique_ptr<KeyLeases> leases;
   std::unique_ptr<s3::CredentialStore> accounts;
   std::unique_ptr<s3::Gateway> gateway;
+  std::unique_ptr<webdav::WebDav> file_http;
   std::unique_ptr<master::MasterHttp> master_http;
   std::unique_ptr<AdminHttp> admin;
   TaskGroup background;  ///< On io thread 0.
@@ -187,6 +188,8 @@ Result<void> Daemon::Parts::start() {
   front = std::make_unique<HttpFront>(runtime, config, metrics);
   if (role == Role::kS3) {
     KELP_CHECK(front->listen_s3(*gateway, addresses));
+    file_http = std::make_unique<webdav::WebDav>(gateway->services(), webdav_options(config));
+    KELP_CHECK(front->listen_files(*file_http, addresses));
   }
   if (role == Role::kMaster) {
     master::MasterHttpParts parts{*masters, *masters, [this] { return master->group(); },

@@ -17,6 +17,19 @@ Result<void> HttpFront::listen_s3(HttpHandler& handler, Addresses& addresses) {
   return {};
 }
 
+Result<void> HttpFront::listen_files(HttpHandler& handler, Addresses& addresses) {
+  const FilerConfig& filer = config_.filer;
+  if (!filer.http_listen.empty()) {
+    KELP_TRY(files_,
+             listen_at(filer.http_listen, handler, false, "kelp_webdav_http", addresses.files));
+  }
+  if (!filer.https_listen.empty()) {
+    KELP_TRY(files_tls_, listen_at(filer.https_listen, handler, true, "kelp_webdav_https",
+                                   addresses.files_tls));
+  }
+  return {};
+}
+
 Result<void> HttpFront::listen_admin(HttpHandler& handler, Addresses& addresses) {
   if (config_.admin_listen.empty()) return {};
   KELP_TRY(admin_,
@@ -47,10 +60,13 @@ Result<std::unique_ptr<HttpServer>> HttpFront::listen_at(const std::string& addr
 }
 
 void HttpFront::reload_tls() {
-  if (s3_tls_ == nullptr) return;
-  if (const auto loaded = s3_tls_->reload_tls(); !loaded) {
-    logger("server").error("tls_reload_failed error={}", log_value(loaded.error().message()));
-    return;
+  if (s3_tls_ == nullptr && files_tls_ == nullptr) return;
+  for (HttpServer* server : {s3_tls_.get(), files_tls_.get()}) {
+    if (server == nullptr) continue;
+    if (const auto loaded = server->reload_tls(); !loaded) {
+      logger("server").error("tls_reload_failed error={}", log_value(loaded.error().message()));
+      return;
+    }
   }
   logger("server").info("tls_reloaded certificate={}", log_value(config_.s3.tls_cert));
 }
@@ -61,7 +77,8 @@ void HttpFront::drain() {
 
 Task<void> HttpFront::drain_all() {
   TaskGroup drains(runtime_.executor(0));
-  for (HttpServer* server : {s3_.get(), s3_tls_.get(), master_.get(), admin_.get()}) {
+  for (HttpServer* server :
+       {s3_.get(), s3_tls_.get(), files_.get(), files_tls_.get(), master_.get(), admin_.get()}) {
     if (server != nullptr) drains.spawn(drain_one(*server));
   }
   co_await drains.join();

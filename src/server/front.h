@@ -11,7 +11,8 @@
 
 namespace kelp::server {
 
-/// The HTTP listeners of a process: S3, with and without TLS, the masters', and the admin port.
+/// The HTTP listeners of a process: S3 and files, with and without TLS, the
+/// masters', and the admin port.
 class HttpFront {
  public:
   /// All must outlive this.
@@ -20,6 +21,8 @@ class HttpFront {
   /// Listens for S3 where the configuration says so, and notes the addresses that were taken.
   /// `handler` must outlive this. Errors: those of serve_http().
   Result<void> listen_s3(HttpHandler& handler, Addresses& addresses);
+  /// The same for files over HTTP and WebDAV; none when it is not configured.
+  Result<void> listen_files(HttpHandler& handler, Addresses& addresses);
   /// The same for the admin port; none when it is not configured.
   Result<void> listen_admin(HttpHandler& handler, Addresses& addresses);
   /// The same for the masters' HTTP.
@@ -42,6 +45,8 @@ class HttpFront {
   Metrics& metrics_;
   std::unique_ptr<HttpServer> s3_;
   std::unique_ptr<HttpServer> s3_tls_;
+  std::unique_ptr<HttpServer> files_;
+  std::unique_ptr<HttpServer> files_tls_;
   std::unique_ptr<HttpServer> master_;
   std::unique_ptr<HttpServer> admin_;
 };

@@ -97,6 +97,7 @@ struct Server::Rooms {
   std::unique_ptr<ReadinessCheck> readiness;
   std::unique_ptr<s3::CredentialStore> accounts;
   std::unique_ptr<s3::Gateway> gateway;
+  std::unique_ptr<webdav::WebDav> file_http;
   std::unique_ptr<master::MasterHttp> master_http;
   std::unique_ptr<AdminHttp> admin;
   std::unique_ptr<CertificateWatch> certificate_watch;
@@ -174,7 +175,9 @@ Result<void> Server::Rooms::listen() {
   admin = std::make_unique<AdminHttp>(metrics, [this] { return look(); });
   front = std::make_unique<HttpFront>(runtime, config, metrics);
   KELP_CHECK(front->listen_s3(*gateway, addresses));
-  if (!config.s3.tls_listen.empty()) runtime.run(watch_certificate());
+  file_http = std::make_unique<webdav::WebDav>(gateway->services(), webdav_options(config));
+  KELP_CHECK(front->listen_files(*file_http, addresses));
+  if (uses_tls(config)) runtime.run(watch_certificate());
   master::MasterHttpParts parts{*master, *master, [this] { return master->group(); },
                                 [] { return static_cast<std::uint32_t>(random_u64()); }};
   master_http = std::make_unique<master::MasterHttp>(std::move(parts), master_http_options(config));

@@ -14,6 +14,8 @@ namespace kelp::server {
 struct Addresses {
   std::string s3;
   std::string s3_tls;
+  std::string files;  ///< Files over HTTP and WebDAV.
+  std::string files_tls;
   std::string admin;
   std::string master_http;
   std::string rpc;  ///< Of a cluster's daemon, or for operators.

@@ -1,0 +1,378 @@
+#!/usr/bin/env python3
+"""What scripts do with a filer's HTTP, as curl would send it; and S3 beside it, for both see the same objects."""
+
+import base64
+import hashlib
+import http.client
+import json
+import os
+import unittest
+import urllib.parse
+
+from files_world import SECOND, FilesWorld, basic
+from kelpdev.process import fsck, wait_for
+
+ask = FilesWorld.ask
+JSON = {"Accept": "application/json"}
+
+
+def setUpModule():
+    FilesWorld.start()
+
+
+def tearDownModule():
+    FilesWorld.stop()
+
+
+class Case(unittest.TestCase):
+    count = 0
+
+    def setUp(self):
+        Case.count += 1
+        self.bucket = f"files-{Case.count}"
+        FilesWorld.s3.create_bucket(Bucket=self.bucket)
+        self.root = f"/buckets/{self.bucket}"
+
+    def must(self, status, method, target, body=None, headers=(), **options):
+        answer = ask(method, target, body, headers, **options)
+        self.assertEqual(answer.status, status, f"{method} {target}: {answer.body[:500]}")
+        return answer
+
+    def put(self, path, body, headers=()):
+        return self.must(201, "PUT", f"{self.root}/{path}", body, headers)
+
+    def read(self, path):
+        return self.must(200, "GET", f"{self.root}/{path}").body
+
+    def listing(self, path="", query=""):
+        return json.loads(self.must(200, "GET", f"{self.root}/{path}{query}", headers=JSON).text)
+
+    def names(self, listing):
+        return [entry["FullPath"].rsplit("/", 1)[1] for entry in listing["Entries"]]
+
+
+class Reads(Case):
+    def test_a_file_comes_back_with_type_and_etag(self):
+        body = b"hello"
+        made = self.put("a/b.txt", body, {"Content-Type": "text/x-kelp", "Seaweed-Colour": "green"})
+        self.assertEqual(json.loads(made.text), {"name": "b.txt", "size": 5, "eTag": hashlib.md5(body).hexdigest()})
+        answer = self.must(200, "GET", f"{self.root}/a/b.txt")
+        self.assertEqual(answer.body, body)
+        self.assertEqual(answer.headers["Content-Type"], "text/x-kelp")
+        self.assertEqual(answer.headers["x-amz-meta-colour"], "green")
+        self.assertEqual(answer.headers["ETag"], f'"{hashlib.md5(body).hexdigest()}"')
+        self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
+        self.assertIn("sandbox", answer.headers["Content-Security-Policy"])
+        head = self.must(200, "HEAD", f"{self.root}/a/b.txt")
+        self.assertEqual((head.body, head.headers["Content-Length"]), (b"", "5"))
+        self.assertEqual(FilesWorld.get_s3(self.bucket, "a/b.txt"), body)
+
+    def test_ranges_and_conditions(self):
+        body = os.urandom(3_000_000)
+        etag = self.put("large", body).headers["ETag"]
+        part = self.must(206, "GET", f"{self.root}/large", headers={"Range": "bytes=1000000-1999999"})
+        self.assertEqual(part.body, body[1_000_000:2_000_000])
+        self.assertEqual(part.headers["Content-Range"], "bytes 1000000-1999999/3000000")
+        self.assertEqual(self.must(206, "GET", f"{self.root}/large", headers={"Range": "bytes=-5"}).body, body[-5:])
+        self.must(416, "GET", f"{self.root}/large", headers={"Range": "bytes=3000000-"})
+        self.assertEqual(self.must(304, "GET", f"{self.root}/large", headers={"If-None-Match": etag}).body, b"")
+        self.must(412, "GET", f"{self.root}/large", headers={"If-Match": '"0"'})
+        self.must(412, "PUT", f"{self.root}/large", b"x", {"If-None-Match": "*"})
+        self.must(201, "PUT", f"{self.root}/large", b"x", {"If-Match": etag})
+
+    def test_what_s3_wrote_is_here(self):
+        FilesWorld.s3.put_object(Bucket=self.bucket, Key="deep/er/file", Body=b"from s3", Metadata={"a": "b"})
+        answer = self.must(200, "GET", f"{self.root}/deep/er/file")
+        self.assertEqual((answer.body, answer.headers["x-amz-meta-a"]), (b"from s3", "b"))
+        self.assertEqual(self.names(self.listing("deep")), ["er"])
+
+    def test_nothing_is_404(self):
+        for target in (f"{self.root}/none", f"{self.root}/none/", "/buckets/no-such-bucket/x", "/elsewhere", "/buckets/x/y"):
+            self.assertIn("\n", self.must(404, "GET", target).text)
+
+    def test_a_name_may_be_file_and_directory(self):
+        self.put("a", b"the file")
+        self.put("a/b", b"below")
+        self.assertEqual(self.read("a"), b"the file")
+        self.assertEqual(self.names(self.listing("a/")), ["b"])
+        self.must(204, "DELETE", f"{self.root}/a")
+        self.assertEqual(self.read("a/b"), b"below")
+        self.assertEqual(self.names(self.listing("a")), ["b"])
+
+
+class Listings(Case):
+    def test_the_root_leads_to_the_buckets(self):
+        top = json.loads(self.must(200, "GET", "/", headers=JSON).text)
+        self.assertEqual([entry["FullPath"] for entry in top["Entries"]], ["/buckets"])
+        for target in ("/buckets", "/buckets/", "/dav/"):
+            found = json.loads(self.must(200, "GET", target + "?limit=10000", headers=JSON).text)
+            self.assertIn(self.bucket, self.names(found))
+        self.assertNotIn(self.bucket, self.must(200, "GET", "/buckets/", keys=SECOND).text)
+
+    def test_fields_that_scripts_read(self):
+        self.put("d/file", b"12345")
+        self.put("d/sub/file", b"")
+        found = self.listing("d")
+        self.assertEqual(found["Path"], f"{self.root}/d")
+        self.assertEqual((found["EmptyFolder"], found["ShouldDisplayLoadMore"], found["Limit"]), (False, False, 100))
+        file, sub = found["Entries"]
+        self.assertEqual((file["FullPath"], file["FileSize"]), (f"{self.root}/d/file", 5))
+        self.assertEqual(base64.b64decode(file["Md5"]), hashlib.md5(b"12345").digest())
+        self.assertEqual((file["Mode"] >> 31, sub["Mode"] >> 31), (0, 1))
+
+    def test_pages_meet_every_name_once(self):
+        names = [f"n{number:02}" for number in range(9)] + ["sub"]
+        for name in names[:-1]:
+            self.put(f"d/{name}", b"")
+        for name in ("sub/x", "sub-y"):  # sorts before "sub/": flat keys know no segments
+            self.put(f"d/{name}", b"")
+        for limit in (1, 2, 3, 100):
+            for cut in (False, True):  # scripts that cut the slash off a directory's name go on all the same
+                seen, last = [], ""
+                while True:
+                    page = self.listing("d", f"?limit={limit}&lastFileName={urllib.parse.quote(last)}")
+                    seen += self.names(page)
+                    if not page["ShouldDisplayLoadMore"]:
+                        break
+                    last = page["LastFileName"].rstrip("/") if cut else page["LastFileName"]
+                self.assertEqual(seen, sorted(names[:-1]) + ["sub-y", "sub"], (limit, cut))
+
+    def test_patterns(self):
+        for name in ("a1.txt", "a2.txt", "b1.txt", "a1.bin", "é.txt"):
+            self.put(f"d/{urllib.parse.quote(name)}", b"")
+        for pattern, wanted in (("a*", ["a1.bin", "a1.txt", "a2.txt"]), ("*.txt", ["a1.txt", "a2.txt", "b1.txt", "é.txt"]),
+                                ("?.txt", ["é.txt"]), ("a?.*in", ["a1.bin"]), ("z*", [])):
+            self.assertEqual(self.names(self.listing("d", "?namePattern=" + urllib.parse.quote(pattern))), wanted, pattern)
+        page = self.listing("d", "?namePattern=*.txt&limit=2")
+        self.assertEqual((self.names(page), page["ShouldDisplayLoadMore"]), (["a1.txt", "a2.txt"], True))
+        rest = self.listing("d", f"?namePattern=*.txt&limit=2&lastFileName={page['LastFileName']}")
+        self.assertEqual(self.names(rest), ["b1.txt", "é.txt"])
+
+    def test_html_escapes_what_users_named(self):
+        name = "<script>alert('x')&\"%.txt"
+        FilesWorld.s3.put_object(Bucket=self.bucket, Key=name, Body=b"1")
+        page = self.must(200, "GET", f"{self.root}/", headers={"Accept": "text/html"})
+        self.assertEqual(page.headers["Content-Type"], "text/html; charset=utf-8")
+        self.assertNotIn("<script", page.text)
+        self.assertNotIn("alert('x')", page.text)
+        link = page.text.split(f'href="{self.root}/', 1)[1].split('"', 1)[0]
+        self.assertEqual(self.read(link), b"1")
+
+    def test_a_listing_has_a_bound(self):
+        self.must(400, "GET", f"{self.root}/?limit=0", headers=JSON)
+        self.must(400, "GET", f"{self.root}/?limit=x", headers=JSON)
+        self.assertEqual(self.listing("", "?limit=999999999")["Limit"], 10_000)
+
+
+class Writes(Case):
+    def test_large_and_chunked_bodies(self):
+        body = os.urandom(9_500_000)
+        self.put("known", body)
+        chunked = self.must(201, "PUT", f"{self.root}/chunked", iter([body[:5_000_000], body[5_000_000:]]))
+        self.assertEqual(chunked.headers["ETag"], f'"{hashlib.md5(body).hexdigest()}"')
+        for name in ("known", "chunked"):
+            self.assertEqual(hashlib.md5(FilesWorld.get_s3(self.bucket, name)).digest(), hashlib.md5(body).digest())
+        self.put("tiny", iter([b"a", b"b"]))
+        self.put("none", iter([]))
+        self.assertEqual((self.read("tiny"), self.read("none")), (b"ab", b""))
+
+    def test_a_body_cut_short_leaves_nothing(self):
+        for chunked in (False, True):
+            connection = FilesWorld.connect()
+            connection.putrequest("PUT", f"{self.root}/cut")
+            connection.putheader("Authorization", basic(FilesWorld.kelp.keys))
+            if chunked:
+                connection.putheader("Transfer-Encoding", "chunked")
+            else:
+                connection.putheader("Content-Length", "6000000")
+            connection.endheaders()
+            data = os.urandom(5_000_000)
+            connection.send(b"%x\r\n" % (len(data) + 1) + data if chunked else data)
+            connection.close()
+        self.put("after", b"1")  # and the server goes on
+        self.assertEqual(FilesWorld.keys_of(self.bucket), ["after"])
+
+    def test_content_md5_is_compared(self):
+        wrong = {"Content-MD5": base64.b64encode(hashlib.md5(b"y").digest()).decode()}
+        self.assertIn("BadDigest", self.must(400, "PUT", f"{self.root}/x", b"x", wrong).text)
+        self.assertEqual(FilesWorld.keys_of(self.bucket), [])
+
+    def test_outside_of_buckets_nothing_is_written(self):
+        for target in ("/x", "/buckets", "/tmp/x", "/"):
+            self.assertIn("/buckets/BUCKET/", self.must(403, "PUT", target, b"x").text)
+        self.must(404, "PUT", "/buckets/no-such-bucket/x", b"x")
+
+    def test_wishes_that_cannot_be_granted(self):
+        for wish in ("ttl=3d", "collection=pictures", "replication=001", "disk=ssd", "dataCenter=dc1", "maxMB=x", "mode=0644",
+                     "op=truncate", "unknown=1"):
+            self.assertIn(wish, self.must(400, "PUT", f"{self.root}/x?{wish}", b"x").text)
+        self.assertEqual(FilesWorld.keys_of(self.bucket), [])
+        self.must(201, "PUT", f"{self.root}/x?maxMB=4&collection={self.bucket}&replication=000&ttl=&fsync=true", b"x")
+
+    def test_append(self):
+        target = f"{self.root}/log?op=append"
+        whole = b""
+        for piece in (b"one\n", b"", os.urandom(20_000), os.urandom(300_000), b"small", b"smaller", os.urandom(5_000_000)):
+            whole += piece
+            answer = self.must(201, "POST", target, piece)
+            self.assertEqual(json.loads(answer.text)["size"], len(whole))
+            self.assertEqual(self.read("log"), whole)
+            self.assertEqual(self.must(200, "HEAD", f"{self.root}/log").headers["ETag"], answer.headers["ETag"])
+        self.assertEqual(FilesWorld.get_s3(self.bucket, "log"), whole)  # boto3 compares the CRC64 where there is one
+        part = self.must(206, "GET", f"{self.root}/log", headers={"Range": "bytes=320000-320020"})
+        self.assertEqual(part.body, whole[320_000:320_021])
+
+    def test_move_and_copy(self):
+        body = os.urandom(100_000)
+        self.put("dir/a", body, {"x-amz-meta-k": "v"})
+        self.must(204, "POST", f"{self.root}/b?mv.from={self.root}/dir/a")
+        self.assertEqual(FilesWorld.keys_of(self.bucket), ["b"])
+        self.must(204, "POST", f"{self.root}/c?cp.from={self.root}/b")
+        self.assertEqual((self.read("b"), self.read("c")), (body, body))
+        self.assertEqual(self.must(200, "HEAD", f"{self.root}/c").headers["x-amz-meta-k"], "v")
+        self.put("d/e/f", b"1")
+        self.put("d/g", b"2")
+        self.must(204, "POST", f"{self.root}/into/?mv.from={self.root}/d")
+        self.assertEqual(FilesWorld.keys_of(self.bucket), ["b", "c", "into/d/e/f", "into/d/g"])
+        self.must(204, "PUT", f"{self.root}/into?cp.from={self.root}/b")
+        self.assertEqual(self.read("into/b"), body)
+        self.must(409, "POST", f"{self.root}/into/?cp.from={self.root}/into/d")
+        self.must(403, "POST", f"{self.root}/into/d/x?mv.from={self.root}/into/d")
+        self.must(404, "POST", f"{self.root}/x?mv.from={self.root}/none")
+        self.must(400, "POST", f"{self.root}/x?mv.from=/buckets/../etc")
+
+    def test_a_form_uploads_a_file(self):
+        body = os.urandom(200_000) + b"\r\n--not-the-boundary\r\n" + os.urandom(50)
+
+        def form(name, content, target, more=b""):
+            data = (b"--xyz\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhello\r\n--xyz\r\n"
+                    b"Content-Disposition: form-data; name=\"file\"; filename=\"" + name + b"\"\r\n"
+                    b"Content-Type: text/x-form\r\n\r\n" + content + b"\r\n" + more + b"--xyz--\r\n")
+            return ask("POST", target, data, {"Content-Type": "multipart/form-data; boundary=xyz"})
+
+        made = form(b"up.bin", body, f"{self.root}/dir/")
+        self.assertEqual((made.status, json.loads(made.text)["size"]), (201, len(body)))
+        answer = self.must(200, "GET", f"{self.root}/dir/up.bin")
+        self.assertEqual((answer.body, answer.headers["Content-Type"]), (body, "text/x-form"))
+        self.assertEqual(form(b"ignored", b"x", f"{self.root}/dir/named").status, 201)
+        self.assertEqual(self.read("dir/named"), b"x")
+        for name in (b"../x", b"a/b", b".."):
+            self.assertEqual(form(name, b"x", f"{self.root}/dir/").status, 400)
+        second = b"--xyz\r\nContent-Disposition: form-data; name=\"f\"; filename=\"z\"\r\n\r\ny\r\n"
+        self.assertEqual(form(b"two", b"x", f"{self.root}/dir/", second).status, 400)
+        broken = b"--xyz\r\nContent-Disposition: form-data; filename=\"q\"\r\n\r\nabc"
+        self.must(400, "POST", f"{self.root}/dir/", broken, {"Content-Type": "multipart/form-data; boundary=xyz"})
+        self.assertEqual(FilesWorld.keys_of(self.bucket), ["dir/named", "dir/up.bin"])
+
+    def test_directories(self):
+        self.must(201, "POST", f"{self.root}/made/")
+        self.assertEqual(FilesWorld.keys_of(self.bucket), ["made/"])
+        self.assertTrue(self.listing("made")["EmptyFolder"])
+        self.must(400, "PUT", f"{self.root}/made/", b"x")
+        self.must(405, "MKCOL", f"{self.root}/made")
+        self.must(409, "MKCOL", f"{self.root}/no/where")
+        self.must(201, "MKCOL", f"{self.root}/made/sub")
+        self.must(409, "DELETE", f"{self.root}/made")
+        self.must(204, "DELETE", f"{self.root}/made/sub")
+        self.must(204, "DELETE", f"{self.root}/made/")
+        self.assertEqual(FilesWorld.keys_of(self.bucket), [])
+
+    def test_delete(self):
+        for name in ("d/a", "d/b/c", "d2"):
+            self.put(name, b"x")
+        self.assertIn("recursive", self.must(409, "DELETE", f"{self.root}/d").text)
+        self.must(400, "DELETE", f"{self.root}/d?recursve=true")
+        self.must(204, "DELETE", f"{self.root}/d?recursive=true")
+        self.must(404, "DELETE", f"{self.root}/d?recursive=true")
+        self.assertEqual(FilesWorld.keys_of(self.bucket), ["d2"])
+        self.must(409, "DELETE", self.root)
+        self.must(409, "DELETE", f"/dav/{self.bucket}/")
+        self.must(204, "DELETE", f"{self.root}?recursive=true")
+        self.must(404, "GET", self.root)
+        self.must(201, "MKCOL", self.root)
+        self.must(405, "MKCOL", self.root)
+        self.must(204, "DELETE", self.root)
+        self.must(400, "MKCOL", "/buckets/Not_A_Name")
+
+
+class Who(Case):
+    def test_only_with_the_right_password(self):
+        for keys in ((), ("nobody", "secret"), (FilesWorld.kelp.keys[0], "wrong")):
+            answer = self.must(401, "GET", f"{self.root}/", keys=keys)
+            self.assertIn("Basic", answer.headers["WWW-Authenticate"])
+        self.must(401, "GET", f"{self.root}/", headers={"Authorization": "Basic !"}, keys=())
+        self.assertIn("1, 2", self.must(200, "OPTIONS", f"{self.root}/", keys=()).headers["DAV"])
+
+    def test_buckets_of_others_are_closed(self):
+        self.put("secret", b"x")
+        for method, target in (("GET", "secret"), ("GET", ""), ("PUT", "secret"), ("PUT", "new"), ("DELETE", "secret"),
+                               ("DELETE", ""), ("MKCOL", "dir"), ("PROPFIND", "secret"), ("LOCK", "secret"),
+                               ("POST", "new?op=append"), ("POST", f"new?cp.from={self.root}/secret"), ("HEAD", "secret")):
+            self.must(403, method, f"{self.root}/{target}",
+                      b"<D:lockinfo xmlns:D='DAV:'><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype>"
+                      b"</D:lockinfo>" if method == "LOCK" else None, {"Depth": "0"}, keys=SECOND)
+        self.assertEqual(FilesWorld.keys_of(self.bucket), ["secret"])
+
+    def test_pages_of_other_sites_change_nothing(self):
+        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}, {"Origin": "null"}):
+            self.must(403, "POST", f"{self.root}/x", b"x", headers)
+            self.must(403, "DELETE", f"{self.root}/x", headers=headers)
+        self.must(201, "POST", f"{self.root}/x", b"x", {"Origin": FilesWorld.url, "Sec-Fetch-Site": "same-origin"})
+
+    def test_paths_do_not_climb(self):
+        for target in (f"{self.root}/../x", f"{self.root}/a/%2e%2e/x", f"{self.root}/%2e", "/buckets/%2e%2e/x", f"{self.root}/%zz",
+                       f"{self.root}/%ff", f"{self.root}/{'k' * 1100}"):
+            self.must(400, "GET", target)
+            self.must(400, "PUT", target, b"x")
+
+
+class Locks(Case):
+    INFO = (b"<?xml version='1.0'?><D:lockinfo xmlns:D='DAV:'><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/>"
+            b"</D:locktype><D:owner>me</D:owner></D:lockinfo>")
+
+    def lock(self, path, status=200, **headers):
+        return self.must(status, "LOCK", f"{self.root}/{path}", self.INFO, headers).headers["Lock-Token"]
+
+    def test_scripts_respect_them_too(self):
+        self.put("d/a", b"1")
+        token = self.lock("d")
+        for method, target in (("PUT", "d/a"), ("PUT", "d/new"), ("DELETE", "d/a"), ("DELETE", "d?recursive=true"), ("DELETE", ""),
+                               ("POST", f"x?mv.from={self.root}/d/a"), ("POST", f"d/x?cp.from={self.root}/d/a"), ("MKCOL", "d/s")):
+            self.must(423, method, f"{self.root}/{target}")
+        self.must(204, "POST", f"{self.root}/x?cp.from={self.root}/d/a")
+        self.must(201, "PUT", f"{self.root}/d/a", b"2", {"If": f"<{FilesWorld.url}{self.root}/d> ({token})"})
+        self.must(204, "UNLOCK", f"{self.root}/d", headers={"Lock-Token": token})
+        self.must(201, "PUT", f"{self.root}/d/a", b"3")
+
+    def test_one_runs_out(self):
+        self.put("a", b"1")
+        self.lock("a", Timeout="Second-1")
+        self.must(423, "PUT", f"{self.root}/a", b"2")
+        wait_for(lambda: ask("PUT", f"{self.root}/a", b"2").status == 201, "the end of a lock")
+
+    def test_a_name_can_be_locked_before_it_is_there(self):
+        token = self.lock("later", 201)
+        self.assertEqual(self.read("later"), b"")
+        self.must(423, "PUT", f"{self.root}/later", b"2")
+        self.must(201, "PUT", f"{self.root}/later", b"2", {"If": f"({token})"})
+
+
+class Behind(Case):
+    def test_metrics_count(self):
+        before = FilesWorld.kelp.metric("kelp_webdav_requests_total")
+        self.put("x", b"1")
+        self.assertGreater(FilesWorld.kelp.metric("kelp_webdav_requests_total"), before)
+
+
+class ZStopped(unittest.TestCase):
+    """Last of all, by its name."""
+
+    def test_what_all_this_left_is_sound(self):
+        FilesWorld.kelp.stop()
+        report = fsck(FilesWorld.kelp.data)
+        FilesWorld.kelp.start()
+        self.assertTrue(report["sound"], report)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

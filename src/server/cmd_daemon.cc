@@ -101,7 +101,7 @@ void add_one(CLI::App& app, int& exit_code, Role role, const std::string& help) 
   command->add_option("--ready-file", flags->ready_file,
                       "written as JSON once requests are taken: addresses and pid");
   command->callback([flags, role, command, &exit_code] {
-    if (!command->get_subcommands().empty()) return;  // kelp volume scrub, kelp filer tail
+    if (!command->get_subcommands().empty()) return;  // kelp volume dump, kelp filer tail
     if (const auto ran = run(role, *flags); !ran.has_value()) exit_code = fail(ran.error());
   });
 }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "async/background_budget.h"
 #include "base/log.h"
@@ -19,19 +18,6 @@ namespace {
 
 constexpr std::uint32_t kListLimit = 10'000;
 constexpr auto kSpaceAge = std::chrono::seconds(1);
-
-/// The volume that "000000001.dat" is the log of; nothing for other names.
-std::optional<VolumeId> volume_of(std::string_view name) {
-  constexpr std::string_view kSuffix = ".dat";
-  if (!name.ends_with(kSuffix)) return std::nullopt;
-  name.remove_suffix(kSuffix.size());
-  std::uint32_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc{} || end != name.data() + name.size()) return std::nullopt;
-  // "0000000001.dat" is no second volume 1.
-  if (name != fmt::format("{:09}", number)) return std::nullopt;
-  return VolumeId{number};
-}
 
 Task<Result<void>> answer(Error error) {
   co_return error;
@@ -78,7 +64,7 @@ Result<void> VolumeService::load() {
   KELP_CHECK(load_node_id());
   KELP_TRY(const auto names, parts_.io.list(options_.directory));
   for (const std::string& name : names) {
-    const auto volume = volume_of(name);
+    const auto volume = VolumeFile::volume_of(name);
     if (!volume.has_value()) continue;
     KELP_CHECK(load_volume(*volume));
   }

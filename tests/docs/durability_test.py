@@ -6,7 +6,8 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = ("docs/durability.md", "docs/operations/bad-days.md", "docs/operations/repair.md")
+PAGES = ("docs/durability.md", "docs/operations/bad-days.md", "docs/operations/repair.md",
+         "docs/operations/disk-failure.md")
 
 
 def names():

@@ -15,10 +15,8 @@ struct LogScan {
   std::uint64_t skipped_bytes = 0;  ///< Bytes that belong to no needle.
 };
 
-/// Replays the log [from, file_bytes) on top of `index`, in its order. Bodies are not read. Bytes
-/// that are no needle are stepped over, 8 at a time, to the next header that checks: its checksum
-/// knows the volume and the place, so nothing that a client wrote can be taken for one. Of two live
-/// needles with one key the first stands.
+/// Replays the log [from, file_bytes) on top of `index`, in its order (store/log_walk.h).
+/// Of two live needles with one key the first stands.
 ///
 /// `from`   a multiple of 8 at which a needle may begin.
 /// Errors   what the file answers (kIo): then nothing may be concluded; kUnimplemented for a needle

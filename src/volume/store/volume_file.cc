@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "async/completion.h"
 #include "base/log.h"
@@ -21,6 +22,19 @@ constexpr std::size_t kMinSnapshotChanges = 16 * 1024;
 
 std::string VolumeFile::log_path(const std::string& directory, VolumeId volume) {
   return fmt::format("{}/{:09}.dat", directory, volume.value);
+}
+
+std::optional<VolumeId> VolumeFile::volume_of(std::string_view path) {
+  constexpr std::string_view kSuffix = ".dat";
+  std::string_view name = path.substr(path.rfind('/') + 1);
+  if (!name.ends_with(kSuffix)) return std::nullopt;
+  name.remove_suffix(kSuffix.size());
+  std::uint32_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error != std::errc{} || end != name.data() + name.size()) return std::nullopt;
+  // "0000000001.dat" is no second volume 1.
+  if (name != fmt::format("{:09}", number)) return std::nullopt;
+  return VolumeId{number};
 }
 
 std::string VolumeFile::snapshot_path(const std::string& directory, VolumeId volume) {

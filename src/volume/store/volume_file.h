@@ -53,6 +53,9 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   /// cluster's.
   [[nodiscard]] static Result<std::shared_ptr<VolumeFile>> open(
       std::shared_ptr<VolumeShared> shared, VolumeId volume, const Uuid& cluster_id);
+  /// The volume that a log's file name ("000000001.dat", a path in front or not) is of; nothing for
+  /// other names.
+  [[nodiscard]] static std::optional<VolumeId> volume_of(std::string_view path);
   /// "DIR/000000001.dat".
   [[nodiscard]] static std::string log_path(const std::string& directory, VolumeId volume);
   [[nodiscard]] static std::string snapshot_path(const std::string& directory, VolumeId volume);

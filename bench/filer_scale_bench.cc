@@ -17,6 +17,7 @@
 #include "async/runtime.h"
 #include "async/task_group.h"
 #include "base/log.h"
+#include "base/rng.h"
 #include "bench/bars.h"
 #include "filer/core/keys.h"
 #include "filer/filer_service.h"
@@ -67,18 +68,26 @@ std::string key_of(std::uint64_t number) {
   return fmt::format("folder-{:03}/object-{:09}", number % 100, number);
 }
 
+/// Digests do not compress.
+std::string digest_of(Rng& rng, std::size_t bytes) {
+  std::string digest(bytes, '\0');
+  for (char& c : digest) c = static_cast<char>(rng.below(256));
+  return digest;
+}
+
 PutObject put_of(std::string key, std::uint64_t number) {
+  Rng rng(number);
   PutObject put;
   put.bucket = kBucket;
   put.key = std::move(key);
   put.entry.size_bytes = kObjectBytes;
-  put.entry.etag = std::string(16, 'e');
+  put.entry.etag = digest_of(rng, 16);
   put.entry.owner_id = std::string(64, 'a');
   put.entry.headers.content_type = "binary/octet-stream";
   put.entry.checksums.push_back(
-      {ChecksumAlgorithm::kCrc64Nvme, ChecksumType::kFullObject, std::string(8, 'c')});
+      {ChecksumAlgorithm::kCrc64Nvme, ChecksumType::kFullObject, digest_of(rng, 8)});
   const FileId fid{VolumeId{static_cast<std::uint32_t>(number >> 17)}, NeedleKey{number + 1},
-                   Cookie{0x12345678}};
+                   Cookie{static_cast<std::uint32_t>(rng.next())}};
   put.entry.layout.chunks.push_back({.fid = fid, .size_bytes = kObjectBytes});
   return put;
 }

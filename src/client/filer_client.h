@@ -39,6 +39,8 @@ class FilerClient {
   /// `value` of the request does not count; of the answer it is the setting.
   virtual Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) = 0;
   virtual Task<Result<void>> set_bucket_setting(BucketSetting setting) = 0;
+  /// Of what is written from the answer on. kUnimplemented by a filer of before.
+  virtual Task<Result<BucketEntry>> set_bucket_class(SetBucketClass request) = 0;
   /// From the answer on every change of an object has its event, or none has.
   virtual Task<Result<BucketEntry>> set_bucket_events(SetBucketEvents request) = 0;
   /// kNotFound when the bucket keeps no events, or when some behind the position are kept no more;

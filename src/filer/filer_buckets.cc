@@ -196,6 +196,13 @@ Task<Result<BucketEntry>> FilerService::set_bucket_versioning(SetBucketVersionin
   co_return co_await change_bucket(std::move(request.name), std::move(change));
 }
 
+Task<Result<BucketEntry>> FilerService::set_bucket_class(SetBucketClass request) {
+  auto change = [to = std::move(request.storage_class)](BucketEntry& bucket, KvBatch&) {
+    bucket.storage_class = to;
+  };
+  co_return co_await change_bucket(std::move(request.name), std::move(change));
+}
+
 Task<Result<BucketEntry>> FilerService::change_bucket(
     std::string name, std::function<void(BucketEntry&, KvBatch&)> change) {
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {

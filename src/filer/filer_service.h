@@ -55,6 +55,7 @@ class FilerService final : public FilerClient {
   Task<Result<BucketEntry>> set_bucket_versioning(SetBucketVersioning request) override;
   Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) override;
   Task<Result<void>> set_bucket_setting(BucketSetting setting) override;
+  Task<Result<BucketEntry>> set_bucket_class(SetBucketClass request) override;
   Task<Result<BucketEntry>> set_bucket_events(SetBucketEvents request) override;
   Task<Result<EventPage>> read_events(ReadEvents request) override;
   Task<Result<void>> ask_for_room(AskForRoom request) override;

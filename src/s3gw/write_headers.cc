@@ -39,4 +39,10 @@ S3Error precondition_failed(std::string_view condition) {
   return {S3Code::kPreconditionFailed, {}, {{"Condition", std::string(condition)}}};
 }
 
+void take_default_class(const Call& call, const BucketEntry& bucket, ObjectHeaders& headers) {
+  if (!bucket.storage_class.empty() && !call.header("x-amz-storage-class")) {
+    headers.storage_class = bucket.storage_class;
+  }
+}
+
 }  // namespace kelp::s3

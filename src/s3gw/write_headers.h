@@ -20,4 +20,7 @@ void add_checksums(const std::vector<Checksum>& checksums, HttpResponse& respons
 /// A 412 that names the header that failed.
 [[nodiscard]] S3Error precondition_failed(std::string_view condition);
 
+/// The storage class of the bucket, for an object whose request names none.
+void take_default_class(const Call& call, const BucketEntry& bucket, ObjectHeaders& headers);
+
 }  // namespace kelp::s3

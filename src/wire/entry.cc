@@ -19,7 +19,8 @@ constexpr std::uint8_t kPlainEntryFormat = 1;
 constexpr std::uint8_t kSharedEntryFormat = 2;
 constexpr std::uint8_t kEntryFormat = 3;
 constexpr std::uint8_t kQuotaBucketFormat = 2;  // 1: without a quota
-constexpr std::uint8_t kBucketFormat = 3;       // as 2, its limits may be 0; versioning, events
+constexpr std::uint8_t kFullBucketFormat = 3;   // as 2, its limits may be 0; versioning, events
+constexpr std::uint8_t kBucketFormat = 4;       // as 3, all of it may be 0; a storage class
 
 // The second byte of an entry's row.
 constexpr std::uint8_t kDeleteMarker = 1 << 0;
@@ -292,9 +293,13 @@ Result<ListedEntry> decode_listed(std::string_view row) {
 std::string encode_bucket(const BucketEntry& bucket) {
   std::string row;
   ByteWriter to(row);
-  const bool full = bucket.versioning != Versioning::kNever || bucket.events.log != 0;
+  const bool classed = !bucket.storage_class.empty();
+  const bool full = classed || bucket.versioning != Versioning::kNever || bucket.events.log != 0;
   const bool limited = bucket.quota.limits();
-  to.fixed(full ? kBucketFormat : limited ? kQuotaBucketFormat : std::uint8_t{1});
+  to.fixed(classed   ? kBucketFormat
+           : full    ? kFullBucketFormat
+           : limited ? kQuotaBucketFormat
+                     : std::uint8_t{1});
   to.varint(bucket.id.value);
   encode_time(bucket.created, row);
   encode_owner(bucket.owner_id, row);
@@ -310,6 +315,7 @@ std::string encode_bucket(const BucketEntry& bucket) {
     to.varint(bucket.events.keep_seconds);
     to.varint(bucket.events.log);
   }
+  if (classed) encode_storage_class(bucket.storage_class, row);
   return row;
 }
 
@@ -327,12 +333,16 @@ Result<BucketEntry> decode_bucket(std::string_view row) {
     bucket.quota.max_objects = in.varint();
     bucket.quota.id = in.varint();
   }
-  if (format == kBucketFormat) {
+  if (format >= kFullBucketFormat) {
     bucket.versioning = Versioning{in.fixed<std::uint8_t>()};
     bucket.events.keep_seconds = static_cast<std::uint32_t>(in.varint());
     bucket.events.log = in.varint();
   }
+  if (format == kBucketFormat) bucket.storage_class = decode_storage_class(in);
   KELP_CHECK(in.finish("bucket row"));
+  if (format == kBucketFormat && bucket.storage_class.empty()) {
+    return Error(Errc::kCorruption, "bucket row: format 4 without a storage class");
+  }
   if (format == kQuotaBucketFormat && !bucket.quota.limits()) {
     return Error(Errc::kCorruption, "bucket row: a quota without a limit");
   }
@@ -342,7 +352,7 @@ Result<BucketEntry> decode_bucket(std::string_view row) {
   if ((bucket.events.log == 0) != (bucket.events.keep_seconds == 0)) {
     return Error(Errc::kCorruption, "bucket row: events that are kept in no log, or for no time");
   }
-  if (format == kBucketFormat && bucket.versioning == Versioning::kNever &&
+  if (format == kFullBucketFormat && bucket.versioning == Versioning::kNever &&
       bucket.events.log == 0) {
     return Error(Errc::kCorruption, "bucket row: format 3 without versions and events");
   }

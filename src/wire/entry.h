@@ -132,6 +132,7 @@ struct BucketEntry {
   BucketQuota quota;
   Versioning versioning = Versioning::kNever;
   BucketEvents events;
+  std::string storage_class;  ///< Of objects that are written without one; empty: STANDARD.
   friend bool operator==(const BucketEntry&, const BucketEntry&) = default;
 };
 

@@ -162,6 +162,9 @@ inline constexpr std::pair kEnumerators<EventKind> = {EventKind::kPut, EventKind
 template <>
 inline constexpr std::pair kEnumerators<EventsFrom> = {EventsFrom::kPosition, EventsFrom::kNow};
 template <>
+inline constexpr auto kFields<SetBucketClass> =
+    std::tuple(&SetBucketClass::name, &SetBucketClass::storage_class);
+template <>
 inline constexpr auto kFields<SetBucketEvents> =
     std::tuple(&SetBucketEvents::name, &SetBucketEvents::keep_seconds);
 template <>

@@ -305,6 +305,12 @@ struct SetBucketVersioning {
   bool enabled = false;  ///< Else suspended: what there is stays, new versions are null.
 };
 
+/// The storage class of what is written to a bucket without one; empty: STANDARD.
+struct SetBucketClass {
+  std::string name;
+  std::string storage_class;
+};
+
 /// A setting of a bucket that the filer only keeps, by its name: "tagging".
 struct BucketSetting {
   std::string bucket;

@@ -87,6 +87,7 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerGetBucketSetting, "filer.get_bucket_setting", kLook, true},
     {kFilerSetBucketSetting, "filer.set_bucket_setting", kCommit, false},
     {kFilerSetBucketEvents, "filer.set_bucket_events", kCommit, true},
+    {kFilerSetBucketClass, "filer.set_bucket_class", kCommit, true},
     {kFilerReadEvents, "filer.read_events", kLook, true},
 };
 static_assert(std::ranges::adjacent_find(kMethods, std::ranges::greater_equal{},

@@ -84,6 +84,7 @@ enum class RpcMethod : std::uint32_t {
   kFilerSetBucketSetting = 332,
   kFilerSetBucketEvents = 333,
   kFilerReadEvents = 334,
+  kFilerSetBucketClass = 335,
 };
 
 /// How long a call may take, repetitions included: the class of its work.

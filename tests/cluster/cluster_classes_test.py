@@ -85,6 +85,16 @@ class StorageClasses(ClusterCase):
         for key, storage_class in (("plain", None), ("cold", "STANDARD_IA"), ("alike", "ONEZONE_IA"), ("moved", "STANDARD_IA"),
                                    ("shared", "ONEZONE_IA"), ("parts", "STANDARD_IA")):
             self.check(key, body, storage_class)
+        # What is written without a class has its bucket's.
+        self.s3.create_bucket(Bucket="archive")
+        self.cluster.kelp(*self.cluster.shell_words()[len(self.cluster.net.inside()) + 1:], "-c",
+                          "s3.bucket.class archive --class STANDARD_IA --apply")
+        at = self.grown(lambda: put(Bucket="archive", Key="of-the-bucket", Body=body))
+        self.assertEqual((len(at), at <= set(LARGE)), (3, True), at)
+        at = self.grown(lambda: put(Bucket="archive", Key="named", Body=body, StorageClass="STANDARD"))
+        self.assertTrue(at <= set(QUICK), at)
+        self.assertEqual([item["StorageClass"] for item in self.s3.list_objects_v2(Bucket="archive")["Contents"]],
+                         ["STANDARD", "STANDARD_IA"])
         listed = self.s3.list_objects_v2(Bucket="classes")["Contents"]
         self.assertEqual({item["Key"]: item["StorageClass"] for item in listed}["cold"], "STANDARD_IA")
 

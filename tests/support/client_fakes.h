@@ -168,6 +168,9 @@ class FakeFiler final : public FilerClient {
   Task<Result<void>> set_bucket_setting(BucketSetting r) override {
     return script.done(std::move(r));
   }
+  Task<Result<BucketEntry>> set_bucket_class(SetBucketClass r) override {
+    return script.answer(std::move(r), &BucketMessage::bucket);
+  }
   Task<Result<BucketEntry>> set_bucket_events(SetBucketEvents r) override {
     return script.answer(std::move(r), &BucketMessage::bucket);
   }

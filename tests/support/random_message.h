@@ -24,7 +24,7 @@ using AllMessages =
                SetBucketQuota, AskForRoom, PutObject, WriteOutcome, GetObject, FoundObject,
                DeleteObject, DeleteOutcome, DeleteObjects, DeletedObjects, ListObjects, ListedPage,
                ListVersions, ListedVersions, SetObjectTags, TaggedVersion, SetBucketVersioning,
-               BucketSetting, SetBucketEvents, ReadEvents, EventPage, CreateUpload, UploadInfo,
+               SetBucketClass, BucketSetting, SetBucketEvents, ReadEvents, EventPage, CreateUpload, UploadInfo,
                UploadName, PutPart, ShareObject, SharePart, ListParts, ListedParts, ListUploads,
                ListedUploads, CompleteUpload, CompletedUpload, AskForDump, DumpPieceHead>;
 
@@ -111,6 +111,7 @@ class RandomMessage {
     if (rng_.chance(500'000)) bucket.quota = {rng_.below(9) + 1, rng_.below(9), rng_.below(9)};
     bucket.versioning = static_cast<Versioning>(rng_.below(3));
     if (rng_.chance(300'000)) bucket.events = {static_cast<std::uint32_t>(rng_.below(9) + 1), 7};
+    if (rng_.chance(300'000)) bucket.storage_class = "STANDARD_IA";
   }
   void fill(ObjectEntry& entry) {
     fill(entry.version);

@@ -87,6 +87,9 @@ Task<Result<BucketSetting>> RpcFilerClient::get_bucket_setting(BucketSetting req
 Task<Result<void>> RpcFilerClient::set_bucket_setting(BucketSetting setting) {
   return caller_.tell(kFilerSetBucketSetting, std::move(setting));
 }
+Task<Result<BucketEntry>> RpcFilerClient::set_bucket_class(SetBucketClass request) {
+  return caller_.ask(kFilerSetBucketClass, std::move(request), &BucketMessage::bucket);
+}
 Task<Result<BucketEntry>> RpcFilerClient::set_bucket_events(SetBucketEvents request) {
   return caller_.ask(kFilerSetBucketEvents, std::move(request), &BucketMessage::bucket);
 }
@@ -178,6 +181,9 @@ void serve_buckets(RpcServer& server, FilerClient* f) {
                               [f](BucketSetting r) { return f->get_bucket_setting(std::move(r)); });
   serve_method<BucketSetting>(server, kFilerSetBucketSetting,
                               [f](BucketSetting r) { return f->set_bucket_setting(std::move(r)); });
+  serve_method<SetBucketClass>(server, kFilerSetBucketClass, [f](SetBucketClass r) {
+    return wrap<BucketMessage>(f->set_bucket_class(std::move(r)));
+  });
   serve_method<SetBucketEvents>(server, kFilerSetBucketEvents, [f](SetBucketEvents r) {
     return wrap<BucketMessage>(f->set_bucket_events(std::move(r)));
   });

@@ -121,6 +121,7 @@ Task<S3Result<void>> copy_object(Call& call) {
   for (int attempt = 1;; ++attempt) {
     KELP_S3_CO_TRY(const FoundSource source, co_await find_copy_source(call));
     KELP_S3_CO_TRY(PutObject request, copy_request(call, source));
+    take_default_class(call, bucket, request.entry.headers);
     AskForRoom room{.size_bytes = request.entry.size_bytes};
     KELP_S3_CO_CHECK(co_await check_room(call, bucket, std::move(room)));
     KELP_S3_CO_TRY(const auto algorithm, other_checksum(call, source.object.entry));

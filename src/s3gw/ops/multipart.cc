@@ -183,7 +183,8 @@ Task<S3Result<void>> create_multipart_upload(Call& call) {
   KELP_S3_CO_TRY(const UploadChecksum checksum, upload_checksum(call));
   request.checksum_algorithm = checksum.algorithm;
   request.checksum_type = checksum.type;
-  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  take_default_class(call, bucket, request.headers);
   auto created = co_await call.services.deps.filer.create_upload(std::move(request));
   KELP_S3_CO_TRY(const UploadInfo upload, std::move(created));
 

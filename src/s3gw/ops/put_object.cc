@@ -20,6 +20,7 @@ Task<S3Result<void>> put_object(Call& call) {
   KELP_S3_CO_TRY(PayloadSpec spec, payload_spec(call, needs));
   KELP_S3_CO_CHECK(check_upload_size(spec));
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  take_default_class(call, bucket, request.entry.headers);
   AskForRoom room{.size_bytes = spec.decoded_bytes};
   KELP_S3_CO_CHECK(co_await check_room(call, bucket, std::move(room)));
 

@@ -9,6 +9,7 @@
 #include "base/config_value.h"
 #include "base/encoding.h"
 #include "s3gw/core/names.h"
+#include "s3gw/core/storage_class.h"
 #include "server/accounts.h"
 #include "server/cluster_text.h"
 #include "server/shell/handlers.h"
@@ -344,6 +345,25 @@ Task<Result<ShellReply>> bucket_events(ShellWorld& world, ShellArguments argumen
   change.result["events_keep_seconds"] = events.keep_seconds;
   co_return co_await apply_or_show(world, arguments.apply, change,
                                    without_value(filer->set_bucket_events(std::move(events))));
+}
+
+Task<Result<ShellReply>> bucket_class(ShellWorld& world, ShellArguments arguments) {
+  KELP_CO_TRY(FilerClient* const filer, filer_of(world));
+  const std::string name = arguments.get("BUCKET");
+  KELP_CO_CHECK(co_await filer->get_bucket(name));
+  std::string storage_class = arguments.get("--class");
+  if (!s3::is_storage_class(storage_class)) {
+    co_return Error(Errc::kInvalidArgument,
+                    "say which, of S3's: --class STANDARD_IA; STANDARD is the default");
+  }
+  ShellChange change;
+  change.steps.push_back(fmt::format(
+      "objects written to the bucket {} without a storage class get {}", name, storage_class));
+  change.result["storage_class"] = storage_class;
+  if (storage_class == "STANDARD") storage_class.clear();
+  co_return co_await apply_or_show(
+      world, arguments.apply, change,
+      without_value(filer->set_bucket_class({name, std::move(storage_class)})));
 }
 
 Task<Result<ShellReply>> bucket_delete(ShellWorld& world, ShellArguments arguments) {

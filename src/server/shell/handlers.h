@@ -46,6 +46,7 @@ ShellHandler bucket_list;
 ShellHandler bucket_create;
 ShellHandler bucket_delete;
 ShellHandler bucket_events;
+ShellHandler bucket_class;
 ShellHandler bucket_quota;
 
 // fsck_command.cc: whether volumes have what objects name.

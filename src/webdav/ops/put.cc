@@ -92,8 +92,10 @@ Task<Outcome<Written>> write_known(Visit& visit, Writing writing) {
   AskForRoom room{.size_bytes = spec.decoded_bytes};
   KELP_DAV_CO_CHECK(co_await s3::check_room(call, writing.bucket, std::move(room)));
   std::optional<s3::NeedleSink> sink;
-  KELP_DAV_CO_TRY(s3::StoredBody stored,
-                  co_await s3::store_body(call, std::move(spec), sink, writing.bucket.id));
+  std::string& storage_class = request.entry.headers.storage_class;
+  storage_class = writing.bucket.storage_class;
+  auto storing = s3::store_body(call, std::move(spec), sink, writing.bucket.id, storage_class);
+  KELP_DAV_CO_TRY(s3::StoredBody stored, co_await std::move(storing));
   s3::take_body(std::move(stored), request);
   co_return co_await commit(visit, std::move(request));
 }

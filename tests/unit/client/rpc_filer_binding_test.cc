@@ -25,6 +25,8 @@ Task<void> filer_answers(Clients c) {
   const auto setting = random.make<BucketSetting>();
   co_await answers(s, setting, f.get_bucket_setting(setting));
   co_await answers(s, setting, f.set_bucket_setting(setting));
+  const auto storage_class = random.make<SetBucketClass>();
+  co_await answers(s, storage_class, f.set_bucket_class(storage_class), &BucketMessage::bucket);
   const auto events = random.make<SetBucketEvents>();
   co_await answers(s, events, f.set_bucket_events(events), &BucketMessage::bucket);
   const auto read = random.make<ReadEvents>();
@@ -77,6 +79,7 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.bucket_usage("b"));
   co_await fails(f.set_bucket_quota({}));
   co_await fails(f.set_bucket_versioning({}));
+  co_await fails(f.set_bucket_class({}));
   co_await fails(f.set_bucket_events({}));
   co_await fails(f.read_events({}));
   co_await fails(f.get_bucket_setting({}));

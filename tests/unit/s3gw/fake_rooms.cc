@@ -256,6 +256,11 @@ Task<Result<ListedVersions>> FakeFiler::list_versions(ListVersions request) {
 Task<Result<TaggedVersion>> FakeFiler::set_object_tags(SetObjectTags) {
   co_return Error(Errc::kUnimplemented, "fake");
 }
+Task<Result<BucketEntry>> FakeFiler::set_bucket_class(SetBucketClass request) {
+  KELP_CO_TRY(Bucket* found, bucket(request.name));
+  found->entry.storage_class = request.storage_class;
+  co_return found->entry;
+}
 Task<Result<BucketEntry>> FakeFiler::set_bucket_events(SetBucketEvents) {
   co_return Error(Errc::kUnimplemented, "no gateway asks");
 }

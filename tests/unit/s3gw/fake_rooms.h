@@ -92,6 +92,7 @@ class FakeFiler final : public FilerClient {
   Task<Result<void>> set_bucket_setting(BucketSetting setting) override;
   Task<Result<ListedVersions>> list_versions(ListVersions request) override;
   Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) override;
+  Task<Result<BucketEntry>> set_bucket_class(SetBucketClass request) override;
   Task<Result<BucketEntry>> set_bucket_events(SetBucketEvents request) override;
   Task<Result<EventPage>> read_events(ReadEvents request) override;
   Task<Result<UploadInfo>> create_upload(CreateUpload request) override;

@@ -110,6 +110,11 @@ TEST(Entry, SaysInAThirdFormatWhatVersionsNeed) {
   BucketEntry telling = bucket();
   telling.events = versioned.events;
   EXPECT_EQ(decode_bucket(encode_bucket(telling)).value(), telling);
+  versioned.storage_class = "GLACIER_IR";
+  EXPECT_EQ(hex_encode(encode_bucket(versioned)), golden("bucket_v4.hex"));
+  BucketEntry classed = bucket();
+  classed.storage_class = "OF_TOMORROW";
+  EXPECT_EQ(decode_bucket(encode_bucket(classed)).value(), classed);
   for (const Versioning state : {Versioning::kEnabled, Versioning::kSuspended}) {
     for (BucketEntry each : {bucket(), limited_bucket()}) {
       each.versioning = state;

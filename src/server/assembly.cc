@@ -88,7 +88,7 @@ master::MasterHttpOptions master_http_options(const Config& config) {
 }
 
 webdav::WebDavOptions webdav_options(const Config& config) {
-  return {.replication = config.master.spread};
+  return {.replication = config.master.standard.spread};
 }
 
 KeyLeaseOptions lease_options(const Config& config) {

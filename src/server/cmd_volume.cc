@@ -40,6 +40,20 @@ std::string_view state_of(const LogStep& step, bool live) {
   return live ? "live" : "removed";
 }
 
+/// The object's key in a back pointer, as it stands in a URL.
+std::string key_text(const LogStep& step) {
+  const auto pointer = split_back_pointer(*step.header, step.back_pointer);
+  return pointer.has_value() ? url_encode(pointer->key, true) : "?";
+}
+
+/// Of which stretch of which body it is, when it says so.
+std::optional<NeedleOrigin> origin_of(const LogStep& step) {
+  const auto pointer = split_back_pointer(*step.header, step.back_pointer);
+  if (!pointer.has_value() || pointer->origin.empty()) return std::nullopt;
+  auto origin = decode_origin(pointer->origin);
+  return origin.has_value() ? std::optional(*std::move(origin)) : std::nullopt;
+}
+
 /// One step of a log for a person.
 void print_step(VolumeId volume, const LogStep& step, bool live) {
   if (!step.header) {
@@ -48,12 +62,18 @@ void print_step(VolumeId volume, const LogStep& step, bool live) {
   }
   const NeedleHeader& header = *step.header;
   std::string part;
+  if (const auto origin = origin_of(step)) {
+    part = fmt::format(" byte {} of {}", origin->offset, origin->total_bytes);
+    if (origin->part_number > 0) {
+      part += fmt::format(" of part {} of {}", origin->part_number, origin->upload_id);
+    }
+  }
   if (header.part)
-    part = fmt::format(" shard {} of {}", header.part->shard, to_string(header.part->scheme));
+    part += fmt::format(" shard {} of {}", header.part->shard, to_string(header.part->scheme));
   fmt::print("{:>14}  {:<10} {:>10}  {}  {}  bucket {}  {}{}\n", step.offset, state_of(step, live),
              header.body_bytes, to_string(FileId{volume, header.key, header.cookie}),
              time_text(WallTime(std::chrono::nanoseconds(header.created_ns))), header.bucket.value,
-             url_encode(step.back_pointer, true), part);
+             key_text(step), part);
 }
 
 /// The same as a JSON object on a line.
@@ -68,7 +88,12 @@ void print_step_json(VolumeId volume, const LogStep& step, bool live) {
     out["body_bytes"] = header.body_bytes;
     out["created"] = time_text(WallTime(std::chrono::nanoseconds(header.created_ns)));
     out["bucket"] = header.bucket.value;
-    out["object_key"] = url_encode(step.back_pointer, true);
+    out["object_key"] = key_text(step);
+    if (const auto origin = origin_of(step)) {
+      out["origin"] = {{"bucket", origin->bucket},       {"body", origin->body.value},
+                       {"offset", origin->offset},       {"total_bytes", origin->total_bytes},
+                       {"upload_id", origin->upload_id}, {"part_number", origin->part_number}};
+    }
     if (header.part) {
       out["shard"] = header.part->shard;
       out["scheme"] = to_string(header.part->scheme);

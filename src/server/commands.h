@@ -46,6 +46,8 @@ void add_daemon_commands(CLI::App& app, int& exit_code);
 void add_cluster_command(CLI::App& app, int& exit_code);
 /// `filer` is the daemon's own command.
 void add_filer_tail_command(CLI::App& filer, int& exit_code);
+/// `kelp filer rebuild`; after add_daemon_commands().
+void add_filer_rebuild_command(CLI::App& app, int& exit_code);
 /// `kelp volume dump`, `verify`, `export`, `import`; after add_daemon_commands().
 void add_volume_commands(CLI::App& app, int& exit_code);
 /// Also `kelp volume scrub`; after add_daemon_commands().

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", fmt::format("kelp {}", kelp::kVersion));
   kelp::server::add_server_command(app, exit_code);
   kelp::server::add_daemon_commands(app, exit_code);
+  kelp::server::add_filer_rebuild_command(app, exit_code);
   kelp::server::add_volume_commands(app, exit_code);
   kelp::server::add_cluster_command(app, exit_code);
   kelp::server::add_shell_command(app, exit_code);

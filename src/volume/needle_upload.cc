@@ -10,6 +10,14 @@
 namespace kelp {
 namespace {
 
+std::string back_pointer_of(const OpenNeedle& request) {
+  return encode_back_pointer({.origin = request.origin, .key = request.object_key});
+}
+
+std::size_t back_pointer_bytes(const OpenNeedle& request) {
+  return request.object_key.size() + (request.origin.empty() ? 0 : 1 + request.origin.size());
+}
+
 NeedleHeader header_of(const OpenNeedle& request, const Clock& clock) {
   return {.key = request.fid.key,
           .cookie = request.fid.cookie,
@@ -17,7 +25,8 @@ NeedleHeader header_of(const OpenNeedle& request, const Clock& clock) {
           .body_bytes = request.body_bytes,
           .created_ns = clock.wall().time_since_epoch().count(),
           .bucket = request.bucket,
-          .back_pointer_bytes = static_cast<std::uint16_t>(request.object_key.size()),
+          .back_pointer_bytes = static_cast<std::uint16_t>(back_pointer_bytes(request)),
+          .has_origin = !request.origin.empty(),
           .part = request.part};
 }
 
@@ -43,7 +52,7 @@ class SmallUpload final : public NeedleUpload {
         count_(request.body_bytes) {
     image_.reserve(layout_of(header_).total_bytes);
     image_.resize(kNeedleHeaderBytes);
-    image_ += request.object_key;
+    image_ += back_pointer_of(request);
   }
 
   Task<Result<void>> append(ByteSpan bytes) override {
@@ -106,7 +115,7 @@ class StreamUpload final : public NeedleUpload {
     head_.resize(kNeedleHeaderBytes);
     encode_needle_header(header_, volume_->seed_at(place.offset),
                          std::as_writable_bytes(std::span(head_)));
-    head_ += request.object_key;
+    head_ += back_pointer_of(request);
   }
 
   ~StreamUpload() override {
@@ -185,7 +194,7 @@ Task<Result<std::unique_ptr<NeedleUpload>>> begin_upload(std::shared_ptr<VolumeF
     upload = std::make_unique<SmallUpload>(std::move(volume), request);
     co_return upload;
   }
-  const auto bytes = layout_of(request.body_bytes, request.object_key.size()).total_bytes;
+  const auto bytes = layout_of(request.body_bytes, back_pointer_bytes(request)).total_bytes;
   KELP_CO_TRY(const NeedlePlace place, co_await reserve_in(volume, request.fid.key, bytes));
   upload = std::make_unique<StreamUpload>(std::move(volume), request, place);
   co_return upload;

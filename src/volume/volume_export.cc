@@ -20,9 +20,10 @@ constexpr std::uint64_t kMaxRecordBytes = 64 * 1024;
 /// else when it is unpacked.
 std::string name_of(VolumeId volume, const WholeNeedle& needle) {
   const FileId fid{volume, needle.header.key, needle.header.cookie};
+  const auto pointer = split_back_pointer(needle.header, needle.back_pointer);
+  const std::string_view key = pointer.has_value() ? pointer->key : needle.back_pointer;
   return fmt::format("bucket-{}/{}~{}", needle.header.bucket.value,
-                     url_encode(needle.back_pointer, false).substr(0, kNameKeyBytes),
-                     to_string(fid));
+                     url_encode(key, false).substr(0, kNameKeyBytes), to_string(fid));
 }
 
 std::string encode_member(VolumeId volume, const WholeNeedle& needle, ByteSpan image) {

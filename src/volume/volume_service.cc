@@ -306,9 +306,13 @@ Result<void> VolumeService::check_request(const OpenNeedle& request) const {
                       stored_bytes(*request.part), request.body_bytes));
     }
   }
-  if (request.object_key.size() > kMaxBackPointerBytes) {
+  if (request.object_key.size() > kMaxObjectKeyBytes) {
     return Error(Errc::kInvalidArgument,
-                 fmt::format("an object key has at most {} bytes", kMaxBackPointerBytes));
+                 fmt::format("an object key has at most {} bytes", kMaxObjectKeyBytes));
+  }
+  if (request.origin.size() > kMaxOriginBytes) {
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("an origin has at most {} bytes", kMaxOriginBytes));
   }
   return {};
 }

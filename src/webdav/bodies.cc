@@ -41,7 +41,11 @@ Task<Result<void>> hash(WorkPool& pool, Hashes& hashes, ByteSpan bytes) {
 Task<Outcome<void>> store_piece(Visit& visit, const LooseBodyPlan& plan, ByteSpan bytes,
                                 LooseBody& stored) {
   s3::NeedleSink::Target target{
-      .bucket = plan.bucket.id, .object_key = plan.key, .total_bytes = bytes.size()};
+      .bucket = plan.bucket.id,
+      .object_key = plan.key,
+      .total_bytes = bytes.size(),
+      .storage_class = plan.bucket.storage_class,
+      .origin = {.bucket = plan.bucket.name, .total_bytes = kUnknownLength}};
   auto sink = std::make_unique<s3::NeedleSink>(visit.call.services.deps, std::move(target));
   KELP_DAV_CO_CHECK(co_await sink->append(bytes));
   KELP_DAV_CO_TRY(const std::vector<Chunk> chunks, co_await sink->finish());

@@ -18,7 +18,8 @@ struct OpenNeedle {
   Generation generation;
   std::string token;             ///< WriteLease::token.
   std::uint64_t body_bytes = 0;  ///< Exact; 1 byte to 64 MiB.
-  BucketId bucket;  ///< Back-pointer, with object_key: a lost namespace is rebuilt from these.
+  BucketId bucket;  ///< Kept beside the needle, with object_key and origin: a lost namespace is
+                    ///< rebuilt from these.
   std::string object_key;
   /// Every copy's server, the receiver first: it writes its own copy and passes the needle on to
   /// the others. Empty or one: nothing is passed on.
@@ -27,6 +28,8 @@ struct OpenNeedle {
   EcScheme scheme;
   /// The needle is this shard of a body; then body_bytes is stored_bytes() of it.
   std::optional<StripePart> part;
+  /// encode_origin(); empty: of a gateway that did not say.
+  std::string origin;
 };
 
 /// Bytes of a shard to be read.

@@ -87,8 +87,8 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerGetBucketSetting, "filer.get_bucket_setting", kLook, true},
     {kFilerSetBucketSetting, "filer.set_bucket_setting", kCommit, false},
     {kFilerSetBucketEvents, "filer.set_bucket_events", kCommit, true},
-    {kFilerSetBucketClass, "filer.set_bucket_class", kCommit, true},
     {kFilerReadEvents, "filer.read_events", kLook, true},
+    {kFilerSetBucketClass, "filer.set_bucket_class", kCommit, true},
 };
 static_assert(std::ranges::adjacent_find(kMethods, std::ranges::greater_equal{},
                                          &RpcMethodInfo::method) == std::end(kMethods),

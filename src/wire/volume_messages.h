@@ -84,10 +84,10 @@ template <>
 inline constexpr auto kFields<StripePart> =
     std::tuple(&StripePart::scheme, &StripePart::shard, &StripePart::body_bytes);
 template <>
-inline constexpr auto kFields<OpenNeedle> =
-    std::tuple(&OpenNeedle::fid, &OpenNeedle::generation, &OpenNeedle::token,
-               &OpenNeedle::body_bytes, &OpenNeedle::bucket, &OpenNeedle::object_key,
-               &OpenNeedle::members, since(2, &OpenNeedle::scheme), since(2, &OpenNeedle::part));
+inline constexpr auto kFields<OpenNeedle> = std::tuple(
+    &OpenNeedle::fid, &OpenNeedle::generation, &OpenNeedle::token, &OpenNeedle::body_bytes,
+    &OpenNeedle::bucket, &OpenNeedle::object_key, &OpenNeedle::members,
+    since(2, &OpenNeedle::scheme), since(2, &OpenNeedle::part), since(2, &OpenNeedle::origin));
 template <>
 inline constexpr auto kFields<ReadShard> =
     std::tuple(&ReadShard::fid, &ReadShard::scheme, &ReadShard::shard, &ReadShard::offset,

@@ -57,7 +57,7 @@ void seal_end(std::string& bytes) {
 void needle(std::string bytes) {
   seal_header(bytes, 0, 4096);
   const auto decoded = decode_needle(as_bytes(bytes), seed().at(4096));
-  if (!decoded.has_value() || static_cast<std::uint8_t>(bytes[4]) != kNeedleVersion) return;
+  if (!decoded.has_value() || static_cast<std::uint8_t>(bytes[4]) < 3) return;
   const std::string again =
       encode_needle(decoded->header, decoded->back_pointer, decoded->body, seed().at(4096));
   if (bytes.compare(0, again.size(), again) != 0) std::abort();

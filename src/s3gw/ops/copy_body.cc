@@ -16,7 +16,8 @@ Task<S3Result<void>> copy_body(Call& call, const FoundSource& source, BucketId b
     NeedleSink::Target target{.bucket = bucket,
                               .object_key = request.key,
                               .total_bytes = entry.size_bytes,
-                              .storage_class = entry.headers.storage_class};
+                              .storage_class = entry.headers.storage_class,
+                              .origin = {.bucket = request.bucket}};
     needles.emplace(call.services.deps, std::move(target));
   }
   ByteSink& sink = fits ? static_cast<ByteSink&>(small) : *needles;

@@ -74,7 +74,8 @@ Task<S3Result<void>> NeedleSink::open_next() {
   if (left_bytes_ == 0) co_return s3_error(S3Code::kInternalError);
   if (open_.size() == kMaxUnsettled) KELP_S3_CO_CHECK(co_await settle());
   const std::uint64_t bytes = std::min(left_bytes_, kNeedleBytes);
-  KELP_S3_CO_TRY(Placed placed, co_await open_needle(bytes));
+  const std::uint64_t offset = target_.total_bytes - left_bytes_;
+  KELP_S3_CO_TRY(Placed placed, co_await open_needle(offset, bytes));
   chunks_.push_back({.fid = placed.fid, .size_bytes = bytes});
   holds_.push_back(std::move(placed.hold));
   open_.push_back(std::move(placed.upload));
@@ -83,9 +84,11 @@ Task<S3Result<void>> NeedleSink::open_next() {
   co_return S3Result<void>{};
 }
 
-Task<S3Result<NeedleSink::Placed>> NeedleSink::open_needle(std::uint64_t bytes) {
+Task<S3Result<NeedleSink::Placed>> NeedleSink::open_needle(std::uint64_t offset,
+                                                           std::uint64_t bytes) {
   for (int attempt = 1;; ++attempt) {
     KELP_S3_CO_TRY(LeasedFid place, co_await deps_.leases.next(bytes, target_.storage_class));
+    if (body_.value == 0) body_ = place.fid.key;
     OpenNeedle request{.fid = place.fid,
                        .generation = place.generation,
                        .token = std::move(place.token),
@@ -93,7 +96,8 @@ Task<S3Result<NeedleSink::Placed>> NeedleSink::open_needle(std::uint64_t bytes) 
                        .bucket = target_.bucket,
                        .object_key = target_.object_key,
                        .members = std::move(place.members),
-                       .scheme = place.scheme};
+                       .scheme = place.scheme,
+                       .origin = origin_at(offset)};
     auto opened = co_await deps_.volumes.open(std::move(request));
     if (opened) co_return Placed{place.fid, std::move(place.hold), *std::move(opened)};
     if (attempt == kMaxAttempts || !worth_another_volume(opened.error())) {
@@ -101,6 +105,14 @@ Task<S3Result<NeedleSink::Placed>> NeedleSink::open_needle(std::uint64_t bytes) 
     }
     deps_.leases.report_failed(place.fid.volume);
   }
+}
+
+std::string NeedleSink::origin_at(std::uint64_t offset) const {
+  NeedleOrigin origin = target_.origin;
+  origin.body = body_;
+  origin.offset += offset;
+  if (origin.total_bytes == 0) origin.total_bytes = target_.total_bytes;
+  return encode_origin(origin);
 }
 
 Task<S3Result<void>> NeedleSink::settle() {
@@ -131,7 +143,7 @@ Task<S3Result<void>> NeedleSink::write_elsewhere(std::size_t index, Error refusa
     if (!worth_another_volume(refusal)) break;
     deps_.leases.report_failed(chunks_[at].fid.volume);
     if (body.empty()) break;
-    KELP_S3_CO_TRY(Placed placed, co_await open_needle(body.size()));
+    KELP_S3_CO_TRY(Placed placed, co_await open_needle(at * kNeedleBytes, body.size()));
     chunks_[at].fid = placed.fid;
     holds_[at] = std::move(placed.hold);
     KELP_S3_CO_CHECK(co_await placed.upload->append(as_bytes(body)));

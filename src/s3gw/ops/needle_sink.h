@@ -7,6 +7,7 @@
 #include "s3gw/gateway.h"
 #include "s3gw/ops/byte_sink.h"
 #include "wire/entry.h"
+#include "wire/needle_origin.h"
 
 namespace kelp::s3 {
 
@@ -21,6 +22,9 @@ class NeedleSink final : public ByteSink {
     std::string object_key;
     std::uint64_t total_bytes = 0;
     std::string storage_class;  ///< As in ObjectHeaders.
+    /// Where the bytes go; `body` and the offset of each needle are the sink's to fill, and so is
+    /// the body's length when it is 0.
+    NeedleOrigin origin;
   };
   NeedleSink(const GatewayDeps& deps, Target target);
 
@@ -40,13 +44,15 @@ class NeedleSink final : public ByteSink {
     ProvisionalKey hold;
     std::unique_ptr<NeedleUpload> upload;
   };
-  Task<S3Result<Placed>> open_needle(std::uint64_t bytes);
+  Task<S3Result<Placed>> open_needle(std::uint64_t offset, std::uint64_t bytes);
+  [[nodiscard]] std::string origin_at(std::uint64_t offset) const;
   Task<S3Result<void>> open_next();
   Task<S3Result<void>> settle();
   Task<S3Result<void>> write_elsewhere(std::size_t index, Error refusal);
 
   const GatewayDeps& deps_;
   const Target target_;
+  NeedleKey body_;                    ///< The first key that was taken: names the body.
   std::uint64_t left_bytes_;          ///< Not yet in a needle.
   std::uint64_t left_in_needle_ = 0;  ///< Of the last one of open_.
   std::vector<Chunk> chunks_;

@@ -37,6 +37,12 @@ Task<S3Result<PartTarget>> find_part_target(Call& call) {
   co_return target;
 }
 
+NeedleOrigin origin_of(const Call& call, const PartTarget& target) {
+  return {.bucket = call.request.bucket,
+          .upload_id = target.request.upload.upload_id,
+          .part_number = target.request.part_number};
+}
+
 Task<S3Result<void>> check_room_for_part(Call& call, const PartTarget& target,
                                          std::uint64_t size_bytes) {
   AskForRoom room{.size_bytes = size_bytes,

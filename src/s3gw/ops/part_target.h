@@ -1,6 +1,7 @@
 #pragma once
 
 #include "s3gw/call.h"
+#include "wire/needle_origin.h"
 
 namespace kelp::s3 {
 
@@ -12,6 +13,9 @@ struct PartTarget {
 };
 /// Looks it up. Errors: those of the part's number, AccessDenied, NoSuchUpload.
 [[nodiscard]] Task<S3Result<PartTarget>> find_part_target(Call& call);
+
+/// Of the needles of such a part.
+[[nodiscard]] NeedleOrigin origin_of(const Call& call, const PartTarget& target);
 
 /// See check_room(): whether the part may be of `size_bytes`.
 [[nodiscard]] Task<S3Result<void>> check_room_for_part(Call& call, const PartTarget& target,

@@ -17,7 +17,8 @@ Task<S3Result<StoredBody>> store_body(Call& call, PayloadSpec spec, std::optiona
   NeedleSink::Target target{.bucket = bucket,
                             .object_key = call.request.key,
                             .total_bytes = spec.decoded_bytes,
-                            .storage_class = std::string(storage_class)};
+                            .storage_class = std::string(storage_class),
+                            .origin = {.bucket = call.request.bucket}};
   sink.emplace(call.services.deps, std::move(target));
   KELP_S3_CO_TRY(stored.result, co_await receive_stream(call, std::move(spec), *sink));
   KELP_S3_CO_TRY(stored.chunks, co_await sink->finish());

@@ -45,7 +45,8 @@ Task<S3Result<void>> upload_part(Call& call) {
   NeedleSink::Target place{.bucket = target.bucket.id,
                            .object_key = call.request.key,
                            .total_bytes = spec.decoded_bytes,
-                           .storage_class = target.upload.headers.storage_class};
+                           .storage_class = target.upload.headers.storage_class,
+                           .origin = origin_of(call, target)};
   NeedleSink sink(call.services.deps, std::move(place));
   KELP_S3_CO_TRY(PayloadResult result, co_await receive_stream(call, std::move(spec), sink));
   PutPart& request = target.request;

@@ -31,15 +31,20 @@ std::string origin_md5(const ObjectEntry& source, ByteRange range) {
   return md5.finish();
 }
 
-/// Copies a stretch of the source into needles of its own, which `sink` holds.
+/// Copies a stretch of the source, which begins at `part_offset` of the part, into needles of its
+/// own, which `sink` holds.
 Task<S3Result<std::vector<Chunk>>> copy_end(Call& call, const PartTarget& target,
                                             const FoundObject& source, ByteRange range,
+                                            std::uint64_t part_offset,
                                             std::optional<NeedleSink>& sink) {
   if (range.size_bytes == 0) co_return std::vector<Chunk>{};
   NeedleSink::Target place{.bucket = target.bucket.id,
                            .object_key = call.request.key,
                            .total_bytes = range.size_bytes,
-                           .storage_class = target.upload.headers.storage_class};
+                           .storage_class = target.upload.headers.storage_class,
+                           .origin = origin_of(call, target)};
+  place.origin.offset = part_offset;
+  place.origin.total_bytes = target.request.size_bytes;
   sink.emplace(call.services.deps, std::move(place));
   KELP_S3_CO_CHECK(co_await copy_bytes(call, source, range, {}, *sink));
   co_return co_await sink->finish();
@@ -62,10 +67,12 @@ Task<S3Result<Result<void>>> try_share(Call& call, PartTarget& target, const Fou
     part.checksums.clear();
   }
   std::array<std::optional<NeedleSink>, 2> sinks;  // until the commit has returned
-  KELP_S3_CO_TRY(part.chunks, co_await copy_end(call, target, source.object, whole.head, sinks[0]));
+  KELP_S3_CO_TRY(part.chunks,
+                 co_await copy_end(call, target, source.object, whole.head, 0, sinks[0]));
   part.chunks.insert(part.chunks.end(), whole.chunks.begin(), whole.chunks.end());
+  const std::uint64_t tail_at = range.size_bytes - whole.tail.size_bytes;
   KELP_S3_CO_TRY(const auto tail,
-                 co_await copy_end(call, target, source.object, whole.tail, sinks[1]));
+                 co_await copy_end(call, target, source.object, whole.tail, tail_at, sinks[1]));
   part.chunks.insert(part.chunks.end(), tail.begin(), tail.end());
   SharePart share{.put = part,
                   .from = {.bucket = source.name.bucket, .key = source.name.key},
@@ -79,7 +86,8 @@ Task<S3Result<Result<void>>> copy_part(Call& call, PartTarget& target, const Fou
   NeedleSink::Target place{.bucket = target.bucket.id,
                            .object_key = call.request.key,
                            .total_bytes = range.size_bytes,
-                           .storage_class = target.upload.headers.storage_class};
+                           .storage_class = target.upload.headers.storage_class,
+                           .origin = origin_of(call, target)};
   NeedleSink sink(call.services.deps, std::move(place));
   const CopyHashes hashes{.md5 = true, .checksum = default_checksum(target.upload)};
   KELP_S3_CO_TRY(CopiedBytes copied, co_await copy_bytes(call, source.object, range, hashes, sink));

@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint8_t kFlagTombstone = 1;
 constexpr std::uint8_t kWholeVersion = 1;  ///< Of needles that are no shards.
 constexpr std::uint8_t kShardVersion = 2;  ///< Of those that are.
+constexpr std::uint8_t kPlainVersion = 3;  ///< Of either, without an origin.
 
 /// The header as it lies on disk; little-endian, no padding. `crc` covers all in front of it.
 struct RawHeader {
@@ -73,7 +74,9 @@ Result<NeedleHeader> interpret(const RawHeader& raw) {
   const bool sane = raw.flags <= kFlagTombstone && raw.body_bytes <= kMaxNeedleBodyBytes &&
                     raw.back_pointer_bytes <= kMaxBackPointerBytes &&
                     tombstone == (raw.body_bytes == 0) && raw.reserved == 0 &&
-                    raw.more_reserved == 0 && part_is_sane(raw);
+                    raw.more_reserved == 0 && part_is_sane(raw) &&
+                    (raw.version > kPlainVersion ? !tombstone && raw.back_pointer_bytes > 0
+                                                 : raw.back_pointer_bytes <= kMaxObjectKeyBytes);
   if (!sane) return corrupt("needle header: a field out of range");
   return NeedleHeader{.key = NeedleKey{raw.key},
                       .cookie = Cookie{raw.cookie},
@@ -82,6 +85,7 @@ Result<NeedleHeader> interpret(const RawHeader& raw) {
                       .created_ns = raw.created_ns,
                       .bucket = BucketId{raw.bucket},
                       .back_pointer_bytes = raw.back_pointer_bytes,
+                      .has_origin = raw.version > kPlainVersion,
                       .part = is_shard(raw) ? std::optional(part_of(raw)) : std::nullopt};
 }
 
@@ -91,7 +95,7 @@ Result<NeedleHeader> interpret(const RawHeader& raw) {
 std::uint32_t trailer_crc(ByteSpan head, ByteSpan table) {
   RawHeader raw;
   std::memcpy(&raw, head.data(), sizeof raw);
-  const std::size_t covered = raw.version < kNeedleVersion ? sizeof raw : offsetof(RawHeader, crc);
+  const std::size_t covered = raw.version < kPlainVersion ? sizeof raw : offsetof(RawHeader, crc);
   const std::uint32_t crc = crc32c(head.first(covered));
   return crc32c(table, crc32c(head.subspan(sizeof raw), crc));
 }
@@ -120,7 +124,7 @@ void encode_needle_header(const NeedleHeader& header, std::uint32_t seed, Mutabl
   const StripePart part = header.part.value_or(StripePart{});
   KELP_ASSERT(!header.part || header.body_bytes == stored_bytes(part), "a shard of its length");
   RawHeader raw{.magic = kNeedleMagic,
-                .version = kNeedleVersion,
+                .version = header.has_origin ? kNeedleVersion : kPlainVersion,
                 .flags = header.tombstone ? kFlagTombstone : std::uint8_t{0},
                 .back_pointer_bytes = header.back_pointer_bytes,
                 .key = header.key.value,
@@ -139,6 +143,25 @@ void encode_needle_header(const NeedleHeader& header, std::uint32_t seed, Mutabl
   const ByteSpan bytes = std::as_bytes(std::span(&raw, 1));
   raw.crc = crc32c(bytes.first(offsetof(RawHeader, crc)), seed);
   std::memcpy(out.data(), &raw, sizeof raw);
+}
+
+std::string encode_back_pointer(const BackPointer& pointer) {
+  KELP_ASSERT(pointer.origin.size() <= kMaxOriginBytes, "the caller bounds origins");
+  std::string out;
+  if (!pointer.origin.empty()) {
+    out.push_back(static_cast<char>(pointer.origin.size()));
+    out += pointer.origin;
+  }
+  return out.append(pointer.key);
+}
+
+Result<BackPointer> split_back_pointer(const NeedleHeader& header, std::string_view bytes) {
+  if (!header.has_origin) return BackPointer{.origin = {}, .key = bytes};
+  const std::size_t length = bytes.empty() ? 0 : static_cast<unsigned char>(bytes.front());
+  if (length == 0 || bytes.size() <= length) {
+    return corrupt(fmt::format("needle origin: {} of {} bytes", bytes.size(), length));
+  }
+  return BackPointer{.origin = bytes.substr(1, length), .key = bytes.substr(1 + length)};
 }
 
 Result<void> check_part(const StripePart& part) {

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "ec/layout.h"
+#include "wire/needle_origin.h"
 
 namespace kelp {
 
@@ -15,12 +16,14 @@ namespace kelp {
 // (docs/formats/needle.md).
 
 inline constexpr std::uint32_t kNeedleMagic = 0x4c444e4b;  ///< "KNDL" in file order.
-inline constexpr std::uint8_t kNeedleVersion = 3;          ///< That is written; 1 and 2 are read.
+inline constexpr std::uint8_t kNeedleVersion = 4;          ///< The newest; 1 and 2 are only read.
 inline constexpr std::size_t kNeedleHeaderBytes = 64;
 inline constexpr std::size_t kNeedleAlignment = 8;
 inline constexpr std::size_t kNeedleBlockBytes = 64 * 1024;  ///< Body bytes under one checksum.
 inline constexpr std::uint64_t kMaxNeedleBodyBytes = 64 * 1024 * 1024;
-inline constexpr std::size_t kMaxBackPointerBytes = 1024;
+inline constexpr std::size_t kMaxObjectKeyBytes = 1024;
+/// Of an object's key, with the length of an origin and the origin in front.
+inline constexpr std::size_t kMaxBackPointerBytes = 1 + kMaxOriginBytes + kMaxObjectKeyBytes;
 /// The seed of images of needles that travel between servers.
 inline constexpr std::uint32_t kImageSeed = 0;
 
@@ -45,10 +48,24 @@ struct NeedleHeader {
   std::int64_t created_ns = 0;   ///< Nanoseconds since 1970, UTC; for people.
   BucketId bucket;
   std::uint16_t back_pointer_bytes = 0;  ///< At most kMaxBackPointerBytes.
+  /// The back pointer begins with an origin (split_back_pointer()); else it is the object's key.
+  bool has_origin = false;
   /// The body is this shard of a longer one; then body_bytes is stored_bytes(*part).
   std::optional<StripePart> part;
   friend bool operator==(const NeedleHeader&, const NeedleHeader&) = default;
 };
+
+/// What stands between header and body.
+struct BackPointer {
+  std::string_view origin;  ///< As encode_origin() made it; empty: none.
+  std::string_view key;     ///< The object's.
+};
+/// `origin` at most kMaxOriginBytes, `key` at most kMaxObjectKeyBytes; a header with such a back
+/// pointer says has_origin when there is one.
+[[nodiscard]] std::string encode_back_pointer(const BackPointer& pointer);
+/// Points into `bytes`. kCorruption when an origin is longer than they are.
+[[nodiscard]] Result<BackPointer> split_back_pointer(const NeedleHeader& header,
+                                                     std::string_view bytes);
 
 /// Number of block checksums of a body.
 [[nodiscard]] constexpr std::uint64_t block_count(std::uint64_t body_bytes) {

@@ -257,7 +257,7 @@ Task<Result<TaggedVersion>> FakeFiler::set_object_tags(SetObjectTags) {
   co_return Error(Errc::kUnimplemented, "fake");
 }
 Task<Result<BucketEntry>> FakeFiler::set_bucket_class(SetBucketClass request) {
-  KELP_CO_TRY(Bucket* found, bucket(request.name));
+  KELP_CO_TRY(Bucket * found, bucket(request.name));
   found->entry.storage_class = request.storage_class;
   co_return found->entry;
 }

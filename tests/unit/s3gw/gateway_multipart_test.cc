@@ -1,4 +1,5 @@
 #include "tests/unit/s3gw/gateway_fixture.h"
+#include "wire/needle_origin.h"
 
 namespace kelp::s3::test {
 namespace {
@@ -48,6 +49,38 @@ TEST_F(GatewayTest, MultipartFromFirstPartToObject) {
   EXPECT_EQ(described.element("PartsCount"), "2");
   EXPECT_EQ(described.element("ObjectSize"), "5242883");
   EXPECT_EQ(send("GET", "/bucket/m?attributes").element("Code"), "InvalidRequest");
+}
+
+TEST_F(GatewayTest, NeedlesOfPartsSayOfWhichPartTheyAre) {
+  send("PUT", "/bucket");
+  const std::string id = send("POST", "/bucket/m?uploads").element("UploadId");
+  const std::string target = "/bucket/m?uploadId=" + id;
+  EXPECT_EQ(send("PUT", target + "&partNumber=7", bytes_of(9 << 20)).status, 200);
+  send("PUT", "/bucket/source", bytes_of(20 << 20));
+  const std::size_t before = volumes.opened.size();
+  Outgoing copy = outgoing("PUT", target + "&partNumber=8");
+  add(copy, "x-amz-copy-source", "bucket/source");
+  add(copy, "x-amz-copy-source-range", "bytes=10-18874367");
+  EXPECT_EQ(send(copy).status, 200);
+  const auto origin = [this](std::size_t i) { return *decode_origin(volumes.opened.at(i).origin); };
+  for (std::size_t i = 0; i < 2; ++i) {
+    const NeedleOrigin expected{.bucket = "bucket",
+                                .body = volumes.opened[0].fid.key,
+                                .offset = i * (8 << 20),
+                                .total_bytes = 9 << 20,
+                                .upload_id = id,
+                                .part_number = 7};
+    EXPECT_EQ(origin(i), expected);
+  }
+  // Its ends alone are written: what they are stretches of is never whole without the rest.
+  ASSERT_EQ(volumes.opened.size(), before + 2);
+  EXPECT_EQ(origin(before).offset, 0U);
+  EXPECT_EQ(origin(before + 1).offset, (16U << 20) - 10);
+  for (const std::size_t i : {before, before + 1}) {
+    EXPECT_EQ(origin(i).total_bytes, (18U << 20) - 10);
+    EXPECT_EQ(origin(i).part_number, 8U);
+  }
+  EXPECT_NE(origin(before).body, origin(before + 1).body);
 }
 
 TEST_F(GatewayTest, PartsThatCannotBe) {

@@ -3,6 +3,7 @@
 #include "s3gw/buffer_pool.h"
 #include "tests/unit/s3gw/gateway_fixture.h"
 #include "tests/unit/s3gw_auth/chunked_body.h"
+#include "wire/needle_origin.h"
 
 namespace kelp::s3::test {
 namespace {
@@ -107,6 +108,39 @@ TEST_F(GatewayTest, LargeObjectsGoToNeedlesOfEightMebibytes) {
 }
 
 // The framing moves the pieces off the borders of needles.
+TEST_F(GatewayTest, NeedlesSayWhichStretchOfWhichBodyTheyAre) {
+  send("PUT", "/bucket");
+  const std::string data = bytes_of((17 << 20) + 5);
+  for (const std::size_t before : {0, 3}) {
+    EXPECT_EQ(send("PUT", "/bucket/large", data).status, 200);
+    ASSERT_EQ(volumes.opened.size(), before + 3);
+    for (std::size_t i = 0; i < 3; ++i) {
+      const auto origin = decode_origin(volumes.opened[before + i].origin);
+      ASSERT_TRUE(origin.has_value());
+      const NeedleOrigin expected{.bucket = "bucket",
+                                  .body = volumes.opened[before].fid.key,
+                                  .offset = i * (8 << 20),
+                                  .total_bytes = data.size()};
+      EXPECT_EQ(*origin, expected);
+    }
+  }
+  EXPECT_NE(volumes.opened[0].fid.key, volumes.opened[3].fid.key);
+}
+
+TEST_F(GatewayTest, ANeedleThatIsWrittenAgainElsewhereStaysOfItsBody) {
+  send("PUT", "/bucket");
+  volumes.remote = true;
+  volumes.refuse_finishes = 1;
+  EXPECT_EQ(send("PUT", "/bucket/k", bytes_of(20 << 20)).status, 200);
+  ASSERT_EQ(volumes.opened.size(), 4U);
+  const NeedleOrigin first = *decode_origin(volumes.opened[0].origin);
+  const NeedleOrigin again = *decode_origin(volumes.opened[3].origin);
+  EXPECT_EQ(again.body, first.body);
+  EXPECT_EQ(volumes.opened[3].body_bytes, 8U << 20);
+  EXPECT_EQ(again.offset % (8 << 20), 0U);
+  EXPECT_EQ(again.total_bytes, 20U << 20);
+}
+
 TEST_F(GatewayTest, ChunkedBodiesCrossNeedlesWhereverTheVolumesAre) {
   send("PUT", "/bucket");
   const std::string data = bytes_of((17 << 20) + 5);

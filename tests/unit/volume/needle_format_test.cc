@@ -211,8 +211,76 @@ NeedleHeader small_shard_header() {
   return shard;
 }
 
+/// Of byte 8 MiB of part 3 of an upload to the bucket "pictures".
+NeedleOrigin origin_of_part() {
+  return {.bucket = "pictures",
+          .body = NeedleKey{0x1723456789abcdefULL},
+          .offset = 8 << 20,
+          .total_bytes = (8 << 20) + 5,
+          .upload_id = "00000000000000a1",
+          .part_number = 3};
+}
+std::string needle_with_origin() {
+  NeedleHeader named = header(5);
+  named.has_origin = true;
+  const std::string origin = encode_origin(origin_of_part());
+  return encode_needle(named, encode_back_pointer({.origin = origin, .key = "photos/cat.jpg"}),
+                       as_bytes("hello"), seed().at(kOffset));
+}
+
+TEST(NeedleFormat, KeepsItsOrigin) {
+  const std::string image = needle_with_origin();
+  const auto needle = decode_needle(as_bytes(image), seed().at(kOffset));
+  ASSERT_TRUE(needle.has_value()) << needle.error().message();
+  EXPECT_TRUE(needle->header.has_origin);
+  const auto pointer = split_back_pointer(needle->header, needle->back_pointer);
+  ASSERT_TRUE(pointer.has_value());
+  EXPECT_EQ(pointer->key, "photos/cat.jpg");
+  EXPECT_EQ(decode_origin(pointer->origin).value(), origin_of_part());
+  // It stays where the needle is copied to, and one without it gets none.
+  std::string moved = image;
+  reseal_needle(needle->header, std::as_writable_bytes(std::span(moved)), kImageSeed);
+  EXPECT_EQ(decode_needle(as_bytes(moved), kImageSeed)->header, needle->header);
+  const auto plain = decode_needle(as_bytes(small_needle()), seed().at(kOffset));
+  EXPECT_FALSE(plain->header.has_origin);
+  EXPECT_EQ(split_back_pointer(plain->header, plain->back_pointer)->key, "photos/cat.jpg");
+  EXPECT_EQ(split_back_pointer(plain->header, plain->back_pointer)->origin, "");
+}
+
+TEST(NeedleFormat, RefusesOriginsThatCannotBe) {
+  NeedleHeader named = header(5);
+  named.has_origin = true;
+  for (const std::string& bytes : {std::string(), std::string(1, '\0'),
+                                   std::string("\x05"
+                                               "abcd")}) {
+    EXPECT_EQ(split_back_pointer(named, bytes).error().code(), Errc::kCorruption);
+  }
+  const std::string origin = encode_origin(origin_of_part());
+  for (std::size_t cut = 0; cut < origin.size(); ++cut) {
+    EXPECT_EQ(decode_origin(origin.substr(0, cut)).error().code(), Errc::kCorruption) << cut;
+  }
+  EXPECT_EQ(decode_origin(origin + "x").error().code(), Errc::kCorruption);
+  std::string newer = origin;
+  newer[0] = 2;
+  EXPECT_THAT(decode_origin(newer).error().detail(), HasSubstr("version 2, this program knows"));
+  newer[0] = 0;
+  EXPECT_EQ(decode_origin(newer).error().code(), Errc::kCorruption);
+  NeedleOrigin long_name = origin_of_part();
+  long_name.bucket = std::string(300, 'b');
+  EXPECT_EQ(encode_origin(long_name), "") << "then there is none";
+  // A tombstone has none.
+  std::string image = needle_with_origin();
+  image[5] = 1;
+  std::fill_n(image.begin() + 16, 8, '\0');
+  const std::uint32_t crc = crc32c(as_bytes(image).first(60), seed().at(kOffset));
+  std::memcpy(image.data() + 60, &crc, sizeof crc);
+  EXPECT_EQ(decode_needle_header(as_bytes(image), seed().at(kOffset)).error().code(),
+            Errc::kCorruption);
+}
+
 // docs/formats/needle.md: these bytes never change.
 TEST(NeedleFormat, MatchesTheGoldenBytes) {
+  EXPECT_EQ(hex_encode(needle_with_origin()), golden_digits("needle_v4.hex"));
   EXPECT_EQ(hex_encode(small_needle()), golden_digits("needle_v3.hex"));
   const std::string image =
       encode_needle(small_shard_header(), "photos/cat.jpg", as_bytes("hello"), seed().at(kOffset));

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "base/encoding.h"
+#include "tests/support/golden.h"
 #include "tests/unit/volume/volume_rig.h"
 #include "volume/core/needle_tar.h"
 #include "volume/store/volume_file.h"
@@ -238,6 +240,26 @@ TEST_F(Offline, AnImportIntoAnotherClustersFolderIsRefused) {
       import_now(other.disk, tar, parse_uuid("ff112233-4455-6677-8899-aabbccddeeff").value());
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code(), Errc::kPermissionDenied);
+}
+
+// docs/formats/needle-tar.md: these bytes never change.
+TEST(NeedleTar, MatchesTheGoldenBytes) {
+  NeedleHeader header{.key = NeedleKey{0x0123456789abcdefULL},
+                      .cookie = Cookie{0xdeadbeef},
+                      .body_bytes = 5,
+                      .created_ns = 1'700'000'000'000'000'000,
+                      .bucket = BucketId{42},
+                      .back_pointer_bytes = 14};
+  std::string record(kNeedleHeaderBytes, '\0');
+  encode_needle_header(header, NeedleSeed(as_bytes("0123456789abcdef")).at(4096),
+                       std::as_writable_bytes(std::span(record)));
+  const std::string head =
+      encode_tar_member({.name = "bucket-42/photos%2Fcat.jpg~1,123456789abcdefdeadbeef",
+                         .body_bytes = header.body_bytes,
+                         .time_ns = header.created_ns,
+                         .keyword = "KELP.needle",
+                         .record = hex_encode(record + "photos/cat.jpg")});
+  EXPECT_EQ(hex_encode(head), golden("needle_tar_v1.hex"));
 }
 
 TEST(NeedleTar, WritesAHeaderThatItReads) {

@@ -133,7 +133,7 @@ TEST_F(VolumeServiceTest, RefusesWhatTheLeaseDoesNotAllow) {
     EXPECT_EQ(code_of(request), Errc::kInvalidArgument);
   }
   request.body_bytes = 5;
-  request.object_key = std::string(kMaxBackPointerBytes + 1, 'k');
+  request.object_key = std::string(kMaxObjectKeyBytes + 1, 'k');
   EXPECT_EQ(code_of(request), Errc::kInvalidArgument);
 }
 

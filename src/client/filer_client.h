@@ -11,9 +11,9 @@
 namespace kelp {
 
 /// The namespace, from whoever holds it: in process in `kelp server`, over rpc in a cluster. Every
-/// call is one metadata commit or read. Safe from any io thread. Besides the errors named, all give
-/// kUnavailable, kResourceExhausted, kIo and kCorruption. Reasons: kelp/error.h; calls that name a
-/// bucket give kNotFound with kNoSuchBucket.
+/// call but rename_prefix() is one metadata commit or read. Safe from any io thread. Besides the
+/// errors named, all give kUnavailable, kResourceExhausted, kIo and kCorruption. Reasons:
+/// kelp/error.h; calls that name a bucket give kNotFound with kNoSuchBucket.
 class FilerClient {
  public:
   virtual ~FilerClient() = default;
@@ -59,6 +59,29 @@ class FilerClient {
   /// with its last name. kConflict with kConditionConflict when `from` is not that version any
   /// more. kUnimplemented by a filer of before.
   virtual Task<Result<WriteOutcome>> share_object(ShareObject request) = 0;
+  /// put_object() of what begins with the bytes of the current version: its needles stay, the new
+  /// ones come behind them. kConflict with kConditionConflict when the current version is not the
+  /// one that was read any more, also when there is none; kInvalidArgument for other needles, and
+  /// in a bucket that has, or had, versions. kUnimplemented by a filer of before.
+  virtual Task<Result<WriteOutcome>> append_object(AppendObject request) = 0;
+  /// In one commit the current version of one key becomes that of another one, in the same bucket
+  /// or another one of the same owner, with all that belongs to it but its version number and time;
+  /// nothing is copied. At the old key the object is gone, or where its bucket has versions there
+  /// is a delete marker (and what was not null stays below it). What it replaces dies as in
+  /// put_object(). A key renamed to itself stays as it is. kNotFound with kNoSuchKey without a
+  /// current version; else as put_object(), and kConflict with kConditionConflict when `from` is
+  /// not that version any more; kPermissionDenied for another owner's bucket. kUnimplemented by a
+  /// filer of before.
+  virtual Task<Result<WriteOutcome>> rename_object(RenameObject request) = 0;
+  /// rename_object() of each object whose key begins with `from`, in key order, in commits of some
+  /// objects each; what it replaces dies. At any time each object is there under one of its two
+  /// keys, and some are renamed while others are not yet; a listing of several pages, which is no
+  /// point in time, may meet one twice or not at all. What is put under `from` meanwhile may stay.
+  /// Whoever is told of `more` calls again; after a failure or a crash the call is repeated, from
+  /// the beginning or from the last `next`, and does what was left. kInvalidArgument when one
+  /// prefix begins with the other or a new key would be too long (it and what follows it stay);
+  /// else as rename_object(). kUnimplemented by a filer of before.
+  virtual Task<Result<RenamedPrefix>> rename_prefix(RenamePrefix request) = 0;
   /// kNotFound with kNoSuchKey, or kNoSuchVersion for a version that was named. What is found may
   /// be a delete marker: look at the entry before its body.
   virtual Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) = 0;

@@ -196,6 +196,11 @@ Task<Result<WriteOutcome>> FilerService::share_object(ShareObject request) {
   return put(std::move(request.put), SharedFrom{std::move(request.from), request.from_version});
 }
 
+Task<Result<WriteOutcome>> FilerService::append_object(AppendObject request) {
+  return put(std::move(request.put),
+             SharedFrom{.object = {}, .version = request.version, .appends = true});
+}
+
 Task<Result<WriteOutcome>> FilerService::put(PutObject request, std::optional<SharedFrom> from) {
   KELP_CO_CHECK(check_put(request, options_.inline_limit_bytes));
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
@@ -268,9 +273,12 @@ Task<Result<WriteOutcome>> FilerService::put_once(PutObject& request,
 Task<Result<void>> FilerService::name_chunks(const std::optional<SharedFrom>& from,
                                              const std::string& row_key, CurrentObject& current,
                                              std::vector<Chunk>& chunks, KvBatch& batch) {
-  if (chunks.empty()) co_return Result<void>();
+  if (chunks.empty() && !(from && from->appends)) co_return Result<void>();
   std::vector<Chunk> rest;
-  if (from) {
+  if (from && from->appends) {
+    KELP_CO_TRY(rest, keep_needles(current, from->version, chunks));
+    if (rest.empty()) co_return Result<void>();
+  } else if (from) {
     KELP_CO_TRY(const FoundBucket in, co_await find_bucket(from->object.bucket));
     ShareSource source{.row_key = keys::object(in.bucket.id, from->object.key), .object = {}};
     const bool onto_itself = source.row_key == row_key;

@@ -11,6 +11,7 @@
 #include "async/work_pool.h"
 #include "base/clock.h"
 #include "client/filer_client.h"
+#include "filer/core/moves.h"
 #include "filer/core/multipart.h"
 #include "filer/core/object_commit.h"
 #include "filer/core/versions.h"
@@ -62,6 +63,9 @@ class FilerService final : public FilerClient {
 
   Task<Result<WriteOutcome>> put_object(PutObject request) override;
   Task<Result<WriteOutcome>> share_object(ShareObject request) override;
+  Task<Result<WriteOutcome>> append_object(AppendObject request) override;
+  Task<Result<WriteOutcome>> rename_object(RenameObject request) override;
+  Task<Result<RenamedPrefix>> rename_prefix(RenamePrefix request) override;
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
   Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) override;
   Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(DeleteObjects request) override;
@@ -92,6 +96,7 @@ class FilerService final : public FilerClient {
   struct SharedFrom {
     ObjectKey object;
     std::uint64_t version = 0;
+    bool appends = false;  ///< The object is the one that is put, and keeps its needles.
   };
   /// An upload and its row, as it was read.
   struct FoundUpload {
@@ -139,6 +144,16 @@ class FilerService final : public FilerClient {
                                          FoundBucket in);
   /// One attempt to commit a new version of a key.
   Task<Result<WriteOutcome>> commit_version(NewVersion version);
+  /// What became of some moves.
+  struct MovesDone {
+    std::size_t looked_at = 0;  ///< Of the moves: the first ones.
+    std::size_t moved = 0;
+    WriteOutcome last;             ///< Of those that moved.
+    std::optional<Error> refused;  ///< Why one of those that were looked at did not.
+  };
+  Task<Result<WriteOutcome>> rename_once(RenameObject request);
+  Task<Result<WriteOutcome>> rename_to_itself(FoundBucket in, RenameObject request);
+  Task<Result<MovesDone>> move_once(FoundBucket from, FoundBucket to, std::vector<Move> moves);
   Task<Result<std::vector<Result<DeleteOutcome>>>> delete_some(std::string bucket,
                                                                std::vector<DeleteTarget> targets);
   Task<Result<PlannedDelete>> delete_once(FoundBucket in, std::vector<DeleteTarget>& targets);

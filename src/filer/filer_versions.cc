@@ -8,7 +8,6 @@
 #include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
 #include "filer/core/rows.h"
-#include "filer/core/shares.h"
 #include "filer/core/version_listing.h"
 #include "filer/filer_service.h"
 
@@ -24,27 +23,14 @@ Error rises_too_fast() {
   return Error(Errc::kUnavailable, "others keep making versions of the key");
 }
 
-/// Plans that `chunks` are named by one object more where the version `number` of `from` names
-/// them; returns the others.
-Result<std::vector<Chunk>> plan_share(RowPlan& rows, const BucketEntry& bucket,
-                                      const std::string& key, std::uint64_t number,
-                                      std::vector<Chunk>& chunks) {
-  KELP_TRY(FoundVersion found, find_numbered(rows, bucket, key, number));
-  if (!found.exists()) {
-    return Error(Errc::kConflict, "what was to be shared has changed", Reason::kConditionConflict);
-  }
-  ShareSource source{.row_key = std::move(found.row_key), .object = std::move(found.object)};
-  auto fresh = share(source, chunks, true, rows.rest());
-  std::string row = encode_entry(source.object.entry);
-  if (row != source.object.row) rows.put(std::move(source.row_key), std::move(row));
-  return fresh;
-}
-
 }  // namespace
 
 Task<Result<WriteOutcome>> FilerService::put_version(PutObject& request,
                                                      const std::optional<SharedFrom>& from,
                                                      FoundBucket in) {
+  if (from && from->appends) {
+    co_return Error(Errc::kInvalidArgument, "nothing is appended in a bucket with versions");
+  }
   std::optional<FoundBucket> source;
   if (from) {
     KELP_CO_TRY(source, co_await find_bucket(from->object.bucket));
@@ -53,7 +39,7 @@ Task<Result<WriteOutcome>> FilerService::put_version(PutObject& request,
   auto besides = [&](RowPlan& rows, KeyVersions& versions) -> Result<void> {
     std::vector<Chunk> rest = chunks;
     if (from) {
-      KELP_TRY(rest, plan_share(rows, source->bucket, from->object.key, from->version, chunks));
+      KELP_TRY(rest, share_version(rows, source->bucket, from->object.key, from->version, chunks));
       // The needles may be those of the key's newest version, which says so now.
       KELP_CHECK(versions.refresh());
     }

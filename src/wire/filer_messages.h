@@ -102,6 +102,19 @@ template <>
 inline constexpr auto kFields<ShareObject> =
     std::tuple(&ShareObject::put, &ShareObject::from, &ShareObject::from_version);
 template <>
+inline constexpr auto kFields<AppendObject> =
+    std::tuple(&AppendObject::put, &AppendObject::version);
+template <>
+inline constexpr auto kFields<RenameObject> = std::tuple(
+    &RenameObject::from, &RenameObject::from_version, &RenameObject::to, &RenameObject::conditions);
+template <>
+inline constexpr auto kFields<RenamePrefix> =
+    std::tuple(&RenamePrefix::bucket, &RenamePrefix::from, &RenamePrefix::to,
+               &RenamePrefix::start_after, &RenamePrefix::limit);
+template <>
+inline constexpr auto kFields<RenamedPrefix> =
+    std::tuple(&RenamedPrefix::objects, &RenamedPrefix::more, &RenamedPrefix::next);
+template <>
 inline constexpr auto kFields<GetObject> =
     std::tuple(&GetObject::name, &GetObject::with_inline_body);
 template <>

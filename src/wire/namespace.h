@@ -63,6 +63,38 @@ struct ShareObject {
   std::uint64_t from_version = 0;  ///< the number of the version, as its entry was read.
 };
 
+/// A put over the current version of its key that keeps the needles of that one.
+struct AppendObject {
+  /// The whole object as it will be: entry.layout.chunks begins with all of the current version's;
+  /// an inline body is all of it.
+  PutObject put;
+  std::uint64_t version = 0;  ///< The number of the current version, as its entry was read.
+};
+
+/// An object that is to be found under another key.
+struct RenameObject {
+  ObjectKey from;                  ///< Without a version id: the current version.
+  std::uint64_t from_version = 0;  ///< Its number, as its entry was read; 0: whatever it is.
+  ObjectKey to;                    ///< The same; its bucket has the same owner.
+  WriteConditions conditions;      ///< Of the current version of `to`.
+};
+
+/// Objects of a bucket whose keys are to begin otherwise.
+struct RenamePrefix {
+  std::string bucket;
+  std::string from;            ///< Not empty.
+  std::string to;              ///< Not empty; none of the two begins with the other.
+  std::string start_after;     ///< Of keys with `from`, those up to and including this stay.
+  std::uint32_t limit = 1000;  ///< At most so many objects, 1 to 1,000.
+};
+
+/// What rename_prefix did.
+struct RenamedPrefix {
+  std::uint64_t objects = 0;
+  bool more = false;  ///< There may be more:
+  std::string next;   ///< the start_after that carries on.
+};
+
 /// What a delete found, or made.
 struct DeleteOutcome {
   bool existed = false;

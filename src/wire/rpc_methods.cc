@@ -75,6 +75,8 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerShareObject, "filer.share_object", kCommit, false},
     {kFilerListVersions, "filer.list_versions", kLook, true},
     {kFilerSetObjectTags, "filer.set_object_tags", kCommit, false},  // undoes a later one
+    {kFilerAppendObject, "filer.append_object", kCommit, false},
+    {kFilerRenameObject, "filer.rename_object", kCommit, false},
     {kFilerCreateUpload, "filer.create_upload", kCommit, false},
     {kFilerGetUpload, "filer.get_upload", kLook, true},
     {kFilerPutPart, "filer.put_part", kCommit, false},
@@ -83,7 +85,8 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerAbortUpload, "filer.abort_upload", kCommit, false},
     {kFilerCompleteUpload, "filer.complete_upload", kCommit, true},  // answers as the first time
     {kFilerSharePart, "filer.share_part", kCommit, false},
-    {kFilerDump, "filer.dump", kData, false},  // each piece is given once
+    {kFilerRenamePrefix, "filer.rename_prefix", kCommit, false},  // counts
+    {kFilerDump, "filer.dump", kData, false},                     // each piece is given once
     {kFilerGetBucketSetting, "filer.get_bucket_setting", kLook, true},
     {kFilerSetBucketSetting, "filer.set_bucket_setting", kCommit, false},
     {kFilerSetBucketEvents, "filer.set_bucket_events", kCommit, true},

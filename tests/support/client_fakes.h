@@ -184,6 +184,15 @@ class FakeFiler final : public FilerClient {
   Task<Result<WriteOutcome>> share_object(ShareObject r) override {
     return script.answer<WriteOutcome>(std::move(r));
   }
+  Task<Result<WriteOutcome>> append_object(AppendObject r) override {
+    return script.answer<WriteOutcome>(std::move(r));
+  }
+  Task<Result<WriteOutcome>> rename_object(RenameObject r) override {
+    return script.answer<WriteOutcome>(std::move(r));
+  }
+  Task<Result<RenamedPrefix>> rename_prefix(RenamePrefix r) override {
+    return script.answer<RenamedPrefix>(std::move(r));
+  }
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override {
     return script.answer<FoundObject>(GetObject{std::move(name), with_inline_body});
   }

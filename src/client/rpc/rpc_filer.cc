@@ -105,6 +105,15 @@ Task<Result<WriteOutcome>> RpcFilerClient::put_object(PutObject request) {
 Task<Result<WriteOutcome>> RpcFilerClient::share_object(ShareObject request) {
   return caller_.ask<WriteOutcome>(kFilerShareObject, std::move(request));
 }
+Task<Result<WriteOutcome>> RpcFilerClient::append_object(AppendObject request) {
+  return caller_.ask<WriteOutcome>(kFilerAppendObject, std::move(request));
+}
+Task<Result<WriteOutcome>> RpcFilerClient::rename_object(RenameObject request) {
+  return caller_.ask<WriteOutcome>(kFilerRenameObject, std::move(request));
+}
+Task<Result<RenamedPrefix>> RpcFilerClient::rename_prefix(RenamePrefix request) {
+  return caller_.ask<RenamedPrefix>(kFilerRenamePrefix, std::move(request));
+}
 Task<Result<FoundObject>> RpcFilerClient::get_object(ObjectKey name, bool with_inline_body) {
   return caller_.ask<FoundObject>(kFilerGetObject, GetObject{std::move(name), with_inline_body});
 }
@@ -198,6 +207,12 @@ void serve_objects(RpcServer& server, FilerClient* f) {
                           [f](PutObject r) { return f->put_object(std::move(r)); });
   serve_method<ShareObject>(server, kFilerShareObject,
                             [f](ShareObject r) { return f->share_object(std::move(r)); });
+  serve_method<AppendObject>(server, kFilerAppendObject,
+                             [f](AppendObject r) { return f->append_object(std::move(r)); });
+  serve_method<RenameObject>(server, kFilerRenameObject,
+                             [f](RenameObject r) { return f->rename_object(std::move(r)); });
+  serve_method<RenamePrefix>(server, kFilerRenamePrefix,
+                             [f](RenamePrefix r) { return f->rename_prefix(std::move(r)); });
   serve_method<GetObject>(server, kFilerGetObject, [f](GetObject r) {
     return f->get_object(std::move(r.name), r.with_inline_body);
   });

@@ -39,6 +39,9 @@ class RpcFilerClient final : public FilerClient {
   Task<Result<void>> ask_for_room(AskForRoom request) override;
   Task<Result<WriteOutcome>> put_object(PutObject request) override;
   Task<Result<WriteOutcome>> share_object(ShareObject request) override;
+  Task<Result<WriteOutcome>> append_object(AppendObject request) override;
+  Task<Result<WriteOutcome>> rename_object(RenameObject request) override;
+  Task<Result<RenamedPrefix>> rename_prefix(RenamePrefix request) override;
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
   Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) override;
   Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(DeleteObjects request) override;

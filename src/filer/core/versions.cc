@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "filer/core/event_log.h"
 #include "filer/core/keys.h"
+#include "filer/core/shares.h"
 
 namespace kelp {
 namespace {
@@ -165,6 +166,9 @@ Result<void> KeyVersions::promote(const ObjectEntry& gone) {
   return {};
 }
 
+namespace {
+
+/// The version of a key with this number, whatever its id. No row when there is none.
 Result<FoundVersion> find_numbered(RowPlan& rows, const BucketEntry& bucket, std::string_view key,
                                    std::uint64_t version) {
   FoundVersion found{.row_key = keys::object(bucket.id, key), .object = {}};
@@ -176,6 +180,41 @@ Result<FoundVersion> find_numbered(RowPlan& rows, const BucketEntry& bucket, std
   KELP_TRY(row, rows.get(found.row_key));
   KELP_TRY(found.object, decode_row(std::move(row)));
   return found;
+}
+
+}  // namespace
+
+Result<std::vector<Chunk>> share_version(RowPlan& rows, const BucketEntry& bucket,
+                                         const std::string& key, std::uint64_t number,
+                                         std::vector<Chunk>& chunks) {
+  KELP_TRY(FoundVersion found, find_numbered(rows, bucket, key, number));
+  if (!found.exists()) {
+    return Error(Errc::kConflict, "what was to be shared has changed", Reason::kConditionConflict);
+  }
+  ShareSource source{.row_key = std::move(found.row_key), .object = std::move(found.object)};
+  auto fresh = share(source, chunks, true, rows.rest());
+  std::string row = encode_entry(source.object.entry);
+  if (row != source.object.row) rows.put(std::move(source.row_key), std::move(row));
+  return fresh;
+}
+
+Result<RemovedVersion> remove_current(KeyVersions& versions, const BucketEntry& bucket,
+                                      std::uint64_t marker_number, WallTime now) {
+  RemovedVersion removed;
+  if (bucket.versioning == Versioning::kNever) {
+    removed.kind = EventKind::kDelete;
+    removed.entry = versions.head().object.entry;
+    KELP_TRY(removed.usage, versions.remove(versions.head(), now));
+    return removed;
+  }
+  KELP_CHECK(versions.order_events());
+  ObjectEntry& marker = removed.entry;
+  marker.version = marker_number;
+  marker.delete_marker = true;
+  marker.modified = later_than(versions.newest_modified(), now);
+  removed.kind = EventKind::kDeleteMarker;
+  KELP_TRY(removed.usage, versions.put(marker, now));
+  return removed;
 }
 
 namespace {
@@ -198,22 +237,14 @@ Result<Deleted> delete_current(KeyVersions& versions, const BucketEntry& bucket,
   KELP_CHECK(check_conditions(target.conditions, versions.current()));
   Deleted deleted;
   deleted.outcome.existed = versions.current().row.has_value();
-  if (bucket.versioning == Versioning::kNever) {
-    if (!deleted.outcome.existed) return deleted;
-    deleted.entry = versions.head().object.entry;
-    KELP_TRY(deleted.usage, versions.remove(versions.head(), now));
-    return deleted;
-  }
-  KELP_CHECK(versions.order_events());
-  ObjectEntry marker;
-  marker.version = target.marker;
-  marker.delete_marker = true;
-  marker.modified = later_than(versions.newest_modified(), now);
-  KELP_TRY(deleted.usage, versions.put(marker, now));
-  deleted.outcome.delete_marker = true;
-  deleted.outcome.version_id = version_id_of(marker);
-  deleted.kind = EventKind::kDeleteMarker;
-  deleted.entry = std::move(marker);
+  const bool versioned = bucket.versioning != Versioning::kNever;
+  if (!versioned && !deleted.outcome.existed) return deleted;
+  KELP_TRY(RemovedVersion removed, remove_current(versions, bucket, target.marker, now));
+  deleted.outcome.delete_marker = versioned;
+  if (versioned) deleted.outcome.version_id = version_id_of(removed.entry);
+  deleted.usage = removed.usage;
+  deleted.kind = removed.kind;
+  deleted.entry = std::move(removed.entry);
   return deleted;
 }
 

@@ -59,6 +59,8 @@ class KeyVersions {
   /// Takes away `gone`, a version of this key that exists; the next older one becomes the head when
   /// it was that. What the bucket holds more.
   [[nodiscard]] Result<UsageChange> remove(FoundVersion gone, WallTime now);
+  /// Another key takes the bytes of the head: what takes the head away, in this plan, leaves them.
+  void give_away_body() { head_.object.entry.layout = {}; }
   /// Puts the changed entry of `version` in its row.
   void rewrite(FoundVersion version);
 
@@ -80,10 +82,24 @@ class KeyVersions {
   CurrentObject none_;  ///< current(), when the head is a delete marker.
 };
 
-/// The version of a key with this number, whatever its id, for another name of its needles. No row
-/// when there is none.
-[[nodiscard]] Result<FoundVersion> find_numbered(RowPlan& rows, const BucketEntry& bucket,
-                                                 std::string_view key, std::uint64_t version);
+/// Plans that those of `chunks` that the version `number` of a key names, whatever its id, get one
+/// name more (core/shares.h); returns the others. kConflict with kConditionConflict when there is
+/// no such version.
+[[nodiscard]] Result<std::vector<Chunk>> share_version(RowPlan& rows, const BucketEntry& bucket,
+                                                       const std::string& key, std::uint64_t number,
+                                                       std::vector<Chunk>& chunks);
+
+/// What removing a key's current version comes to.
+struct RemovedVersion {
+  UsageChange usage;
+  EventKind kind{};
+  ObjectEntry entry;  ///< The version that went, or the delete marker that came.
+};
+/// Plans that the key has no current version any more: a delete marker with this number becomes its
+/// head, or in a bucket that never had versions the object goes, which must be there.
+[[nodiscard]] Result<RemovedVersion> remove_current(KeyVersions& versions,
+                                                    const BucketEntry& bucket,
+                                                    std::uint64_t marker_number, WallTime now);
 
 /// One of the keys of a delete.
 struct DeleteTarget {

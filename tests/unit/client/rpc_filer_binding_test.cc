@@ -37,6 +37,12 @@ Task<void> filer_answers(Clients c) {
   co_await answers(s, put, f.put_object(put));
   const auto share = random.make<ShareObject>();
   co_await answers(s, share, f.share_object(share));
+  const auto append = random.make<AppendObject>();
+  co_await answers(s, append, f.append_object(append));
+  const auto rename = random.make<RenameObject>();
+  co_await answers(s, rename, f.rename_object(rename));
+  const auto prefix = random.make<RenamePrefix>();
+  co_await answers(s, prefix, f.rename_prefix(prefix));
   const auto get = random.make<GetObject>();
   co_await answers(s, get, f.get_object(get.name, get.with_inline_body));
   const auto del = random.make<DeleteObject>();
@@ -97,6 +103,9 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.put_part({}));
   co_await fails(f.share_object(random.make<ShareObject>()));
   co_await fails(f.share_part({}));
+  co_await fails(f.append_object(random.make<AppendObject>()));
+  co_await fails(f.rename_object({}));
+  co_await fails(f.rename_prefix({}));
   co_await fails(f.list_parts(name, 1, 2));
   co_await fails(f.list_uploads({}));
   co_await fails(f.abort_upload(name));

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/encoding.h"
+#include "filer/core/keys.h"
 #include "filer/fsck.h"
 #include "tests/unit/filer/fake_volumes.h"
 #include "tests/unit/filer/filer_world.h"
@@ -57,7 +58,7 @@ struct Chaos {
 
   static Task<void> act(Chaos& chaos, int steps) {
     for (int i = 0; i < steps; ++i) {
-      switch (chaos.world.work.rng().below(chaos.versioned ? 12 : 8)) {
+      switch (chaos.world.work.rng().below(chaos.versioned ? 14 : 10)) {
         case 0:
           co_await put(chaos, put_of(kChaosBucket, chaos.any_key(), "body"));
           break;
@@ -81,9 +82,15 @@ struct Chaos {
           co_await abort(chaos);
           break;
         case 8:
-          co_await copy_version(chaos);
+          co_await rename(chaos);
           break;
         case 9:
+          co_await append(chaos);
+          break;
+        case 10:
+          co_await copy_version(chaos);
+          break;
+        case 11:
           co_await look(chaos);
           break;
         default:
@@ -175,6 +182,35 @@ struct Chaos {
       EXPECT_TRUE(outcome) << outcome.error().message();
     }
   }
+  static Task<void> rename(Chaos& chaos) {
+    RenameObject request{.from = {kChaosBucket, chaos.any_key()},
+                         .to = {kChaosBucket, chaos.any_key()}};
+    const std::string to = request.to.key;
+    const auto outcome = co_await chaos.world.filer.rename_object(std::move(request));
+    if (outcome) {
+      chaos.note(to, outcome->version_id);
+    } else {
+      EXPECT_EQ(outcome.error().reason(), Reason::kNoSuchKey) << outcome.error().message();
+    }
+  }
+  /// Adds a needle to what has needles; else to nothing.
+  static Task<void> append(Chaos& chaos) {
+    const ObjectKey name{kChaosBucket, chaos.any_key()};
+    const auto found = co_await chaos.world.filer.get_object(name, false);
+    if (chaos.versioned || !found || found->entry.layout.chunks.empty()) co_return;
+    AppendObject request{.put = put_chunk(chaos.world, name.key), .version = found->entry.version};
+    ObjectEntry& entry = request.put.entry;
+    const std::uint64_t key = entry.layout.chunks.front().fid.key.value;
+    const auto& kept = found->entry.layout.chunks;
+    entry.layout.chunks.insert(entry.layout.chunks.begin(), kept.begin(), kept.end());
+    entry.size_bytes += found->entry.size_bytes;
+    const auto outcome = co_await chaos.world.filer.append_object(std::move(request));
+    if (outcome) {
+      chaos.accepted.insert(key);
+    } else {
+      EXPECT_EQ(outcome.error().reason(), Reason::kConditionConflict) << outcome.error().message();
+    }
+  }
   static Task<void> create(Chaos& chaos) {
     CreateUpload request;
     request.bucket = kChaosBucket;
@@ -231,5 +267,38 @@ struct Chaos {
     if (!outcome) EXPECT_EQ(outcome.error().reason(), Reason::kNoSuchUpload);
   }
 };
+
+/// Of each key, the object row is newer than all version rows, or the newest of them is a delete
+/// marker; and the newest one of all says where the null version is.
+inline void expect_sound_versions(FilerWorld& world) {
+  std::map<std::string, std::vector<ObjectEntry>> keys;
+  for (const auto& [key, value] : *world.store->scan({"o", "p"}, 100'000)) {
+    const auto at = keys::parse_object(key);
+    ASSERT_TRUE(at);
+    keys[std::string(at->key)].push_back(decode_entry(value).value());
+    EXPECT_FALSE(keys[std::string(at->key)].back().delete_marker);
+  }
+  for (const auto& [key, value] : *world.store->scan({"v", "w"}, 100'000)) {
+    const auto at = keys::parse_version(key);
+    ASSERT_TRUE(at);
+    keys[at->key].push_back(decode_entry(value).value());
+    EXPECT_EQ(at->version, keys[at->key].back().version);
+    if (keys[at->key].size() == 1) {
+      EXPECT_TRUE(keys[at->key].back().delete_marker) << "an older version without a newer one";
+    }
+  }
+  for (const auto& [key, versions] : keys) {
+    std::uint64_t older_null = 0;
+    for (std::size_t i = 1; i < versions.size(); ++i) {
+      EXPECT_LT(versions[i].version, versions[i - 1].version);
+      EXPECT_EQ(versions[i].older_null, 0U);
+      if (versions[i].has_id) continue;
+      EXPECT_EQ(older_null, 0U) << "two null versions";
+      older_null = versions[i].version;
+    }
+    EXPECT_EQ(versions.front().older_null, older_null);
+    EXPECT_TRUE(versions.front().has_id || older_null == 0) << "two null versions";
+  }
+}
 
 }  // namespace kelp::test

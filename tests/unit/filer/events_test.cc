@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <utility>
@@ -36,6 +37,31 @@ class TickingClock final : public Clock {
 
  private:
   mutable std::int64_t ticks_ = 0;
+};
+
+/// Lets something happen before a commit.
+class LateKv final : public KvStore {
+ public:
+  explicit LateKv(KvStore& inner) : inner_(inner) {}
+  Result<std::optional<std::string>> get(std::string_view key) override { return inner_.get(key); }
+  std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
+    return inner_.try_get(key);
+  }
+  Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
+                                  KvDirection direction) override {
+    return inner_.scan(range, limit, direction);
+  }
+  std::unique_ptr<KvCursor> cursor(const KvRange& range) override { return inner_.cursor(range); }
+  void commit(KvBatch batch, CommitDone done) override {
+    if (before_commit) std::exchange(before_commit, nullptr)();
+    inner_.commit(std::move(batch), std::move(done));
+  }
+  [[nodiscard]] Stats stats() const override { return inner_.stats(); }
+
+  std::function<void()> before_commit;  ///< Called once.
+
+ private:
+  KvStore& inner_;
 };
 
 /// A bucket that two filers write, whose clocks agree.
@@ -144,6 +170,24 @@ TEST_F(EventsTest, VersionsAndMarkersAndTagsHaveTheirs) {
   EXPECT_EQ(news(position), "tags a");
 }
 
+// What is put under the new key comes behind the delete of what was there a moment before.
+TEST_F(EventsTest, ALateRenameIsLateInTheLogToo) {
+  keep(3600);
+  LateKv late(world_.kv);
+  FilerOptions options = kOptions;
+  options.event_stream = 3;
+  FilerService third(late, world_.work, clock_, options);
+  ASSERT_TRUE(world_.run(third.put_object(put_of(kBucket, "from", "12345"))));
+  std::string position = read(EventsFrom::kNow)->position;
+  late.before_commit = [this] {
+    put("to", "1");
+    remove("to");
+  };
+  RenameObject rename{.from = {kBucket, "from"}, .to = {kBucket, "to"}};
+  ASSERT_TRUE(world_.run(third.rename_object(std::move(rename))));
+  EXPECT_EQ(news(position), "put to 1, delete to, put to 5, delete from");
+}
+
 TEST_F(EventsTest, OnlyWhatHappensWhileItIsOnIsKept) {
   put("before", "1");
   EXPECT_EQ(read(EventsFrom::kOldest).error().code(), Errc::kNotFound);
@@ -199,8 +243,13 @@ Task<void> EventsTest::client(int actions) {
   for (int i = 0; i < actions; ++i) {
     FilerService& filer = rng.below(2) == 0 ? first_ : *second_;
     const std::string key(1, char('a' + rng.below(4)));
-    if (rng.below(3) == 0) {
+    const std::uint64_t what = rng.below(8);
+    if (what <= 1) {
       (void)co_await filer.delete_object({kBucket, key}, {});
+    } else if (what <= 3) {
+      RenameObject rename{.from = {kBucket, key},
+                          .to = {kBucket, std::string(1, char('a' + rng.below(4)))}};
+      (void)co_await filer.rename_object(std::move(rename));
     } else {
       (void)co_await filer.put_object(put_of(kBucket, key, std::string(rng.below(9), 'x')));
     }
@@ -241,7 +290,7 @@ Task<void> VersionEventsTest::client(int actions) {
   for (int i = 0; i < actions; ++i) {
     FilerService& filer = rng.below(2) == 0 ? first_ : *second_;
     const std::string key(1, char('a' + rng.below(2)));
-    const std::uint64_t what = rng.below(12);
+    const std::uint64_t what = rng.below(14);
     if (what == 0) {
       SetBucketVersioning other{kBucket, rng.below(3) == 0};
       (void)co_await filer.set_bucket_versioning(std::move(other));
@@ -249,6 +298,9 @@ Task<void> VersionEventsTest::client(int actions) {
       (void)co_await filer.put_object(put_of(kBucket, key, "x"));
     } else if (what <= 6) {
       (void)co_await filer.delete_object({kBucket, key}, {});
+    } else if (what <= 8) {
+      RenameObject rename{.from = {kBucket, key}, .to = {kBucket, key == "a" ? "b" : "a"}};
+      (void)co_await filer.rename_object(std::move(rename));
     } else {
       ListVersions all;
       all.bucket = kBucket;

@@ -83,6 +83,7 @@ class SharesTest : public testing::TestWithParam<std::uint64_t> {
   Task<void> client(int actions);
   Task<void> act();
   Task<void> copy_somewhere();
+  Task<void> append_somewhere();
   Task<void> upload_somewhere();
   ObjectKey any_name() {
     Rng& rng = world_.work.rng();
@@ -207,6 +208,16 @@ Task<void> SharesTest::copy_somewhere() {
       {object(any_name(), std::move(chunks)), from, source->entry.version}));
 }
 
+Task<void> SharesTest::append_somewhere() {
+  const ObjectKey name = any_name();
+  const auto found = co_await world_.filer.get_object(name, false);
+  if (!found) co_return;
+  std::vector<Chunk> chunks = found->entry.layout.chunks;
+  chunks.push_back(needle());
+  AppendObject append{object(name, std::move(chunks)), found->entry.version};
+  static_cast<void>(co_await world_.filer.append_object(std::move(append)));
+}
+
 Task<void> SharesTest::upload_somewhere() {
   const ObjectKey to = any_name();
   const auto upload = co_await world_.filer.create_upload({.bucket = to.bucket, .key = to.key});
@@ -238,7 +249,7 @@ Task<void> SharesTest::upload_somewhere() {
 
 Task<void> SharesTest::act() {
   Rng& rng = world_.work.rng();
-  switch (rng.below(8)) {
+  switch (rng.below(11)) {
     case 0:
       static_cast<void>(co_await world_.filer.put_object(object(any_name(), {needle(), needle()})));
       break;
@@ -254,6 +265,15 @@ Task<void> SharesTest::act() {
       break;
     case 4:
       co_await upload_somewhere();
+      break;
+    case 5:
+    case 6: {
+      RenameObject rename{.from = any_name(), .to = any_name()};
+      static_cast<void>(co_await world_.filer.rename_object(std::move(rename)));
+      break;
+    }
+    case 7:
+      co_await append_somewhere();
       break;
     default:
       co_await copy_somewhere();

@@ -2,11 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
 #include <string>
 #include <vector>
 
-#include "filer/core/keys.h"
 #include "tests/unit/filer/chaos.h"
 
 namespace kelp {
@@ -14,6 +12,7 @@ namespace {
 
 using test::Chaos;
 using test::expect_sound;
+using test::expect_sound_versions;
 using test::FilerWorld;
 using test::put_of;
 
@@ -21,46 +20,10 @@ constexpr FilerOptions kOptions = test::kChaosOptions;
 constexpr std::uint64_t kSeeds = test::kChaosSeeds;
 const std::string kBucket = test::kChaosBucket;
 
-/// Of each key, the object row is newer than all version rows, or the newest of them is a delete
-/// marker; and the newest one of all says where the null version is.
-void expect_sound_versions(FilerWorld& world) {
-  std::map<std::string, std::vector<ObjectEntry>> keys;
-  for (const auto& [key, value] : *world.store->scan({"o", "p"}, 100'000)) {
-    const auto at = keys::parse_object(key);
-    ASSERT_TRUE(at);
-    keys[std::string(at->key)].push_back(decode_entry(value).value());
-    EXPECT_FALSE(keys[std::string(at->key)].back().delete_marker);
-  }
-  for (const auto& [key, value] : *world.store->scan({"v", "w"}, 100'000)) {
-    const auto at = keys::parse_version(key);
-    ASSERT_TRUE(at);
-    keys[at->key].push_back(decode_entry(value).value());
-    EXPECT_EQ(at->version, keys[at->key].back().version);
-    if (keys[at->key].size() == 1) {
-      EXPECT_TRUE(keys[at->key].back().delete_marker) << "an older version without a newer one";
-    }
-  }
-  for (const auto& [key, versions] : keys) {
-    std::uint64_t older_null = 0;
-    for (std::size_t i = 1; i < versions.size(); ++i) {
-      EXPECT_LT(versions[i].version, versions[i - 1].version);
-      EXPECT_EQ(versions[i].older_null, 0U);
-      if (versions[i].has_id) continue;
-      EXPECT_EQ(older_null, 0U) << "two null versions";
-      older_null = versions[i].version;
-    }
-    EXPECT_EQ(versions.front().older_null, older_null);
-    EXPECT_TRUE(versions.front().has_id || older_null == 0) << "two null versions";
-  }
-}
-
-// A delete that began before versioning was on may still remove the object for good, but not once
-// somebody has seen it in the bucket with versions.
-TEST(FilerRaces, ADeleteDestroysNothingThatWasSeenWithVersioningOn) {
+/// Turns versioning on while `write` takes "k" away, and looks whether "k" is there after that. In
+/// how many of the runs it was; then it must be there for good.
+int runs_that_saw_it(Task<void> (*write)(FilerWorld& world)) {
   struct Run {
-    static Task<void> remove(FilerWorld& world) {
-      EXPECT_TRUE(co_await world.filer.delete_object({kBucket, "k"}, {}));
-    }
     static Task<void> turn_on(FilerWorld& world, bool& seen) {
       EXPECT_TRUE(co_await world.filer.set_bucket_versioning({kBucket, true}));
       const auto found = co_await world.filer.get_object({kBucket, "k"}, true);
@@ -72,17 +35,41 @@ TEST(FilerRaces, ADeleteDestroysNothingThatWasSeenWithVersioningOn) {
     SCOPED_TRACE(seed);
     FilerWorld world(seed, kOptions);
     world.make_bucket(kBucket);
-    ASSERT_TRUE(world.run(world.filer.put_object(put_of(kBucket, "k", "x"))));
+    world.make_bucket("other");
+    EXPECT_TRUE(world.run(world.filer.put_object(put_of(kBucket, "k", "x"))));
     bool seen = false;
     std::vector<Task<void>> tasks;
-    tasks.push_back(Run::remove(world));
+    tasks.push_back(write(world));
     tasks.push_back(Run::turn_on(world, seen));
     world.run_all(std::move(tasks));
     if (!seen) continue;
     ++seen_times;
     EXPECT_TRUE(world.run(world.filer.get_object({kBucket, "k", kNullVersion}, true)));
   }
-  EXPECT_GT(seen_times, 0) << "no seed let the reader see it: the test proves nothing";
+  return seen_times;
+}
+
+Task<void> remove_k(FilerWorld& world) {
+  EXPECT_TRUE(co_await world.filer.delete_object({kBucket, "k"}, {}));
+}
+Task<void> rename_k(FilerWorld& world) {
+  RenameObject request{.from = {kBucket, "k"}, .to = {kBucket, "to"}};
+  EXPECT_TRUE(co_await world.filer.rename_object(std::move(request)));
+}
+Task<void> move_k(FilerWorld& world) {
+  RenameObject request{.from = {kBucket, "k"}, .to = {"other", "to"}};
+  EXPECT_TRUE(co_await world.filer.rename_object(std::move(request)));
+}
+
+// A delete that began before versioning was on may still remove the object for good, but not once
+// somebody has seen it in the bucket with versions.
+TEST(FilerRaces, ADeleteDestroysNothingThatWasSeenWithVersioningOn) {
+  EXPECT_GT(runs_that_saw_it(remove_k), 0) << "no seed let the reader see it";
+}
+
+TEST(FilerRaces, ARenameDestroysNothingThatWasSeenWithVersioningOn) {
+  EXPECT_GT(runs_that_saw_it(rename_k), 0) << "no seed let the reader see it";
+  EXPECT_GT(runs_that_saw_it(move_k), 0) << "no seed let the reader see it";
 }
 
 TEST(FilerRaces, VersionsStayInOrderAndTheirNeedlesNamed) {

@@ -102,6 +102,54 @@ class Both : public FilerWorld {
     note(to, found->entry, run(filer.share_object(share)));
   }
 
+  /// Moves the current version; where versions are kept, it stays below a delete marker, too.
+  void rename(const std::string& from, const std::string& to) {
+    const ModelVersion* const current = model.find(from, std::nullopt);
+    const auto before = run(filer.get_object({kBucket, from}, false));
+    const auto done = run(filer.rename_object({.from = {kBucket, from}, .to = {kBucket, to}}));
+    if (current == nullptr || current->marker) {
+      ASSERT_FALSE(done);
+      ASSERT_EQ(done.error().reason(), Reason::kNoSuchKey);
+      return;
+    }
+    ASSERT_TRUE(done) << done.error().message();
+    if (from == to) {
+      ASSERT_EQ(done->version, before->entry.version);
+      return;
+    }
+    if (model.versioning == Versioning::kNever) {
+      model.erase(from, kNullVersion);
+    } else {
+      const auto marker = run(filer.get_object({kBucket, from}, false));
+      ASSERT_TRUE(marker && marker->entry.delete_marker);
+      ASSERT_EQ(marker->entry.has_id, model.versioning == Versioning::kEnabled);
+      model.put(from, {.id = version_id_of(marker->entry), .marker = true, .etag = "", .tags = {}});
+    }
+    note(to, before->entry, done);
+  }
+
+  /// Adds a needle to the current version.
+  void append(const std::string& key) {
+    const ModelVersion* const current = model.find(key, std::nullopt);
+    auto found = run(filer.get_object({kBucket, key}, false));
+    if (!found || found->entry.delete_marker || found->entry.layout.inline_id != 0) return;
+    AppendObject request{.put = put_of(kBucket, key, ""), .version = found->entry.version};
+    request.put.inline_body.reset();
+    request.put.entry = found->entry;
+    request.put.entry.etag = fmt::format("{:016x}", ++writes_);
+    const Chunk more = chunk(rng_.below(50) + 1);
+    request.put.entry.layout.chunks.push_back(more);
+    request.put.entry.size_bytes += more.size_bytes;
+    const auto done = run(filer.append_object(request));
+    if (model.versioning != Versioning::kNever) {
+      ASSERT_EQ(done.error().code(), Errc::kInvalidArgument);
+      return;
+    }
+    ASSERT_TRUE(current != nullptr);
+    volumes.add(more);
+    note(key, request.put.entry, done);
+  }
+
   void remove(const std::string& key) {
     const auto outcome = run(filer.delete_object({kBucket, key}, {}));
     ASSERT_TRUE(outcome) << outcome.error().message();
@@ -333,7 +381,7 @@ TEST(Versions, AreWhatTheModelSays) {
     const auto key = [&] { return keys[rng.below(keys.size())]; };
     for (int step = 0; step < 60; ++step) {
       SCOPED_TRACE(step);
-      switch (rng.below(12)) {
+      switch (rng.below(15)) {
         case 0:
           both.set_versioning(rng.below(3) != 0);
           break;
@@ -353,6 +401,13 @@ TEST(Versions, AreWhatTheModelSays) {
           break;
         case 7:
           both.copy(key(), key());
+          break;
+        case 8:
+        case 9:
+          both.rename(key(), key());
+          break;
+        case 10:
+          both.append(key());
           break;
         default:
           both.put(key());

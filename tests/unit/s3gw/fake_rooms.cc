@@ -353,6 +353,19 @@ Task<Result<WriteOutcome>> FakeFiler::share_object(ShareObject request) {
   co_return co_await put_object(std::move(request.put));
 }
 
+Task<Result<WriteOutcome>> FakeFiler::append_object(AppendObject request) {
+  KELP_CO_CHECK(test_shared({request.put.bucket, request.put.key}, request.version));
+  co_return co_await put_object(std::move(request.put));
+}
+
+Task<Result<WriteOutcome>> FakeFiler::rename_object(RenameObject) {
+  co_return Error(Errc::kUnimplemented, "not of this fake");
+}
+
+Task<Result<RenamedPrefix>> FakeFiler::rename_prefix(RenamePrefix) {
+  co_return Error(Errc::kUnimplemented, "not of this fake");
+}
+
 Task<Result<void>> FakeFiler::share_part(SharePart request) {
   KELP_CO_CHECK(test_shared(request.from, request.from_version));
   co_return co_await put_part(std::move(request.put));

@@ -99,6 +99,9 @@ class FakeFiler final : public FilerClient {
   Task<Result<UploadInfo>> get_upload(UploadName name) override;
   Task<Result<void>> put_part(PutPart request) override;
   Task<Result<WriteOutcome>> share_object(ShareObject request) override;
+  Task<Result<WriteOutcome>> append_object(AppendObject request) override;
+  Task<Result<WriteOutcome>> rename_object(RenameObject request) override;
+  Task<Result<RenamedPrefix>> rename_prefix(RenamePrefix request) override;
   Task<Result<void>> share_part(SharePart request) override;
   Task<Result<ListedParts>> list_parts(UploadName name, std::uint32_t after_part,
                                        std::uint32_t limit) override;

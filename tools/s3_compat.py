@@ -41,7 +41,8 @@ NOTES = {
     "PutObjectTagging": "of any version",
     "PutBucketTagging": "50 tags; kept and answered",
     "ListMultipartUploads": "delimiter too",
-    "PutObject": "`If-Match`, `If-None-Match: *`; no write offset",
+    "PutObject": "`If-Match`, `If-None-Match: *`; `x-amz-write-offset-bytes` appends",
+    "RenameObject": "one commit, in any bucket; no dates of what is replaced, no client token",
     "UploadPart": "",
     "UploadPartCopy": "copies no bytes of whole needles (8 MiB); computes checksums only for an upload that names an algorithm",
     "GetBucketAcl": "the owner, `FULL_CONTROL`",
@@ -181,7 +182,7 @@ def targets_of(argument, values):
 
 def tests_of_operations(model):
     """operation -> the test files that send it."""
-    boto3 = read("tests/s3/boto3_test.py") + read("tests/s3/versions_test.py")
+    boto3 = "".join(read(f"tests/s3/{name}_test.py") for name in ("boto3", "versions", "rename_append"))
     clients = read("tests/s3/clients_test.py")
     sent = set()
     for path in sorted((ROOT / "tests/unit/s3gw").glob("gateway*_test.cc")):

@@ -176,6 +176,13 @@ constexpr std::array kTable = std::to_array<Row>({
     {kQuotaExceeded, {"QuotaExceeded", 403, "The bucket would hold more than its quota"}},
     {kIllegalVersioningConfigurationException,
      {"IllegalVersioningConfigurationException", 400, "The Versioning element must be specified"}},
+    {kInvalidWriteOffset,
+     {"InvalidWriteOffset", 400,
+      "The write offset value that you specified does not match the current object size."}},
+    {kTooManyParts,
+     {"TooManyParts", 400,
+      "You have attempted to add more parts than the maximum of 10000 that are allowed for this "
+      "object."}},
 });
 
 constexpr bool in_order() {

@@ -87,9 +87,10 @@ enum class S3Code : std::uint16_t {
   kInvalidToken,
   kQuotaExceeded,
   kIllegalVersioningConfigurationException,
+  kInvalidWriteOffset,
+  kTooManyParts,
 };
-inline constexpr std::size_t kS3CodeCount =
-    static_cast<std::size_t>(S3Code::kIllegalVersioningConfigurationException) + 1;
+inline constexpr std::size_t kS3CodeCount = static_cast<std::size_t>(S3Code::kTooManyParts) + 1;
 
 /// An answer that is an error.
 struct S3Error {

@@ -53,7 +53,8 @@ class Crash(unittest.TestCase):
                     kept += writer.kept
                     self.assertEqual(writer.wrong, [], f"seed {seed}, round {round_number}")
                 slowest = max(slowest, kelp.start())
-                problems = model.verify(kelp.endpoint, kelp.keys, states)
+                problems = model.verify_moves(kelp.endpoint, kelp.keys, writers)
+                problems += model.verify(kelp.endpoint, kelp.keys, states)
                 self.assertEqual(problems, [], f"seed {seed}, round {round_number}")
             self.assertEqual(bool(kept), versions)
             self.assertEqual(model.verify_versions(kelp.endpoint, kelp.keys, kept), [], f"seed {seed}")

@@ -105,7 +105,8 @@ class PowerCut(unittest.TestCase):
                 acknowledged += writer.acknowledged
             self.disk.replace()
             kelp.start()
-            problems = model.verify(kelp.endpoint, kelp.keys, states)
+            problems = model.verify_moves(kelp.endpoint, kelp.keys, writers)
+            problems += model.verify(kelp.endpoint, kelp.keys, states)
             self.assertEqual(problems, [], f"seed {seed}, round {round_number}")
         wait_for(lambda: kelp.metric("kelp_filer_dead_needles") == 0, "the collector's quiet", 60)
         self.assertEqual(kelp.stop(), 0)

@@ -37,7 +37,7 @@ class Caller(threading.Thread):
 
 
 class Writer(Caller):
-    """Puts, overwrites and deletes keys of its own.
+    """Puts, overwrites, renames and deletes keys of its own.
 
     `states[key]` is the set of contents (MD5, or ABSENT) that a reader may find: one when the last operation was
     acknowledged, two while one is in flight or was cut off.
@@ -50,6 +50,7 @@ class Writer(Caller):
         self.states = states if states is not None else {}
         self.read_back = read_back
         self.acknowledged = 0
+        self.moving = None  # (key, new key, content, contents that it may replace) of a rename without an answer
         self.kept = []  # (key, version id, MD5) of acknowledged writes, in a bucket with versions
 
     def step(self, client):
@@ -64,6 +65,8 @@ class Writer(Caller):
                         lambda: client.multipart(BUCKET, key, parts))
         elif kind < 0.25 and self.read_back:
             self.check(client, key, before)
+        elif kind < 0.32:
+            self.rename(client, key, before)
         else:
             body = self.random.randbytes(self.random.choice(self.SIZES))
             self.change(key, before, hashlib.md5(body).hexdigest(),
@@ -79,6 +82,26 @@ class Writer(Caller):
         version = answer.headers.get("x-amz-version-id") if answer is not None else None
         if version and after is not ABSENT:
             self.kept.append((key, version, after))
+
+    def rename(self, client, key, before):
+        """Moves what is known to be there; until the answer each key may be as before, or as after."""
+        to = f"w{self.number}/{self.random.randrange(60):03}"
+        if len(before) != 1 or before == {ABSENT} or to == key:
+            return
+        content, replaced = next(iter(before)), self.states.get(to, {ABSENT})
+        self.states[key] = {content, ABSENT}
+        self.states[to] = replaced | {content}
+        self.moving = (key, to, content, replaced)
+        answer = client.must("PUT", f"/{BUCKET}/{to}", [("renameObject", "")],
+                             headers={"x-amz-rename-source": key})
+        if self.stopping.is_set():
+            return
+        self.moving = None
+        self.states[key], self.states[to] = {ABSENT}, {content}
+        self.acknowledged += 1
+        version = answer.headers.get("x-amz-version-id")
+        if version:
+            self.kept.append((to, version, content))
 
     def check(self, client, key, allowed):
         answer = client.request("GET", f"/{BUCKET}/{key}")
@@ -101,6 +124,21 @@ def load(endpoint, keys, seed, states, writers=8, read_back=True):
     for writer in running:
         writer.start()
     return running
+
+
+def verify_moves(endpoint, keys, writers):
+    """Whether each object that was being renamed is there under one of its keys, and only there. A list of problems."""
+    client = Client(endpoint, *keys)
+    problems = []
+    for moving in [writer.moving for writer in writers if writer.moving]:
+        key, to, content, replaced = moving
+        found = [content_of(client.request("GET", f"/{BUCKET}/{name}")) for name in (key, to)]
+        stayed = found[0] == content and found[1] in replaced
+        moved = found == [ABSENT, content]
+        if not stayed and not moved:
+            problems.append(f"{key} to {to}: found {found}, content {content}")
+    client.close()
+    return problems
 
 
 def verify_versions(endpoint, keys, kept):

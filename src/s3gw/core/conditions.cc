@@ -35,6 +35,10 @@ ReadConditions copy_source_conditions(std::span<const HttpHeader> headers) {
   return find_conditions(headers, "x-amz-copy-source-if-");
 }
 
+ReadConditions rename_source_conditions(std::span<const HttpHeader> headers) {
+  return find_conditions(headers, "x-amz-rename-source-if-");
+}
+
 bool etag_list_matches(std::string_view list, std::string_view etag, bool weak) {
   if (trimmed(list) == "*") return true;
   while (!list.empty()) {

@@ -25,6 +25,9 @@ struct ReadConditions {
 /// x-amz-copy-source-if-match and its relatives.
 [[nodiscard]] ReadConditions copy_source_conditions(std::span<const HttpHeader> headers);
 
+/// x-amz-rename-source-if-match and its relatives.
+[[nodiscard]] ReadConditions rename_source_conditions(std::span<const HttpHeader> headers);
+
 /// What an object is compared by.
 struct Validators {
   std::string_view etag;  ///< Without quotes.

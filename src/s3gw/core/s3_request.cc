@@ -184,4 +184,18 @@ S3Result<CopySource> parse_copy_source(std::string_view value) {
   return source;
 }
 
+S3Result<std::string> parse_rename_source(std::string_view value) {
+  std::string key(value);
+  if (auto plain = url_decode(value)) key = *std::move(plain);
+  if (key.starts_with('/')) key.erase(0, 1);
+  if (key.empty()) {
+    return std::unexpected(
+        S3Error{S3Code::kInvalidArgument,
+                "Rename Source must mention the source key",
+                {{"ArgumentName", "x-amz-rename-source"}, {"ArgumentValue", std::string(value)}}});
+  }
+  KELP_S3_CHECK(check_key(key));
+  return key;
+}
+
 }  // namespace kelp::s3

@@ -60,7 +60,7 @@ struct S3Request {
 [[nodiscard]] S3Result<S3Request> parse_request(std::string_view target, std::string_view host,
                                                 std::span<const std::string> domains);
 
-/// The source of a copy: the value of x-amz-copy-source or x-amz-rename-source.
+/// The source of a copy: the value of x-amz-copy-source.
 struct CopySource {
   std::string bucket;
   std::string key;
@@ -69,5 +69,9 @@ struct CopySource {
 
 /// `[/]bucket/key[?versionId=id]`, percent-encoded or not. InvalidArgument as AWS words it.
 [[nodiscard]] S3Result<CopySource> parse_copy_source(std::string_view value);
+
+/// The value of x-amz-rename-source: `[/]key`, percent-encoded or not. InvalidArgument when there
+/// is none; KeyTooLongError.
+[[nodiscard]] S3Result<std::string> parse_rename_source(std::string_view value);
 
 }  // namespace kelp::s3

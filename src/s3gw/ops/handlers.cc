@@ -32,6 +32,8 @@ Handler handler_of(Operation operation) {
       return delete_objects;
     case kCopyObject:
       return copy_object;
+    case kRenameObject:
+      return rename_object;
     case kCreateMultipartUpload:
       return create_multipart_upload;
     case kUploadPart:

@@ -28,6 +28,12 @@ Task<S3Result<void>> list_object_versions(Call& call);
 // ops/put_object.cc
 Task<S3Result<void>> put_object(Call& call);
 
+// ops/append_object.cc
+Task<S3Result<void>> append_object(Call& call);  ///< PutObject with x-amz-write-offset-bytes.
+
+// ops/rename_object.cc
+Task<S3Result<void>> rename_object(Call& call);
+
 // ops/get_object.cc
 Task<S3Result<void>> get_object(Call& call);  ///< Also HeadObject.
 

@@ -5,14 +5,12 @@
 #include "s3gw/write_headers.h"
 
 namespace kelp::s3 {
+
 // Everything that can be refused is refused before the first byte of the body is asked for; the
 // commit at the end is the moment from which the object is there.
 Task<S3Result<void>> put_object(Call& call) {
+  if (call.header("x-amz-write-offset-bytes")) co_return co_await append_object(call);
   KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
-  if (call.header("x-amz-write-offset-bytes")) {
-    co_return std::unexpected(
-        S3Error{S3Code::kNotImplemented, {}, {{"Header", "x-amz-write-offset-bytes"}}});
-  }
   PutObject request{.bucket = call.request.bucket, .key = call.request.key};
   KELP_S3_CO_TRY(request.entry.headers, read_object_headers(call.headers));
   KELP_S3_CO_TRY(request.conditions, write_conditions(call));

@@ -260,8 +260,7 @@ TEST_F(GatewayTest, RefusesBeforeTheBodyIsAskedFor) {
            {"x-amz-server-side-encryption-customer-algorithm", "AES256", "NotImplemented"},
            {"x-amz-object-lock-mode", "GOVERNANCE", "InvalidRequest"},
            {"x-amz-tagging", "a=1&a=2", "InvalidTag"},
-           {"If-None-Match", "\"etag\"", "NotImplemented"},
-           {"x-amz-write-offset-bytes", "0", "NotImplemented"}}) {
+           {"If-None-Match", "\"etag\"", "NotImplemented"}}) {
     Outgoing request = outgoing("PUT", "/bucket/k", "x");
     add(request, name, value);
     unread(request, code);

@@ -133,5 +133,17 @@ TEST(S3Request, ReadsCopySources) {
   }
 }
 
+TEST(S3Request, ReadsRenameSources) {
+  EXPECT_EQ(parse_rename_source("a"), "a");
+  EXPECT_EQ(parse_rename_source("/a/b"), "a/b");
+  EXPECT_EQ(parse_rename_source("//a"), "/a");
+  EXPECT_EQ(parse_rename_source("a%20b%2Fc?d"), "a b/c?d");
+  EXPECT_EQ(parse_rename_source("100%"), "100%");
+  for (const char* bad : {"", "/"}) {
+    EXPECT_EQ(parse_rename_source(bad).error().code, S3Code::kInvalidArgument);
+  }
+  EXPECT_EQ(parse_rename_source(std::string(1025, 'k')).error().code, S3Code::kKeyTooLongError);
+}
+
 }  // namespace
 }  // namespace kelp::s3

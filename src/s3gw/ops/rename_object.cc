@@ -1,0 +1,90 @@
+// RenameObject, an operation of S3 Express One Zone: PUT of the new key with ?renameObject.
+
+#include "s3gw/core/conditions.h"
+#include "s3gw/ops/copy_source.h"
+#include "s3gw/ops/handlers.h"
+#include "s3gw/s3_try.h"
+#include "s3gw/write_headers.h"
+
+namespace kelp::s3 {
+namespace {
+
+constexpr int kMaxAttempts = 3;
+
+/// What AWS takes and we do not: dates of what is under the new key.
+S3Result<void> refuse_dates(const Call& call) {
+  for (const std::string_view name : {"if-modified-since", "if-unmodified-since"}) {
+    if (!call.header(name)) continue;
+    return std::unexpected(S3Error{S3Code::kNotImplemented, {}, {{"Header", std::string(name)}}});
+  }
+  return {};
+}
+
+/// The object under `key`, whose entry is no delete marker. NoSuchKey.
+Task<S3Result<FoundObject>> find_renamed(Call& call, std::string key) {
+  ObjectKey name{.bucket = call.request.bucket, .key = key};
+  auto found = co_await call.services.deps.filer.get_object(std::move(name), false);
+  if (found && !found->entry.delete_marker) co_return *std::move(found);
+  if (!found && found.error().reason() != Reason::kNoSuchKey) {
+    co_return std::unexpected(from_error(found.error()));
+  }
+  co_return std::unexpected(S3Error{S3Code::kNoSuchKey, {}, {{"Key", std::move(key)}}});
+}
+
+/// An object and the key that it has.
+struct Renamed {
+  std::string key;
+  FoundObject object;
+};
+
+/// What x-amz-rename-source means: a key of the same bucket, as AWS's examples and clients have it;
+/// or, where there is none, the key behind "bucket/", as its model's pattern has it.
+Task<S3Result<Renamed>> find_source(Call& call) {
+  KELP_S3_CO_TRY(const std::string key,
+                 parse_rename_source(call.header("x-amz-rename-source").value_or("")));
+  auto found = co_await find_renamed(call, key);
+  if (found) co_return Renamed{key, *std::move(found)};
+  const std::string in_bucket = call.request.bucket + "/";
+  const bool other = key.starts_with(in_bucket) && key.size() > in_bucket.size();
+  if (!other || found.error().code != S3Code::kNoSuchKey) {
+    co_return std::unexpected(std::move(found).error());
+  }
+  std::string rest = key.substr(in_bucket.size());
+  KELP_S3_CO_TRY(FoundObject object, co_await find_renamed(call, rest));
+  co_return Renamed{std::move(rest), std::move(object)};
+}
+
+}  // namespace
+
+// One commit. A repeated request of a rename that happened answers NoSuchKey: x-amz-client-token is
+// not looked at.
+Task<S3Result<void>> rename_object(Call& call) {
+  KELP_S3_CO_CHECK(refuse_dates(call));
+  KELP_S3_CO_TRY(const WriteConditions conditions, write_conditions(call));
+  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  for (int attempt = 1;; ++attempt) {
+    KELP_S3_CO_TRY(const Renamed source, co_await find_source(call));
+    const std::string etag = etag_text(source.object.entry);
+    const ConditionOutcome allowed =
+        evaluate(rename_source_conditions(call.headers),
+                 {.etag = etag, .modified = source.object.entry.modified});
+    if (allowed.result != ConditionResult::kProceed) {
+      co_return std::unexpected(precondition_failed(allowed.condition));
+    }
+    RenameObject request{.from = {.bucket = bucket.name, .key = source.key},
+                         .from_version = source.object.entry.version,
+                         .to = {.bucket = bucket.name, .key = call.request.key},
+                         .conditions = conditions};
+    const auto outcome = co_await call.services.deps.filer.rename_object(std::move(request));
+    if (outcome) {
+      HttpResponse head = begin_response(call, 200);
+      add_version_id(outcome->version_id, head);
+      co_await reply(call, std::move(head), {});
+      co_return S3Result<void>{};
+    }
+    if (attempt < kMaxAttempts && source_changed(outcome.error())) continue;
+    co_return std::unexpected(write_error(outcome.error(), conditions));
+  }
+}
+
+}  // namespace kelp::s3

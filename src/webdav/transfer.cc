@@ -161,15 +161,14 @@ Task<Outcome<ObjectEntry>> copy_object(Visit& visit, Journey journey) {
 
 Task<Outcome<void>> move_object(Visit& visit, Journey journey) {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    KELP_DAV_CO_TRY(const ObjectEntry moved, co_await copy_object(visit, journey));
-    const WriteConditions same{.if_none_match_any = false, .if_match = etag_text(moved)};
-    const auto removed = co_await visit.filer().delete_object(journey.from, same);
-    if (removed) co_return Outcome<void>{};
-    if (!is_refused_condition(removed.error())) {
-      co_return std::unexpected(as_failure(removed.error()));
-    }
-    // Somebody wrote to the source behind our copy: that is what has to move.
-    journey.overwrite = true;
+    RenameObject request{.from = journey.from, .to = journey.to};
+    request.conditions.if_none_match_any = !journey.overwrite;
+    const auto renamed = co_await visit.filer().rename_object(std::move(request));
+    if (renamed) co_return Outcome<void>{};
+    if (is_refused_condition(renamed.error())) co_return failed(412, "the destination is there");
+    if (s3::source_changed(renamed.error())) continue;
+    s3::note_refusal(visit.call.services.deps, renamed.error());
+    co_return std::unexpected(as_failure(renamed.error()));
   }
   co_return std::unexpected(changed_meanwhile());
 }

@@ -16,8 +16,7 @@ struct Journey {
 /// Copies an object with all that clients attached to it: its needles get a second name, nothing is
 /// moved. Returns the entry as it was read. Both buckets are the caller's already.
 [[nodiscard]] Task<Outcome<ObjectEntry>> copy_object(Visit& visit, Journey journey);
-/// Copies it and removes the source, if that still is what was copied; tries again when it is not.
-/// Two commits: between them both are there.
+/// Renames it: one commit, whatever its size.
 [[nodiscard]] Task<Outcome<void>> move_object(Visit& visit, Journey journey);
 
 /// Gives an object other headers: the same as copying it onto itself. `change` gets those it has.

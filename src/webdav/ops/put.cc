@@ -204,6 +204,9 @@ Task<Outcome<void>> put(Visit& visit) {
   KELP_DAV_CO_TRY(Writing writing, co_await prepare(visit, place));
   const bool exists = writing.exists;
   if (options.append) {
+    if (visit.call.header("if-match") || visit.call.header("if-none-match")) {
+      co_return failed(400, "op=append takes no conditions: it fails when the file changes");
+    }
     KELP_DAV_CO_TRY(Appended appended,
                     co_await append_to_file(visit, visit.call.body, std::move(writing.bucket),
                                             place.key, std::move(writing.headers)));

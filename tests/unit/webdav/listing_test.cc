@@ -58,15 +58,15 @@ TEST(Listing, HtmlHasNoByteOfANameAsMarkup) {
 }
 
 TEST(Listing, JsonIsWhatScriptsRead) {
-  EXPECT_EQ(
-      listing_json(page()),
-      R"({"Path":"/buckets/b/<i>","EmptyFolder":false,"Entries":[{"FullPath":"/buckets/b/<i>/x\"&'<script>",)"
-      R"("Mtime":"2001-09-09T01:46:40Z","Crtime":"2001-09-09T01:46:40Z","Mode":432,"FileSize":7,)"
-      R"("Md5":"kAFQmDzST7DWlj99KOF/cg==","Etag":"900150983cd24fb0d6963f7d28e17f72"},)"
-      R"({"FullPath":"/buckets/b/<i>/sub","Mtime":"1970-01-01T00:00:00Z","Crtime":"1970-01-01T00:00:00Z",)"
-      R"("Mode":2147484152,"FileSize":0,"Md5":null,"Etag":""}],"Limit":2,"LastFileName":"sub/",)"
-      R"("ShouldDisplayLoadMore":true})"
-      "\n");
+  EXPECT_EQ(listing_json(page()),
+            R"({"Path":"/buckets/b/<i>","EmptyFolder":false,"Entries":[)"
+            R"({"FullPath":"/buckets/b/<i>/x\"&'<script>","Mtime":"2001-09-09T01:46:40Z",)"
+            R"("Crtime":"2001-09-09T01:46:40Z","Mode":432,"FileSize":7,)"
+            R"("Md5":"kAFQmDzST7DWlj99KOF/cg==","Etag":"900150983cd24fb0d6963f7d28e17f72"},)"
+            R"({"FullPath":"/buckets/b/<i>/sub","Mtime":"1970-01-01T00:00:00Z",)"
+            R"("Crtime":"1970-01-01T00:00:00Z","Mode":2147484152,"FileSize":0,"Md5":null,)"
+            R"("Etag":""}],"Limit":2,"LastFileName":"sub/","ShouldDisplayLoadMore":true})"
+            "\n");
 }
 
 TEST(Listing, AnEtagOfPartsIsNoMd5) {

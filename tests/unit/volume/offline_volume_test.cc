@@ -127,6 +127,46 @@ TEST_F(Offline, ACheckFindsEveryFlippedByteOfTheSnapshot) {
   }
 }
 
+TEST_F(Offline, ATombstoneBehindTheSnapshotExplainsWhatItLists) {
+  const std::string before = *rig_.disk.content(kSnapshot);
+  ASSERT_TRUE(rig_.start().has_value());
+  ASSERT_TRUE(rig_.remove_now({fid_of(2)}).has_value());
+  stop();
+  ASSERT_TRUE(write_file_atomically(rig_.disk, kSnapshot, before).has_value());
+  const auto checked = check();
+  ASSERT_TRUE(checked.has_value());
+  EXPECT_TRUE(checked->sound());
+  EXPECT_EQ(checked->needles, 2U);
+}
+
+TEST_F(Offline, ANeedleWhoseTombstoneIsLostIsFoundByTheSnapshot) {
+  ASSERT_TRUE(rig_.start().has_value());
+  ASSERT_TRUE(rig_.remove_now({fid_of(2)}).has_value());  // too small for a hole: it is whole again
+  stop();
+  const std::uint64_t tombstone = rig_.disk.content(kLog)->size() - 72;
+  rig_.disk.flip_bit(kLog, tombstone + 9, 1);
+  const auto checked = check();
+  ASSERT_TRUE(checked.has_value());
+  EXPECT_FALSE(checked->sound());
+  EXPECT_EQ(checked->needles, 3U);
+}
+
+TEST_F(Offline, ASnapshotThatListsWhatWasRemovedBeforeItIsWrong) {
+  IndexSnapshot snapshot = *decode_index_snapshot(*rig_.disk.content(kSnapshot));
+  IndexSnapshotWriter writer(snapshot.header);
+  for (const IndexEntry& entry : snapshot.entries) {
+    if (entry.key == NeedleKey{4}) writer.add({NeedleKey{3}, entry.place});
+    writer.add(entry);
+  }
+  const std::string wrong = std::move(writer).finish();
+  ASSERT_TRUE(write_file_atomically(rig_.disk, kSnapshot, wrong).has_value());
+  const auto checked = check();
+  ASSERT_TRUE(checked.has_value());
+  ASSERT_EQ(checked->findings.size(), 1U);
+  EXPECT_EQ(checked->findings[0].key, NeedleKey{3});
+  EXPECT_TRUE(checked->findings[0].damage);
+}
+
 TEST_F(Offline, AnUploadThatWasGivenUpIsNoDamage) {
   ASSERT_TRUE(rig_.start().has_value());
   put(5, 100'000);

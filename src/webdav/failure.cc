@@ -20,6 +20,9 @@ Failure as_failure(const s3::S3Error& error) {
 Failure as_failure(const Error& error) {
   Failure failure = as_failure(s3::from_error(error));
   if (error.code() == Errc::kNoSpace) failure.status = 507;
+  // What is wrong with a request is for who sent it.
+  const bool plain = error.code() == Errc::kInvalidArgument && error.reason() == Reason::kNone;
+  if (plain) failure.text = error.detail();
   return failure;
 }
 

@@ -96,8 +96,7 @@ Task<Outcome<void>> run(Visit& visit) {
     refusal.headers = {{"Allow", std::string(known_methods())}};
     co_return std::unexpected(std::move(refusal));
   }
-  const std::size_t mark = std::min(http.target.find('?'), http.target.size());
-  visit.call.request.raw_path = http.target.substr(0, mark);
+  const std::size_t mark = visit.call.request.raw_path.size();
   const std::string_view query = http.target.substr(std::min(mark + 1, http.target.size()));
   KELP_DAV_CO_TRY(visit.place, parse_place(visit.call.request.raw_path));
   KELP_DAV_CO_TRY(visit.call.request.query, s3::Query::parse(query));
@@ -193,6 +192,8 @@ Task<void> WebDav::handle(HttpExchange exchange) {
                        .response = response,
                        .id = new_request_id(),
                        .headers = exchange.request.headers}};
+  visit.call.request.raw_path =
+      exchange.request.target.substr(0, exchange.request.target.find('?'));
   Outcome<void> outcome = co_await run(visit);
   if (!outcome) {
     log_failure(visit, outcome.error());

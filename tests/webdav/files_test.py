@@ -412,6 +412,52 @@ class Who(Case):
             self.must(400, "PUT", target, b"x")
 
 
+class Dav(Case):
+    """Where WebDAV's rules differ from a script's."""
+
+    def test_rules_below_dav(self):
+        root = f"/dav/{self.bucket}"
+        self.must(409, "PUT", f"{root}/no/where", b"x")
+        self.must(201, "PUT", f"{root}/file", b"1")
+        self.must(204, "PUT", f"{root}/file", b"2")
+        self.must(405, "MKCOL", f"{root}/file/")
+        self.must(201, "MKCOL", f"{root}/dir")
+        self.must(405, "PUT", f"{root}/dir", b"x")
+        self.must(201, "PUT", f"{root}/dir/file", b"3")
+        self.must(204, "DELETE", f"{root}/dir")
+        self.must(415, "MKCOL", f"{root}/new", b"x")
+        self.must(409, "MKCOL", "/dav/no-such-bucket/x")
+        self.assertEqual(FilesWorld.keys_of(self.bucket), ["file"])
+
+    def test_copies_and_moves_mind_where_to(self):
+        root = f"/dav/{self.bucket}"
+        self.must(201, "MKCOL", f"{root}/d")
+        self.must(201, "PUT", f"{root}/d/a", b"1")
+        for method, to, status in (("MOVE", f"{root}/d/x", 403), ("COPY", f"{root}/d", 403), ("MOVE", "/dav/", 403),
+                                   ("MOVE", "http://elsewhere/dav/x/y", 502), ("COPY", f"{root}/n/x", 409),
+                                   ("MOVE", f"/buckets/{self.bucket}/../x", 400)):
+            self.must(status, method, f"{root}/d", headers={"Destination": to})
+        self.must(403, "MOVE", f"{root}/d/a", headers={"Destination": f"{root}/d"})
+        self.must(400, "MOVE", f"{root}/d")
+        self.must(403, "MOVE", f"{root}/d", headers={"Destination": f"/dav/{self.bucket}"})
+        self.must(201, "COPY", f"{root}/d", headers={"Destination": f"{root}/e", "Depth": "0"})
+        self.assertEqual(FilesWorld.keys_of(self.bucket), ["d/", "d/a", "e/"])
+
+    def test_properties_have_a_limit_and_stay_with_the_file(self):
+        def patch(value):
+            body = ("<D:propertyupdate xmlns:D='DAV:'><D:set><D:prop><p xmlns='u:'>" + value + "</p></D:prop></D:set>"
+                    "</D:propertyupdate>").encode()
+            return self.must(207, "PROPPATCH", f"{self.root}/f", body).text
+
+        self.put("f", b"1", {"x-amz-meta-k": "v"})
+        self.assertIn("200 OK", patch("small"))
+        self.assertIn("507", patch("x" * 3000))
+        self.must(204, "PUT", f"/dav/{self.bucket}/f", b"2")
+        found = self.must(207, "PROPFIND", f"{self.root}/f", None, {"Depth": "0"}).text
+        self.assertIn(">small</p>", found)
+        self.assertIn("propfind-finite-depth", self.must(403, "PROPFIND", f"{self.root}/f", None, {"Depth": "infinity"}).text)
+
+
 class Locks(Case):
     INFO = (b"<?xml version='1.0'?><D:lockinfo xmlns:D='DAV:'><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/>"
             b"</D:locktype><D:owner>me</D:owner></D:lockinfo>")

@@ -15,9 +15,9 @@ inline constexpr std::uint64_t kUnknownLength = std::numeric_limits<std::uint64_
 /// Which stretch of which body a needle is: kept beside it, so that a lost namespace is rebuilt
 /// from the needles alone (docs/formats/needle.md, "Origin").
 struct NeedleOrigin {
-  std::string bucket;             ///< Its name.
-  NeedleKey body;                 ///< The key of the body's first needle: tells bodies apart.
-  std::uint64_t offset = 0;       ///< Of the needle's first byte in the body.
+  std::string bucket;        ///< Its name.
+  NeedleKey body;            ///< The key of the body's first needle: tells bodies apart.
+  std::uint64_t offset = 0;  ///< Of the needle's first byte in the body.
   /// Of the body: an object's or a part's. kUnknownLength: nobody knew when it was written, so what
   /// it is a stretch of never counts as whole.
   std::uint64_t total_bytes = 0;

@@ -30,7 +30,7 @@ ALIASES = {
 # What the sources do not say by themselves.
 NOTES = {
     "CopyObject": "copies no bytes; ETag and checksums are the source's; source up to 5 GiB; both buckets must be the caller's",
-    "CreateBucket": "no object lock; ownership `BucketOwnerEnforced` only",
+    "CreateBucket": "with object lock too; ownership `BucketOwnerEnforced` only",
     "CreateMultipartUpload": "checksum algorithm and type as on AWS",
     "CompleteMultipartUpload": "`If-Match`, `If-None-Match: *`; a repeated one gets the same answer for 7 days",
     "DeleteObject": "`If-Match`, of the version that is named or the current one",
@@ -49,8 +49,8 @@ NOTES = {
     "GetObjectAcl": "the owner, `FULL_CONTROL`",
     "PutBucketAcl": "taken when it gives the owner full control and nobody else anything",
     "PutObjectAcl": "taken when it gives the owner full control and nobody else anything",
-    "GetObjectLegalHold": "400 `InvalidRequest`: the bucket has no object lock",
-    "GetObjectRetention": "400 `InvalidRequest`: the bucket has no object lock",
+    "PutObjectLockConfiguration": "also of a bucket that is there, when its versioning is enabled",
+    "PutObjectRetention": "governance mode with its bypass, compliance mode",
 }
 
 
@@ -182,7 +182,7 @@ def targets_of(argument, values):
 
 def tests_of_operations(model):
     """operation -> the test files that send it."""
-    boto3 = "".join(read(f"tests/s3/{name}_test.py") for name in ("boto3", "versions", "rename_append"))
+    boto3 = "".join(read(f"tests/s3/{name}_test.py") for name in ("boto3", "versions", "object_lock", "rename_append"))
     clients = read("tests/s3/clients_test.py")
     sent = set()
     for path in sorted((ROOT / "tests/unit/s3gw").glob("gateway*_test.cc")):

@@ -50,6 +50,9 @@ enum class Reason : std::uint16_t {
   kNotLeader = 17,  ///< Nothing was done: another member leads; the detail names it when known.
   kKeyTooOld = 18,  ///< Metadata takes no needles of keys that old; the body goes under a new one.
   kQuotaExceeded = 19,  ///< The bucket would hold more than its quota; the detail has the numbers.
+  kObjectLocked = 20,   ///< Retention or a legal hold keeps the version as it is.
+  kNoObjectLock = 21,   ///< Versions of the bucket cannot be locked.
+  kLockNeedsVersions = 22,  ///< Versioning and the bucket's lock would not go together.
 };
 
 /// Lower-case name of `code` for logs and messages, e.g. "not_found".

@@ -41,6 +41,9 @@ class FilerClient {
   virtual Task<Result<void>> set_bucket_setting(BucketSetting setting) = 0;
   /// Of what is written from the answer on. kUnimplemented by a filer of before.
   virtual Task<Result<BucketEntry>> set_bucket_class(SetBucketClass request) = 0;
+  /// kConflict with kLockNeedsVersions, as set_bucket_versioning() of a bucket with a lock: its
+  /// versioning is enabled and stays so.
+  virtual Task<Result<BucketEntry>> set_bucket_lock(SetBucketLock request) = 0;
   /// From the answer on every change of an object has its event, or none has.
   virtual Task<Result<BucketEntry>> set_bucket_events(SetBucketEvents request) = 0;
   /// kNotFound when the bucket keeps no events, or when some behind the position are kept no more;
@@ -86,7 +89,7 @@ class FilerClient {
   /// be a delete marker: look at the entry before its body.
   virtual Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) = 0;
   /// A version that is named goes; else, in a bucket with versions, a delete marker becomes the
-  /// current version.
+  /// current version. kPermissionDenied with kObjectLocked for a version that is locked.
   virtual Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) = 0;
   /// One commit for all; outcomes in the order of the keys.
   virtual Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(
@@ -97,6 +100,9 @@ class FilerClient {
   /// Of the current version, or of the one that is named; errors as get_object(), and kConflict
   /// with kConditionConflict. kNotFound with kNoSuchKey for a delete marker, too.
   virtual Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) = 0;
+  /// As set_object_tags(). kPermissionDenied with kObjectLocked when the lock does not allow it;
+  /// kInvalidArgument with kNoObjectLock.
+  virtual Task<Result<void>> set_object_lock(SetObjectLock request) = 0;
 
   virtual Task<Result<UploadInfo>> create_upload(CreateUpload request) = 0;
   /// kNotFound with kNoSuchUpload, as all that follow.

@@ -8,6 +8,7 @@
 #include "filer/core/event_log.h"
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
+#include "filer/core/object_lock.h"
 #include "filer/core/rows.h"
 #include "filer/dropped_buckets.h"
 #include "filer/filer_service.h"
@@ -74,6 +75,7 @@ Result<ListedBuckets> list_rows(KvStore& store, const ListBuckets& request) {
 
 Task<Result<BucketEntry>> FilerService::create_bucket(BucketEntry bucket) {
   if (bucket.name.empty()) co_return Error(Errc::kInvalidArgument, "a bucket needs a name");
+  KELP_CO_CHECK(check_bucket_lock(bucket));
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
     const auto there = co_await find_bucket(bucket.name);
     if (there) co_return exists(there->bucket, bucket);
@@ -137,6 +139,10 @@ Task<Result<void>> FilerService::delete_bucket(std::string name) {
 Task<Result<void>> FilerService::drop_bucket(std::string name) {
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
     KELP_CO_TRY(FoundBucket found, co_await find_bucket(name));
+    if (found.bucket.lock.enabled) {
+      co_return Error(Errc::kPermissionDenied, "a bucket with object lock is not dropped",
+                      Reason::kObjectLocked);
+    }
     KvBatch batch;
     end_event_log(found.bucket.events, batch);
     batch.writes.push_back(KvWrite::remove(found.row_key));
@@ -209,6 +215,7 @@ Task<Result<BucketEntry>> FilerService::change_bucket(
     KELP_CO_TRY(FoundBucket found, co_await find_bucket(name));
     KvBatch batch;
     change(found.bucket, batch);
+    KELP_CO_CHECK(check_bucket_lock(found.bucket));
     BucketEntry stored = found.bucket;
     stored.name.clear();  // the key says it
     batch.conditions.push_back(KvCondition::equals(found.row_key, std::move(found.row)));

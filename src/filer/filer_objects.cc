@@ -10,6 +10,7 @@
 #include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
+#include "filer/core/object_lock.h"
 #include "filer/core/rows.h"
 #include "filer/core/shares.h"
 #include "filer/filer_service.h"
@@ -180,7 +181,7 @@ Result<FoundObject> look_up(RowReader& rows, const ObjectKey& name, bool with_in
 /// Of a put, before anything was committed: never of one whose outcome is unknown.
 bool is_refusal(Reason reason) {
   return reason == Reason::kConditionFailed || reason == Reason::kNoSuchKey ||
-         reason == Reason::kQuotaExceeded;
+         reason == Reason::kQuotaExceeded || reason == Reason::kNoObjectLock;
 }
 
 }  // namespace
@@ -233,6 +234,7 @@ Task<Result<WriteOutcome>> FilerService::put_once(PutObject& request,
     KELP_CO_TRY(current, co_await find_object(row_key));
   }
   KELP_CO_CHECK(check_conditions(request.conditions, current));
+  KELP_CO_CHECK(settle_lock(in.bucket, entry));
   KELP_CO_TRY(entry.version, co_await ids_.next(current.entry.version));
   std::optional<KvCondition> no_delete;
   if (in.bucket.events.log != 0 && !current.row) {

@@ -6,6 +6,7 @@
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/http_date.h"
 #include "s3gw/core/names.h"
+#include "s3gw/core/object_lock.h"
 #include "s3gw/core/s3_request.h"
 #include "s3gw/core/storage_class.h"
 #include "s3gw/core/tags.h"
@@ -80,7 +81,7 @@ S3Result<void> read_amz_header(const HttpHeader& header, ObjectHeaders& headers)
   } else if (equals_lower(header.name, "x-amz-tagging")) {
     KELP_S3_TRY(headers.tags, parse_tags(header.value));
   }
-  return {};
+  return read_lock_header(header, headers.lock);
 }
 
 std::string_view sent_name(std::string_view stored) {
@@ -120,9 +121,6 @@ S3Result<void> refuse_unsupported(std::span<const HttpHeader> headers) {
         starts_with_lower(header.name, "x-amz-copy-source-server-side-encryption")) {
       return std::unexpected(
           S3Error{S3Code::kNotImplemented, {}, {{"Header", lowered(header.name)}}});
-    }
-    if (starts_with_lower(header.name, "x-amz-object-lock-")) {
-      return s3_error(S3Code::kInvalidRequest, "Bucket is missing Object Lock Configuration");
     }
     if (starts_with_lower(header.name, "x-amz-grant-")) {
       return s3_error(S3Code::kAccessControlListNotSupported);
@@ -184,6 +182,7 @@ void add_object_headers(const ObjectEntry& entry, HttpResponse& response) {
   if (!headers.tags.empty()) {
     response.add("x-amz-tagging-count", std::uint64_t{headers.tags.size()});
   }
+  add_lock(headers.lock, response);
 }
 
 }  // namespace kelp::s3

@@ -15,12 +15,12 @@ namespace kelp::s3 {
 inline constexpr std::size_t kMaxUserMetadataBytes = 2048;
 
 /// What a PutObject, CopyObject or CreateMultipartUpload attaches to its object: content type and
-/// kin, user metadata, storage class and tags. `aws-chunked` is dropped from the Content-Encoding.
-/// Errors: MetadataTooLarge, InvalidStorageClass, InvalidTag, InvalidArgument.
+/// kin, user metadata, storage class, tags and lock. `aws-chunked` is dropped from the
+/// Content-Encoding. Errors: MetadataTooLarge, InvalidStorageClass, InvalidTag, InvalidArgument.
 [[nodiscard]] S3Result<ObjectHeaders> read_object_headers(std::span<const HttpHeader> headers);
 
-/// Refuses what the gateway cannot do yet and must not ignore: server-side encryption, object lock
-/// and ACLs beyond the owner's own.
+/// Refuses what the gateway cannot do yet and must not ignore: server-side encryption, and ACLs
+/// beyond the owner's own.
 [[nodiscard]] S3Result<void> refuse_unsupported(std::span<const HttpHeader> headers);
 
 /// Refuses a read that brings a customer's key: no object is encrypted with one. Call it once the
@@ -33,7 +33,7 @@ inline constexpr std::size_t kMaxUserMetadataBytes = 2048;
     std::string_view query);
 
 /// Adds what describes an object to the answer of GET and HEAD: Content-Type and kin, user
-/// metadata, ETag, Last-Modified, storage class and the number of tags.
+/// metadata, ETag, Last-Modified, storage class, the number of tags and the lock.
 void add_object_headers(const ObjectEntry& entry, HttpResponse& response);
 
 /// Adds `ETag: "…"`.

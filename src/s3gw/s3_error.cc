@@ -183,6 +183,15 @@ constexpr std::array kTable = std::to_array<Row>({
      {"TooManyParts", 400,
       "You have attempted to add more parts than the maximum of 10000 that are allowed for this "
       "object."}},
+    {kInvalidBucketState,
+     {"InvalidBucketState", 409, "The request is not valid with the current state of the bucket."}},
+    {kInvalidRetentionPeriod,
+     {"InvalidRetentionPeriod", 400,
+      "Default retention period must be a positive integer value of at most 36500 days or 100 "
+      "years."}},
+    {kNoSuchObjectLockConfiguration,
+     {"NoSuchObjectLockConfiguration", 404,
+      "The specified object does not have a ObjectLock configuration"}},
 });
 
 constexpr bool in_order() {
@@ -232,6 +241,12 @@ S3Code code_of(Reason reason) {
       return kTooManyBuckets;
     case Reason::kQuotaExceeded:
       return kQuotaExceeded;
+    case Reason::kObjectLocked:
+      return kAccessDenied;
+    case Reason::kNoObjectLock:
+      return kInvalidRequest;
+    case Reason::kLockNeedsVersions:
+      return kInvalidBucketState;
     case Reason::kNotLeader:
     case Reason::kKeyTooOld:
       return kServiceUnavailable;
@@ -282,6 +297,17 @@ S3Error from_error(const Error& error) {
       .code = code, .message = {}, .fields = {}, .detail = error.message(), .headers = {}};
   if (code == kQuotaExceeded) {
     answer.message = std::string(text_of(code).message) + ": " + error.detail();
+  }
+  if (error.reason() == Reason::kObjectLocked) {
+    answer.message = "Access Denied because object protected by object lock.";
+  }
+  if (error.reason() == Reason::kNoObjectLock) {
+    answer.message = "Bucket is missing Object Lock Configuration";
+  }
+  if (error.reason() == Reason::kLockNeedsVersions) {
+    answer.message =
+        "An Object Lock configuration is present on this bucket, so the versioning state cannot be "
+        "changed.";
   }
   return answer;
 }

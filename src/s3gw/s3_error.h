@@ -89,8 +89,12 @@ enum class S3Code : std::uint16_t {
   kIllegalVersioningConfigurationException,
   kInvalidWriteOffset,
   kTooManyParts,
+  kInvalidBucketState,
+  kInvalidRetentionPeriod,
+  kNoSuchObjectLockConfiguration,
 };
-inline constexpr std::size_t kS3CodeCount = static_cast<std::size_t>(S3Code::kTooManyParts) + 1;
+inline constexpr std::size_t kS3CodeCount =
+    static_cast<std::size_t>(S3Code::kNoSuchObjectLockConfiguration) + 1;
 
 /// An answer that is an error.
 struct S3Error {

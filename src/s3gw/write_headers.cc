@@ -1,7 +1,12 @@
 #include "s3gw/write_headers.h"
 
+#include <algorithm>
+
 #include "s3gw/core/checksum.h"
+#include "s3gw/core/header_text.h"
+#include "s3gw/core/object_lock.h"
 #include "s3gw/core/request_xml.h"
+#include "s3gw/s3_try.h"
 
 namespace kelp::s3 {
 
@@ -37,6 +42,30 @@ void add_checksums(const std::vector<Checksum>& checksums, HttpResponse& respons
 
 S3Error precondition_failed(std::string_view condition) {
   return {S3Code::kPreconditionFailed, {}, {{"Condition", std::string(condition)}}};
+}
+
+S3Error no_object_lock() {
+  return {S3Code::kInvalidRequest, "Bucket is missing Object Lock Configuration", {}};
+}
+
+S3Result<void> check_lock(const Call& call, const BucketEntry& bucket, const ObjectLock& lock) {
+  KELP_S3_CHECK(check_retention(lock.retention, call.services.deps.clock.wall()));
+  if (lock.any() && !bucket.lock.enabled) return std::unexpected(no_object_lock());
+  return {};
+}
+
+bool bypasses_governance(const Call& call) {
+  const auto bypass = call.header("x-amz-bypass-governance-retention");
+  return bypass && equals_lower(*bypass, "true");
+}
+
+bool has_body_checksum(const Call& call) {
+  return std::ranges::any_of(call.headers, [](const HttpHeader& header) {
+    return equals_lower(header.name, "content-md5") ||
+           starts_with_lower(header.name, "x-amz-checksum-") ||
+           (equals_lower(header.name, "x-amz-trailer") &&
+            starts_with_lower(header.value, "x-amz-checksum-"));
+  });
 }
 
 void take_default_class(const Call& call, const BucketEntry& bucket, ObjectHeaders& headers) {

@@ -20,6 +20,17 @@ void add_checksums(const std::vector<Checksum>& checksums, HttpResponse& respons
 /// A 412 that names the header that failed.
 [[nodiscard]] S3Error precondition_failed(std::string_view condition);
 
+/// That a lock which is asked for can be: InvalidRequest when the bucket has none; InvalidArgument
+/// as check_retention().
+[[nodiscard]] S3Result<void> check_lock(const Call& call, const BucketEntry& bucket,
+                                        const ObjectLock& lock);
+/// x-amz-bypass-governance-retention.
+[[nodiscard]] bool bypasses_governance(const Call& call);
+/// The error of a lock in a bucket that has none.
+[[nodiscard]] S3Error no_object_lock();
+/// Whether the request has a Content-MD5 or a checksum of its body, or promises one behind it.
+[[nodiscard]] bool has_body_checksum(const Call& call);
+
 /// The storage class of the bucket, for an object whose request names none.
 void take_default_class(const Call& call, const BucketEntry& bucket, ObjectHeaders& headers);
 

@@ -39,6 +39,8 @@ std::string_view name_of(EventKind kind) {
       return "delete";
     case EventKind::kDeleteMarker:
       return "delete-marker";
+    case EventKind::kLock:
+      return "lock";
     case EventKind::kTags:
       return "tags";
   }

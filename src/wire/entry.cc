@@ -14,13 +14,16 @@ namespace kelp {
 namespace {
 
 // 2 says of each chunk whether it is shared; else as 1, which is written where none is. 3 is as 2
-// and has a second byte of flags, which is written where one of them is set.
+// and has a second byte of flags, which is written where one of them is set. 4 is as 3, its flags
+// may be 0, and written where there is a lock.
 constexpr std::uint8_t kPlainEntryFormat = 1;
 constexpr std::uint8_t kSharedEntryFormat = 2;
-constexpr std::uint8_t kEntryFormat = 3;
+constexpr std::uint8_t kFlaggedEntryFormat = 3;
+constexpr std::uint8_t kEntryFormat = 4;
 constexpr std::uint8_t kQuotaBucketFormat = 2;  // 1: without a quota
 constexpr std::uint8_t kFullBucketFormat = 3;   // as 2, its limits may be 0; versioning, events
-constexpr std::uint8_t kBucketFormat = 4;       // as 3, all of it may be 0; a storage class
+constexpr std::uint8_t kClassBucketFormat = 4;  // as 3, all of it may be 0; a storage class
+constexpr std::uint8_t kBucketFormat = 5;       // as 4, that may be none; a lock
 
 // The second byte of an entry's row.
 constexpr std::uint8_t kDeleteMarker = 1 << 0;
@@ -31,7 +34,7 @@ constexpr std::uint8_t kHasLayout = 1 << 4;    // any other layout than that and
 constexpr std::uint8_t kHasPartList = 1 << 5;
 constexpr std::uint8_t kKnownFlags = (1 << 6) - 1;
 
-// The third byte of an entry's row of format 3.
+// The third byte of an entry's row of format 3 and 4.
 constexpr std::uint8_t kHasId = 1 << 0;
 constexpr std::uint8_t kHasOlderNull = 1 << 1;  // its number is the end of the row
 constexpr std::uint8_t kKnownMoreFlags = (1 << 2) - 1;
@@ -180,7 +183,7 @@ template <typename EachChecksum>
 Flags decode_front(ByteReader& in, std::uint8_t format, ListedEntry& entry, EachChecksum each) {
   const auto flags = in.fixed<std::uint8_t>();
   if ((flags & ~kKnownFlags) != 0) spoil(in);
-  const auto more = format == kEntryFormat ? in.fixed<std::uint8_t>() : std::uint8_t{0};
+  const auto more = format >= kFlaggedEntryFormat ? in.fixed<std::uint8_t>() : std::uint8_t{0};
   if ((more & ~kKnownMoreFlags) != 0) spoil(in);
   entry.has_id = (more & kHasId) != 0;
   entry.delete_marker = (flags & kDeleteMarker) != 0;
@@ -218,12 +221,15 @@ std::string encode_entry(const ObjectEntry& entry) {
   ByteWriter to(row);
   const std::uint8_t flags = flags_of(entry);
   const std::uint8_t more = more_flags_of(entry);
-  const ChunkForm form = more != 0 ? ChunkForm::kWithShared : form_of(entry.layout.chunks);
-  to.fixed(more != 0                   ? kEntryFormat
+  const bool locked = entry.headers.lock.any();
+  const bool flagged = locked || more != 0;
+  const ChunkForm form = flagged ? ChunkForm::kWithShared : form_of(entry.layout.chunks);
+  to.fixed(locked                      ? kEntryFormat
+           : flagged                   ? kFlaggedEntryFormat
            : form == ChunkForm::kPlain ? kPlainEntryFormat
                                        : kSharedEntryFormat);
   to.fixed(flags);
-  if (more != 0) to.fixed(more);
+  if (flagged) to.fixed(more);
   to.varint(entry.version);
   encode_time(entry.modified, row);
   to.varint(entry.size_bytes);
@@ -270,8 +276,9 @@ Result<ObjectEntry> decode_entry(std::string_view row) {
   if ((more & kHasOlderNull) != 0) entry.older_null = in.varint();
   KELP_CHECK(in.finish("entry row"));
   // Else another format would have been written, or another flag.
-  const bool odd = format == kEntryFormat && more_flags_of(entry) != more;
-  if (odd || (format == kEntryFormat && more == 0)) {
+  const bool odd = more_flags_of(entry) != more;
+  const bool locked = entry.headers.lock.any();
+  if (odd || locked != (format == kEntryFormat) || (format == kFlaggedEntryFormat && more == 0)) {
     return Error(Errc::kCorruption, "entry row: flags that no encoder writes");
   }
   return entry;
@@ -293,10 +300,12 @@ Result<ListedEntry> decode_listed(std::string_view row) {
 std::string encode_bucket(const BucketEntry& bucket) {
   std::string row;
   ByteWriter to(row);
-  const bool classed = !bucket.storage_class.empty();
+  const bool locked = bucket.lock.enabled;
+  const bool classed = locked || !bucket.storage_class.empty();
   const bool full = classed || bucket.versioning != Versioning::kNever || bucket.events.log != 0;
   const bool limited = bucket.quota.limits();
-  to.fixed(classed   ? kBucketFormat
+  to.fixed(locked    ? kBucketFormat
+           : classed ? kClassBucketFormat
            : full    ? kFullBucketFormat
            : limited ? kQuotaBucketFormat
                      : std::uint8_t{1});
@@ -316,8 +325,28 @@ std::string encode_bucket(const BucketEntry& bucket) {
     to.varint(bucket.events.log);
   }
   if (classed) encode_storage_class(bucket.storage_class, row);
+  if (locked) {
+    to.fixed(static_cast<std::uint8_t>(bucket.lock.mode));
+    to.varint(bucket.lock.days);
+    to.varint(bucket.lock.years);
+  }
   return row;
 }
+
+namespace {
+
+BucketLock decode_bucket_lock(ByteReader& in) {
+  BucketLock lock{.enabled = true};
+  lock.mode = RetentionMode{in.fixed<std::uint8_t>()};
+  lock.days = decode_u32(in);
+  lock.years = decode_u32(in);
+  const int periods = (lock.days != 0 ? 1 : 0) + (lock.years != 0 ? 1 : 0);
+  const int wanted = lock.mode == RetentionMode::kNone ? 0 : 1;
+  if (lock.mode > RetentionMode::kCompliance || periods != wanted) spoil(in);
+  return lock;
+}
+
+}  // namespace
 
 Result<BucketEntry> decode_bucket(std::string_view row) {
   ByteReader in(row);
@@ -338,9 +367,10 @@ Result<BucketEntry> decode_bucket(std::string_view row) {
     bucket.events.keep_seconds = static_cast<std::uint32_t>(in.varint());
     bucket.events.log = in.varint();
   }
-  if (format == kBucketFormat) bucket.storage_class = decode_storage_class(in);
+  if (format >= kClassBucketFormat) bucket.storage_class = decode_storage_class(in);
+  if (format == kBucketFormat) bucket.lock = decode_bucket_lock(in);
   KELP_CHECK(in.finish("bucket row"));
-  if (format == kBucketFormat && bucket.storage_class.empty()) {
+  if (format == kClassBucketFormat && bucket.storage_class.empty()) {
     return Error(Errc::kCorruption, "bucket row: format 4 without a storage class");
   }
   if (format == kQuotaBucketFormat && !bucket.quota.limits()) {
@@ -348,6 +378,9 @@ Result<BucketEntry> decode_bucket(std::string_view row) {
   }
   if (bucket.versioning > Versioning::kSuspended) {
     return Error(Errc::kCorruption, "bucket row: an unknown state of versioning");
+  }
+  if (bucket.lock.enabled && bucket.versioning != Versioning::kEnabled) {
+    return Error(Errc::kCorruption, "bucket row: a lock without versions");
   }
   if ((bucket.events.log == 0) != (bucket.events.keep_seconds == 0)) {
     return Error(Errc::kCorruption, "bucket row: events that are kept in no log, or for no time");

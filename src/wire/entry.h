@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "kelp/result.h"
 #include "wire/fid.h"
+#include "wire/object_lock.h"
 
 namespace kelp {
 
@@ -79,6 +80,7 @@ struct ObjectHeaders {
   std::vector<std::pair<std::string, std::string>> user;
   std::string storage_class;  ///< Empty: STANDARD.
   std::vector<std::pair<std::string, std::string>> tags;
+  ObjectLock lock;
   friend bool operator==(const ObjectHeaders&, const ObjectHeaders&) = default;
 };
 
@@ -133,6 +135,7 @@ struct BucketEntry {
   Versioning versioning = Versioning::kNever;
   BucketEvents events;
   std::string storage_class;  ///< Of objects that are written without one; empty: STANDARD.
+  BucketLock lock;
   friend bool operator==(const BucketEntry&, const BucketEntry&) = default;
 };
 

@@ -14,7 +14,8 @@ enum class EventKind : std::uint8_t {
   kPut = 1,           ///< It came, and where older ones are not kept, instead of the one before.
   kDelete = 2,        ///< It was deleted for good.
   kDeleteMarker = 3,  ///< It came and is a delete marker.
-  kTags = 4           ///< Its tags changed.
+  kTags = 4,          ///< Its tags changed.
+  kLock = 5           ///< Its retention or legal hold changed.
 };
 
 /// A change of a bucket's objects.

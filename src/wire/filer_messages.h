@@ -87,7 +87,8 @@ inline constexpr auto kFields<AskForRoom> =
                &AskForRoom::upload_id, &AskForRoom::part_number);
 template <>
 inline constexpr auto kFields<WriteConditions> =
-    std::tuple(&WriteConditions::if_none_match_any, &WriteConditions::if_match);
+    std::tuple(&WriteConditions::if_none_match_any, &WriteConditions::if_match,
+               since(2, &WriteConditions::bypass_governance));
 template <>
 inline constexpr auto kFields<PutObject> =
     std::tuple(&PutObject::bucket, &PutObject::key, &PutObject::entry, &PutObject::inline_body,
@@ -129,7 +130,8 @@ inline constexpr auto kFields<DeleteOutcome> =
                since(2, &DeleteOutcome::version_id));
 template <>
 inline constexpr auto kFields<DeleteObjects> =
-    std::tuple(&DeleteObjects::bucket, &DeleteObjects::keys, since(2, &DeleteObjects::version_ids));
+    std::tuple(&DeleteObjects::bucket, &DeleteObjects::keys, since(2, &DeleteObjects::version_ids),
+               since(2, &DeleteObjects::bypass_governance));
 template <>
 inline constexpr auto kFields<DeletedObject> =
     std::tuple(&DeletedObject::outcome, &DeletedObject::error);
@@ -166,12 +168,29 @@ template <>
 inline constexpr auto kFields<SetObjectTags> =
     std::tuple(&SetObjectTags::name, &SetObjectTags::tags);
 template <>
+inline constexpr std::pair kEnumerators<RetentionMode> = {RetentionMode::kNone,
+                                                          RetentionMode::kCompliance};
+template <>
+inline constexpr std::pair kEnumerators<LegalHold> = {LegalHold::kNever, LegalHold::kOn};
+template <>
+inline constexpr auto kFields<Retention> = std::tuple(&Retention::mode, &Retention::until);
+template <>
+inline constexpr auto kFields<SetObjectLock> =
+    std::tuple(&SetObjectLock::name, &SetObjectLock::retention, &SetObjectLock::hold,
+               &SetObjectLock::bypass_governance);
+template <>
+inline constexpr auto kFields<BucketLock> =
+    std::tuple(&BucketLock::enabled, &BucketLock::mode, &BucketLock::days, &BucketLock::years);
+template <>
+inline constexpr auto kFields<SetBucketLock> =
+    std::tuple(&SetBucketLock::name, &SetBucketLock::lock);
+template <>
 inline constexpr auto kFields<TaggedVersion> = std::tuple(&TaggedVersion::version_id);
 template <>
 inline constexpr auto kFields<SetBucketVersioning> =
     std::tuple(&SetBucketVersioning::name, &SetBucketVersioning::enabled);
 template <>
-inline constexpr std::pair kEnumerators<EventKind> = {EventKind::kPut, EventKind::kTags};
+inline constexpr std::pair kEnumerators<EventKind> = {EventKind::kPut, EventKind::kLock};
 template <>
 inline constexpr std::pair kEnumerators<EventsFrom> = {EventsFrom::kPosition, EventsFrom::kNow};
 template <>

@@ -29,6 +29,8 @@ template <typename Entry>
 struct WriteConditions {
   bool if_none_match_any = false;       ///< `If-None-Match: *`: no current version.
   std::optional<std::string> if_match;  ///< An ETag as etag_text() gives it, or "*".
+  /// Of a delete: what keeps a version is no retention in governance mode.
+  bool bypass_governance = false;
 };
 
 /// An object to make visible.
@@ -110,6 +112,7 @@ struct DeleteObjects {
   std::vector<std::string> keys;  ///< At most 1,000.
   /// What ObjectKey::version_id is, for each of `keys`; empty: all name the current version.
   std::vector<std::optional<std::uint64_t>> version_ids = {};
+  bool bypass_governance = false;  ///< WriteConditions::bypass_governance, for all of them.
 };
 
 /// What get_object answers.
@@ -194,6 +197,14 @@ struct SetObjectTags {
 struct TaggedVersion {
   /// Its id, or kNullVersion; nothing in a bucket that never had versions.
   std::optional<std::uint64_t> version_id;
+};
+
+/// How a version is locked from now on; what is not named stays.
+struct SetObjectLock {
+  ObjectKey name;
+  std::optional<Retention> retention;  ///< Without a mode: none any more.
+  std::optional<LegalHold> hold;
+  bool bypass_governance = false;  ///< Retention in governance mode may be shortened and removed.
 };
 
 /// A multipart upload to begin.
@@ -335,6 +346,12 @@ struct SetBucketQuota {
 struct SetBucketVersioning {
   std::string name;
   bool enabled = false;  ///< Else suspended: what there is stays, new versions are null.
+};
+
+/// From now on versions of a bucket can be locked, and are by default as `lock` says.
+struct SetBucketLock {
+  std::string name;
+  BucketLock lock;  ///< Enabled.
 };
 
 /// The storage class of what is written to a bucket without one; empty: STANDARD.

@@ -70,29 +70,57 @@ Pairs decode_pairs(ByteReader& in) {
   return pairs;
 }
 
+// A byte: the mode, and the hold from its fourth bit on; then until when, with a mode.
+void encode_lock(const ObjectLock& lock, std::string& out) {
+  const auto mode = static_cast<unsigned>(lock.retention.mode);
+  ByteWriter(out).fixed(static_cast<std::uint8_t>(mode | static_cast<unsigned>(lock.hold) << 4));
+  if (mode != 0) encode_time(lock.retention.until, out);
+}
+
+ObjectLock decode_lock(ByteReader& in) {
+  ObjectLock lock;
+  const auto facts = in.fixed<std::uint8_t>();
+  lock.retention.mode = RetentionMode{static_cast<std::uint8_t>(facts & 15)};
+  lock.hold = LegalHold{static_cast<std::uint8_t>(facts >> 4)};
+  if (lock.retention.mode != RetentionMode::kNone) lock.retention.until = decode_time(in);
+  const bool known =
+      lock.retention.mode <= RetentionMode::kCompliance && lock.hold <= LegalHold::kOn;
+  if (!known || !lock.any()) spoil(in);
+  return lock;
+}
+
+constexpr std::uint8_t kStandard = 1 << 0;
+constexpr std::uint8_t kUser = 1 << 1;
+constexpr std::uint8_t kTags = 1 << 2;
+constexpr std::uint8_t kLock = 1 << 3;
+constexpr std::uint8_t kKnownParts = (1 << 4) - 1;
+
 }  // namespace
 
-// One byte says which lists follow, so that an object without any takes two bytes in all.
+// One byte says what follows, so that an object without any of it takes two bytes in all.
 void encode_headers(const ObjectHeaders& headers, std::string& out) {
   encode_known(headers.content_type, kContentTypes, out);
-  std::uint8_t lists = 0;
-  if (!headers.standard.empty()) lists |= 1;
-  if (!headers.user.empty()) lists |= 2;
-  if (!headers.tags.empty()) lists |= 4;
-  ByteWriter(out).fixed(lists);
-  if ((lists & 1) != 0) encode_pairs(headers.standard, out);
-  if ((lists & 2) != 0) encode_pairs(headers.user, out);
-  if ((lists & 4) != 0) encode_pairs(headers.tags, out);
+  std::uint8_t parts = 0;
+  if (!headers.standard.empty()) parts |= kStandard;
+  if (!headers.user.empty()) parts |= kUser;
+  if (!headers.tags.empty()) parts |= kTags;
+  if (headers.lock.any()) parts |= kLock;
+  ByteWriter(out).fixed(parts);
+  if ((parts & kStandard) != 0) encode_pairs(headers.standard, out);
+  if ((parts & kUser) != 0) encode_pairs(headers.user, out);
+  if ((parts & kTags) != 0) encode_pairs(headers.tags, out);
+  if ((parts & kLock) != 0) encode_lock(headers.lock, out);
 }
 
 ObjectHeaders decode_headers(ByteReader& in) {
   ObjectHeaders headers;
   headers.content_type = decode_known(kContentTypes, in);
-  const auto lists = in.fixed<std::uint8_t>();
-  if (lists > 7) spoil(in);
-  if ((lists & 1) != 0) headers.standard = decode_pairs(in);
-  if ((lists & 2) != 0) headers.user = decode_pairs(in);
-  if ((lists & 4) != 0) headers.tags = decode_pairs(in);
+  const auto parts = in.fixed<std::uint8_t>();
+  if ((parts & ~kKnownParts) != 0) spoil(in);
+  if ((parts & kStandard) != 0) headers.standard = decode_pairs(in);
+  if ((parts & kUser) != 0) headers.user = decode_pairs(in);
+  if ((parts & kTags) != 0) headers.tags = decode_pairs(in);
+  if ((parts & kLock) != 0) headers.lock = decode_lock(in);
   return headers;
 }
 

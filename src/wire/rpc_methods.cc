@@ -92,6 +92,8 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerSetBucketEvents, "filer.set_bucket_events", kCommit, true},
     {kFilerReadEvents, "filer.read_events", kLook, true},
     {kFilerSetBucketClass, "filer.set_bucket_class", kCommit, true},
+    {kFilerSetObjectLock, "filer.set_object_lock", kCommit, false},  // undoes a later one
+    {kFilerSetBucketLock, "filer.set_bucket_lock", kCommit, true},
 };
 static_assert(std::ranges::adjacent_find(kMethods, std::ranges::greater_equal{},
                                          &RpcMethodInfo::method) == std::end(kMethods),

@@ -88,6 +88,8 @@ enum class RpcMethod : std::uint32_t {
   kFilerSetBucketEvents = 333,
   kFilerReadEvents = 334,
   kFilerSetBucketClass = 335,
+  kFilerSetObjectLock = 336,
+  kFilerSetBucketLock = 337,
 };
 
 /// How long a call may take, repetitions included: the class of its work.

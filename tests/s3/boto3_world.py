@@ -54,10 +54,10 @@ class World:
 
     bucket_count = 0
 
-    def new_bucket(self):
+    def new_bucket(self, **options):
         World.bucket_count += 1
         name = f"{self.transport}-{World.bucket_count}"
-        self.s3.create_bucket(Bucket=name)
+        self.s3.create_bucket(Bucket=name, **options)
         return name
 
     def put(self, bucket, key, body, **options):

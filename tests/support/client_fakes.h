@@ -171,6 +171,9 @@ class FakeFiler final : public FilerClient {
   Task<Result<BucketEntry>> set_bucket_class(SetBucketClass r) override {
     return script.answer(std::move(r), &BucketMessage::bucket);
   }
+  Task<Result<BucketEntry>> set_bucket_lock(SetBucketLock r) override {
+    return script.answer(std::move(r), &BucketMessage::bucket);
+  }
   Task<Result<BucketEntry>> set_bucket_events(SetBucketEvents r) override {
     return script.answer(std::move(r), &BucketMessage::bucket);
   }
@@ -223,6 +226,7 @@ class FakeFiler final : public FilerClient {
   Task<Result<TaggedVersion>> set_object_tags(SetObjectTags r) override {
     return script.answer<TaggedVersion>(std::move(r));
   }
+  Task<Result<void>> set_object_lock(SetObjectLock r) override { return script.done(std::move(r)); }
   Task<Result<UploadInfo>> create_upload(CreateUpload r) override {
     return script.answer<UploadInfo>(std::move(r));
   }

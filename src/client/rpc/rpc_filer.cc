@@ -90,6 +90,9 @@ Task<Result<void>> RpcFilerClient::set_bucket_setting(BucketSetting setting) {
 Task<Result<BucketEntry>> RpcFilerClient::set_bucket_class(SetBucketClass request) {
   return caller_.ask(kFilerSetBucketClass, std::move(request), &BucketMessage::bucket);
 }
+Task<Result<BucketEntry>> RpcFilerClient::set_bucket_lock(SetBucketLock request) {
+  return caller_.ask(kFilerSetBucketLock, std::move(request), &BucketMessage::bucket);
+}
 Task<Result<BucketEntry>> RpcFilerClient::set_bucket_events(SetBucketEvents request) {
   return caller_.ask(kFilerSetBucketEvents, std::move(request), &BucketMessage::bucket);
 }
@@ -135,6 +138,9 @@ Task<Result<ListedVersions>> RpcFilerClient::list_versions(ListVersions request)
 }
 Task<Result<TaggedVersion>> RpcFilerClient::set_object_tags(SetObjectTags request) {
   return caller_.ask<TaggedVersion>(kFilerSetObjectTags, std::move(request));
+}
+Task<Result<void>> RpcFilerClient::set_object_lock(SetObjectLock request) {
+  return caller_.tell(kFilerSetObjectLock, std::move(request));
 }
 Task<Result<UploadInfo>> RpcFilerClient::create_upload(CreateUpload request) {
   return caller_.ask<UploadInfo>(kFilerCreateUpload, std::move(request));
@@ -193,6 +199,9 @@ void serve_buckets(RpcServer& server, FilerClient* f) {
   serve_method<SetBucketClass>(server, kFilerSetBucketClass, [f](SetBucketClass r) {
     return wrap<BucketMessage>(f->set_bucket_class(std::move(r)));
   });
+  serve_method<SetBucketLock>(server, kFilerSetBucketLock, [f](SetBucketLock r) {
+    return wrap<BucketMessage>(f->set_bucket_lock(std::move(r)));
+  });
   serve_method<SetBucketEvents>(server, kFilerSetBucketEvents, [f](SetBucketEvents r) {
     return wrap<BucketMessage>(f->set_bucket_events(std::move(r)));
   });
@@ -227,6 +236,8 @@ void serve_objects(RpcServer& server, FilerClient* f) {
                              [f](ListVersions r) { return f->list_versions(std::move(r)); });
   serve_method<SetObjectTags>(server, kFilerSetObjectTags,
                               [f](SetObjectTags r) { return f->set_object_tags(std::move(r)); });
+  serve_method<SetObjectLock>(server, kFilerSetObjectLock,
+                              [f](SetObjectLock r) { return f->set_object_lock(std::move(r)); });
 }
 
 void serve_uploads(RpcServer& server, FilerClient* f) {

@@ -34,6 +34,7 @@ class RpcFilerClient final : public FilerClient {
   Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) override;
   Task<Result<void>> set_bucket_setting(BucketSetting setting) override;
   Task<Result<BucketEntry>> set_bucket_class(SetBucketClass request) override;
+  Task<Result<BucketEntry>> set_bucket_lock(SetBucketLock request) override;
   Task<Result<BucketEntry>> set_bucket_events(SetBucketEvents request) override;
   Task<Result<EventPage>> read_events(ReadEvents request) override;
   Task<Result<void>> ask_for_room(AskForRoom request) override;
@@ -48,6 +49,7 @@ class RpcFilerClient final : public FilerClient {
   Task<Result<ListedPage>> list_objects(ListObjects request) override;
   Task<Result<ListedVersions>> list_versions(ListVersions request) override;
   Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) override;
+  Task<Result<void>> set_object_lock(SetObjectLock request) override;
   Task<Result<UploadInfo>> create_upload(CreateUpload request) override;
   Task<Result<UploadInfo>> get_upload(UploadName name) override;
   Task<Result<void>> put_part(PutPart request) override;

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "filer/core/keys.h"
+#include "filer/core/object_lock.h"
 #include "filer/core/rows.h"
 
 namespace kelp {
@@ -70,6 +71,8 @@ Result<PlannedMove> MovePlan::plan(MoveNumbers numbers, WallTime now) {
   ObjectEntry& entry = planned.entry;
   entry.version = numbers.version;
   entry.modified = later_than(target_.newest_modified(), now);
+  if (!to_->lock.enabled) entry.headers.lock = {};
+  KELP_CHECK(settle_lock(*to_, entry));
   if (stays_below(*from_, current.entry)) {
     if (entry.layout.inline_id != 0) planned.cost += entry.size_bytes;
     KELP_CHECK(copy_body(entry));

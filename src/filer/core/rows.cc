@@ -13,6 +13,7 @@ constexpr std::uint8_t kFormat = 1;                   // of every row kind, firs
 constexpr std::uint8_t kVersionedFinishedFormat = 2;  // 1: in a bucket that never had versions
 constexpr std::uint8_t kSharedDeadFormat = 2;         // 1: of a needle that has one name
 constexpr std::uint8_t kCountedPartFormat = 2;        // 1: not counted
+constexpr std::uint8_t kLockedUploadFormat = 2;       // 1: without a lock
 constexpr std::uint8_t kSharedPartFormat = 3;  // as 2, and says of each chunk whether it is shared
 constexpr std::size_t kSealBytes = 5;
 
@@ -51,7 +52,7 @@ Result<std::uint64_t> decode_number(std::string_view row, std::string_view what)
 std::string encode_upload(const UploadRow& upload) {
   std::string row;
   ByteWriter to(row);
-  to.fixed(kFormat);
+  to.fixed(upload.headers.lock.any() ? kLockedUploadFormat : kFormat);
   to.varint(upload.epoch);
   encode_time(upload.created, row);
   to.fixed(upload.checksum_algorithm ? static_cast<std::uint8_t>(*upload.checksum_algorithm)
@@ -65,7 +66,7 @@ std::string encode_upload(const UploadRow& upload) {
 
 Result<UploadRow> decode_upload(std::string_view row) {
   ByteReader in(row);
-  KELP_CHECK(check_format(in, "upload"));
+  KELP_TRY(const std::uint8_t format, check_format(in, "upload", kLockedUploadFormat));
   UploadRow upload;
   upload.epoch = in.varint();
   upload.created = decode_time(in);
@@ -81,6 +82,9 @@ Result<UploadRow> decode_upload(std::string_view row) {
   upload.headers = decode_headers(in);
   upload.headers.storage_class = std::move(storage_class);
   KELP_CHECK(in.finish("upload row"));
+  if (upload.headers.lock.any() != (format == kLockedUploadFormat)) {
+    return Error(Errc::kCorruption, "upload row: a lock in the wrong format");
+  }
   if (upload.checksum_type != ChecksumType::kComposite &&
       upload.checksum_type != ChecksumType::kFullObject) {
     return Error(Errc::kCorruption, "upload row: unknown checksum type");
@@ -238,7 +242,7 @@ Result<ObjectEvent> decode_event(std::string_view row) {
   event.size_bytes = in.varint();
   event.etag = in.text();
   KELP_CHECK(in.finish("event row"));
-  if (event.kind < EventKind::kPut || event.kind > EventKind::kTags) {
+  if (event.kind < EventKind::kPut || event.kind > EventKind::kLock) {
     return Error(Errc::kCorruption, "event row: an unknown kind of event");
   }
   return event;

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "filer/core/event_log.h"
 #include "filer/core/keys.h"
+#include "filer/core/object_lock.h"
 #include "filer/core/shares.h"
 
 namespace kelp {
@@ -221,7 +222,8 @@ namespace {
 
 /// Of one key, before anything was planned for it.
 bool is_refusal(const Error& error) {
-  return error.reason() == Reason::kConditionFailed || error.reason() == Reason::kNoSuchKey;
+  return error.reason() == Reason::kConditionFailed || error.reason() == Reason::kNoSuchKey ||
+         error.reason() == Reason::kObjectLocked;
 }
 
 struct Deleted {
@@ -255,6 +257,8 @@ Result<Deleted> delete_version(KeyVersions& versions, const BucketEntry& bucket,
   Deleted deleted;
   if (bucket.versioning != Versioning::kNever) deleted.outcome.version_id = target.version_id;
   if (!version.exists()) return deleted;
+  const ObjectLock& lock = version.object.entry.headers.lock;
+  KELP_CHECK(check_removal(lock, target.conditions.bypass_governance, now));
   deleted.outcome.existed = true;
   deleted.outcome.delete_marker = version.object.entry.delete_marker;
   deleted.entry = version.object.entry;

@@ -54,6 +54,22 @@ class Scanner {
     }
     return fail();
   }
+  bool take(char c) {
+    if (!rest_.starts_with(c)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+  // The digits of a fraction, as billionths.
+  std::int64_t fraction() {
+    std::int64_t value = 0;
+    int digits = 0;
+    for (; !rest_.empty() && rest_[0] >= '0' && rest_[0] <= '9'; rest_.remove_prefix(1)) {
+      if (digits++ < 9) value = value * 10 + (rest_[0] - '0');
+    }
+    if (digits == 0) return fail();
+    for (; digits < 9; ++digits) value *= 10;
+    return value;
+  }
   [[nodiscard]] bool done() const { return !failed_ && rest_.empty(); }
 
  private:
@@ -214,6 +230,35 @@ std::optional<sys_seconds> parse_http_date(std::string_view value) {
   value = trimmed(value);
   if (value.size() > 3 && value[3] == ',') return parse_imf(value);
   return value.find(',') == std::string_view::npos ? parse_asctime(value) : parse_rfc850(value);
+}
+
+std::optional<WallTime> parse_iso8601(std::string_view value) {
+  Scanner in(value);
+  Fields fields;
+  fields.year = in.number(4);
+  in.literal("-");
+  fields.month = in.number(2) - 1;
+  in.literal("-");
+  fields.day = in.number(2);
+  in.literal("T");
+  fields.time(in);
+  const std::chrono::nanoseconds fraction(in.take('.') ? in.fraction() : 0);
+  std::chrono::minutes offset(0);
+  if (!in.take('Z')) {
+    const bool east = in.take('+');
+    if (!east) in.literal("-");
+    offset = std::chrono::hours(in.number(2));
+    in.literal(":");
+    offset += std::chrono::minutes(in.number(2));
+    if (!east) offset = -offset;
+  }
+  // Beyond 2262 a WallTime overflows.
+  if (!in.done() || fields.month < 0 || fields.year < 1970 || fields.year > 2261) {
+    return std::nullopt;
+  }
+  const auto seconds = fields.value();
+  if (!seconds) return std::nullopt;
+  return WallTime(*seconds) + fraction - offset;
 }
 
 std::optional<sys_seconds> parse_basic_date(std::string_view value) {

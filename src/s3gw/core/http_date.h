@@ -14,6 +14,10 @@ namespace kelp::s3 {
 /// 2069.
 [[nodiscard]] std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text);
 
+/// A moment in ISO 8601: "2013-05-24T00:00:00Z", with a fraction of a second or not, and `Z` or an
+/// offset like +01:00; nothing otherwise.
+[[nodiscard]] std::optional<WallTime> parse_iso8601(std::string_view text);
+
 /// "20130524T000000Z", as SigV4 writes times; nothing otherwise.
 [[nodiscard]] std::optional<std::chrono::sys_seconds> parse_basic_date(std::string_view text);
 /// The reverse of parse_basic_date(), 16 characters for the years 0 to 9999.

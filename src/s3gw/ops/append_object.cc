@@ -87,6 +87,7 @@ Task<S3Result<void>> append_object(Call& call) {
   KELP_S3_CO_TRY(ObjectHeaders headers, read_object_headers(call.headers));
   KELP_S3_CO_TRY(const WriteConditions conditions, write_conditions(call));
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  KELP_S3_CO_CHECK(check_lock(call, bucket, headers.lock));
   if (bucket.versioning != Versioning::kNever) {
     co_return s3_error(S3Code::kInvalidRequest,
                        "Objects in a bucket that has, or had, versioning cannot be appended to.");

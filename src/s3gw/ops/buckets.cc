@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "s3gw/core/header_text.h"
 #include "s3gw/core/listing_token.h"
 #include "s3gw/core/names.h"
 #include "s3gw/core/request_xml.h"
@@ -75,11 +76,6 @@ Task<S3Result<void>> list_buckets(Call& call) {
 Task<S3Result<void>> create_bucket(Call& call) {
   KELP_S3_CO_CHECK(check_new_bucket_name(call.request.bucket));
   KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
-  if (const auto lock = call.header("x-amz-bucket-object-lock-enabled");
-      lock && *lock != "false" && *lock != "False") {
-    co_return std::unexpected(
-        S3Error{S3Code::kNotImplemented, {}, {{"Header", "x-amz-bucket-object-lock-enabled"}}});
-  }
   if (const auto ownership = call.header("x-amz-object-ownership");
       ownership && *ownership != "BucketOwnerEnforced") {
     co_return std::unexpected(
@@ -90,6 +86,11 @@ Task<S3Result<void>> create_bucket(Call& call) {
   KELP_S3_CO_TRY(std::string region, stored_region(call, std::move(location)));
   BucketEntry entry{
       .name = call.request.bucket, .owner_id = call.account().id, .region = std::move(region)};
+  if (const auto lock = call.header("x-amz-bucket-object-lock-enabled");
+      lock && equals_lower(*lock, "true")) {
+    entry.versioning = Versioning::kEnabled;
+    entry.lock.enabled = true;
+  }
   const bool default_region = entry.region.empty();
   auto made = co_await call.services.deps.filer.create_bucket(std::move(entry));
   // us-east-1 answers its owner's second call as the first; other regions refuse it.

@@ -48,8 +48,9 @@ S3Result<ObjectHeaders> copied_headers(const Call& call, const FoundSource& sour
                     "location or encryption attributes.");
   }
   ObjectHeaders result = metadata ? sent : stored;
-  // Never copied: the storage class and the redirect are the request's.
+  // Never copied: the storage class, the lock and the redirect are the request's.
   result.storage_class = sent.storage_class;
+  result.lock = sent.lock;
   result.tags = tags ? sent.tags : stored.tags;
   if (!metadata) {
     constexpr std::string_view kRedirect = "x-amz-website-redirect-location";
@@ -122,6 +123,7 @@ Task<S3Result<void>> copy_object(Call& call) {
     KELP_S3_CO_TRY(const FoundSource source, co_await find_copy_source(call));
     KELP_S3_CO_TRY(PutObject request, copy_request(call, source));
     take_default_class(call, bucket, request.entry.headers);
+    KELP_S3_CO_CHECK(check_lock(call, bucket, request.entry.headers.lock));
     AskForRoom room{.size_bytes = request.entry.size_bytes};
     KELP_S3_CO_CHECK(co_await check_room(call, bucket, std::move(room)));
     KELP_S3_CO_TRY(const auto algorithm, other_checksum(call, source.object.entry));

@@ -16,14 +16,7 @@ namespace {
 
 /// DeleteObjects is refused without a checksum of its body: a flipped bit would delete another key.
 S3Result<void> require_checksum(const Call& call) {
-  for (const HttpHeader& header : call.headers) {
-    if (equals_lower(header.name, "content-md5")) return {};
-    if (starts_with_lower(header.name, "x-amz-checksum-")) return {};
-    if (equals_lower(header.name, "x-amz-trailer") &&
-        starts_with_lower(header.value, "x-amz-checksum-")) {
-      return {};
-    }
-  }
+  if (has_body_checksum(call)) return {};
   return s3_error(S3Code::kInvalidRequest,
                   "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
 }
@@ -58,6 +51,7 @@ Task<S3Result<std::vector<Outcome>>> delete_entries(Call& call, BucketEntry buck
   std::vector<Outcome> outcomes(entries.size());
   std::vector<std::size_t> places;
   DeleteObjects request{.bucket = call.request.bucket, .keys = {}};
+  request.bypass_governance = bypasses_governance(call);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto version_id = read_entry(entries[i]);
     if (!version_id) {
@@ -70,7 +64,8 @@ Task<S3Result<std::vector<Outcome>>> delete_entries(Call& call, BucketEntry buck
       ObjectKey name{.bucket = call.request.bucket,
                      .key = std::move(target->key),
                      .version_id = target->version_id};
-      WriteConditions conditions{.if_match = entries[i].etag};
+      WriteConditions conditions{.if_match = entries[i].etag,
+                                 .bypass_governance = request.bypass_governance};
       const auto deleted = co_await filer.delete_object(std::move(name), conditions);
       if (deleted) {
         outcomes[i] = *deleted;
@@ -131,7 +126,7 @@ std::string delete_result_xml(const DeleteBody& request, const std::vector<Outco
 
 Task<S3Result<void>> delete_object(Call& call) {
   KELP_S3_CO_TRY(const auto version_id, version_parameter(call));
-  WriteConditions conditions;
+  WriteConditions conditions{.bypass_governance = bypasses_governance(call)};
   if (const auto match = call.header("if-match")) conditions.if_match = unquote_etag(*match);
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
   DeleteOutcome outcome;

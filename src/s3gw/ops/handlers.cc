@@ -66,9 +66,18 @@ Handler handler_of(Operation operation) {
       return put_bucket_tagging;
     case kDeleteBucketTagging:
       return delete_bucket_tagging;
+    case kGetObjectLockConfiguration:
+      return get_object_lock_configuration;
+    case kPutObjectLockConfiguration:
+      return put_object_lock_configuration;
     case kGetObjectRetention:
+      return get_object_retention;
+    case kPutObjectRetention:
+      return put_object_retention;
     case kGetObjectLegalHold:
-      return get_object_lock_state;
+      return get_object_legal_hold;
+    case kPutObjectLegalHold:
+      return put_object_legal_hold;
     case kGetBucketAcl:
       return get_bucket_acl;
     case kGetObjectAcl:

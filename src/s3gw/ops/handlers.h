@@ -67,6 +67,14 @@ Task<S3Result<void>> get_bucket_tagging(Call& call);
 Task<S3Result<void>> put_bucket_tagging(Call& call);
 Task<S3Result<void>> delete_bucket_tagging(Call& call);
 
+// ops/object_lock.cc
+Task<S3Result<void>> get_object_lock_configuration(Call& call);
+Task<S3Result<void>> put_object_lock_configuration(Call& call);
+Task<S3Result<void>> get_object_retention(Call& call);
+Task<S3Result<void>> put_object_retention(Call& call);
+Task<S3Result<void>> get_object_legal_hold(Call& call);
+Task<S3Result<void>> put_object_legal_hold(Call& call);
+
 // ops/object_attributes.cc
 Task<S3Result<void>> get_object_attributes(Call& call);
 
@@ -77,7 +85,6 @@ Task<S3Result<void>> preflight(Call& call);
 Task<S3Result<void>> get_bucket_acl(Call& call);
 Task<S3Result<void>> get_object_acl(Call& call);
 Task<S3Result<void>> put_acl(Call& call);
-Task<S3Result<void>> get_object_lock_state(Call& call);  ///< Retention and legal hold.
 
 /// Whether answer_default() knows `operation`.
 [[nodiscard]] bool has_default_answer(Operation operation);

@@ -185,6 +185,7 @@ Task<S3Result<void>> create_multipart_upload(Call& call) {
   request.checksum_type = checksum.type;
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
   take_default_class(call, bucket, request.headers);
+  KELP_S3_CO_CHECK(check_lock(call, bucket, request.headers.lock));
   auto created = co_await call.services.deps.filer.create_upload(std::move(request));
   KELP_S3_CO_TRY(const UploadInfo upload, std::move(created));
 

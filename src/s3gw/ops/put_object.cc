@@ -19,6 +19,12 @@ Task<S3Result<void>> put_object(Call& call) {
   KELP_S3_CO_CHECK(check_upload_size(spec));
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
   take_default_class(call, bucket, request.entry.headers);
+  KELP_S3_CO_CHECK(check_lock(call, bucket, request.entry.headers.lock));
+  if (request.entry.headers.lock.any() && !has_body_checksum(call)) {
+    co_return s3_error(S3Code::kInvalidRequest,
+                       "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object "
+                       "requests with Object Lock parameters");
+  }
   AskForRoom room{.size_bytes = spec.decoded_bytes};
   KELP_S3_CO_CHECK(co_await check_room(call, bucket, std::move(room)));
 

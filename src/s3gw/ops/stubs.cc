@@ -47,8 +47,6 @@ constexpr Default kDefaults[] = {
     {.operation = kGetBucketLifecycleConfiguration, .error = S3Code::kNoSuchLifecycleConfiguration},
     {.operation = kGetBucketEncryption,
      .error = S3Code::kServerSideEncryptionConfigurationNotFoundError},
-    {.operation = kGetObjectLockConfiguration,
-     .error = S3Code::kObjectLockConfigurationNotFoundError},
     {.operation = kGetBucketReplication, .error = S3Code::kReplicationConfigurationNotFoundError},
     {.operation = kGetBucketWebsite, .error = S3Code::kNoSuchWebsiteConfiguration},
     {.operation = kDeleteBucketPolicy},
@@ -149,11 +147,6 @@ Task<S3Result<void>> put_acl(Call& call) {
   if (!owner_only) co_return s3_error(S3Code::kAccessControlListNotSupported);
   co_await reply_empty(call, 200);
   co_return S3Result<void>{};
-}
-
-Task<S3Result<void>> get_object_lock_state(Call& call) {
-  KELP_S3_CO_CHECK(co_await find_object(call, false));
-  co_return s3_error(S3Code::kInvalidRequest, "Bucket is missing Object Lock Configuration");
 }
 
 }  // namespace kelp::s3

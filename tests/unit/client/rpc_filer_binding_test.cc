@@ -27,6 +27,8 @@ Task<void> filer_answers(Clients c) {
   co_await answers(s, setting, f.set_bucket_setting(setting));
   const auto storage_class = random.make<SetBucketClass>();
   co_await answers(s, storage_class, f.set_bucket_class(storage_class), &BucketMessage::bucket);
+  const auto bucket_lock = random.make<SetBucketLock>();
+  co_await answers(s, bucket_lock, f.set_bucket_lock(bucket_lock), &BucketMessage::bucket);
   const auto events = random.make<SetBucketEvents>();
   co_await answers(s, events, f.set_bucket_events(events), &BucketMessage::bucket);
   const auto read = random.make<ReadEvents>();
@@ -53,6 +55,8 @@ Task<void> filer_answers(Clients c) {
   co_await answers(s, versions, f.list_versions(versions));
   const auto tags = random.make<SetObjectTags>();
   co_await answers(s, tags, f.set_object_tags(tags));
+  const auto lock = random.make<SetObjectLock>();
+  co_await answers(s, lock, f.set_object_lock(lock));
   const auto create = random.make<CreateUpload>();
   co_await answers(s, create, f.create_upload(create));
   co_await answers(s, name, f.get_upload(name));
@@ -86,6 +90,7 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.set_bucket_quota({}));
   co_await fails(f.set_bucket_versioning({}));
   co_await fails(f.set_bucket_class({}));
+  co_await fails(f.set_bucket_lock({}));
   co_await fails(f.set_bucket_events({}));
   co_await fails(f.read_events({}));
   co_await fails(f.get_bucket_setting({}));
@@ -98,6 +103,7 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.list_objects({}));
   co_await fails(f.list_versions({}));
   co_await fails(f.set_object_tags({}));
+  co_await fails(f.set_object_lock({}));
   co_await fails(f.create_upload({}));
   co_await fails(f.get_upload(name));
   co_await fails(f.put_part({}));

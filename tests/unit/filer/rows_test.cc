@@ -57,6 +57,10 @@ std::string golden(const std::string& name) {
 
 TEST(Rows, KeepTheirGoldenBytes) {
   EXPECT_EQ(hex_encode(encode_upload(upload())), golden("filer_upload_v1.hex"));
+  UploadRow locked = upload();
+  locked.headers.lock.hold = LegalHold::kOn;
+  EXPECT_EQ(hex_encode(encode_upload(locked)), golden("filer_upload_v2.hex"));
+  EXPECT_EQ(decode_upload(encode_upload(locked))->headers, locked.headers);
   PartRow uncounted = part();
   uncounted.counted = false;
   EXPECT_EQ(hex_encode(encode_part(uncounted)), golden("filer_part_v1.hex"));

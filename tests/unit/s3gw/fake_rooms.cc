@@ -256,6 +256,12 @@ Task<Result<ListedVersions>> FakeFiler::list_versions(ListVersions request) {
 Task<Result<TaggedVersion>> FakeFiler::set_object_tags(SetObjectTags) {
   co_return Error(Errc::kUnimplemented, "fake");
 }
+Task<Result<void>> FakeFiler::set_object_lock(SetObjectLock) {
+  co_return Error(Errc::kUnimplemented, "fake");
+}
+Task<Result<BucketEntry>> FakeFiler::set_bucket_lock(SetBucketLock) {
+  co_return Error(Errc::kUnimplemented, "fake");
+}
 Task<Result<BucketEntry>> FakeFiler::set_bucket_class(SetBucketClass request) {
   KELP_CO_TRY(Bucket * found, bucket(request.name));
   found->entry.storage_class = request.storage_class;

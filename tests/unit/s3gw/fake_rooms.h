@@ -92,6 +92,8 @@ class FakeFiler final : public FilerClient {
   Task<Result<void>> set_bucket_setting(BucketSetting setting) override;
   Task<Result<ListedVersions>> list_versions(ListVersions request) override;
   Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) override;
+  Task<Result<void>> set_object_lock(SetObjectLock request) override;
+  Task<Result<BucketEntry>> set_bucket_lock(SetBucketLock request) override;
   Task<Result<BucketEntry>> set_bucket_class(SetBucketClass request) override;
   Task<Result<BucketEntry>> set_bucket_events(SetBucketEvents request) override;
   Task<Result<EventPage>> read_events(ReadEvents request) override;

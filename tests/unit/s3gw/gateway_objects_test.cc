@@ -258,7 +258,11 @@ TEST_F(GatewayTest, RefusesBeforeTheBodyIsAskedFor) {
            {"x-amz-server-side-encryption", "AES256", "NotImplemented"},
            {"x-amz-server-side-encryption", "aws:kms", "NotImplemented"},
            {"x-amz-server-side-encryption-customer-algorithm", "AES256", "NotImplemented"},
-           {"x-amz-object-lock-mode", "GOVERNANCE", "InvalidRequest"},
+           {"x-amz-object-lock-mode", "GOVERNANCE", "InvalidArgument"},
+           {"x-amz-object-lock-mode", "STRICT", "InvalidArgument"},
+           {"x-amz-object-lock-retain-until-date", "2100-01-01", "InvalidArgument"},
+           {"x-amz-object-lock-legal-hold", "ON", "InvalidRequest"},
+           {"x-amz-object-lock-legal-hold", "on", "InvalidArgument"},
            {"x-amz-tagging", "a=1&a=2", "InvalidTag"},
            {"If-None-Match", "\"etag\"", "NotImplemented"}}) {
     Outgoing request = outgoing("PUT", "/bucket/k", "x");

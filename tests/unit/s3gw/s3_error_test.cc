@@ -22,7 +22,7 @@ TEST(S3ErrorTable, EveryCodeHasItsOwnNameAStatusAndAText) {
 }
 
 TEST(S3ErrorTable, EveryReasonBecomesACodeOfItsOwn) {
-  for (int i = 1; i <= static_cast<int>(Reason::kQuotaExceeded); ++i) {
+  for (int i = 1; i <= static_cast<int>(Reason::kLockNeedsVersions); ++i) {
     const Error error(Errc::kInternal, "x", static_cast<Reason>(i));
     EXPECT_NE(from_error(error).code, S3Code::kInternalError) << i;
   }

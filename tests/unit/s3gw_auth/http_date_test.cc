@@ -35,6 +35,22 @@ TEST(HttpDate, RefusesWhatIsNone) {
   }
 }
 
+TEST(HttpDate, ReadsIso8601) {
+  using std::chrono::nanoseconds;
+  const WallTime moment(kMoment);
+  EXPECT_EQ(parse_iso8601("1994-11-06T08:49:37Z"), moment);
+  EXPECT_EQ(parse_iso8601("1994-11-06T08:49:37.5Z"), moment + nanoseconds(500'000'000));
+  EXPECT_EQ(parse_iso8601("1994-11-06T08:49:37.0000000019Z"), moment + nanoseconds(1));
+  EXPECT_EQ(parse_iso8601("1994-11-06T09:49:37+01:00"), moment);
+  EXPECT_EQ(parse_iso8601("1994-11-05T23:19:37.000-09:30"), moment);
+  for (const char* text :
+       {"", "1994-11-06", "1994-11-06T08:49:37", "1994-11-06 08:49:37Z", "1994-00-06T08:49:37Z",
+        "1994-02-30T08:49:37Z", "1994-11-06T08:49:37.Z", "1994-11-06T08:49:37Zx",
+        "1994-11-06T08:49:37+0100", "1969-12-31T23:59:59Z", "2262-01-01T00:00:00Z"}) {
+    EXPECT_EQ(parse_iso8601(text), std::nullopt) << text;
+  }
+}
+
 TEST(HttpDate, WritesEachForm) {
   const WallTime time = kMoment + std::chrono::milliseconds(999);
   EXPECT_EQ(http_date(time), "Sun, 06 Nov 1994 08:49:37 GMT");

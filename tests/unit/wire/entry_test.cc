@@ -123,6 +123,44 @@ TEST(Entry, SaysInAThirdFormatWhatVersionsNeed) {
   }
 }
 
+TEST(Entry, SaysInAFourthFormatHowItIsLocked) {
+  ObjectEntry entry = full_entry();
+  entry.headers.lock = {{RetentionMode::kCompliance, at(1'800'000'000'000'000'000)},
+                        LegalHold::kOn};
+  const std::string row = encode_entry(entry);
+  EXPECT_EQ(hex_encode(row), golden("entry_v4.hex"));
+  EXPECT_EQ(decode_entry(row).value(), entry);
+  EXPECT_EQ(decode_listed(row)->size_bytes, entry.size_bytes);
+  entry.has_id = true;
+  entry.older_null = 7;
+  EXPECT_EQ(decode_entry(encode_entry(entry)).value(), entry);
+  ObjectEntry held = plain_entry();
+  held.headers.lock.hold = LegalHold::kOff;
+  std::string held_row = encode_entry(held);
+  EXPECT_EQ(decode_entry(held_row).value(), held);
+  held_row.front() = 3;
+  EXPECT_EQ(decode_entry(held_row).error().code(), Errc::kCorruption) << "format 3 has no lock";
+  for (const char facts : {'\x00', '\x30', '\x03'}) {  // nothing, and values that are none
+    held_row = encode_entry(held);
+    held_row.back() = facts;
+    EXPECT_EQ(decode_entry(held_row).error().code(), Errc::kCorruption) << int{facts};
+  }
+
+  BucketEntry locked = limited_bucket();
+  locked.versioning = Versioning::kEnabled;
+  locked.lock = {.enabled = true, .mode = RetentionMode::kGovernance, .days = 30};
+  EXPECT_EQ(hex_encode(encode_bucket(locked)), golden("bucket_v5.hex"));
+  EXPECT_EQ(decode_bucket(encode_bucket(locked)).value(), locked);
+  locked.storage_class = "GLACIER_IR";
+  locked.lock = {.enabled = true};
+  EXPECT_EQ(decode_bucket(encode_bucket(locked)).value(), locked);
+  locked.versioning = Versioning::kSuspended;
+  EXPECT_EQ(decode_bucket(encode_bucket(locked)).error().code(), Errc::kCorruption);
+  locked.versioning = Versioning::kEnabled;
+  locked.lock.days = 1;
+  EXPECT_EQ(decode_bucket(encode_bucket(locked)).error().code(), Errc::kCorruption);
+}
+
 TEST(Entry, RefusesAThirdFormatThatSaysNothingOfVersions) {
   ObjectEntry entry = plain_entry();
   entry.has_id = true;
@@ -228,11 +266,11 @@ TEST(Entry, RefusesEveryTruncationAndEveryByteTooMany) {
 
 TEST(Entry, RefusesANewerFormatNamingBoth) {
   std::string row = encode_entry(plain_entry());
-  row[0] = 4;
+  row[0] = 5;
   for (const Error& error : {decode_entry(row).error(), decode_listed(row).error()}) {
     EXPECT_EQ(error.code(), Errc::kUnimplemented);
-    EXPECT_THAT(error.detail(), HasSubstr("format 4"));
-    EXPECT_THAT(error.detail(), HasSubstr("knows 3"));
+    EXPECT_THAT(error.detail(), HasSubstr("format 5"));
+    EXPECT_THAT(error.detail(), HasSubstr("knows 4"));
   }
   std::string bucket_row = encode_bucket(bucket());
   bucket_row[0] = 9;

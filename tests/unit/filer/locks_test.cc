@@ -72,12 +72,17 @@ TEST_F(LocksTest, HoldOffDeletesOfTheVersion) {
 TEST_F(LocksTest, RefuseAVersionOfManyAlone) {
   const ObjectKey held = put("held", {.hold = LegalHold::kOn});
   const ObjectKey free = put("free");
-  DeleteObjects request{kBucket, {"held", "free"}, {held.version_id, free.version_id}};
+  const Retention week = retained_for(world_, std::chrono::days(7), RetentionMode::kGovernance);
+  const ObjectKey governed = put("governed", {.retention = week});
+  DeleteObjects request{kBucket,
+                        {"held", "free", "governed"},
+                        {held.version_id, free.version_id, governed.version_id}};
   request.bypass_governance = true;
   const auto outcomes = world_.run(world_.filer.delete_objects(std::move(request)));
   ASSERT_TRUE(outcomes);
   EXPECT_EQ(outcomes->at(0).error().reason(), Reason::kObjectLocked);
   EXPECT_TRUE(outcomes->at(1)->existed);
+  EXPECT_TRUE(outcomes->at(2)->existed);
   EXPECT_FALSE(world_.run(world_.filer.get_object(free, false)));
 }
 

@@ -75,4 +75,11 @@ Error no_such_upload() {
   return Error(Errc::kNotFound, "no such upload", Reason::kNoSuchUpload);
 }
 
+Result<MemoryBudget::Share> FilerService::take_memory(std::size_t things) const {
+  constexpr std::size_t kBytesOfOne = 1024;  // Its row, read and written, and what was asked of it.
+  auto share = MemoryBudget::take_of(options_.memory, things * kBytesOfOne);
+  if (!share) return Error(Errc::kResourceExhausted, "the filer's memory for calls is spent");
+  return *std::move(share);
+}
+
 }  // namespace kelp

@@ -10,8 +10,7 @@
 namespace kelp {
 namespace {
 
-constexpr std::size_t kQueueBytes = 64 << 20;  // Waiting, so that memory stays bounded.
-constexpr std::size_t kGroupBytes = 1 << 20;   // Of one round trip, unless one batch has more.
+constexpr std::size_t kGroupBytes = 1 << 20;  // Of one round trip, unless one batch has more.
 constexpr std::size_t kGroupBatches = 256;
 constexpr std::chrono::milliseconds kShortPause(20);  // Between attempts; doubles up to the next.
 constexpr std::chrono::milliseconds kLongPause(500);
@@ -38,6 +37,7 @@ RemoteCommitter::RemoteCommitter(std::unique_ptr<RemoteLink> link, const RemoteK
     : link_(std::move(link)),
       patience_(options.patience),
       queue_limit_(options.queue_limit),
+      queue_bytes_(options.queue_bytes),
       clock_(clock),
       thread_([this] { run(); }) {}
 
@@ -68,7 +68,7 @@ void RemoteCommitter::commit(KvBatch batch, KvStore::CommitDone done) {
   {
     const std::lock_guard lock(mutex_);
     full =
-        queue_.size() >= queue_limit_ || (!queue_.empty() && queued_bytes_ + bytes > kQueueBytes);
+        queue_.size() >= queue_limit_ || (!queue_.empty() && queued_bytes_ + bytes > queue_bytes_);
     if (!full) {
       queue_.push_back({std::move(batch), std::move(done), bytes, clock_.mono() + patience_});
       queued_bytes_ += bytes;

@@ -54,6 +54,7 @@ class RemoteCommitter {
   const std::unique_ptr<RemoteLink> link_;
   const std::chrono::nanoseconds patience_;
   const std::size_t queue_limit_;
+  const std::size_t queue_bytes_;
   const Clock& clock_;
 
   std::mutex mutex_;

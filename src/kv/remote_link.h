@@ -22,7 +22,8 @@ struct RemoteKvOptions {
   bool allow_unsafe = false;
   /// How long reads and commits wait for an engine that does not answer.
   std::chrono::nanoseconds patience = std::chrono::seconds(10);
-  std::size_t queue_limit = 16'384;  ///< Commits waiting.
+  std::size_t queue_limit = 16'384;     ///< Commits waiting,
+  std::size_t queue_bytes = 64U << 20;  ///< and their bytes; one larger waits alone.
 };
 
 /// What to do about settings of `engine` that put promises at risk: nothing when `risks` is empty;

@@ -11,8 +11,7 @@
 namespace kelp {
 namespace {
 
-constexpr std::size_t kQueueBytes = 64 << 20;  // Waiting, so that memory stays bounded.
-constexpr std::size_t kGroupBytes = 4 << 20;   // Of one sync: bounds how long its first waits.
+constexpr std::size_t kGroupBytes = 4 << 20;  // Of one sync: bounds how long its first waits.
 constexpr std::chrono::microseconds kGatherTime(400);
 constexpr std::size_t kGatherLimit = 8;  // So many share a sync well enough; more need not wait.
 constexpr std::size_t kCountersKept = 4096;
@@ -62,7 +61,7 @@ void RocksCommitter::commit(KvBatch batch, KvStore::CommitDone done) {
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    full = queue_.size() >= options_.queue_limit || queued_bytes_ + bytes > kQueueBytes;
+    full = queue_.size() >= options_.queue_limit || queued_bytes_ + bytes > options_.queue_bytes;
     if (!full) {
       queue_.push_back(
           {.batch = std::move(batch), .done = std::move(done), .bytes = bytes, .outcome = {}});

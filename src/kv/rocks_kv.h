@@ -11,7 +11,8 @@ struct RocksKvOptions {
   std::uint64_t cache_bytes = 32ULL << 20;  ///< Rows and blocks, half each.
   std::uint64_t write_buffer_bytes =
       16ULL << 20;                   ///< Of a memtable; three of metadata and two of bulk at most.
-  std::size_t queue_limit = 16'384;  ///< Commits waiting.
+  std::size_t queue_limit = 16'384;  ///< Commits waiting,
+  std::size_t queue_bytes = 64U << 20;  ///< and their bytes.
   /// Rows whose key starts with this byte hold bulk values (inline bodies): kept apart in blob
   /// files, so that neither compaction nor listings carry them. A scan, unlike a cursor, never
   /// mixes them with other rows. 0 means none.

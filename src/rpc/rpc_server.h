@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "async/task_group.h"
+#include "base/memory_budget.h"
 #include "rpc/frame.h"
 #include "rpc/rpc_types.h"
 
@@ -35,10 +36,13 @@ using RpcHandler = std::function<Task<Result<RpcMessage>>(RpcMessage, RpcCallInf
 /// Who may call, and the limits.
 struct RpcServerOptions {
   RpcIdentity identity;
-  std::size_t connection_limit = 1024;                ///< Past it new ones are closed.
-  std::size_t in_flight_limit = 256;                  ///< A connection; kResourceExhausted.
-  std::size_t in_flight_bytes_limit = 128 << 20;      ///< A connection; it is not read on.
-  std::size_t answer_bytes_limit = 32 << 20;          ///< A connection; see reserve_answer().
+  std::size_t connection_limit = 1024;            ///< Past it new ones are closed.
+  std::size_t in_flight_limit = 256;              ///< A connection; kResourceExhausted.
+  std::size_t in_flight_bytes_limit = 128 << 20;  ///< A connection; it is not read on.
+  std::size_t answer_bytes_limit = 32 << 20;      ///< A connection; see reserve_answer().
+  /// Of the requests and answers of all calls under way, kResourceExhausted past it; none: no
+  /// limit. Must outlive the server.
+  MemoryBudget* memory = nullptr;
   std::chrono::milliseconds handshake_timeout{5000};  ///< Closed after it.
   FrameLimits limits;                                 ///< Of requests.
   FrameLimits answer_limits;                          ///< Of answers; larger ones are kInternal.

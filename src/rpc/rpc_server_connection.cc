@@ -13,6 +13,10 @@ namespace {
 /// The id of the handshake among the deadlines; calls have others.
 constexpr std::uint64_t kHandshakeId = 0;
 
+Error no_memory() {
+  return Error(Errc::kResourceExhausted, "the memory for calls is spent");
+}
+
 }  // namespace
 
 Task<Result<void>> RpcCallInfo::reserve_answer(std::size_t bytes) const {
@@ -95,6 +99,7 @@ Result<void> RpcServerConnection::take_request(Frame frame) {
   }
   const auto handler = server_.handlers_.find(frame.header.method);
   const auto micros = std::min(frame.header.deadline_micros, kMaxDeadlineMicros);
+  const std::size_t bytes = frame.message.size() + frame.attachment.size();
   if (server_.stopping_) {
     refuse(id, Error(Errc::kUnavailable, "the server is shutting down"));
   } else if (handler == server_.handlers_.end()) {
@@ -104,11 +109,12 @@ Result<void> RpcServerConnection::take_request(Frame frame) {
   } else if (running_.size() >= server_.options_.in_flight_limit) {
     refuse(id, Error(Errc::kResourceExhausted,
                      fmt::format("{} calls are under way on this connection", running_.size())));
+  } else if (auto memory = MemoryBudget::take_of(server_.options_.memory, bytes); !memory) {
+    refuse(id, no_memory());
   } else {
     const MonoTime deadline = server_.world_.clock.mono() + std::chrono::microseconds(micros);
-    const std::size_t bytes = frame.message.size() + frame.attachment.size();
-    Call call{.deadline = deadline, .bytes = bytes};
-    running_.emplace(id, call);
+    Call call{.deadline = deadline, .bytes = bytes, .memory = *std::move(memory)};
+    running_.emplace(id, std::move(call));
     running_bytes_ += bytes;
     ++server_.in_flight_;
     server_.in_flight_bytes_ += bytes;
@@ -134,6 +140,8 @@ Result<void> RpcServerConnection::take_request(Frame frame) {
 Task<void> RpcServerConnection::serve(Slot slot, const RpcHandler& handler, RpcMessage request,
                                       RpcCallInfo info) {
   auto result = co_await handler(std::move(request), info);
+  const std::size_t bytes = result ? result->message.size() + result->attachment.size() : 0;
+  if (!running_.at(slot.id()).memory.grow(bytes)) result = no_memory();
   // A slow reader holds its own calls' slots, not our memory.
   if (writer_.full()) static_cast<void>(co_await writer_.wait_for_room());
   const std::uint64_t id = slot.id();
@@ -156,7 +164,7 @@ Task<void> RpcServerConnection::serve(Slot slot, const RpcHandler& handler, RpcM
 RpcServerConnection::Call RpcServerConnection::Slot::release() {
   RpcServerConnection& connection = *std::exchange(connection_, nullptr);
   const auto found = connection.running_.find(id_);
-  const Call call = found->second;
+  Call call = std::move(found->second);
   connection.running_.erase(found);
   connection.running_bytes_ -= call.bytes;
   connection.answer_bytes_ -= call.answer_bytes;

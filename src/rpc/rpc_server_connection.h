@@ -28,6 +28,7 @@ class RpcServerConnection {
     MonoTime deadline;
     std::size_t bytes = 0;
     std::size_t answer_bytes = 0;  ///< Reserved.
+    MemoryBudget::Share memory;    ///< Of the request, then of the answer too.
     bool answered = false;         ///< Nobody waits for the handler's answer any more.
   };
 

@@ -22,21 +22,14 @@ std::optional<BufferPool::Buffer> BufferPool::take(std::size_t bytes) {
 }
 
 std::optional<BufferPool::Buffer> BufferPool::reserve(std::size_t bytes) {
-  const std::scoped_lock lock(mutex_);
-  if (bytes > limit_bytes_ - out_bytes_) return std::nullopt;
-  out_bytes_ += bytes;
-  return Buffer(this, nullptr, bytes);
-}
-
-std::size_t BufferPool::out_bytes() const {
-  const std::scoped_lock lock(mutex_);
-  return out_bytes_;
+  auto share = budget_.take(bytes);
+  if (!share) return std::nullopt;
+  return Buffer(this, *std::move(share));
 }
 
 void BufferPool::give_back(std::unique_ptr<std::byte[]> bytes, std::size_t size) {
   const std::scoped_lock lock(mutex_);
-  out_bytes_ -= size;
-  if (bytes != nullptr && idle_.size() < idle_limit_) idle_.push_back({std::move(bytes), size});
+  if (idle_.size() < idle_limit_) idle_.push_back({std::move(bytes), size});
 }
 
 }  // namespace kelp::s3

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/memory_budget.h"
 
 namespace kelp::s3 {
 
@@ -28,37 +29,36 @@ class BufferPool {
       return *this;
     }
     ~Buffer() {
-      if (pool_ != nullptr) pool_->give_back(std::move(bytes_), size_);
+      if (bytes_ != nullptr) pool_->give_back(std::move(bytes_), share_.bytes());
     }
     /// Empty for a reservation.
     [[nodiscard]] MutableByteSpan span() {
-      return {bytes_.get(), bytes_ == nullptr ? std::size_t{0} : size_};
+      return {bytes_.get(), bytes_ == nullptr ? std::size_t{0} : share_.bytes()};
     }
 
    private:
     friend class BufferPool;
-    Buffer(BufferPool* pool, std::unique_ptr<std::byte[]> bytes, std::size_t size)
-        : pool_(pool), bytes_(std::move(bytes)), size_(size) {}
+    Buffer(BufferPool* pool, MemoryBudget::Share share) : pool_(pool), share_(std::move(share)) {}
     void swap(Buffer& other) noexcept {
       std::swap(pool_, other.pool_);
       std::swap(bytes_, other.bytes_);
-      std::swap(size_, other.size_);
+      std::swap(share_, other.share_);
     }
     BufferPool* pool_ = nullptr;
     std::unique_ptr<std::byte[]> bytes_;
-    std::size_t size_ = 0;
+    MemoryBudget::Share share_;
   };
 
   /// At most `limit_bytes` are out at once; at most `idle_limit` unused buffers are kept.
   BufferPool(std::size_t limit_bytes, std::size_t idle_limit)
-      : limit_bytes_(limit_bytes), idle_limit_(idle_limit) {}
+      : budget_(limit_bytes), idle_limit_(idle_limit) {}
 
   /// A buffer of `bytes`, not initialised; nothing when the budget is spent.
   [[nodiscard]] std::optional<Buffer> take(std::size_t bytes);
   /// Room for memory that the caller allocates; nothing when the budget is spent.
   [[nodiscard]] std::optional<Buffer> reserve(std::size_t bytes);
   /// What is out.
-  [[nodiscard]] std::size_t out_bytes() const;
+  [[nodiscard]] std::size_t out_bytes() const { return budget_.out_bytes(); }
 
  private:
   struct Idle {
@@ -67,10 +67,9 @@ class BufferPool {
   };
   void give_back(std::unique_ptr<std::byte[]> bytes, std::size_t size);
 
-  const std::size_t limit_bytes_;
+  MemoryBudget budget_;
   const std::size_t idle_limit_;
-  mutable std::mutex mutex_;
-  std::size_t out_bytes_ = 0;
+  std::mutex mutex_;
   std::vector<Idle> idle_;
 };
 

@@ -29,7 +29,14 @@ Task<void> reply(Call& call, HttpResponse head, std::string body) {
   (void)co_await call.response.send(std::move(head), std::move(body));
 }
 
+// A large one waits for a peer that may read slowly, and with it what it was made of.
 Task<void> reply_xml(Call& call, std::string body) {
+  constexpr std::size_t kLargeBytes = 64 * 1024;
+  std::optional<BufferPool::Buffer> room;
+  if (body.size() >= kLargeBytes) {
+    room = call.services.buffers.reserve(2 * body.size());
+    if (!room) co_return co_await reply_error(call, {S3Code::kSlowDown, {}, {}});
+  }
   HttpResponse head = begin_response(call, 200);
   head.add("Content-Type", "application/xml");
   co_await reply(call, std::move(head), std::move(body));

@@ -6,6 +6,7 @@
 
 #include "filer/core/keys.h"
 #include "net/network.h"
+#include "server/engines.h"
 #include "server/process.h"
 #include "wire/lease_token.h"
 
@@ -30,12 +31,27 @@ std::chrono::milliseconds milliseconds(std::chrono::nanoseconds time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time);
 }
 
+FilerMemory filer_memory(const Config& config) {
+  const std::uint64_t sixteenth = config.filer.memory / 16;
+  FilerMemory memory{.cache = 4 * sixteenth,
+                     .write_buffer = sixteenth,
+                     .queue = 2 * sixteenth,
+                     .calls = 3 * sixteenth};
+  if (!is_embedded(config)) {
+    memory.calls += memory.cache;
+    memory.cache = memory.write_buffer = 0;
+  }
+  return memory;
+}
+
 RocksKvOptions kv_options(const Config& config, const DiskSpace& disk) {
   RocksKvOptions options;
   options.path = filer_dir(config.dir);
   options.sync = config.durability == "synced";
-  options.cache_bytes = config.kv.cache;
-  options.write_buffer_bytes = config.kv.write_buffer;
+  const FilerMemory memory = filer_memory(config);
+  options.cache_bytes = memory.cache;
+  options.write_buffer_bytes = memory.write_buffer;
+  options.queue_bytes = memory.queue;
   options.bulk_prefix = kBulkPrefix;
   // Below the volumes' reserve (which is at most 1/20 of the disk), so that what deletes still
   // commits when data no longer fits, and data is refused before its commit would be.

@@ -26,6 +26,15 @@ namespace kelp::server {
 [[nodiscard]] std::size_t hash_threads();
 [[nodiscard]] std::chrono::milliseconds milliseconds(std::chrono::nanoseconds time);
 
+/// How filer.memory is divided; what is left over is for the program itself.
+struct FilerMemory {
+  std::uint64_t cache = 0;         ///< Of the embedded engine: rows and blocks.
+  std::uint64_t write_buffer = 0;  ///< Of it, five at most.
+  std::uint64_t queue = 0;         ///< Commits that wait.
+  std::uint64_t calls = 0;  ///< Calls under way; of an engine elsewhere the cache's share too.
+};
+[[nodiscard]] FilerMemory filer_memory(const Config& config);
+
 /// `disk` is that of the directory.
 [[nodiscard]] RocksKvOptions kv_options(const Config& config, const DiskSpace& disk);
 [[nodiscard]] VolumeServiceOptions volume_options(const Config& config,

@@ -139,8 +139,6 @@ constexpr std::array kSettings = {
                  "without progress of a body, 100ms to 1h"),
     KELP_SETTING("limits.minimum_body_rate", limits.minimum_body_rate,
                  "bytes a second; slower bodies are refused"),
-    KELP_SETTING("kv.cache", kv.cache, "metadata cache, 1MiB to 1TiB"),
-    KELP_SETTING("kv.write_buffer", kv.write_buffer, "metadata write buffer, 1MiB to 1GiB"),
     KELP_SETTING("volume.size_limit", volume.size_limit, "a volume is sealed at it, 1MiB to 1TiB"),
     KELP_SETTING("volume.reserve", volume.reserve,
                  "free disk that writes leave; at most a twentieth of the disk"),
@@ -190,6 +188,7 @@ constexpr std::array kSettings = {
                  "its one line is the password; empty: KELP_ENGINE_PASSWORD, if it is set"),
     KELP_SETTING("filer.allow_unsafe_engine", filer.allow_unsafe_engine,
                  "true: go on with an engine that may lose acknowledged data"),
+    KELP_SETTING("filer.memory", filer.memory, "all that the filer may hold, 64MiB to 1TiB"),
     KELP_SETTING("filer.http_listen", filer.http_listen,
                  "address:port of files over HTTP and WebDAV, of kelp server and kelp s3; empty: "
                  "none"),
@@ -261,8 +260,7 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
   KELP_CHECK(check.range("limits.progress_timeout", limits.progress_timeout, tenth, hour));
   KELP_CHECK(
       check.range<std::uint64_t>("limits.minimum_body_rate", limits.minimum_body_rate, 0, kGiB));
-  KELP_CHECK(check.range("kv.cache", config.kv.cache, kMiB, 1024 * kGiB));
-  KELP_CHECK(check.range("kv.write_buffer", config.kv.write_buffer, kMiB, kGiB));
+  KELP_CHECK(check.range("filer.memory", config.filer.memory, 64 * kMiB, 1024 * kGiB));
   KELP_CHECK(check.range("volume.size_limit", config.volume.size_limit, kMiB, 1024 * kGiB));
   KELP_CHECK(check.range<std::uint64_t>("volume.reserve", config.volume.reserve, 0, 1024 * kGiB));
   if (config.volume.background_rate > 0) {

@@ -49,12 +49,6 @@ struct ThreadsConfig {
   std::chrono::nanoseconds drain_grace = std::chrono::seconds(10);  ///< At SIGTERM.
 };
 
-/// The metadata engine.
-struct KvConfig {
-  std::uint64_t cache = 64u << 20;         ///< Bytes; 1 MiB to 1 TiB.
-  std::uint64_t write_buffer = 16u << 20;  ///< Bytes; 1 MiB to 1 GiB.
-};
-
 /// Which cluster a daemon belongs to, and where the others are.
 struct ClusterConfig {
   std::string file;                  ///< Made by `kelp cluster init`; empty: DIR/cluster.
@@ -82,6 +76,7 @@ struct FilerConfig {
   std::string engine_url;                  ///< Where that is; without a password.
   std::string engine_password_file;        ///< Empty: KELP_ENGINE_PASSWORD, if it is set.
   bool allow_unsafe_engine = false;        ///< Goes on with one that may lose acknowledged data.
+  std::uint64_t memory = 256u << 20;  ///< Bytes of all that it holds (assembly.h); 64 MiB to 1 TiB.
   std::string http_listen;   ///< Files over HTTP and WebDAV; `kelp server` and gateways; empty: no.
   std::string https_listen;  ///< The same with TLS, by s3.tls_cert and s3.tls_key.
 };
@@ -123,7 +118,6 @@ struct Config {
   S3Config s3;
   LimitsConfig limits;
   ThreadsConfig threads;
-  KvConfig kv;
   ClusterConfig cluster;
   MasterConfig master;
   VolumeConfig volume;

@@ -139,6 +139,7 @@ struct Daemon::Parts {
   std::unique_ptr<VolumeUpkeep> upkeep;
   std::unique_ptr<Heartbeats> heartbeats;
   std::unique_ptr<KvStore> kv;
+  MemoryBudget call_memory{filer_memory(config).calls};
   std::unique_ptr<FilerService> filer;
   std::atomic<std::uint64_t> key_floor = 0;
   std::unique_ptr<Collector> collector;
@@ -222,9 +223,10 @@ Task<void> Daemon::Parts::open(Result<void>& outcome) {
 Task<Result<void>> Daemon::Parts::serve(const std::string& address, std::vector<Executor> executors,
                                         std::function<void(RpcServer&)> prepare) {
   const bool leads = role == Role::kMaster;
-  rpc = std::make_unique<RpcServers>(
-      world(), executors,
-      leads ? master_server_options(rpc_identity()) : daemon_server_options(rpc_identity()));
+  RpcServerOptions options =
+      leads ? master_server_options(rpc_identity()) : daemon_server_options(rpc_identity());
+  if (role == Role::kFiler) options.memory = &call_memory;
+  rpc = std::make_unique<RpcServers>(world(), executors, options);
   rpc->each(prepare);
   KELP_CO_CHECK(co_await rpc->start(address));
   addresses.rpc = bound_address(address, rpc->port());
@@ -352,7 +354,8 @@ Task<void> Daemon::Parts::keep_pulse() {
 Task<Result<void>> Daemon::Parts::open_filer() {
   auto begin = [this] { return open_engine(config, identity, io, clock); };
   KELP_CO_TRY(kv, co_await offload<std::unique_ptr<KvStore>>(*disk_pool, std::move(begin)));
-  filer = std::make_unique<FilerService>(*kv, *disk_pool, clock, filer_options(config));
+  FilerOptions how = filer_options(config, call_memory);
+  filer = std::make_unique<FilerService>(*kv, *disk_pool, clock, std::move(how));
   CollectorSeams seams{*kv,
                        *disk_pool,
                        clock,

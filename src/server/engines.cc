@@ -100,6 +100,7 @@ Result<std::unique_ptr<KvStore>> open_remote(const RemoteKind* kind, const Confi
   random_bytes(std::as_writable_bytes(std::span(&options.writer, 1)));
   options.writer = (options.writer >> 1) | 1;
   options.allow_unsafe = config.filer.allow_unsafe_engine;
+  options.queue_bytes = filer_memory(config).queue;
   KELP_TRY(auto store, kind->open(std::move(options), clock));
   KELP_CHECK(claim(*store, identity));
   logger("server").info("metadata_engine engine={} promise={}", kind->name,
@@ -129,8 +130,9 @@ bool is_embedded(const Config& config) {
   return find_kind(config.filer.engine) == nullptr;
 }
 
-FilerOptions filer_options(const Config& config) {
+FilerOptions filer_options(const Config& config, MemoryBudget& memory) {
   FilerOptions options;
+  options.memory = &memory;
   options.event_stream = random_u64();
   if (const RemoteKind* kind = find_kind(config.filer.engine)) {
     options.inline_limit_bytes = kind->inline_limit_bytes;

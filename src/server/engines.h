@@ -30,6 +30,6 @@ enum class EngineUse : std::uint8_t {
 [[nodiscard]] bool is_embedded(const Config& config);
 
 /// The filer's limits on that engine.
-[[nodiscard]] FilerOptions filer_options(const Config& config);
+[[nodiscard]] FilerOptions filer_options(const Config& config, MemoryBudget& memory);
 
 }  // namespace kelp::server

@@ -90,6 +90,7 @@ struct Server::Rooms {
   std::unique_ptr<master::MasterService> master;
   std::unique_ptr<Heartbeats> heartbeats;
   std::unique_ptr<KeyLeases> leases;
+  MemoryBudget call_memory{filer_memory(config).calls};
   std::unique_ptr<FilerService> filer;
   std::unique_ptr<Collector> collector;
   std::unique_ptr<UsageWatch> usage_watch;
@@ -118,7 +119,8 @@ Result<void> Server::Rooms::open_stores() {
   parts.background = background_budget.get();
   parts.timers = timers.get();
   KELP_TRY(volumes, VolumeService::start(volume_options(config, identity), std::move(parts)));
-  filer = std::make_unique<FilerService>(*kv, *disk_pool, clock, filer_options(config));
+  FilerOptions how = filer_options(config, call_memory);
+  filer = std::make_unique<FilerService>(*kv, *disk_pool, clock, std::move(how));
   Result<void> outcome;
   runtime.run(open_services(outcome));
   return outcome;
@@ -192,6 +194,7 @@ Result<void> Server::Rooms::listen() {
 Task<void> Server::Rooms::listen_rpc(Result<void>& outcome) {
   const RpcWorld world{runtime.executor(0), *network, clock, *timers, random_bytes};
   RpcServerOptions options = daemon_server_options({identity.cluster_id, identity.cluster_secret});
+  options.memory = &call_memory;
   rpc = std::make_unique<RpcServers>(world, std::vector{runtime.executor(0)}, options);
   auto prepare = [this](RpcServer& server) {
     serve_master(server, *master);

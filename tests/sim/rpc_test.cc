@@ -245,6 +245,28 @@ TEST(Rpc, CallsPastTheLimitAreRefusedAtOnce) {
   in_world(in_flight_limit);
 }
 
+/// Requests and answers of all connections are of one budget.
+Task<void> memory_limit(World& w) {
+  MemoryBudget memory(1000);
+  Rig rig(w, {.identity = Rig::identity(), .memory = &memory});
+  TaskGroup group(w.context.executor());
+  std::vector<Errc> codes;
+  for (int i = 0; i < 4; ++i) {
+    group.spawn(store_code(rig.call(kSlow, std::string(297, '0') + "500"), &codes));
+  }
+  co_await group.join();
+  // Of three requests the first that ends finds no room for its answer, the others do.
+  EXPECT_EQ(std::ranges::count(codes, Errc{}), 2);
+  EXPECT_EQ(std::ranges::count(codes, Errc::kResourceExhausted), 2);
+  EXPECT_EQ(code_of(co_await rig.call(kBig, "997")), Errc::kResourceExhausted);
+  EXPECT_TRUE(co_await rig.call(kBig, "900"));
+  EXPECT_EQ(memory.out_bytes(), 0U);
+  co_await rig.end();
+}
+TEST(Rpc, CallsHoldNoMoreMemoryThanTheBudget) {
+  in_world(memory_limit);
+}
+
 Task<void> client_limit(World& w) {
   Rig rig(w, {}, {.identity = Rig::identity(), .in_flight_limit = 2});
   TaskGroup group(w.context.executor());

@@ -71,8 +71,8 @@ TEST(Config, NamesFileLineAndTheNearestKeyOfAnUnknownOne) {
             "kelp.toml:4: unknown key 's3.listn'; did you mean 's3.listen'?");
   EXPECT_EQ(refusal(from_toml("[volme]\nsize_limit = \"1GiB\"\n")).substr(0, 32),
             "kelp.toml:1: unknown key 'volme'");
-  EXPECT_EQ(refusal(load_config({.flags = {{"kv.cach", "1"}}})),
-            "--set kv.cach: unknown key; did you mean 'kv.cache'?");
+  EXPECT_EQ(refusal(load_config({.flags = {{"filer.memry", "1"}}})),
+            "--set filer.memry: unknown key; did you mean 'filer.memory'?");
 }
 
 TEST(Config, RefusesAMisspeltVariableAndLeavesForeignOnesAlone) {
@@ -86,12 +86,12 @@ TEST(Config, RefusesAMisspeltVariableAndLeavesForeignOnesAlone) {
 
 TEST(Config, ReadsNumbersSizesTimesAndLists) {
   const auto loaded = from_toml(
-      "server.io_threads = 3\nkv.cache = \"64MiB\"\nvolume.size_limit = 1073741824\n"
+      "server.io_threads = 3\nfiler.memory = \"512MiB\"\nvolume.size_limit = 1073741824\n"
       "volume.vacuum_garbage = 0.25\ncollector.interval = \"250ms\"\ns3.domain = "
       "[\"s3.example.com\", \"s3\"]\n");
   ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();
   EXPECT_EQ(loaded->config.threads.io_threads, 3u);
-  EXPECT_EQ(loaded->config.kv.cache, 64u << 20);
+  EXPECT_EQ(loaded->config.filer.memory, 512u << 20);
   EXPECT_EQ(loaded->config.volume.size_limit, 1u << 30);
   EXPECT_EQ(loaded->config.volume.vacuum_garbage, 0.25);
   EXPECT_EQ(loaded->config.collector.interval, std::chrono::milliseconds(250));
@@ -104,8 +104,8 @@ TEST(Config, RefusesWhatItCannotReadOrThatIsOutOfRange) {
                            "server.io_threads = 1.5",
                            "volume.vacuum_garbage = 0.01",
                            "volume.vacuum_garbage = 1.5",
-                           "kv.cache = \"64 MiB\"",
-                           "kv.cache = \"1KiB\"",
+                           "filer.memory = \"64 MiB\"",
+                           "filer.memory = \"63MiB\"",
                            "log.level = \"loud\"",
                            "durability = \"never\"",
                            "s3.listen = \"localhost\"",

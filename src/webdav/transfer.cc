@@ -37,6 +37,7 @@ PutObject request_of(const Visit& visit, const s3::FoundSource& source, const Ob
   entry.checksums = original.checksums;
   entry.parts = original.parts;
   entry.headers = original.headers;
+  entry.headers.lock = {};
   return request;
 }
 
@@ -101,6 +102,23 @@ Task<Outcome<void>> carry_branch(Visit& visit, Branch branch) {
   }
 }
 
+/// Within a bucket: a commit for many objects at a time.
+Task<Outcome<void>> rename_branch(Visit& visit, Branch branch) {
+  RenamePrefix request{.bucket = std::move(branch.bucket),
+                       .from = std::move(branch.prefix),
+                       .to = std::move(branch.to_prefix),
+                       .start_after = {}};
+  while (true) {
+    auto renamed = co_await visit.filer().rename_prefix(request);
+    if (!renamed) {
+      s3::note_refusal(visit.call.services.deps, renamed.error());
+      co_return std::unexpected(as_failure(renamed.error()));
+    }
+    if (!renamed->more) co_return Outcome<void>{};
+    request.start_after = std::move(renamed->next);
+  }
+}
+
 /// Whether `inner` is `outer` or lies in it.
 bool is_within(const Place& inner, const Place& outer) {
   const std::string path = lock_path(inner);
@@ -137,7 +155,10 @@ Task<Outcome<void>> carry_directory(Visit& visit, Found source, Place to, Bucket
                 .to_bucket = std::move(to_bucket),
                 .to_prefix = to.prefix(),
                 .move = plan.move};
-  co_return co_await carry_branch(visit, std::move(branch));
+  const bool renames = branch.move && branch.bucket == branch.to_bucket.name;
+  auto carried =
+      renames ? rename_branch(visit, std::move(branch)) : carry_branch(visit, std::move(branch));
+  co_return co_await std::move(carried);
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ struct TransferPlan {
   bool needs_parent = true;
 };
 /// Copies or moves a file or directory to `to`, whose trailing slash means nothing. A directory
-/// goes file by file, several at once; what was done before a failure stays done.
+/// goes file by file, several at once, or within a bucket many in a commit; what was done before a
+/// failure stays done.
 /// Returns  whether something was replaced.
 /// Errors   403 onto itself or into itself, or above a bucket; 409 without a parent; 412; 423.
 [[nodiscard]] Task<Outcome<bool>> transfer(Visit& visit, Found source, Place to, TransferPlan plan);

@@ -156,7 +156,8 @@ class Commands(ShellCase):
                      f"volumeServer.evacuate {spare}", f"volumeServer.maintain {spare}", f"volumeServer.activate {spare}",
                      "cluster.raft.transfer", "cluster.raft.remove 1", "cluster.raft.add 9 198.18.7.99:1", "job.resume",
                      "s3.bucket.create another", f"s3.bucket.quota {BUCKET} --objects 1",
-                     f"s3.bucket.delete {BUCKET} --with-objects"):
+                     f"s3.bucket.delete {BUCKET} --with-objects",
+                     f"fs.mv /{BUCKET}/a /{BUCKET}/b", f"fs.mv /{BUCKET}/d/ /{BUCKET}/e/"):
             self.assertFalse(self.ask(line)["applied"], line)
         self.assertIn("still has", self.shell(f"volumeServer.remove {volume['members'][0]}", code=1))
         self.assertIn("holds 4 objects", self.shell(f"s3.bucket.delete {BUCKET}", code=1))
@@ -193,6 +194,12 @@ class Commands(ShellCase):
         self.shell("s3.bucket.quota another --objects 0 --apply")
         s3.must("PUT", "/another/b", body=b"2")
         self.assertEqual(s3.request("PUT", "/another/c", body=bytes(1023)).code, "QuotaExceeded")
+        self.shell("fs.mv /another/a /another/d/a --apply")
+        self.shell("fs.mv /another/d/ /another/e/f/ --apply")
+        self.assertEqual((s3.must("GET", "/another/e/f/a").body, s3.request("GET", "/another/d/a").status), (b"1", 404))
+        for wrong in ("/another/b /another/c/", f"/another/e/ /{BUCKET}/e/", "/another /b"):
+            self.shell(f"fs.mv {wrong} --apply", code=2)
+        self.shell("fs.mv /another/none /another/c --apply", code=1)
         self.assertIn("holds 2 objects", self.shell("s3.bucket.delete another --apply", code=1))
         self.shell("s3.bucket.delete another --with-objects --apply")
         self.assertEqual(s3.request("GET", "/another/a").code, "NoSuchBucket")

@@ -89,4 +89,11 @@ struct ShellChange {
 [[nodiscard]] Task<Result<ShellReply>> apply_or_show(ShellWorld& world, bool apply,
                                                      ShellChange& change, Task<Result<void>> work);
 
+/// The change alone, of a call that answers with what it made.
+template <typename T>
+Task<Result<void>> without_value(Task<Result<T>> call) {
+  KELP_CO_CHECK(co_await std::move(call));
+  co_return Result<void>();
+}
+
 }  // namespace kelp::server

@@ -20,6 +20,8 @@ constexpr ShellCommand kCommands[] = {
     {"fs.ls", "[PATH] --limit COUNT --recursive", "list /, /bucket or /bucket/prefix", false,
      fs_ls},
     {"fs.meta.cat", "PATH", "the metadata of the object /bucket/key", false, fs_meta_cat},
+    {"fs.mv", "FROM TO", "rename /bucket/key, or in its bucket all below /bucket/prefix/", true,
+     fs_mv},
     {"help", "[COMMAND]", "the commands, or what one takes", false, nullptr},
     {"job.list", "", "jobs under way", false, job_list},
     {"job.pause", "", "start no more jobs by itself", true, job_pause},

@@ -172,13 +172,6 @@ std::string limit_text(std::uint64_t limit, std::string_view of) {
   return limit == 0 ? fmt::format("any number of {}", of) : fmt::format("{} {}", limit, of);
 }
 
-/// The change alone, of a call that answers with what it made.
-template <typename T>
-Task<Result<void>> without_value(Task<Result<T>> call) {
-  KELP_CO_CHECK(co_await std::move(call));
-  co_return Result<void>();
-}
-
 }  // namespace
 
 Result<FilerClient*> filer_of(ShellWorld& world) {

@@ -49,6 +49,9 @@ ShellHandler bucket_events;
 ShellHandler bucket_class;
 ShellHandler bucket_quota;
 
+// move_command.cc
+ShellHandler fs_mv;
+
 // fsck_command.cc: whether volumes have what objects name.
 ShellHandler volume_fsck;
 

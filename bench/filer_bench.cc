@@ -12,15 +12,12 @@
 #include "async/runtime.h"
 #include "async/task_group.h"
 #include "bench/bars.h"
+#include "bench/engines.h"
 #include "filer/core/keys.h"
 #include "filer/filer_service.h"
-#include "kv/etcd_kv.h"
-#include "kv/postgres_kv.h"
-#include "kv/redis_kv.h"
 #include "kv/rocks_kv.h"
 #include "os/system_clock.h"
 #include "tests/support/temp_dir.h"
-#include "tests/unit/kv/engine_servers.h"
 
 namespace kelp {
 namespace {
@@ -56,18 +53,8 @@ struct Bench {
       store = open_rocks_kv(options).value();
       return;
     }
-    const auto start = engine == "postgresql" ? test::start_postgres
-                       : engine == "etcd"     ? test::start_etcd
-                                              : test::start_redis;
-    const auto open = engine == "postgresql" ? open_postgres_kv
-                      : engine == "etcd"     ? open_etcd_kv
-                                             : open_redis_kv;
-    server = start({});
-    if (server == nullptr) std::exit(77);
-    RemoteKvOptions options;
-    options.url = server->url();
-    options.writer = 1;
-    store = open(options, clock).value();
+    server = bench::start_engine(engine);
+    store = bench::open_engine(engine, server->url(), 1, clock);
   }
 
   static Task<void> make_bucket(Bench& bench) {

@@ -326,12 +326,17 @@ class EtcdLink final : public RemoteLink {
 
 class EtcdReader final : public RemoteReader {
  public:
-  explicit EtcdReader(std::shared_ptr<EtcdMembers> members) : client_(std::move(members)) {}
+  EtcdReader(std::shared_ptr<EtcdMembers> members, char stamped_prefix)
+      : client_(std::move(members)) {
+    if (stamped_prefix != 0) stamped_ = row_key(std::string_view(&stamped_prefix, 1));
+  }
 
   Result<std::optional<std::string>> get(std::string_view key) override {
     KELP_TRY(const auto answer,
              client_.call("/v3/kv/range", "{" + field("key", row_key(key)) + "}"));
-    return value_in(answer);
+    KELP_TRY(auto rows, rows_in(answer, stamped_));
+    if (rows.empty()) return std::nullopt;
+    return std::move(rows.front().second);
   }
 
   Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
@@ -342,7 +347,7 @@ class EtcdReader final : public RemoteReader {
         field("range_end", row_end(range.end)), std::min<std::size_t>(limit, 1 << 30), revision_,
         forward ? "" : R"(,"sort_order":"DESCEND","sort_target":"KEY")");
     KELP_TRY(const auto answer, client_.call("/v3/kv/range", body));
-    KELP_TRY(auto rows, rows_in(answer));
+    KELP_TRY(auto rows, rows_in(answer, stamped_));
     for (KvRow& row : rows) row.first.erase(0, kRowPrefix.size());
     return rows;
   }
@@ -357,6 +362,7 @@ class EtcdReader final : public RemoteReader {
 
  private:
   EtcdClient client_;
+  std::string stamped_;        ///< What the keys of stamped rows begin with; empty: none are.
   std::int64_t revision_ = 0;  ///< 0: the newest.
 };
 
@@ -369,7 +375,7 @@ class EtcdEngine final : public RemoteEngine {
     return std::make_unique<EtcdLink>(options_, members_);
   }
   Result<std::unique_ptr<RemoteReader>> make_reader() override {
-    return std::make_unique<EtcdReader>(members_);
+    return std::make_unique<EtcdReader>(members_, options_.stamped_prefix);
   }
 
  private:

@@ -1,5 +1,6 @@
 #include "kv/etcd_requests.h"
 
+#include <bit>
 #include <boost/json.hpp>
 #include <charconv>
 
@@ -64,12 +65,17 @@ std::string transaction(const List& compare, const List& success, const List& fa
                      success.text(), failure.text());
 }
 
-Result<std::vector<KvRow>> rows_in(const json::object& answer) {
+Result<std::vector<KvRow>> rows_in(const json::object& answer, std::string_view stamped) {
   std::vector<KvRow> rows;
   for (const json::value& kv : list_in(answer, "kvs")) {
     if (!kv.is_object()) return Error(Errc::kIo, "etcd: a row that is no object");
     KELP_TRY(std::string key, bytes_in(kv.as_object(), "key"));
     KELP_TRY(std::string value, bytes_in(kv.as_object(), "value"));
+    if (!stamped.empty() && key.starts_with(stamped)) {
+      const auto revision = static_cast<std::uint64_t>(number_in(kv.as_object(), "mod_revision"));
+      const std::uint64_t stamp = std::byteswap(revision);
+      value.append(reinterpret_cast<const char*>(&stamp), sizeof stamp);
+    }
     rows.emplace_back(std::move(key), std::move(value));
   }
   return rows;

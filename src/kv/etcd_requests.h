@@ -69,8 +69,11 @@ void put(List& changes, const std::string& key, std::string_view value);
 /// Adds what is put and removed; sums are not among it.
 void change_rows(List& changes, const EtcdWrites& writes);
 
-/// The rows of a range's answer, with the keys that etcd knows.
-[[nodiscard]] Result<std::vector<KvRow>> rows_in(const boost::json::object& answer);
+/// The rows of a range's answer, with the keys that etcd knows. Behind the values of rows whose
+/// keys begin with `stamped` stand 8 bytes, big-endian: the revision at which they were last
+/// changed.
+[[nodiscard]] Result<std::vector<KvRow>> rows_in(const boost::json::object& answer,
+                                                 std::string_view stamped = {});
 /// The value of a one-row range's answer.
 [[nodiscard]] Result<std::optional<std::string>> value_in(const boost::json::object& answer);
 /// Whether the comparisons of a transaction held.

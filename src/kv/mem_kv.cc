@@ -1,8 +1,11 @@
 #include "kv/mem_kv.h"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <mutex>
+
+#include "kv/remote_link.h"
 
 namespace kelp {
 namespace {
@@ -41,6 +44,8 @@ class MemCursor final : public KvCursor {
 
 class MemKv final : public KvStore {
  public:
+  explicit MemKv(char stamped_prefix) : stamped_prefix_(stamped_prefix) {}
+
   Result<std::optional<std::string>> get(std::string_view key) override { return find(key); }
 
   std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
@@ -124,6 +129,10 @@ class MemKv final : public KvStore {
   void change(KvWrite& write) {
     switch (write.kind) {
       case KvWrite::Kind::kPut:
+        if (is_stamped(write, stamped_prefix_)) {
+          const std::uint64_t stamp = std::byteswap(++last_stamp_);
+          write.value.append(reinterpret_cast<const char*>(&stamp), sizeof stamp);
+        }
         rows_->insert_or_assign(std::move(write.key), std::move(write.value));
         break;
       case KvWrite::Kind::kDelete:
@@ -149,16 +158,18 @@ class MemKv final : public KvStore {
     }
   }
 
+  const char stamped_prefix_;
   mutable std::mutex mutex_;
   std::shared_ptr<Rows> rows_ = std::make_shared<Rows>();
   std::uint64_t last_number_ = 0;
+  std::uint64_t last_stamp_ = 0;
   Stats stats_;
 };
 
 }  // namespace
 
-std::unique_ptr<KvStore> make_mem_kv() {
-  return std::make_unique<MemKv>();
+std::unique_ptr<KvStore> make_mem_kv(char stamped_prefix) {
+  return std::make_unique<MemKv>(stamped_prefix);
 }
 
 }  // namespace kelp

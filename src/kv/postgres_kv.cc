@@ -96,7 +96,7 @@ bool is_range(const KvWrite& write) {
   return write.kind == KvWrite::Kind::kDeleteRange;
 }
 
-std::vector<std::int64_t> locks_of(std::span<const KvBatch* const> group) {
+std::vector<std::int64_t> locks_of(std::span<const KvBatch* const> group, char stamped_prefix) {
   std::map<std::uint64_t, bool> rows;  // Whether it is exclusive.
   for (const KvBatch* batch : group) {
     for (const KvCondition& condition : batch->conditions) {
@@ -105,6 +105,7 @@ std::vector<std::int64_t> locks_of(std::span<const KvBatch* const> group) {
     }
     for (const KvWrite& write : batch->writes) {
       if (is_range(write)) return {kAllExclusive};
+      if (is_stamped(write, stamped_prefix)) continue;  // Nobody else puts it or asks for it.
       rows[lock_of(write.key)] = true;
     }
     if (rows.size() > kMostLocks) return {kAllExclusive};
@@ -116,8 +117,11 @@ std::vector<std::int64_t> locks_of(std::span<const KvBatch* const> group) {
   return locks;
 }
 
-/// The group as kelp_commit_2 takes it.
-std::vector<PostgresParameter> parameters_of(std::span<const KvBatch* const> group) {
+constexpr std::int32_t kStampedPut = 14;  // A kind of write, beside 10 and those of KvWrite.
+
+/// The group as kelp_commit_3 takes it.
+std::vector<PostgresParameter> parameters_of(std::span<const KvBatch* const> group,
+                                             char stamped_prefix) {
   std::size_t count = 0;
   for (const KvBatch* batch : group) count += batch->conditions.size() + batch->writes.size();
   ArrayBytes batches(kPostgresInt4, count);
@@ -134,12 +138,14 @@ std::vector<PostgresParameter> parameters_of(std::span<const KvBatch* const> gro
     }
     for (const KvWrite& write : group[i]->writes) {
       batches.add(nth);
-      kinds.add(postgres_bytes(std::int32_t{10 + std::to_underlying(write.kind)}));
+      const bool stamped = is_stamped(write, stamped_prefix);
+      kinds.add(postgres_bytes(
+          std::int32_t{stamped ? kStampedPut : 10 + std::to_underlying(write.kind)}));
       keys.add(write.key);
       values.add(write.kind == KvWrite::Kind::kAdd ? encode_counter(write.delta) : write.value);
     }
   }
-  const std::vector<std::int64_t> locks = locks_of(group);
+  const std::vector<std::int64_t> locks = locks_of(group, stamped_prefix);
   ArrayBytes lock_array(kPostgresInt8, locks.size());
   for (const std::int64_t lock : locks) lock_array.add(postgres_bytes(lock));
   return {{kPostgresInt4, postgres_bytes(static_cast<std::int32_t>(group.size()))},
@@ -165,7 +171,7 @@ class PostgresLink final : public RemoteLink {
     }
     KELP_CHECK(
         connection_->prepare("commit",
-                             "SELECT kelp_commit_2($1::bigint, $2::bigint, $3::bigint, $4::int, "
+                             "SELECT kelp_commit_3($1::bigint, $2::bigint, $3::bigint, $4::int, "
                              "$5::bigint[], $6::int[], $7::int[], $8::bytea[], $9::bytea[])"));
     // Waits for a group of an older connection that is under way: its row is locked.
     KELP_TRY(const PostgresAnswer last,
@@ -184,7 +190,8 @@ class PostgresLink final : public RemoteLink {
     std::vector<PostgresParameter> parameters = {{kPostgresInt8, postgres_bytes(options_.writer)},
                                                  {kPostgresInt8, epoch_},
                                                  {kPostgresInt8, postgres_bytes(numbers_.next())}};
-    std::ranges::move(parameters_of(group), std::back_inserter(parameters));
+    std::ranges::move(parameters_of(group, options_.stamped_prefix),
+                      std::back_inserter(parameters));
     KELP_TRY(const PostgresAnswer answer, connection_->ask("commit", parameters));
     Result<GroupOutcomes> outcomes = parse_outcomes(postgres_field(answer.get(), 0, 0));
     if (!outcomes || outcomes->size() != group.size()) {

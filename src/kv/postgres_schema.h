@@ -7,11 +7,12 @@ namespace kelp {
 /// A key is cut in two, for an index entry of a B-tree holds 2.7 KB: its first 2,000 bytes (all,
 /// but for the longest keys), and the rest with its hash. bytea compares as unsigned bytes.
 ///
-/// kelp_commit_2 is a group of batches: takes the locks (advisory ones: twice their key, and 1 more
+/// kelp_commit_3 is a group of batches: takes the locks (advisory ones: twice their key, and 1 more
 /// when exclusive), which are sorted, so that no two groups wait for each other; then batch by
 /// batch checks the conditions and does the writes. Under READ COMMITTED each of its statements
 /// sees what was committed before it began, so after the locks are taken nothing it looks at
-/// changes. The last statement keeps the group's number and outcomes, and fails when a later
+/// changes, and the stamps that it draws are in the order of any two groups that share a lock. The
+/// last statement keeps the group's number and outcomes, and fails when a later
 /// connection of the writer shut this one out.
 inline constexpr const char* kPostgresSchema = R"sql(
 SELECT pg_advisory_xact_lock(0);
@@ -23,6 +24,7 @@ CREATE TABLE IF NOT EXISTS kelp_rows (
 ALTER TABLE kelp_rows ALTER COLUMN value SET STORAGE EXTERNAL;
 CREATE TABLE IF NOT EXISTS kelp_writers (
   writer bigint PRIMARY KEY, epoch bigint NOT NULL, number bigint NOT NULL, outcomes text NOT NULL);
+CREATE SEQUENCE IF NOT EXISTS kelp_stamps;
 
 CREATE OR REPLACE FUNCTION kelp_head_1(key bytea) RETURNS bytea LANGUAGE sql IMMUTABLE
   AS $$ SELECT substr(key, 1, 2000) $$;
@@ -53,7 +55,7 @@ LANGUAGE sql IMMUTABLE AS $$
     (get_byte(counter, 1)::bigint << 8) | get_byte(counter, 0)::bigint END
 $$;
 
-CREATE OR REPLACE FUNCTION kelp_commit_2(
+CREATE OR REPLACE FUNCTION kelp_commit_3(
   by_writer bigint, in_epoch bigint, as_number bigint, count int, locks bigint[],
   batches int[], kinds int[], keys bytea[], vals bytea[]) RETURNS text
 LANGUAGE plpgsql AS $$
@@ -99,6 +101,10 @@ BEGIN
       nth := nth + 1;
     ELSIF r.kind = 10 THEN
       INSERT INTO kelp_rows VALUES (h, th, kelp_tail_1(r.key), r.val)
+        ON CONFLICT (head, tail_hash) DO UPDATE SET value = EXCLUDED.value;
+    ELSIF r.kind = 14 THEN
+      INSERT INTO kelp_rows
+        VALUES (h, th, kelp_tail_1(r.key), r.val || int8send(nextval('kelp_stamps')))
         ON CONFLICT (head, tail_hash) DO UPDATE SET value = EXCLUDED.value;
     ELSIF r.kind = 11 THEN
       DELETE FROM kelp_rows WHERE head = h AND tail_hash = th;

@@ -202,6 +202,7 @@ class RedisLink final : public RemoteLink {
       : password_(options.password),
         writer_(fmt::format("{:016x}", options.writer)),
         allow_unsafe_(options.allow_unsafe),
+        stamped_prefix_(options.stamped_prefix),
         place_(std::move(place)) {}
 
   Result<std::optional<GroupOutcomes>> open() override {
@@ -225,7 +226,7 @@ class RedisLink final : public RemoteLink {
       numbers.push_back(fmt::format("{}", i + 1));
     }
     const auto kind = [](std::size_t value) {
-      constexpr std::string_view kKinds[] = {"0", "1", "2", "3", "4", "10", "11", "12", "13"};
+      constexpr std::string_view kKinds[] = {"0", "1", "2", "3", "4", "10", "11", "12", "13", "14"};
       return kKinds[value];
     };
     std::vector<std::string> deltas;  // Stays where it is: the words are views.
@@ -243,8 +244,10 @@ class RedisLink final : public RemoteLink {
         if (write.kind == KvWrite::Kind::kAdd) {
           value = deltas.emplace_back(encode_counter(write.delta));
         }
-        words.insert(words.end(),
-                     {numbers[i], kind(5 + std::to_underlying(write.kind)), write.key, value});
+        const bool stamped = is_stamped(write, stamped_prefix_);
+        words.insert(
+            words.end(),
+            {numbers[i], kind(stamped ? 9 : 5 + std::to_underlying(write.kind)), write.key, value});
       }
     }
     KELP_TRY(const Reply reply, connection_.run(commit_, words));
@@ -260,6 +263,7 @@ class RedisLink final : public RemoteLink {
   const std::string password_;
   const std::string writer_;
   const bool allow_unsafe_;
+  const char stamped_prefix_;
   const Place place_;
   Connection connection_;
   std::string commit_;  ///< The script's name.

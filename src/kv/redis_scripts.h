@@ -4,9 +4,9 @@ namespace kelp {
 
 // What Redis runs for us; each is atomic there. Keys: `{kelp}:keys` is a sorted set whose scores
 // are all 0, so in order of bytes; `{kelp}:values` a hash; `{kelp}:writers` a hash of
-// "epoch.number.outcomes", each writer's mark. A snapshot has an id in `{kelp}:snaps`, by when it
-// expires, and what rows were before they first changed: `{kelp}:snap:ID` ("+value", or "-" for
-// none) and, in order, `{kelp}:snap:ID:k`.
+// "epoch.number.outcomes", each writer's mark; `{kelp}:stamps` the last stamp given. A snapshot has
+// an id in `{kelp}:snaps`, by when it expires, and what rows were before they first changed:
+// `{kelp}:snap:ID` ("+value", or "-" for none) and, in order, `{kelp}:snap:ID:k`.
 
 /// ARGV: writer, the mark before without outcomes, the mark after, count of batches; then of each
 /// condition and write its batch from 1, kind, key and value.
@@ -69,9 +69,19 @@ local function holds(kind, key, value)
   end
   return #redis.call('ZRANGEBYLEX', keys, '[' .. key, '(' .. value, 'LIMIT', 0, 1) == 0
 end
+local function stamp()
+  local left, bytes = redis.call('INCR', '{kelp}:stamps'), {}
+  for i = 8, 1, -1 do
+    bytes[i] = string.char(left % 256)
+    left = math.floor(left / 256)
+  end
+  return table.concat(bytes)
+end
 local function write(kind, key, value)
   if kind == '10' then
     set(key, value)
+  elseif kind == '14' then
+    set(key, value .. stamp())
   elseif kind == '11' then
     remove(key)
   elseif kind == '12' then

@@ -24,7 +24,19 @@ struct RemoteKvOptions {
   std::chrono::nanoseconds patience = std::chrono::seconds(10);
   std::size_t queue_limit = 16'384;     ///< Commits waiting,
   std::size_t queue_bytes = 64U << 20;  ///< and their bytes; one larger waits alone.
+  /// Rows whose key begins with this byte are stamped: behind the value that was put the engine
+  /// adds 8 bytes, big-endian. Of two commits that touch one row, which at least one of them
+  /// changes, the first has the lower stamp, and so has one that was acknowledged before the other
+  /// was queued; only batches of one process may have the same. Such rows are put under keys of
+  /// their own, and no condition asks for them. 0: none.
+  char stamped_prefix = 0;
 };
+
+/// Whether the engine stamps what `write` puts.
+[[nodiscard]] inline bool is_stamped(const KvWrite& write, char stamped_prefix) {
+  return stamped_prefix != 0 && write.kind == KvWrite::Kind::kPut &&
+         write.key.front() == stamped_prefix;
+}
 
 /// What to do about settings of `engine` that put promises at risk: nothing when `risks` is empty;
 /// else a warning when allow_unsafe, or kInvalidArgument. `risks`: each ends with "; ".

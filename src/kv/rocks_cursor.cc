@@ -32,9 +32,8 @@ Result<void> RocksCursor::status() const {
 }
 
 bool RocksSpanCursor::fits(const RocksTables& tables, const KvRange& range) {
-  if (tables.bulk_prefix == 0) return false;
-  const std::string bulk(1, tables.bulk_prefix);
-  const std::string behind(1, static_cast<char>(tables.bulk_prefix + 1));
+  const std::string& bulk = tables.bulk_begin;
+  const std::string& behind = tables.bulk_end;
   const bool touches = range.begin < behind && (range.end.empty() || range.end > bulk);
   const bool within = range.begin >= bulk && !range.end.empty() && range.end <= behind;
   return touches && !within;
@@ -42,8 +41,8 @@ bool RocksSpanCursor::fits(const RocksTables& tables, const KvRange& range) {
 
 RocksSpanCursor::RocksSpanCursor(const RocksTables& tables, const KvRange& range)
     : tables_(tables), snapshot_(tables.db->GetSnapshot()) {
-  const std::string bulk(1, tables.bulk_prefix);
-  const std::string behind(1, static_cast<char>(tables.bulk_prefix + 1));
+  const std::string& bulk = tables.bulk_begin;
+  const std::string& behind = tables.bulk_end;
   for (const KvRange& table : {KvRange{"", bulk}, KvRange{bulk, behind}, KvRange{behind, ""}}) {
     KvRange part{std::max(table.begin, range.begin), table.end};
     if (part.end.empty() || (!range.end.empty() && range.end < part.end)) part.end = range.end;

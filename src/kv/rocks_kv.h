@@ -17,6 +17,8 @@ struct RocksKvOptions {
   /// files, so that neither compaction nor listings carry them. A scan, unlike a cursor, never
   /// mixes them with other rows. 0 means none.
   char bulk_prefix = 0;
+  /// So many first bytes, from bulk_prefix on, are those of bulk rows. The same at every opening.
+  std::uint8_t bulk_prefixes = 1;
   /// Free bytes of the disk below which commits get kNoSpace; those that delete something pass down
   /// to half of it.
   std::uint64_t reserve_bytes = 64ULL << 20;

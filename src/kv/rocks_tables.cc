@@ -212,11 +212,15 @@ Result<RocksTables> open_rocks_tables(const RocksKvOptions& options) {
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(db_how, options.path, families, &handles, &db);
   if (!status.ok()) return open_error(status, options);
-  return RocksTables{.env = std::move(env),
+  RocksTables tables{.env = std::move(env),
                      .db = std::unique_ptr<rocksdb::DB>(db),
                      .rows = handles[0],
-                     .bulk = handles[1],
-                     .bulk_prefix = options.bulk_prefix};
+                     .bulk = handles[1]};
+  if (options.bulk_prefix != 0) {
+    tables.bulk_begin = options.bulk_prefix;
+    tables.bulk_end = static_cast<char>(options.bulk_prefix + options.bulk_prefixes);
+  }
+  return tables;
 }
 
 }  // namespace kelp

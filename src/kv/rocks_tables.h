@@ -3,6 +3,7 @@
 #include <rocksdb/db.h>
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "kelp/result.h"
@@ -16,12 +17,12 @@ struct RocksTables {
   std::unique_ptr<rocksdb::DB> db;
   rocksdb::ColumnFamilyHandle* rows = nullptr;  ///< Owned; freed by close().
   rocksdb::ColumnFamilyHandle* bulk = nullptr;  ///< Owned; freed by close().
-  char bulk_prefix = 0;
+  std::string bulk_begin;                       ///< The keys of bulk rows; both empty: none.
+  std::string bulk_end;
 
   /// Where `key`, or a range that begins there, lives.
   [[nodiscard]] rocksdb::ColumnFamilyHandle* of(std::string_view key) const {
-    const bool is_bulk = bulk_prefix != 0 && !key.empty() && key.front() == bulk_prefix;
-    return is_bulk ? bulk : rows;
+    return key >= bulk_begin && key < bulk_end ? bulk : rows;
   }
   void close();
 };

@@ -19,10 +19,11 @@ struct DumpPiece {
 class MetadataDumps {
  public:
   virtual ~MetadataDumps() = default;
-  /// The next piece of `dump`, each once; 0 begins one, of this moment. kNotFound when there is no
-  /// such dump, or nobody asked for its next piece for a minute; kResourceExhausted when too many
-  /// are under way.
-  virtual Task<Result<DumpPiece>> next_piece(std::uint64_t dump) = 0;
+  /// The next piece of `dump`, each once; 0 begins one, of this moment: of everything, or, when
+  /// `since` is not empty, of what changed since then (a dump's position, encoded). kNotFound when
+  /// there is no such dump, or nobody asked for its next piece for a minute, or what changed since
+  /// is not kept; kResourceExhausted when too many are under way.
+  virtual Task<Result<DumpPiece>> next_piece(std::uint64_t dump, std::string since) = 0;
 };
 
 }  // namespace kelp

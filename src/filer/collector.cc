@@ -13,6 +13,7 @@
 #include "filer/core/shares.h"
 #include "filer/dropped_buckets.h"
 #include "filer/event_cuts.h"
+#include "filer/journal.h"
 #include "filer/left_overs.h"
 #include "filer/row_walk.h"
 
@@ -152,6 +153,10 @@ Task<Result<void>> Collector::walk(Collected& done) {
                                         kv_, std::string(1, keys::kUpload), seams_.clock.wall()));
   KELP_CO_TRY(done.finished_expired, co_await expire_finished());
   KELP_CO_TRY(done.event_cuts, co_await cut_event_logs(kv_, seams_.clock));
+  // Another filer may keep a journal where this one would not: its records are that one's to cut.
+  const auto keep = options_.journal_keep;
+  const WallTime cut = keep.count() > 0 ? seams_.clock.wall() - keep : WallTime{};
+  KELP_CO_TRY(done.journal_cuts, co_await cut_old_journal(kv_, cut));
   KELP_CO_TRY(done.orphans_buried, co_await bury_orphans());
   probe_.left_over_parts.Increment(static_cast<double>(done.left_over_parts));
   probe_.orphans_buried.Increment(static_cast<double>(done.orphans_buried));

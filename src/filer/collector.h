@@ -24,11 +24,13 @@ struct CollectorOptions {
   /// How long a needle stays after the metadata ceased to name it, so that reads under way end.
   std::chrono::nanoseconds quarantine = std::chrono::seconds(60);
   /// Between walks over all metadata and needles in search of what nothing names: orphans,
-  /// left-over parts, finished uploads and events past their time. The first round walks: it finds
-  /// what a crash left.
+  /// left-over parts, finished uploads, events and the journal's records past their time. The first
+  /// round walks: it finds what a crash left.
   std::chrono::nanoseconds orphan_interval = std::chrono::minutes(10);
   /// As FilerOptions::finished_memory.
   std::chrono::nanoseconds finished_memory = std::chrono::days(7);
+  /// How long the store's journal keeps a record; 0: only what is left of ended ones is cut.
+  std::chrono::nanoseconds journal_keep{0};
   /// Of several collectors on one store: who this is (random); they take turns. 0: it is alone.
   std::uint64_t holder = 0;
 };
@@ -55,7 +57,8 @@ struct Collected {
   std::uint64_t left_over_parts = 0;
   std::uint64_t dropped_rows = 0;  ///< Of buckets that were dropped.
   std::uint64_t finished_expired = 0;
-  std::uint64_t event_cuts = 0;  ///< Commits that took away events kept long enough.
+  std::uint64_t event_cuts = 0;    ///< Commits that took away events kept long enough.
+  std::uint64_t journal_cuts = 0;  ///< The same of the journal.
   std::uint64_t orphans_buried = 0;
 };
 

@@ -27,13 +27,12 @@ Result<std::shared_ptr<FilerDumps::Session>> FilerDumps::take(std::uint64_t& dum
   return found->second;
 }
 
-Task<Result<DumpPiece>> FilerDumps::next_piece(std::uint64_t dump) {
+Task<Result<DumpPiece>> FilerDumps::next_piece(std::uint64_t dump, std::string since) {
   if (dump == 0) co_await end_forgotten();
   KELP_CO_TRY(const std::shared_ptr<Session> session, take(dump));
   std::move_only_function<Result<DumpPiece>(KvStore&)> make =
-      [session, dump, header = header_, now = clock_.wall()](KvStore& store) mutable {
-        header.taken = now;
-        return make_piece(store, header, *session, dump);
+      [this, session, dump, from = std::move(since)](KvStore& store) {
+        return make_piece(store, *session, dump, from);
       };
   auto piece = co_await kv_.read<DumpPiece>(std::move(make));
   const std::lock_guard lock(mutex_);
@@ -72,9 +71,22 @@ std::vector<std::shared_ptr<FilerDumps::Session>> FilerDumps::take_forgotten() {
   return forgotten;
 }
 
-Result<DumpPiece> FilerDumps::make_piece(KvStore& store, const DumpHeader& header, Session& session,
-                                         std::uint64_t dump) {
-  if (session.dump == nullptr) session.dump = std::make_unique<MetaDump>(store, header);
+Result<std::unique_ptr<DumpSource>> FilerDumps::begin(KvStore& store, const std::string& since) {
+  if (since.empty()) return std::make_unique<MetaDump>(store, header_);
+  ByteReader in(since);
+  JournalPosition position = decode_position(in);
+  if (!in.finish("position")) {
+    return Error(Errc::kInvalidArgument, "this is no position of a dump");
+  }
+  return std::make_unique<MetaIncrement>(store, header_, std::move(position));
+}
+
+Result<DumpPiece> FilerDumps::make_piece(KvStore& store, Session& session, std::uint64_t dump,
+                                         const std::string& since) {
+  if (session.dump == nullptr) {
+    KELP_TRY(session.dump, begin(store, since));
+    session.dump->set_taken(clock_.wall());
+  }
   auto bytes = session.dump->next();
   const bool last = !bytes || session.dump->ended();
   if (last) session.dump.reset();

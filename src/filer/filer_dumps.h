@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "async/timers.h"
@@ -22,21 +23,22 @@ class FilerDumps final : public MetadataDumps {
   /// All references must outlive this. `header`: its time is filled in.
   FilerDumps(KvStore& store, WorkPool& pool, Clock& clock, Timers& timers, DumpHeader header);
 
-  Task<Result<DumpPiece>> next_piece(std::uint64_t dump) override;
+  Task<Result<DumpPiece>> next_piece(std::uint64_t dump, std::string since) override;
   /// Ends dumps that nobody asks for, until cancelled; owned by the caller's TaskGroup.
   Task<void> run();
 
  private:
   struct Session {
-    std::unique_ptr<MetaDump> dump;  ///< Null while its first piece is made.
+    std::unique_ptr<DumpSource> dump;  ///< Null while its first piece is made.
     MonoTime asked;
     bool busy = false;
   };
   Result<std::shared_ptr<Session>> take(std::uint64_t& dump);
   Task<void> end_forgotten();
   std::vector<std::shared_ptr<Session>> take_forgotten();
-  static Result<DumpPiece> make_piece(KvStore& store, const DumpHeader& header, Session& session,
-                                      std::uint64_t dump);
+  Result<std::unique_ptr<DumpSource>> begin(KvStore& store, const std::string& since);
+  Result<DumpPiece> make_piece(KvStore& store, Session& session, std::uint64_t dump,
+                               const std::string& since);
 
   KvAsync kv_;
   Clock& clock_;

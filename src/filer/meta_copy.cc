@@ -21,6 +21,7 @@ constexpr std::size_t kCommitsUnderWay = 4;
 std::vector<KvRange> all_but_cluster() {
   const KvRange all = keys::all_metadata();
   return {keys::within(std::string(1, kBulkPrefix)),
+          keys::within(std::string(1, kJournalPrefix)),
           {all.begin, keys::cluster()},
           {keys::behind(keys::cluster()), all.end}};
 }
@@ -65,6 +66,46 @@ class Commits {
   std::optional<Error> failure_;
 };
 
+/// Writes into a store that is half loaded, in the order in which it is told, many at once.
+class Loading {
+ public:
+  explicit Loading(KvStore& to) : commits_(to) {}
+
+  Result<void> add(KvWrite write) {
+    bytes_ += write.key.size() + write.value.size();
+    batch_.writes.push_back(std::move(write));
+    if (batch_.writes.size() < kBatchRows && bytes_ < kBatchBytes) return {};
+    return flush();
+  }
+  Result<void> finish() {
+    KELP_CHECK(flush());
+    return commits_.wait(0);
+  }
+
+ private:
+  Result<void> flush() {
+    if (batch_.writes.empty()) return {};
+    batch_.conditions.push_back(KvCondition::present(keys::loading()));
+    bytes_ = 0;
+    return commits_.add(std::exchange(batch_, {}));
+  }
+
+  Commits commits_;
+  KvBatch batch_;
+  std::size_t bytes_ = 0;
+};
+
+Result<void> make_changes(KvStore& to, const ChangeSource& changes) {
+  Loading loading(to);
+  while (true) {
+    KELP_TRY(auto change, changes());
+    if (!change) return loading.finish();
+    for (KvWrite& write : change->writes) {
+      KELP_CHECK(loading.add(std::move(write)));
+    }
+  }
+}
+
 /// Marks the store as half loaded and leaves nothing else in it.
 Result<void> begin_load(KvStore& to) {
   KELP_TRY(const auto half, to.get(keys::loading()));
@@ -96,15 +137,18 @@ Result<void> end_load(KvStore& to) {
 
 }  // namespace
 
-bool is_dumped(std::string_view row_key) {
-  return row_key != keys::cluster() && row_key != keys::collector() && row_key != keys::loading();
-}
-
 MetaWalk::MetaWalk(KvStore& store) {
-  const KvRange range{keys::within(std::string(1, kBulkPrefix)).begin, keys::all_metadata().end};
+  const KvRange range = journal_and_rows();
   cursor_ = store.cursor(range);
   cursor_->seek(range.begin);
   skip();
+}
+
+Result<JournalPosition> MetaWalk::position() {
+  KELP_TRY(JournalPosition position, read_position(*cursor_));
+  cursor_->seek(journal_and_rows().begin);
+  skip();
+  return position;
 }
 
 void MetaWalk::next() {
@@ -113,20 +157,57 @@ void MetaWalk::next() {
 }
 
 void MetaWalk::skip() {
-  while (cursor_->valid() && !is_dumped(cursor_->key())) cursor_->next();
+  while (cursor_->valid() && !is_dumped(cursor_->key())) {
+    if (cursor_->key().starts_with(kJournalPrefix)) {
+      cursor_->seek(keys::all_metadata().begin);
+    } else {
+      cursor_->next();
+    }
+  }
 }
 
-Result<std::string> MetaDump::next() {
-  while (writer_.ready_bytes() < kPieceBytes && rows_.valid()) {
-    writer_.add(rows_.key(), rows_.value());
-    rows_.next();
+Result<std::string> DumpSource::next() {
+  if (!writer_) {
+    KELP_CHECK(begin(header_));
+    writer_.emplace(header_);
   }
-  if (!rows_.valid()) {
-    KELP_CHECK(rows_.status());
-    static_cast<void>(writer_.finish());
+  while (!ended_ && writer_->ready_bytes() < kPieceBytes) {
+    KELP_TRY(const bool more, add_some(*writer_));
+    if (more) continue;
+    static_cast<void>(writer_->finish());
     ended_ = true;
   }
-  return writer_.take();
+  return writer_->take();
+}
+
+Result<void> MetaDump::begin(DumpHeader& header) {
+  KELP_TRY(header.position, rows_.position());
+  return {};
+}
+
+Result<bool> MetaDump::add_some(DumpWriter& writer) {
+  if (!rows_.valid()) {
+    KELP_CHECK(rows_.status());
+    return false;
+  }
+  writer.add(rows_.key(), rows_.value());
+  rows_.next();
+  return true;
+}
+
+Result<void> MetaIncrement::begin(DumpHeader& header) {
+  KELP_TRY(records_, JournalWalk::open(store_, since_));
+  header.position = records_->position();
+  header.since = std::move(since_);
+  return {};
+}
+
+Result<bool> MetaIncrement::add_some(DumpWriter& writer) {
+  KELP_TRY(const auto rows, records_->next());
+  for (const JournalRow& row : rows) {
+    writer.add(keys::increment_row(++rows_), encode_journal_row(row));
+  }
+  return !rows.empty();
 }
 
 Result<DumpTotals> sum_rows(KvStore& store) {
@@ -137,32 +218,20 @@ Result<DumpTotals> sum_rows(KvStore& store) {
   return sum.finish();
 }
 
-Result<DumpTotals> load_rows(KvStore& to, const RowSource& rows) {
+Result<DumpTotals> load_rows(KvStore& to, const RowSource& rows, const ChangeSource& changes) {
   KELP_CHECK(begin_load(to));
   DumpSum sum;
-  Commits commits(to);
-  KvBatch batch;
-  std::size_t bytes = 0;
-  const auto flush = [&]() -> Result<void> {
-    if (batch.writes.empty()) return {};
-    batch.conditions.push_back(KvCondition::present(keys::loading()));
-    bytes = 0;
-    return commits.add(std::exchange(batch, {}));
-  };
+  Loading loading(to);
   while (true) {
     KELP_TRY(std::vector<KvRow> some, rows());
     if (some.empty()) break;
     for (auto& [key, value] : some) {
       if (!is_dumped(key)) continue;
       sum.add(key, value);
-      bytes += key.size() + value.size();
-      batch.writes.push_back(KvWrite::put(std::move(key), std::move(value)));
-      if (batch.writes.size() < kBatchRows && bytes < kBatchBytes) continue;
-      KELP_CHECK(flush());
+      KELP_CHECK(loading.add(KvWrite::put(std::move(key), std::move(value))));
     }
   }
-  KELP_CHECK(flush());
-  KELP_CHECK(commits.wait(0));
+  KELP_CHECK(loading.finish());
   const DumpTotals loaded = sum.finish();
   KELP_TRY(const DumpTotals found, sum_rows(to));
   if (found != loaded) {
@@ -170,8 +239,14 @@ Result<DumpTotals> load_rows(KvStore& to, const RowSource& rows) {
                  fmt::format("{} rows of {} bytes were loaded, {} of {} are there or some differ",
                              loaded.rows, loaded.bytes, found.rows, found.bytes));
   }
+  if (!changes) {
+    KELP_CHECK(end_load(to));
+    return loaded;
+  }
+  KELP_CHECK(make_changes(to, changes));
+  KELP_TRY(const DumpTotals changed, sum_rows(to));
   KELP_CHECK(end_load(to));
-  return loaded;
+  return changed;
 }
 
 Result<void> check_loaded(KvStore& store) {

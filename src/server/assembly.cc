@@ -53,6 +53,7 @@ RocksKvOptions kv_options(const Config& config, const DiskSpace& disk) {
   options.write_buffer_bytes = memory.write_buffer;
   options.queue_bytes = memory.queue;
   options.bulk_prefix = kBulkPrefix;
+  options.bulk_prefixes = kBulkPrefixes;
   // Below the volumes' reserve (which is at most 1/20 of the disk), so that what deletes still
   // commits when data no longer fits, and data is refused before its commit would be.
   options.reserve_bytes =
@@ -128,6 +129,7 @@ CollectorOptions collector_options(const Config& config, std::uint64_t holder) {
   options.interval = config.collector.interval;
   options.quarantine = config.collector.quarantine;
   options.orphan_interval = config.collector.orphan_interval;
+  options.journal_keep = config.filer.journal_keep;
   return options;
 }
 

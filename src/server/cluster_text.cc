@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <cstdint>
 
 #include "master/http/answers.h"
 #include "s3gw/core/http_date.h"
@@ -52,6 +53,35 @@ std::string bytes_text(std::uint64_t bytes) {
 
 std::string time_text(WallTime time) {
   return s3::iso8601_seconds(std::chrono::floor<std::chrono::seconds>(time));
+}
+
+Result<WallTime> parse_time(std::string_view text) {
+  const auto refuse = [text] {
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("'{}' is no time: write 2026-01-31T12:00:00Z, in UTC", text));
+  };
+  constexpr std::size_t kSecondsEnd = 19;
+  constexpr std::size_t kMostDigits = 9;
+  if (text.size() <= kSecondsEnd || text.back() != 'Z') return refuse();
+  if (text[4] != '-' || text[7] != '-' || text[13] != ':' || text[16] != ':') return refuse();
+  std::string_view fraction = text.substr(kSecondsEnd, text.size() - kSecondsEnd - 1);
+  std::string basic(text.substr(0, kSecondsEnd));
+  std::erase_if(basic, [](char c) { return c == '-' || c == ':'; });
+  const auto seconds = s3::parse_basic_date(basic + "Z");
+  if (!seconds) return refuse();
+  std::int64_t nanoseconds = 0;
+  if (!fraction.empty()) {
+    if (fraction.front() != '.' || fraction.size() < 2 || fraction.size() > kMostDigits + 1) {
+      return refuse();
+    }
+    fraction.remove_prefix(1);
+    for (std::size_t i = 0; i < kMostDigits; ++i) {
+      const char digit = i < fraction.size() ? fraction[i] : '0';
+      if (digit < '0' || digit > '9') return refuse();
+      nanoseconds = nanoseconds * 10 + (digit - '0');
+    }
+  }
+  return WallTime(*seconds) + std::chrono::nanoseconds(nanoseconds);
 }
 
 std::string text_of(const ClusterView& view) {

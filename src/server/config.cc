@@ -189,6 +189,8 @@ constexpr std::array kSettings = {
     KELP_SETTING("filer.allow_unsafe_engine", filer.allow_unsafe_engine,
                  "true: go on with an engine that may lose acknowledged data"),
     KELP_SETTING("filer.memory", filer.memory, "all that the filer may hold, 64MiB to 1TiB"),
+    KELP_SETTING("filer.journal_keep", filer.journal_keep,
+                 "how far back increments of metadata reach, 1m to 365d; 0: no journal is kept"),
     KELP_SETTING("filer.http_listen", filer.http_listen,
                  "address:port of files over HTTP and WebDAV, of kelp server and kelp s3; empty: "
                  "none"),
@@ -271,6 +273,10 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
   if (config.volume.scrub_period.count() > 0) {
     KELP_CHECK(check.range<nanoseconds>("volume.scrub_period", config.volume.scrub_period,
                                         std::chrono::hours(1), std::chrono::days(365)));
+  }
+  if (config.filer.journal_keep.count() > 0) {
+    KELP_CHECK(check.range<nanoseconds>("filer.journal_keep", config.filer.journal_keep,
+                                        std::chrono::minutes(1), std::chrono::days(365)));
   }
   KELP_CHECK(check.range<std::uint64_t>("volume.writable", config.volume.writable, 0, 16));
   KELP_CHECK(check.range<nanoseconds>("master.repair_after", config.master.repair_after,

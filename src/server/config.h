@@ -77,6 +77,8 @@ struct FilerConfig {
   std::string engine_password_file;        ///< Empty: KELP_ENGINE_PASSWORD, if it is set.
   bool allow_unsafe_engine = false;        ///< Goes on with one that may lose acknowledged data.
   std::uint64_t memory = 256u << 20;  ///< Bytes of all that it holds (assembly.h); 64 MiB to 1 TiB.
+  /// How long the journal keeps what commits changed; 1m to 365d; 0: there is none.
+  std::chrono::nanoseconds journal_keep{0};
   std::string http_listen;   ///< Files over HTTP and WebDAV; `kelp server` and gateways; empty: no.
   std::string https_listen;  ///< The same with TLS, by s3.tls_cert and s3.tls_key.
 };

@@ -352,7 +352,7 @@ Task<void> Daemon::Parts::keep_pulse() {
 }
 
 Task<Result<void>> Daemon::Parts::open_filer() {
-  auto begin = [this] { return open_engine(config, identity, io, clock); };
+  auto begin = [this] { return open_engine(config, identity, io, clock, EngineUse::kServe); };
   KELP_CO_TRY(kv, co_await offload<std::unique_ptr<KvStore>>(*disk_pool, std::move(begin)));
   FilerOptions how = filer_options(config, call_memory);
   filer = std::make_unique<FilerService>(*kv, *disk_pool, clock, std::move(how));

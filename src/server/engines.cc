@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "crypto/random.h"
 #include "filer/core/keys.h"
+#include "filer/journal.h"
 #include "filer/meta_copy.h"
 #include "kv/etcd_kv.h"
 #include "kv/postgres_kv.h"
@@ -101,6 +102,7 @@ Result<std::unique_ptr<KvStore>> open_remote(const RemoteKind* kind, const Confi
   options.writer = (options.writer >> 1) | 1;
   options.allow_unsafe = config.filer.allow_unsafe_engine;
   options.queue_bytes = filer_memory(config).queue;
+  options.stamped_prefix = kJournalPrefix;
   KELP_TRY(auto store, kind->open(std::move(options), clock));
   KELP_CHECK(claim(*store, identity));
   logger("server").info("metadata_engine engine={} promise={}", kind->name,
@@ -113,6 +115,21 @@ Result<std::unique_ptr<KvStore>> open_embedded(const Config& config, FileIo& io)
   return open_rocks_kv(kv_options(config, disk));
 }
 
+Result<std::unique_ptr<KvStore>> journaled(std::unique_ptr<KvStore> store, const Config& config,
+                                           const Clock& clock) {
+  const std::chrono::nanoseconds keep = config.filer.journal_keep;
+  if (keep > config.collector.quarantine) {
+    logger("server").warn(
+        "journal_outlasts_quarantine filer.journal_keep={}s collector.quarantine={}s what={}",
+        std::chrono::ceil<std::chrono::seconds>(keep).count(),
+        std::chrono::floor<std::chrono::seconds>(config.collector.quarantine).count(),
+        log_value("restored metadata may name bytes that were removed"));
+  }
+  const JournalOptions options{
+      .on = keep.count() > 0, .stream = random_u64() | 1, .shared = !is_embedded(config)};
+  return open_journal(std::move(store), options, clock);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<KvStore>> open_engine(const Config& config, const ClusterIdentity& identity,
@@ -120,10 +137,10 @@ Result<std::unique_ptr<KvStore>> open_engine(const Config& config, const Cluster
   const RemoteKind* kind = find_kind(config.filer.engine);
   KELP_TRY(auto store, kind == nullptr ? open_embedded(config, io)
                                        : open_remote(kind, config, identity, io, clock));
-  if (use == EngineUse::kServe) {
-    KELP_CHECK(check_loaded(*store));
-  }
-  return store;
+  if (use == EngineUse::kLoad) return store;
+  KELP_CHECK(check_loaded(*store));
+  if (use == EngineUse::kRead) return store;
+  return journaled(std::move(store), config, clock);
 }
 
 bool is_embedded(const Config& config) {

@@ -13,7 +13,8 @@ namespace kelp::server {
 
 /// What an engine is opened for.
 enum class EngineUse : std::uint8_t {
-  kServe,
+  kServe,  ///< With a journal, as filer.journal_keep says.
+  kRead,
   kLoad  ///< It may be half loaded.
 };
 
@@ -23,8 +24,7 @@ enum class EngineUse : std::uint8_t {
 /// cluster's metadata, or what a load left half done. `io` and `clock` must outlive the store.
 [[nodiscard]] Result<std::unique_ptr<KvStore>> open_engine(const Config& config,
                                                            const ClusterIdentity& identity,
-                                                           FileIo& io, Clock& clock,
-                                                           EngineUse use = EngineUse::kServe);
+                                                           FileIo& io, Clock& clock, EngineUse use);
 
 /// Whether the engine belongs to this process alone, so that it may be read while that is stopped.
 [[nodiscard]] bool is_embedded(const Config& config);

@@ -52,6 +52,22 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+Error in_file(const std::string& path, const Error& error) {
+  return {error.code(), fmt::format("{}: {}", path, error.detail())};
+}
+
+Result<DumpContent> verify_increment(DumpReader reader, DumpContent content) {
+  IncrementReader increment(std::move(reader), content.header);
+  while (true) {
+    KELP_TRY(const auto change, increment.next());
+    if (!change) break;
+    if (content.changes++ == 0) content.first = change->time;
+    content.last = std::max(content.last, change->time);
+  }
+  content.totals = increment.totals();
+  return content;
+}
+
 }  // namespace
 
 Result<ClusterIdentity> identity_of(const Config& config, FileIo& io) {
@@ -80,7 +96,7 @@ Result<MetaStore> open_meta_store(const Config& config, const MetaPlace& place, 
     }
     KELP_TRY(opened.data, join_data_dir(io, at.dir, identity));
   }
-  const EngineUse use = place.to_load ? EngineUse::kLoad : EngineUse::kServe;
+  const EngineUse use = place.to_load ? EngineUse::kLoad : EngineUse::kRead;
   KELP_TRY(opened.store, open_engine(at, identity, io, clock, use));
   return opened;
 }
@@ -154,12 +170,42 @@ Result<DumpContent> verify_dump(FileIo& io, const std::string& path) {
   DumpReader reader(source_of(*file));
   DumpContent content;
   KELP_TRY(content.header, reader.header());
+  if (content.header.since) return verify_increment(std::move(reader), std::move(content));
   while (true) {
     KELP_TRY(const auto rows, reader.next());
     if (rows.empty()) break;
   }
   content.totals = reader.totals();
   return content;
+}
+
+Result<DumpHeader> read_dump_header(FileIo& io, const std::string& path) {
+  KELP_TRY(const auto file, io.open(path, OpenMode::kRead));
+  return DumpReader(source_of(*file)).header();
+}
+
+Result<std::vector<DumpContent>> verify_chain(FileIo& io, const std::vector<std::string>& paths) {
+  std::vector<DumpContent> chain;
+  for (const std::string& path : paths) {
+    auto content = verify_dump(io, path);
+    if (!content) return in_file(path, content.error());
+    if (!chain.empty()) {
+      const auto linked = check_link(chain.back().header, content->header);
+      if (!linked) return in_file(path, linked.error());
+    }
+    chain.push_back(*std::move(content));
+  }
+  return chain;
+}
+
+ChainChanges::Open open_each(FileIo& io, std::deque<std::string> paths) {
+  return [&io, left = std::move(paths),
+          file = std::shared_ptr<File>()]() mutable -> Result<std::optional<DumpReader>> {
+    if (left.empty()) return std::nullopt;
+    KELP_TRY(file, io.open(left.front(), OpenMode::kRead));
+    left.pop_front();
+    return DumpReader(source_of(*file));
+  };
 }
 
 }  // namespace kelp::server

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "filer/core/dump_format.h"
+#include "filer/core/increment.h"
 #include "kv/kv_store.h"
 #include "os/file_io.h"
 #include "server/config.h"
@@ -53,14 +57,27 @@ class DumpFile {
   std::uint64_t written_ = 0;
 };
 
-/// What stands in a dump.
+/// What stands in a dump or an increment.
 struct DumpContent {
   DumpHeader header;
   DumpTotals totals;
+  std::uint64_t changes = 0;  ///< Of an increment: how many commits; when the first and last were.
+  WallTime first;
+  WallTime last;
 };
 /// The bytes of a file for a DumpReader. `file` must outlive it.
 [[nodiscard]] DumpReader::Source source_of(File& file);
-/// Reads and checks a whole dump. Errors of DumpReader.
+/// Reads and checks a whole dump, or an increment. Errors of DumpReader.
 [[nodiscard]] Result<DumpContent> verify_dump(FileIo& io, const std::string& path);
+/// What stands in front of one. Errors of DumpReader::header().
+[[nodiscard]] Result<DumpHeader> read_dump_header(FileIo& io, const std::string& path);
+/// Reads and checks all of them, and that each begins where the one before it ends.
+/// kInvalidArgument names the file that does not.
+[[nodiscard]] Result<std::vector<DumpContent>> verify_chain(FileIo& io,
+                                                            const std::vector<std::string>& paths);
+
+/// Gives those files one after the other; a reader is good until the next one is asked for. `io`
+/// must outlive it.
+[[nodiscard]] ChainChanges::Open open_each(FileIo& io, std::deque<std::string> paths);
 
 }  // namespace kelp::server

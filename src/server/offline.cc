@@ -30,6 +30,7 @@ Result<FsckReport> fsck_directory(FileIo& io, const std::string& dir, FsckOption
   RocksKvOptions kv_options;
   kv_options.path = filer_dir(dir);
   kv_options.bulk_prefix = kBulkPrefix;
+  kv_options.bulk_prefixes = kBulkPrefixes;
   KELP_TRY(const auto kv, open_rocks_kv(std::move(kv_options)));
   VolumeServiceOptions volume_options;
   volume_options.directory = volume_dir(dir);

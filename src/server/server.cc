@@ -112,7 +112,7 @@ Result<void> Server::Rooms::open_stores() {
   disk_pool = make_thread_pool({.threads = config.threads.disk_threads});
   hash_pool = make_thread_pool({.threads = hash_threads()});
   KELP_TRY(accounts, make_accounts(identity, config.s3.identities));
-  KELP_TRY(kv, open_engine(config, identity, io, clock));
+  KELP_TRY(kv, open_engine(config, identity, io, clock, EngineUse::kServe));
   background_budget =
       std::make_unique<BackgroundBudget>(config.volume.background_rate, clock, *timers);
   VolumeServiceParts parts{io, *disk_pool, clock, metrics, token_check(identity, cluster_clock)};

@@ -54,6 +54,7 @@ struct ListParts {
 /// Of MetadataDumps::next_piece.
 struct AskForDump {
   std::uint64_t dump = 0;
+  std::string since;
 };
 /// Answer of AskForDump; the bytes are the attachment.
 struct DumpPieceHead {
@@ -256,7 +257,8 @@ inline constexpr auto kFields<CompleteUpload> =
     std::tuple(&CompleteUpload::upload, &CompleteUpload::parts, &CompleteUpload::conditions,
                &CompleteUpload::object_bytes, &CompleteUpload::full_checksum);
 template <>
-inline constexpr auto kFields<AskForDump> = std::tuple(&AskForDump::dump);
+inline constexpr auto kFields<AskForDump> =
+    std::tuple(&AskForDump::dump, since(2, &AskForDump::since));
 template <>
 inline constexpr auto kFields<DumpPieceHead> =
     std::tuple(&DumpPieceHead::dump, &DumpPieceHead::last, &DumpPieceHead::bytes_crc);

@@ -15,7 +15,7 @@ class RpcMetadataDumps final : public MetadataDumps {
   RpcMetadataDumps(RpcChannels& channels, std::string address)
       : caller_(channels, std::vector{std::move(address)}) {}
 
-  Task<Result<DumpPiece>> next_piece(std::uint64_t dump) override;
+  Task<Result<DumpPiece>> next_piece(std::uint64_t dump, std::string since) override;
 
  private:
   RpcCaller caller_;

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/crc.h"
+#include "filer/core/keys.h"
 #include "wire/entry.h"
 
 namespace kelp {
@@ -13,6 +14,9 @@ namespace {
 
 constexpr std::string_view kMagic = "KELPDUMP";
 constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kFormatWithPosition = 2;
+constexpr std::uint8_t kFullDump = 1;
+constexpr std::uint8_t kIncrement = 2;
 constexpr std::uint8_t kHeaderBlock = 1;
 constexpr std::uint8_t kRowsBlock = 2;
 constexpr std::uint8_t kEndBlock = 3;
@@ -38,6 +42,11 @@ void put_row(std::string_view key, std::string_view value, std::string& out) {
 
 }  // namespace
 
+bool is_dumped(std::string_view row_key) {
+  return row_key != keys::cluster() && row_key != keys::collector() && row_key != keys::loading() &&
+         !row_key.starts_with(keys::kJournal) && !row_key.starts_with(kJournalPrefix);
+}
+
 void DumpSum::add(std::string_view key, std::string_view value) {
   std::string length;
   ByteWriter to(length);
@@ -58,13 +67,19 @@ DumpTotals DumpSum::finish() {
 }
 
 DumpWriter::DumpWriter(const DumpHeader& header) {
+  const bool positioned = header.position.journal != 0 || header.since;
   out_ = kMagic;
-  ByteWriter(out_).fixed(kFormat);
+  ByteWriter(out_).fixed(positioned ? kFormatWithPosition : kFormat);
   std::string payload;
   ByteWriter to(payload);
   to.text(header.cluster_id);
   to.text(header.engine);
   encode_time(header.taken, payload);
+  if (positioned) {
+    to.fixed(header.since ? kIncrement : kFullDump);
+    encode_position(header.position, payload);
+    if (header.since) encode_position(*header.since, payload);
+  }
   put_block(kHeaderBlock, payload);
 }
 
@@ -135,9 +150,9 @@ Result<DumpHeader> DumpReader::header() {
     return Error(Errc::kCorruption, "this is no dump of metadata");
   }
   const auto format = static_cast<std::uint8_t>(front->back());
-  if (format != kFormat) {
-    return Error(Errc::kUnimplemented,
-                 fmt::format("dump: format {}, this build knows {}", format, kFormat));
+  if (format != kFormat && format != kFormatWithPosition) {
+    return Error(Errc::kUnimplemented, fmt::format("dump: format {}, this build knows {} and {}",
+                                                   format, kFormat, kFormatWithPosition));
   }
   KELP_TRY(const Block block, read_block());
   if (block.kind != kHeaderBlock) return broken("it does not begin with its header");
@@ -146,6 +161,12 @@ Result<DumpHeader> DumpReader::header() {
   header.cluster_id = in.text();
   header.engine = in.text();
   header.taken = decode_time(in);
+  if (format == kFormatWithPosition) {
+    const auto what = in.fixed<std::uint8_t>();
+    if (what != kFullDump && what != kIncrement) return broken("neither a dump nor an increment");
+    header.position = decode_position(in);
+    if (what == kIncrement) header.since = decode_position(in);
+  }
   KELP_CHECK(in.finish("dump header"));
   ++blocks_;
   return header;

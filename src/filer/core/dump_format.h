@@ -2,25 +2,30 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "crypto/digest.h"
+#include "filer/core/journal_format.h"
 #include "kelp/result.h"
 #include "kv/kv_store.h"
 
 namespace kelp {
 
-// A dump: all rows of a metadata store at one point in time, in one stream
-// (docs/formats/metadata-dump.md).
+// A dump: all rows of a metadata store at one point in time, in one stream; or, as an increment,
+// the rows of its journal between two (docs/formats/metadata-dump.md).
 
 /// What stands in front of the rows.
 struct DumpHeader {
   std::string cluster_id;
   std::string engine;  ///< That the rows come from: "rocksdb".
   WallTime taken;
+  /// The point in time, in a store that keeps a journal.
+  JournalPosition position = {};
+  std::optional<JournalPosition> since = {};  ///< Of an increment: where it begins.
   friend bool operator==(const DumpHeader&, const DumpHeader&) = default;
 };
 
@@ -43,6 +48,9 @@ class DumpSum {
   Digest digest_{DigestAlgorithm::kSha256};
   DumpTotals totals_;
 };
+
+/// Whether dumps and copies hold the row: not those that say who uses this store, nor the journal.
+[[nodiscard]] bool is_dumped(std::string_view row_key);
 
 /// Writes a dump, block by block.
 class DumpWriter {
@@ -77,7 +85,8 @@ class DumpReader {
   using Source = std::function<Result<std::size_t>(MutableByteSpan)>;
   explicit DumpReader(Source source) : source_(std::move(source)) {}
 
-  /// First. kCorruption when this is no dump, kUnimplemented when it is one of a newer format.
+  /// First, and once. kCorruption when this is no dump, kUnimplemented when it is one of a newer
+  /// format.
   [[nodiscard]] Result<DumpHeader> header();
   /// The next rows; none at the end, which was checked then: nothing is missing, altered or behind
   /// it. kCorruption names the block (from 0).

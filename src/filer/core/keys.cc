@@ -91,7 +91,8 @@ KvRange within(std::string prefix) {
 }
 
 KvRange all_metadata() {
-  static_assert(kBulkPrefix < 'a', "inline bodies stand before every other row");
+  static_assert(kBulkPrefix < 'a' && kJournalPrefix == kBulkPrefix + 1,
+                "what is bulky stands before every other row");
   return {"a", "{"};
 }
 
@@ -289,6 +290,56 @@ Result<EventRowKey> parse_event(std::string_view row_key) {
   const auto log = take<std::uint64_t>(row_key);
   const auto stream = take<std::uint64_t>(row_key);
   return EventRowKey{log, stream, take<std::uint64_t>(row_key)};
+}
+
+std::string journal() {
+  return std::string(1, kJournal);
+}
+
+std::string journal_cut(std::uint64_t journal, std::uint64_t stream) {
+  std::string row(1, kJournal);
+  put(row, journal);
+  put(row, stream);
+  return row;
+}
+
+std::string journal_rows(std::uint64_t journal) {
+  std::string row(1, kJournalPrefix);
+  put(row, journal);
+  return row;
+}
+
+std::string journal_stream(std::uint64_t journal, std::uint64_t stream) {
+  std::string row = journal_rows(journal);
+  put(row, stream);
+  return row;
+}
+
+std::string journal_row(std::uint64_t journal, std::uint64_t stream, std::uint64_t number) {
+  std::string row = journal_stream(journal, stream);
+  put(row, number);
+  return row;
+}
+
+std::string increment_row(std::uint64_t nth) {
+  std::string row;
+  put(row, nth);
+  return row;
+}
+
+Result<JournalRowKey> parse_journal_row(std::string_view row_key) {
+  if (row_key.size() != 25 || row_key.front() != kJournalPrefix) return bad_key("journal");
+  row_key.remove_prefix(1);
+  const auto journal = take<std::uint64_t>(row_key);
+  const auto stream = take<std::uint64_t>(row_key);
+  return JournalRowKey{journal, stream, take<std::uint64_t>(row_key)};
+}
+
+Result<JournalRowKey> parse_journal_cut(std::string_view row_key) {
+  if (row_key.size() != 17 || row_key.front() != kJournal) return bad_key("journal's cut");
+  row_key.remove_prefix(1);
+  const auto journal = take<std::uint64_t>(row_key);
+  return JournalRowKey{journal, take<std::uint64_t>(row_key), 0};
 }
 
 std::string finished(std::uint64_t upload_id) {

@@ -15,6 +15,10 @@ namespace kelp {
 
 /// First byte of the rows that hold inline bodies: the bulk prefix of RocksKv.
 inline constexpr char kBulkPrefix = 'I';
+/// First byte of the rows of the journal (core/journal_format.h), which hold bodies too.
+inline constexpr char kJournalPrefix = 'J';
+/// These two.
+inline constexpr std::uint8_t kBulkPrefixes = 2;
 
 /// The key space of the metadata store (docs/formats/metadata-keys.md). Every row's first byte says
 /// its kind; integers in keys are big-endian, so that byte order is number order.
@@ -24,7 +28,7 @@ namespace keys {
 [[nodiscard]] std::string behind(std::string prefix);
 /// Every row that begins with `prefix`.
 [[nodiscard]] KvRange within(std::string prefix);
-/// Every row but inline bodies: what one cursor can see at one point in time.
+/// Every row but inline bodies and the journal.
 [[nodiscard]] KvRange all_metadata();
 
 /// The row of the bucket with this name.
@@ -127,6 +131,28 @@ struct EventRowKey {
 /// kCorruption for anything that event() would not make.
 [[nodiscard]] Result<EventRowKey> parse_event(std::string_view row_key);
 
+/// Which journal the store keeps, if it keeps one.
+[[nodiscard]] std::string journal();
+/// Up to where a stream of it was cut off.
+[[nodiscard]] std::string journal_cut(std::uint64_t journal, std::uint64_t stream);
+/// What the rows of a journal begin with.
+[[nodiscard]] std::string journal_rows(std::uint64_t journal);
+/// What the rows of one of its streams begin with.
+[[nodiscard]] std::string journal_stream(std::uint64_t journal, std::uint64_t stream);
+[[nodiscard]] std::string journal_row(std::uint64_t journal, std::uint64_t stream,
+                                      std::uint64_t number);
+struct JournalRowKey {
+  std::uint64_t journal = 0;
+  std::uint64_t stream = 0;
+  std::uint64_t number = 0;  ///< 0 of a cut's row.
+};
+/// The key of an increment's `nth` row (from 1): not of a store's.
+[[nodiscard]] std::string increment_row(std::uint64_t nth);
+/// Of journal_row(). kCorruption for any other.
+[[nodiscard]] Result<JournalRowKey> parse_journal_row(std::string_view row_key);
+/// Of journal_cut(). kCorruption for any other.
+[[nodiscard]] Result<JournalRowKey> parse_journal_cut(std::string_view row_key);
+
 /// The answer of a completed upload.
 [[nodiscard]] std::string finished(std::uint64_t upload_id);
 /// A bucket that was dropped and whose rows still go (dropped_buckets.h).
@@ -165,6 +191,7 @@ inline constexpr char kSetting = 's';
 inline constexpr char kUpload = 'u';
 inline constexpr char kVersion = 'v';
 inline constexpr char kDropped = 'x';
+inline constexpr char kJournal = 'y';
 
 }  // namespace keys
 }  // namespace kelp

@@ -7,6 +7,8 @@
 
 #include "base/encoding.h"
 #include "base/rng.h"
+#include "filer/core/increment.h"
+#include "filer/core/keys.h"
 #include "tests/support/golden.h"
 
 namespace kelp {
@@ -68,6 +70,77 @@ std::vector<KvRow> many_rows() {
 TEST(Dump, KeepsItsGoldenBytes) {
   EXPECT_EQ(hex_encode(dump_of({{"a", "1"}, {std::string("b\0", 2), "22"}})),
             test::golden("metadata_dump_v1.hex"));
+}
+
+/// An increment of one record with a write of each kind.
+std::string small_increment() {
+  const std::vector<KvWrite> writes = {
+      KvWrite::put("oa", "1"), KvWrite::remove("ob"),         KvWrite::remove_range("oc", "od"),
+      KvWrite::add("cn", -2),  KvWrite::append("e", "event"), KvWrite::put("q", "left out")};
+  JournalPiece piece{.time = header().taken, .bytes = {}};
+  const std::string bytes = encode_writes(writes);
+  piece.bytes = bytes;
+  JournalRow row{.stream = 7, .number = 5, .value = encode_piece(piece)};
+  add_stamp(0x0102030405060708, row.value);
+  DumpHeader front = header();
+  front.since = JournalPosition{.journal = 9, .read = {{7, 3}, {8, 300}}};
+  front.position = JournalPosition{.journal = 9, .read = {{7, 5}, {8, 300}}};
+  DumpWriter writer(front);
+  writer.add(keys::increment_row(1), encode_journal_row(row));
+  static_cast<void>(writer.finish());
+  return writer.take();
+}
+
+TEST(Increment, KeepsItsGoldenBytes) {
+  EXPECT_EQ(hex_encode(small_increment()), test::golden("metadata_increment_v2.hex"));
+}
+
+TEST(Increment, GivesBackItsChanges) {
+  IncrementReader reader = IncrementReader::open(DumpReader(source_of(small_increment()))).value();
+  const auto change = reader.next();
+  ASSERT_TRUE(change) << change.error().message();
+  EXPECT_EQ((*change)->time, header().taken);
+  const auto& writes = (*change)->writes;
+  ASSERT_EQ(writes.size(), 5U);
+  EXPECT_EQ(writes[0].value, "1");
+  EXPECT_EQ(writes[1].kind, KvWrite::Kind::kDelete);
+  EXPECT_EQ(writes[2].value, "od");
+  EXPECT_EQ(writes[3].delta, -2);
+  EXPECT_EQ(writes[4].key, std::string("e\0\0\0\0\0\0\0\4", 9)) << "the number that it got";
+  EXPECT_FALSE(writes[4].numbered);
+  EXPECT_FALSE(reader.next().value());
+}
+
+TEST(Increment, RefusesEveryFlippedBitAndTruncation) {
+  const std::string whole = small_increment();
+  const auto reads = [](std::string bytes) {
+    auto reader = IncrementReader::open(DumpReader(source_of(std::move(bytes))));
+    if (!reader) return false;
+    for (auto change = reader->next();; change = reader->next()) {
+      if (!change || !*change) return change.has_value();
+    }
+  };
+  EXPECT_TRUE(reads(whole));
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    EXPECT_FALSE(reads(whole.substr(0, at)));
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string bad = whole;
+      bad[at] = static_cast<char>(bad[at] ^ (1 << bit));
+      EXPECT_FALSE(reads(std::move(bad))) << at;
+    }
+  }
+}
+
+TEST(Increment, ARecordOfAnyBytesIsReadOrRefused) {
+  Rng rng(5);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string bytes;
+    for (std::uint64_t left = rng.below(30); left > 0; --left) {
+      bytes.push_back(static_cast<char>(rng.chance(500'000) ? rng.below(6) : rng.below(256)));
+    }
+    const auto writes = decode_writes(bytes, 1 + rng.below(4));
+    if (!writes) EXPECT_EQ(writes.error().code(), Errc::kCorruption);
+  }
 }
 
 TEST(Dump, GivesBackItsRows) {
@@ -153,10 +226,10 @@ TEST(Dump, RefusesBlocksThatAreMissingDoubledOrMoved) {
 TEST(Dump, RefusesWhatIsNoDumpAndNewerFormats) {
   EXPECT_THAT(read("not a dump at all").error().detail(), HasSubstr("no dump"));
   std::string newer = dump_of({});
-  newer[8] = 2;
+  newer[8] = 3;
   const Error error = read(newer).error();
   EXPECT_EQ(error.code(), Errc::kUnimplemented);
-  EXPECT_THAT(error.detail(), HasSubstr("format 2, this build knows 1"));
+  EXPECT_THAT(error.detail(), HasSubstr("format 3, this build knows 1 and 2"));
 }
 
 TEST(Dump, RefusesKeysThatDoNotRise) {

@@ -219,7 +219,7 @@ struct DumpsWorld : FilerWorld {
   std::string rest_of(DumpPiece piece) {
     std::string bytes = piece.bytes;
     while (!piece.last) {
-      auto next = run(dumps.next_piece(piece.dump));
+      auto next = run(dumps.next_piece(piece.dump, ""));
       EXPECT_TRUE(next) << next.error().message();
       if (!next) break;
       piece = *std::move(next);
@@ -236,7 +236,7 @@ TEST(FilerDumps, GiveADumpPieceByPiece) {
   for (int i = 0; i < 3; ++i) {
     put(*world.store, keys::object(BucketId(9), std::to_string(i)), std::string(1 << 20, 'x'));
   }
-  auto first = world.run(world.dumps.next_piece(0));
+  auto first = world.run(world.dumps.next_piece(0, ""));
   ASSERT_TRUE(first);
   EXPECT_FALSE(first->last);
   put(*world.store, keys::object(BucketId(9), "later"), "not in it");
@@ -246,24 +246,24 @@ TEST(FilerDumps, GiveADumpPieceByPiece) {
   ASSERT_TRUE(loaded) << loaded.error().message();
   EXPECT_EQ(other.store->get(keys::object(BucketId(9), "later")).value(), std::nullopt);
   EXPECT_EQ(other.store->get(keys::object(BucketId(9), "2")).value()->size(), 1U << 20);
-  EXPECT_EQ(world.run(world.dumps.next_piece(first->dump)).error().code(), Errc::kNotFound);
-  EXPECT_EQ(world.run(world.dumps.next_piece(77)).error().code(), Errc::kNotFound);
+  EXPECT_EQ(world.run(world.dumps.next_piece(first->dump, "")).error().code(), Errc::kNotFound);
+  EXPECT_EQ(world.run(world.dumps.next_piece(77, "")).error().code(), Errc::kNotFound);
 }
 
 TEST(FilerDumps, AreFewAndNoneIsKeptForWhoWentAway) {
   DumpsWorld world;
   put(*world.store, keys::object(BucketId(9), "a"), std::string(2 << 20, 'x'));
   put(*world.store, keys::object(BucketId(9), "b"), std::string(2 << 20, 'x'));
-  const auto first = world.run(world.dumps.next_piece(0));
-  ASSERT_TRUE(world.run(world.dumps.next_piece(0)));
-  EXPECT_EQ(world.run(world.dumps.next_piece(0)).error().code(), Errc::kResourceExhausted);
+  const auto first = world.run(world.dumps.next_piece(0, ""));
+  ASSERT_TRUE(world.run(world.dumps.next_piece(0, "")));
+  EXPECT_EQ(world.run(world.dumps.next_piece(0, "")).error().code(), Errc::kResourceExhausted);
   world.clock.advance(std::chrono::seconds(50));
-  ASSERT_TRUE(world.run(world.dumps.next_piece(first->dump)));
+  ASSERT_TRUE(world.run(world.dumps.next_piece(first->dump, "")));
   world.clock.advance(std::chrono::seconds(50));
-  EXPECT_TRUE(world.run(world.dumps.next_piece(0))) << "the second one is forgotten";
+  EXPECT_TRUE(world.run(world.dumps.next_piece(0, ""))) << "the second one is forgotten";
   world.clock.advance(std::chrono::minutes(2));
-  EXPECT_TRUE(world.run(world.dumps.next_piece(0)));
-  EXPECT_EQ(world.run(world.dumps.next_piece(first->dump)).error().code(), Errc::kNotFound);
+  EXPECT_TRUE(world.run(world.dumps.next_piece(0, "")));
+  EXPECT_EQ(world.run(world.dumps.next_piece(first->dump, "")).error().code(), Errc::kNotFound);
 }
 
 /// One sleep, and it is cancelled.

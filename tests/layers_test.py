@@ -20,6 +20,8 @@ ONLY_IN = {  # a library and the rooms that may touch it
     "pugixml": {"s3gw", "webdav"},
     "toml++": {"server"},
     "histedit.h": {"server"},
+    "curl/": {"kv", "mount"},
+    "fuse": {"mount"},
 }
 
 

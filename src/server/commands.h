@@ -53,5 +53,6 @@ void add_volume_commands(CLI::App& app, int& exit_code);
 /// Also `kelp volume scrub`; after add_daemon_commands().
 void add_shell_command(CLI::App& app, int& exit_code);
 void add_meta_command(CLI::App& app, int& exit_code);
+void add_mount_command(CLI::App& app, int& exit_code);
 
 }  // namespace kelp::server

@@ -1,6 +1,8 @@
 #include "mount/fuse_mount.h"
 
 #include <fmt/format.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <memory>
@@ -17,19 +19,32 @@ namespace {
 // Each may wait for the gateway; more are not started.
 constexpr unsigned kThreads = 32;
 
-// What the signal handler ends.
+// After a signal the mount ends by itself within so many seconds, or is ended.
+constexpr unsigned kEndSeconds = 5;
+
+// What the signal handlers end.
 HttpCalls* running_calls = nullptr;
 fuse_session* running_session = nullptr;
+const char* running_directory = nullptr;
 
 void end_on_signal(int /*signal*/) {
   running_calls->stop();
   fuse_session_exit(running_session);
+  ::alarm(kEndSeconds);
+}
+
+// libfuse's own waits have no deadline: a thread that is stuck in one must not keep the mount.
+void end_now(int /*signal*/) {
+  ::umount2(running_directory, MNT_DETACH);  // who may not: the kernel ends it with the process
+  ::_exit(1);
 }
 
 void handle_signals() {
   struct sigaction action{};
   action.sa_handler = end_on_signal;
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaction(signal, &action, nullptr);
+  action.sa_handler = end_now;
+  sigaction(SIGALRM, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 }
 
@@ -69,6 +84,7 @@ Result<void> serve(FuseWorld& world, HttpCalls& http, const MountOptions& option
   }
   running_calls = &http;
   running_session = fuse_get_session(fuse.get());
+  running_directory = options.directory.c_str();
   handle_signals();
   logger("mount").info("mounted source={} directory={} endpoint={}", log_value(options.source),
                        log_value(options.directory), log_value(options.endpoint));
@@ -77,6 +93,7 @@ Result<void> serve(FuseWorld& world, HttpCalls& http, const MountOptions& option
   const int ended = fuse_loop_mt(fuse.get(), config);
   fuse_loop_cfg_destroy(config);
   http.stop();
+  ::alarm(0);
   fuse_unmount(fuse.get());
   world.files.end();
   logger("mount").info("unmounted directory={}", log_value(options.directory));

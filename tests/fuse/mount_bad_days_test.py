@@ -153,6 +153,25 @@ class Stopped(Case):
         self.assertTrue(mounted.logged("contents_lost key=new"))
 
 
+class Stuck(Case):
+    def test_a_thread_that_libfuse_never_wakes_does_not_keep_a_mount_from_ending(self):
+        """A rename of a name onto itself, whose file is gone: libfuse 3.14 locks the one name twice."""
+        mounted = self.mount()
+        rename = "import os, sys; os.rename(sys.argv[1], sys.argv[1])"
+        (mounted / "file").write_bytes(b"x")
+        os.stat(mounted / "file")
+        MountWorld.s3.delete_object(Bucket=self.bucket, Key="file")
+        with subprocess.Popen(["python3", "-c", rename, str(mounted / "file")], stderr=subprocess.DEVNULL) as stuck:
+            try:
+                stuck.wait(2)
+            except subprocess.TimeoutExpired:
+                pass
+            _, took = mounted.end()
+            self.assertLess(took, 5 + SLACK)
+            self.assertNotEqual(stuck.wait(10), 0)
+        self.assertFalse(os.path.ismount(mounted.folder))
+
+
 class Killed(Case):
     def test_what_close_took_is_there_and_what_failed_was_said(self):
         mounted = self.mount()

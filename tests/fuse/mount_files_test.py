@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """Files of a mount as programs see them, and what S3 sees of them."""
 
+import base64
+import ctypes
 import errno
+import json
 import os
 import stat
 import subprocess
 import threading
 import unittest
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 from mount_world import Mount, MountWorld
@@ -15,7 +19,7 @@ MIB = 1 << 20
 
 
 def setUpModule():
-    MountWorld.start()
+    MountWorld.start("--filer-http", "127.0.0.1:0")
 
 
 def tearDownModule():
@@ -194,6 +198,34 @@ class Listing(Case):
         self.fails(errno.ENOENT, os.rmdir, mounted / "one")
         self.fails(errno.ENOENT, (mounted / "one/file").write_bytes, b"")
 
+    def test_webdav_shows_the_same_directories(self):
+        mounted = self.mount()
+        for key in ("a/b", "file", "file/below", "only/below/this", "made/", "x!", "x/y"):
+            self.put(key)
+        os.makedirs(mounted / "by/mount")
+        self.files("MKCOL", "by/dav/")
+        os.rmdir(mounted / "made")
+        self.files("DELETE", "x/y")
+        seen = {}
+        for folder, folders, files in os.walk(mounted.folder):
+            seen[os.path.relpath(folder, mounted.folder)] = {f"{name}/" for name in folders} | set(files)
+        self.assertEqual(seen["by"], {"mount/", "dav/"})
+        for folder, names in seen.items():
+            page = json.loads(self.files("GET", "" if folder == "." else f"{folder}/"))
+            directory = 1 << 31
+            shown = {entry["FullPath"].rsplit("/", 1)[1] + ("/" if entry["Mode"] & directory else "") for entry in page["Entries"] or []}
+            # Of two that share a name a folder can show the file only.
+            self.assertEqual(names, shown - {"file/"}, folder)
+        self.assertEqual(seen["."], {"a/", "by/", "file", "only/", "x!"})
+
+    def files(self, method, path):
+        """Asks for a path of the bucket over HTTP."""
+        url = f"http://{MountWorld.kelp.ready['files']}/{'dav' if method == 'MKCOL' else 'buckets'}/{self.bucket}/{path}"
+        token = base64.b64encode(":".join(MountWorld.kelp.keys).encode()).decode()
+        headers = {"Authorization": f"Basic {token}", "Accept": "application/json"}
+        with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers)) as answer:
+            return answer.read()
+
     def test_an_open_new_file_is_listed(self):
         mounted = self.mount()
         with open(mounted / "new", "wb"):
@@ -214,6 +246,7 @@ class Writing(Case):
             # On this machine programs see one file.
             self.assertEqual((here / "file").read_bytes(), b"the new contents")
             self.assertEqual(os.stat(here / "file").st_size, 16)
+            os.stat(there / "file")
         # At once, and with the new size, whatever the kernel knew.
         with open(there / "file", "rb") as file:
             self.assertEqual(os.fstat(file.fileno()).st_size, 16)
@@ -261,8 +294,9 @@ class Writing(Case):
         self.put("file", b"12")
         os.stat(mounted / "file")
         self.put("file", b"123456")
-        with open(mounted / "file", "ab") as file:
-            file.write(b"7")
+        fd = os.open(mounted / "file", os.O_WRONLY | os.O_APPEND)
+        os.write(fd, b"7")
+        os.close(fd)
         self.assertEqual(self.get("file"), b"1234567")
 
     def test_one_creator_wins(self):
@@ -422,7 +456,6 @@ class Names(Case):
         done = subprocess.run(["mv", "--no-clobber", str(mounted / "a"), str(mounted / "b")], check=False)
         self.assertIn(done.returncode, (0, 1))
         self.assertEqual(self.get("b"), b"b")
-        import ctypes
         libc = ctypes.CDLL(None, use_errno=True)
         at_cwd, no_replace, exchange = -100, 1, 2
 

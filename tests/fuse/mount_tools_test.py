@@ -2,8 +2,10 @@
 """Programs that know nothing of S3, on a mount: cp, tar, git, rsync, sqlite."""
 
 import filecmp
+import mmap
 import os
 import shutil
+import sqlite3
 import subprocess
 import unittest
 
@@ -108,7 +110,6 @@ class Tools(unittest.TestCase):
         self.assertEqual(git(self.mounted / "clone", "log", "--format=%s", "--all").split(), ["two", "one"])
 
     def test_sqlite(self):
-        import sqlite3
         path = self.mounted / "base.sqlite"
         for round_number in range(3):
             with sqlite3.connect(path) as connection:
@@ -121,11 +122,12 @@ class Tools(unittest.TestCase):
         self.assertEqual(connection.execute("select count(*) from numbers").fetchone(), (1500,))
         connection.close()
 
-    def test_a_program_that_maps_privately(self):
-        import mmap
+    def test_private_maps_work_and_shared_ones_are_refused(self):
         (self.mounted / "file").write_bytes(b"0123456789" * 1000)
         with open(self.mounted / "file", "rb") as file, mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) as seen:
             self.assertEqual(seen[5000:5010], b"0123456789")
+        with open(self.mounted / "file", "r+b") as file, self.assertRaises(OSError):
+            mmap.mmap(file.fileno(), 0)
 
 
 if __name__ == "__main__":

@@ -237,6 +237,7 @@ Outcome<std::string> Bucket::written(const std::string& key, Outcome<HttpReply> 
     if (auto etag = made_before(key, facts)) return *std::move(etag);
   }
   if (number == ESTALE && condition.absent) return Errno{EEXIST};
+  if (number == ENOENT && !condition.etag.empty()) return Errno{ESTALE};
   return reply.error();
 }
 

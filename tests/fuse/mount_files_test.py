@@ -334,6 +334,12 @@ class Writing(Case):
             file.write(b"whole")
             self.put("file", b"again")
         self.assertEqual(self.get("file"), b"whole")
+        # One that was removed is not made again.
+        fd = os.open(mounted / "file", os.O_RDWR)
+        os.pwrite(fd, b"OF", 0)
+        MountWorld.s3.delete_object(Bucket=self.bucket, Key="file")
+        self.fails(errno.ESTALE, os.close, fd)
+        self.assertEqual(self.keys(), [])
 
     def test_a_large_file_goes_up_while_it_is_written(self):
         mounted = self.mount()

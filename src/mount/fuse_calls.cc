@@ -102,7 +102,7 @@ int read_directory(const char* /*path*/, void* out, fuse_fill_dir_t add, off_t /
 
 int give_handle(Outcome<std::unique_ptr<Handle>> handle, fuse_file_info* info) {
   if (!handle) return number_of(handle);
-  // Nothing of a file stays in the kernel: it has one cache for all versions (docs/adr/0009).
+  // Nothing of a file stays in the kernel: it has one cache for all versions (docs/adr/0010).
   info->direct_io = 1;
   info->fh = reinterpret_cast<std::uint64_t>(handle->release());
   return 0;

@@ -13,10 +13,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
-#include <thread>
 
 #include "async/runtime.h"
 #include "async/task_group.h"
+#include "async/timers.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "bench/bars.h"
@@ -59,6 +59,7 @@ struct Filer {
 
   SystemClock clock;
   Runtime runtime{1};
+  std::unique_ptr<Timers> timers = make_asio_timers();
   std::unique_ptr<WorkPool> pool = make_thread_pool({.threads = 2});
   std::unique_ptr<KvStore> store;
   std::unique_ptr<FilerService> service;
@@ -169,11 +170,14 @@ double fill(const char* what, const std::string& dir, std::uint64_t count) {
   return spent() - before;
 }
 
+Task<void> rest(Filer& filer) {
+  const MonoTime end = filer.clock.mono() + std::chrono::milliseconds(500);
+  must(co_await filer.timers->sleep_until(end), "a pause");
+}
 /// Until the compactions that a restart goes on with are done: they are the puts' cost.
-void settle() {
+void settle(Filer& filer) {
   constexpr double kQuietMicros = 5000;
-  const auto a_while = [] { std::this_thread::sleep_for(std::chrono::milliseconds(500)); };
-  while (micros_each(1, a_while) > kQuietMicros) continue;
+  while (micros_each(1, [&] { filer.runtime.run(rest(filer)); }) > kQuietMicros) continue;
 }
 
 double disk_bytes(const std::string& dir) {
@@ -218,7 +222,7 @@ void bench_objects(std::uint64_t objects) {
   filer.runtime.run(get_one(filer, key_of(objects / 2)));
   report({"restart until the first answer",
           std::chrono::duration<double>(clock.mono() - begin).count(), "s", 3});
-  settle();
+  settle(filer);
   constexpr std::uint64_t kGets = 200'000;
   auto get = [&filer, objects](std::uint64_t i) {
     return get_one(filer, key_of(i * 7919 % objects));

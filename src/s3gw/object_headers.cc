@@ -182,7 +182,7 @@ void add_object_headers(const ObjectEntry& entry, HttpResponse& response) {
   if (!headers.tags.empty()) {
     response.add("x-amz-tagging-count", std::uint64_t{headers.tags.size()});
   }
-  add_lock(headers.lock, response);
+  for (const auto& [name, value] : lock_headers(headers.lock)) response.add(name, value);
 }
 
 }  // namespace kelp::s3

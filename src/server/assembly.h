@@ -33,6 +33,7 @@ struct FilerMemory {
   std::uint64_t queue = 0;         ///< Commits that wait.
   std::uint64_t calls = 0;  ///< Calls under way; of an engine elsewhere the cache's share too.
 };
+/// The shares of this filer.memory, by the engine.
 [[nodiscard]] FilerMemory filer_memory(const Config& config);
 
 /// `disk` is that of the directory.

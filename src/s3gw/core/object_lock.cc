@@ -198,14 +198,14 @@ void write_bucket_lock(const BucketLock& lock, XmlWriter& xml) {
   xml.close("Rule");
 }
 
-void add_lock(const ObjectLock& lock, HttpResponse& response) {
+std::vector<std::pair<std::string_view, std::string>> lock_headers(const ObjectLock& lock) {
+  std::vector<std::pair<std::string_view, std::string>> lines;
   if (lock.retention.mode != RetentionMode::kNone) {
-    std::string until;
-    append_iso8601(lock.retention.until, until);
-    response.add(kModeHeader, name_of(lock.retention.mode));
-    response.add(kUntilHeader, until);
+    lines.emplace_back(kModeHeader, name_of(lock.retention.mode));
+    append_iso8601(lock.retention.until, lines.emplace_back(kUntilHeader, "").second);
   }
-  if (lock.hold != LegalHold::kNever) response.add(kHoldHeader, name_of(lock.hold));
+  if (lock.hold != LegalHold::kNever) lines.emplace_back(kHoldHeader, name_of(lock.hold));
+  return lines;
 }
 
 }  // namespace kelp::s3

@@ -4,10 +4,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/http_header.h"
-#include "net/http.h"
 #include "s3gw/core/xml_writer.h"
 #include "s3gw/s3_error.h"
 #include "wire/object_lock.h"
@@ -29,10 +30,14 @@ namespace kelp::s3 {
 /// years.
 [[nodiscard]] S3Result<BucketLock> parse_bucket_lock(std::string body);
 
+/// Writes what is inside the document of that name.
 void write_retention(const Retention& retention, XmlWriter& xml);
+/// As write_retention().
 void write_legal_hold(LegalHold hold, XmlWriter& xml);
+/// As write_retention(): of ObjectLockConfiguration.
 void write_bucket_lock(const BucketLock& lock, XmlWriter& xml);
-/// Adds x-amz-object-lock-… to the answer of GET and HEAD.
-void add_lock(const ObjectLock& lock, HttpResponse& response);
+/// The x-amz-object-lock-… lines of the answer of GET and HEAD: names and values.
+[[nodiscard]] std::vector<std::pair<std::string_view, std::string>> lock_headers(
+    const ObjectLock& lock);
 
 }  // namespace kelp::s3

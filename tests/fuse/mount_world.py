@@ -18,9 +18,7 @@ sys.path.insert(0, str(ROOT / "tests/s3"))
 if not os.access("/dev/fuse", os.R_OK | os.W_OK) or shutil.which("fusermount3") is None:
     print("SKIPPED: a mount needs /dev/fuse and Debian's package fuse3 (tools/dev setup)", file=sys.stderr)
     sys.exit(77)
-import boto3_world  # noqa: E402, F401  first: it puts tools/ on the path and boto3 within reach
-import boto3  # noqa: E402
-import botocore.config  # noqa: E402
+import boto3_world  # noqa: E402  first: it puts tools/ on the path and boto3 within reach
 from kelpdev.process import KelpProcess, kelp_binary, wait_for  # noqa: E402
 
 SLACK = 4  # seconds that a call may take beyond its timeout on a busy machine
@@ -98,9 +96,7 @@ class MountWorld:
 
     @classmethod
     def client(cls):
-        return boto3.client("s3", endpoint_url=cls.kelp.endpoint, region_name="us-east-1",
-                            aws_access_key_id=cls.kelp.keys[0], aws_secret_access_key=cls.kelp.keys[1],
-                            config=botocore.config.Config(retries={"total_max_attempts": 1}))
+        return boto3_world.client_of(cls.kelp)
 
     @classmethod
     def stop(cls):

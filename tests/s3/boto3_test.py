@@ -12,7 +12,7 @@ import unittest
 import urllib.request
 import zlib
 
-from boto3_world import Server, World
+from boto3_world import Server, World, over_both
 
 MIB = 1 << 20
 ODD_KEYS = ["a", "a/b", "a//b", "a/./b", "a/../b", "sp ace", "pl+us", "per%cent", "per%2Fcent", "é/漢", "tail/", "?q=1&x",
@@ -333,21 +333,8 @@ class Cases(World):
         self.assertEqual(self.get(bucket, "k"), b"x")
 
 
-class Http(Cases, unittest.TestCase):
-    transport = "http"
-
-
-class Https(Cases, unittest.TestCase):
-    transport = "https"
-
-
-def setUpModule():
-    Server.start()
-
-
-def tearDownModule():
-    Server.stop()
-
+Http, Https = over_both(Cases)
+setUpModule, tearDownModule = Server.start, Server.stop
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

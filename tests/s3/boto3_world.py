@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -24,8 +25,22 @@ import botocore.config  # noqa: E402
 from botocore.exceptions import ClientError  # noqa: E402
 
 
+def client_of(kelp, keys=None, endpoint=None, verify=None, **config):
+    """A boto3 client of a KelpProcess, of its first account unless `keys` say another one; tries each call once."""
+    access, secret = keys or kelp.keys
+    config = botocore.config.Config(retries={"total_max_attempts": 1}, **config)
+    return boto3.client("s3", endpoint_url=endpoint or kelp.endpoint, region_name="us-east-1", verify=verify,
+                        aws_access_key_id=access, aws_secret_access_key=secret, config=config)
+
+
+def over_both(cases):
+    """The test classes Http and Https of a module's cases, which derive from World."""
+    return [type(name, (cases, unittest.TestCase), {"__module__": cases.__module__, "transport": name.lower()})
+            for name in ("Http", "Https")]
+
+
 class Server:
-    """One Kelp for both transports."""
+    """One Kelp for both transports: start() and stop() are a module's setUpModule and tearDownModule."""
 
     @classmethod
     def start(cls):
@@ -96,15 +111,10 @@ class World:
     def certificate(self):
         return Server.certificate
 
-    def make_client(self, access=None, secret=None, signature_version=None, **options):
-        endpoint = Server.kelp.endpoint
-        if self.transport == "https":
-            endpoint = f"https://127.0.0.1:{Server.tls_port}"
-        config = botocore.config.Config(retries={"total_max_attempts": 1}, signature_version=signature_version,
-                                        **options)
-        return boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", verify=str(Server.certificate),
-                            aws_access_key_id=access or Server.kelp.keys[0],
-                            aws_secret_access_key=secret or Server.kelp.keys[1], config=config)
+    def make_client(self, access=None, secret=None, **config):
+        endpoint = f"https://127.0.0.1:{Server.tls_port}" if self.transport == "https" else None
+        keys = (access or Server.kelp.keys[0], secret or Server.kelp.keys[1])
+        return client_of(Server.kelp, keys, endpoint, str(Server.certificate), **config)
 
     def setUp(self):
         self.s3 = self.make_client()

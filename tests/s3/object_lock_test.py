@@ -4,7 +4,7 @@
 import datetime
 import unittest
 
-from boto3_world import Server, World
+from boto3_world import Server, World, over_both
 
 UTC = datetime.timezone.utc
 MIB = 1 << 20
@@ -198,21 +198,8 @@ class Cases(World):
                      LegalHold={"Status": "ON"})
 
 
-class Http(Cases, unittest.TestCase):
-    transport = "http"
-
-
-class Https(Cases, unittest.TestCase):
-    transport = "https"
-
-
-def setUpModule():
-    Server.start()
-
-
-def tearDownModule():
-    Server.stop()
-
+Http, Https = over_both(Cases)
+setUpModule, tearDownModule = Server.start, Server.stop
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from boto3_world import boto3, botocore, KelpProcess  # noqa: I001
+from boto3_world import client_of, KelpProcess  # noqa: I001
 from botocore.exceptions import ClientError
 from kelpdev.process import fsck, kelp_binary, wait_for
 
@@ -36,10 +36,7 @@ class Rebuild(unittest.TestCase):
 
     def start(self):
         self.kelp.start()
-        config = botocore.config.Config(retries={"total_max_attempts": 1})
-        self.s3 = boto3.client("s3", endpoint_url=self.kelp.endpoint, region_name="us-east-1",
-                               aws_access_key_id=self.kelp.keys[0], aws_secret_access_key=self.kelp.keys[1],
-                               config=config)
+        self.s3 = client_of(self.kelp)
 
     def put(self, bucket, key, size):
         body = os.urandom(size)

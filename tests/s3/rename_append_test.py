@@ -6,7 +6,7 @@ import os
 import threading
 import unittest
 
-from boto3_world import Server, World
+from boto3_world import Server, World, over_both
 from botocore.exceptions import ClientError
 
 MIB = 1 << 20
@@ -183,21 +183,8 @@ class Cases(World):
             self.assertEqual(len(self.get(bucket, "log")), length)
 
 
-class Http(Cases, unittest.TestCase):
-    transport = "http"
-
-
-class Https(Cases, unittest.TestCase):
-    transport = "https"
-
-
-def setUpModule():
-    Server.start()
-
-
-def tearDownModule():
-    Server.stop()
-
+Http, Https = over_both(Cases)
+setUpModule, tearDownModule = Server.start, Server.stop
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -4,7 +4,7 @@
 import os
 import unittest
 
-from boto3_world import Server, World
+from boto3_world import Server, World, over_both
 
 MIB = 1 << 20
 
@@ -207,21 +207,8 @@ class Cases(World):
         self.refused("NoSuchTagSet", 404, self.s3.get_bucket_tagging, Bucket=bucket)
 
 
-class Http(Cases, unittest.TestCase):
-    transport = "http"
-
-
-class Https(Cases, unittest.TestCase):
-    transport = "https"
-
-
-def setUpModule():
-    Server.start()
-
-
-def tearDownModule():
-    Server.stop()
-
+Http, Https = over_both(Cases)
+setUpModule, tearDownModule = Server.start, Server.stop
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

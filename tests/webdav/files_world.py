@@ -11,9 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/s3"))
-import boto3_world  # noqa: E402, F401  first: it puts tools/ on the path and boto3 within reach
-import boto3  # noqa: E402
-import botocore.config  # noqa: E402
+import boto3_world  # noqa: E402  first: it puts tools/ on the path and boto3 within reach
 from kelpdev.process import KelpProcess  # noqa: E402
 
 SECOND = ("second-account", "second-secret-key-0123456789")
@@ -44,9 +42,7 @@ class FilesWorld:
         cls.kelp = KelpProcess(cls.work / "server", "--config", str(config), "--filer-http", "127.0.0.1:0", *options)
         cls.kelp.start()
         cls.url = f"http://{cls.kelp.ready['files']}"
-        cls.s3 = boto3.client("s3", endpoint_url=cls.kelp.endpoint, region_name="us-east-1",
-                              aws_access_key_id=cls.kelp.keys[0], aws_secret_access_key=cls.kelp.keys[1],
-                              config=botocore.config.Config(retries={"total_max_attempts": 1}))
+        cls.s3 = boto3_world.client_of(cls.kelp)
 
     @classmethod
     def stop(cls):

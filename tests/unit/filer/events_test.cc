@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "filer/collector.h"
 #include "filer/core/keys.h"
+#include "tests/support/forwarding_kv.h"
 #include "tests/unit/filer/fake_volumes.h"
 #include "tests/unit/filer/filer_world.h"
 
@@ -37,31 +38,6 @@ class TickingClock final : public Clock {
 
  private:
   mutable std::int64_t ticks_ = 0;
-};
-
-/// Lets something happen before a commit.
-class LateKv final : public KvStore {
- public:
-  explicit LateKv(KvStore& inner) : inner_(inner) {}
-  Result<std::optional<std::string>> get(std::string_view key) override { return inner_.get(key); }
-  std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
-    return inner_.try_get(key);
-  }
-  Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
-                                  KvDirection direction) override {
-    return inner_.scan(range, limit, direction);
-  }
-  std::unique_ptr<KvCursor> cursor(const KvRange& range) override { return inner_.cursor(range); }
-  void commit(KvBatch batch, CommitDone done) override {
-    if (before_commit) std::exchange(before_commit, nullptr)();
-    inner_.commit(std::move(batch), std::move(done));
-  }
-  [[nodiscard]] Stats stats() const override { return inner_.stats(); }
-
-  std::function<void()> before_commit;  ///< Called once.
-
- private:
-  KvStore& inner_;
 };
 
 /// A bucket that two filers write, whose clocks agree.
@@ -173,16 +149,16 @@ TEST_F(EventsTest, VersionsAndMarkersAndTagsHaveTheirs) {
 // What is put under the new key comes behind the delete of what was there a moment before.
 TEST_F(EventsTest, ALateRenameIsLateInTheLogToo) {
   keep(3600);
-  LateKv late(world_.kv);
+  test::LateKv late(world_.kv);
   FilerOptions options = kOptions;
   options.event_stream = 3;
   FilerService third(late, world_.work, clock_, options);
   ASSERT_TRUE(world_.run(third.put_object(put_of(kBucket, "from", "12345"))));
   std::string position = read(EventsFrom::kNow)->position;
-  late.before_commit = [this] {
+  late.before_commit([this] {
     put("to", "1");
     remove("to");
-  };
+  });
   RenameObject rename{.from = {kBucket, "from"}, .to = {kBucket, "to"}};
   ASSERT_TRUE(world_.run(third.rename_object(std::move(rename))));
   EXPECT_EQ(news(position), "put to 1, delete to, put to 5, delete from");

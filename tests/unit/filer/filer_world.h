@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "filer/filer_service.h"
 #include "kv/mem_kv.h"
+#include "tests/support/forwarding_kv.h"
 
 namespace kelp::test {
 
@@ -57,31 +58,23 @@ class ShuffledWork final : public WorkPool {
 };
 
 /// A store whose answers come late and in another order than they were asked for.
-class ShuffledKv final : public KvStore {
+class ShuffledKv final : public ForwardingKv {
  public:
-  ShuffledKv(KvStore& inner, ShuffledWork& work) : inner_(inner), work_(work) {}
-  Result<std::optional<std::string>> get(std::string_view key) override { return inner_.get(key); }
+  ShuffledKv(KvStore& inner, ShuffledWork& work) : ForwardingKv(inner), work_(work) {}
   std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
     if (work_.rng().below(2) == 0) return std::nullopt;
-    return inner_.try_get(key);
+    return ForwardingKv::try_get(key);
   }
-  Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
-                                  KvDirection direction) override {
-    return inner_.scan(range, limit, direction);
-  }
-  std::unique_ptr<KvCursor> cursor(const KvRange& range) override { return inner_.cursor(range); }
   void commit(KvBatch batch, CommitDone done) override {
     ++commits;
     static_cast<void>(work_.try_post([this, batch = std::move(batch), done]() mutable {
-      inner_.commit(std::move(batch), std::move(done));
+      ForwardingKv::commit(std::move(batch), std::move(done));
     }));
   }
-  [[nodiscard]] Stats stats() const override { return inner_.stats(); }
 
   int commits = 0;
 
  private:
-  KvStore& inner_;
   ShuffledWork& work_;
 };
 

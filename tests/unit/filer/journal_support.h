@@ -21,6 +21,7 @@
 #include "filer/journal.h"
 #include "filer/meta_copy.h"
 #include "kv/mem_kv.h"
+#include "tests/support/forwarding_kv.h"
 
 namespace kelp::test {
 
@@ -31,28 +32,6 @@ inline Result<void> commit_to(KvStore& store, KvBatch batch) {
   store.commit(std::move(batch), [outcome](Result<void> done) { outcome->set_value(done); });
   return outcome->get_future().get();
 }
-
-/// Of another store, as one of the processes that share it has it.
-class ViewKv final : public KvStore {
- public:
-  explicit ViewKv(KvStore& inner) : inner_(inner) {}
-  Result<std::optional<std::string>> get(std::string_view key) override { return inner_.get(key); }
-  std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
-    return inner_.try_get(key);
-  }
-  Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
-                                  KvDirection direction) override {
-    return inner_.scan(range, limit, direction);
-  }
-  std::unique_ptr<KvCursor> cursor(const KvRange& range) override { return inner_.cursor(range); }
-  void commit(KvBatch batch, CommitDone done) override {
-    inner_.commit(std::move(batch), std::move(done));
-  }
-  [[nodiscard]] Stats stats() const override { return inner_.stats(); }
-
- private:
-  KvStore& inner_;
-};
 
 /// A clock that says what it is told.
 class ToldClock final : public Clock {

@@ -1,16 +1,11 @@
-// The journal: every moment of a store comes back from a full dump and increments, or the restore
-// is refused.
+// The journal as it is switched on and off, cut and dumped: what it cannot restore is refused.
 
 #include "filer/journal.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <thread>
-
 #include "filer/collector.h"
-#include "kv/rocks_kv.h"
-#include "tests/support/temp_dir.h"
 #include "tests/unit/filer/fake_volumes.h"
 #include "tests/unit/filer/filer_world.h"
 #include "tests/unit/filer/journal_support.h"
@@ -19,158 +14,6 @@ namespace kelp::test {
 namespace {
 
 using testing::HasSubstr;
-
-/// A moment of a store: what a commit made of it, and when it said that it was.
-struct Moment {
-  WallTime time;
-  Rows rows;
-};
-
-/// Random commits; a full dump and increments at random moments; then every moment is restored.
-class Restores {
- public:
-  explicit Restores(std::uint64_t seed) : batches_(seed) {}
-
-  /// A step of a process.
-  void step(Writer& writer) {
-    move_clock(writer);
-    const bool done = commit_to(*writer.store, batches_.next(*writer.store)).has_value();
-    if (done) moments_.push_back({writer.clock.now, rows_of(*writer.store)});
-    ++(done ? commits_ : refusals_);
-    if (chain_.empty() && rng().below(60) == 0) {
-      chain_.push_back(full_dump(*writer.store));
-      first_ = moments_.size();
-    } else if (!chain_.empty() && rng().below(40) == 0) {
-      add_increment(*writer.store);
-    }
-  }
-
-  /// Compares the restored rows of many moments with what was there.
-  void check(KvStore& store) {
-    ASSERT_FALSE(chain_.empty());
-    add_increment(store);
-    EXPECT_GT(commits_, 5 * refusals_ / 2);
-    EXPECT_GT(refusals_, 10);
-    EXPECT_EQ(rows_at(chain_, std::nullopt), rows_of(store));
-    for (int i = 0; i < 40; ++i) {
-      const WallTime until =
-          moments_[rng().below(moments_.size())].time - std::chrono::nanoseconds(rng().below(2));
-      ASSERT_EQ(rows_at(chain_, until), rows_before(until)) << "as of " << i;
-    }
-  }
-  Rng& rng() { return batches_.rng(); }
-
- private:
-  /// What was there before the first commit later than `until`, of those behind the full dump.
-  Rows rows_before(WallTime until) {
-    std::size_t at = first_;
-    while (at < moments_.size() && moments_[at].time <= until) ++at;
-    return at == 0 ? Rows() : moments_[at - 1].rows;
-  }
-  void add_increment(KvStore& store) {
-    auto next = increment(store, chain_.back());
-    ASSERT_TRUE(next) << next.error().message();
-    chain_.push_back(*std::move(next));
-  }
-  /// Mostly on, sometimes back, by seconds: clocks are not what tells the order.
-  void move_clock(Writer& writer) {
-    const auto by = static_cast<std::int64_t>(rng().below(1'000'000));
-    const bool back = rng().below(10) == 0;
-    const std::chrono::nanoseconds jump(back ? -5 * by : by);
-    writer.clock.now = writer.clock.now.load() + 1000 * jump;
-  }
-
-  RandomBatches batches_;
-  std::vector<Moment> moments_;
-  std::deque<std::string> chain_;
-  std::size_t first_ = 0;  ///< Moments that the full dump holds.
-  int commits_ = 0;
-  int refusals_ = 0;
-};
-
-TEST(Journal, EveryMomentOfSeveralProcessesComesBack) {
-  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
-    SCOPED_TRACE(seed);
-    const auto store = make_mem_kv(kJournalPrefix);
-    std::vector<std::unique_ptr<Writer>> writers;
-    for (std::uint64_t stream : {77, 5, 900}) {
-      writers.push_back(
-          std::make_unique<Writer>(std::make_unique<ViewKv>(*store), true, true, stream));
-    }
-    Restores run(seed);
-    for (int i = 0; i < 500; ++i) run.step(*writers[run.rng().below(3)]);
-    run.check(*store);
-  }
-}
-
-TEST(Journal, EveryMomentOfAnEmbeddedStoreComesBackThroughRestarts) {
-  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
-    SCOPED_TRACE(seed);
-    const auto store = make_mem_kv();
-    auto writer = std::make_unique<Writer>(std::make_unique<ViewKv>(*store), true, false, 1000);
-    Restores run(seed);
-    for (int i = 0; i < 500; ++i) {
-      run.step(*writer);
-      if (run.rng().below(100) != 0) continue;
-      // The next process has a lower name, and a clock that is minutes behind.
-      const WallTime now = writer->clock.now.load() - std::chrono::minutes(run.rng().below(5));
-      writer.reset();
-      writer = std::make_unique<Writer>(std::make_unique<ViewKv>(*store), true, false,
-                                        static_cast<std::uint64_t>(999 - i));
-      writer->clock.now = now;
-    }
-    run.check(*store);
-  }
-}
-
-TEST(Journal, EveryMomentOfRocksDbComesBack) {
-  const TempDir dir;
-  RocksKvOptions options;
-  options.path = dir.path() + "/kv";
-  options.sync = false;
-  options.bulk_prefix = kBulkPrefix;
-  options.bulk_prefixes = kBulkPrefixes;
-  Restores run(5);
-  std::unique_ptr<Writer> writer;
-  for (int i = 0; i < 400; ++i) {
-    if (i % 150 == 0) {
-      writer.reset();
-      writer = std::make_unique<Writer>(open_rocks_kv(options).value(), true, false,
-                                        static_cast<std::uint64_t>(400 - i));
-    }
-    run.step(*writer);
-  }
-  run.check(*writer->store);
-}
-
-// Commits of many threads share groups, numbers and stamps.
-TEST(Journal, WhatManyThreadsDidComesBack) {
-  const TempDir dir;
-  RocksKvOptions options;
-  options.path = dir.path() + "/kv";
-  options.sync = false;
-  options.bulk_prefix = kBulkPrefix;
-  options.bulk_prefixes = kBulkPrefixes;
-  Writer writer(open_rocks_kv(options).value(), true, false, 3);
-  std::deque<std::string> chain = {full_dump(*writer.store)};
-  std::vector<std::thread> threads;
-  std::atomic<int> running = 4;
-  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
-    threads.emplace_back([&, seed] {
-      RandomBatches batches(seed);
-      for (int i = 0; i < 500; ++i) {
-        static_cast<void>(commit_to(*writer.store, batches.next(*writer.store)));
-      }
-      --running;
-    });
-  }
-  while (running > 0 || chain.size() < 5) {
-    chain.push_back(increment(*writer.store, chain.back()).value());
-  }
-  for (std::thread& thread : threads) thread.join();
-  chain.push_back(increment(*writer.store, chain.back()).value());
-  EXPECT_EQ(rows_at(chain, std::nullopt), rows_of(*writer.store));
-}
 
 /// A store with one process that writes to it.
 class JournalTest : public testing::Test {
@@ -182,7 +25,7 @@ class JournalTest : public testing::Test {
   }
   void reopen(bool on) {
     writer.reset();
-    writer = std::make_unique<Writer>(std::make_unique<ViewKv>(*store), on, false, ++streams);
+    writer = std::make_unique<Writer>(std::make_unique<ForwardingKv>(*store), on, false, ++streams);
   }
   /// Whether anything of a journal is in the store.
   bool has_journal() {
@@ -210,7 +53,7 @@ class JournalTest : public testing::Test {
   std::unique_ptr<KvStore> store = make_mem_kv();
   std::uint64_t streams = 10;
   std::unique_ptr<Writer> writer =
-      std::make_unique<Writer>(std::make_unique<ViewKv>(*store), true, false, 10);
+      std::make_unique<Writer>(std::make_unique<ForwardingKv>(*store), true, false, 10);
 };
 
 TEST_F(JournalTest, OffItLeavesNothingInTheStore) {
@@ -411,7 +254,7 @@ TEST_F(JournalTest, ALoadThatBreaksOffInTheChangesLeavesAStoreThatIsRefused) {
 TEST(SharedJournal, WhoeverOpensLastDecidesForAll) {
   const auto store = make_mem_kv(kJournalPrefix);
   const auto open = [&](bool on, std::uint64_t stream) {
-    return std::make_unique<Writer>(std::make_unique<ViewKv>(*store), on, true, stream);
+    return std::make_unique<Writer>(std::make_unique<ForwardingKv>(*store), on, true, stream);
   };
   const auto put = [](Writer& writer, const std::string& value) {
     KvBatch batch;
@@ -441,41 +284,17 @@ TEST(SharedJournal, WhoeverOpensLastDecidesForAll) {
   EXPECT_FALSE(store->scan(keys::within(std::string(1, kJournalPrefix)), 9).value().empty());
 }
 
-/// Answers commits in its own good time: to open a gap for others.
-class SlowKv final : public KvStore {
- public:
-  explicit SlowKv(KvStore& inner) : inner_(inner) {}
-  Result<std::optional<std::string>> get(std::string_view key) override { return inner_.get(key); }
-  std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
-    return inner_.try_get(key);
-  }
-  Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
-                                  KvDirection direction) override {
-    return inner_.scan(range, limit, direction);
-  }
-  std::unique_ptr<KvCursor> cursor(const KvRange& range) override { return inner_.cursor(range); }
-  void commit(KvBatch batch, CommitDone done) override {
-    if (before_commit) std::exchange(before_commit, nullptr)();
-    inner_.commit(std::move(batch), std::move(done));
-  }
-  [[nodiscard]] Stats stats() const override { return inner_.stats(); }
-  std::function<void()> before_commit;
-
- private:
-  KvStore& inner_;
-};
-
 TEST(SharedJournal, ACommitThatIsUnderWayWhenTheJournalBeginsIsInIt) {
   const auto store = make_mem_kv(kJournalPrefix);
-  auto slow = std::make_unique<SlowKv>(*store);
-  SlowKv& gap = *slow;
+  auto slow = std::make_unique<LateKv>(*store);
+  LateKv& gap = *slow;
   const Writer off(std::move(slow), false, true, 1);
   std::unique_ptr<Writer> on;
   std::string full;
-  gap.before_commit = [&] {
-    on = std::make_unique<Writer>(std::make_unique<ViewKv>(*store), true, true, 2);
+  gap.before_commit([&] {
+    on = std::make_unique<Writer>(std::make_unique<ForwardingKv>(*store), true, true, 2);
     full = full_dump(*store);
-  };
+  });
   KvBatch batch;
   batch.writes.push_back(KvWrite::put("oa", "1"));
   ASSERT_TRUE(commit_to(*off.store, std::move(batch)));
@@ -485,7 +304,7 @@ TEST(SharedJournal, ACommitThatIsUnderWayWhenTheJournalBeginsIsInIt) {
 
 TEST(JournalCuts, TheCollectorCutsWhatIsOlderThanItIsKept) {
   FilerWorld world;
-  Writer writer(std::make_unique<ViewKv>(*world.store), true, false, 4);
+  Writer writer(std::make_unique<ForwardingKv>(*world.store), true, false, 4);
   writer.clock.now = world.clock.wall();
   FakeVolumes volumes;
   const auto timers = make_asio_timers();

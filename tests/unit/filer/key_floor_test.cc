@@ -11,6 +11,7 @@
 #include "filer/core/keys.h"
 #include "filer/core/rows.h"
 #include "filer/fsck.h"
+#include "tests/support/forwarding_kv.h"
 #include "tests/unit/filer/fake_volumes.h"
 #include "tests/unit/filer/filer_world.h"
 
@@ -19,38 +20,6 @@ namespace {
 
 using std::chrono::seconds;
 using test::FilerWorld;
-
-/// A store in memory that lets the test act between what a commit has read and the commit.
-class HookedKv final : public KvStore {
- public:
-  using Test = std::function<bool(const KvBatch&)>;
-
-  /// `act` runs once, right before the next commit that `is` holds for.
-  void before(Test is, std::function<void()> act) {
-    is_ = std::move(is);
-    act_ = std::move(act);
-  }
-
-  Result<std::optional<std::string>> get(std::string_view key) override { return inner_->get(key); }
-  std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
-    return inner_->try_get(key);
-  }
-  Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
-                                  KvDirection direction) override {
-    return inner_->scan(range, limit, direction);
-  }
-  std::unique_ptr<KvCursor> cursor(const KvRange& range) override { return inner_->cursor(range); }
-  void commit(KvBatch batch, CommitDone done) override {
-    if (act_ && is_(batch)) std::exchange(act_, {})();
-    inner_->commit(std::move(batch), std::move(done));
-  }
-  [[nodiscard]] Stats stats() const override { return inner_->stats(); }
-
- private:
-  std::unique_ptr<KvStore> inner_ = make_mem_kv();
-  Test is_;
-  std::function<void()> act_;
-};
 
 bool writes(const KvBatch& batch, char space) {
   for (const KvWrite& write : batch.writes) {
@@ -131,7 +100,7 @@ struct FloorWorld {
     EXPECT_TRUE(report->sound()) << (report->findings.empty() ? "" : report->findings[0]);
   }
 
-  HookedKv* engine = nullptr;
+  test::LateKv* engine = nullptr;
   FilerWorld world;
   test::FakeVolumes volumes;
   std::unique_ptr<Timers> timers = make_asio_timers();
@@ -143,7 +112,7 @@ struct FloorWorld {
 
  private:
   std::unique_ptr<KvStore> make_engine() {
-    auto made = std::make_unique<HookedKv>();
+    auto made = std::make_unique<test::LateKv>(make_mem_kv());
     engine = made.get();
     return made;
   }

@@ -14,29 +14,18 @@
 #include "filer/core/rows.h"
 #include "filer/core/version_listing.h"
 #include "kv/mem_kv.h"
+#include "tests/support/forwarding_kv.h"
 
 namespace kelp {
 namespace {
 
 /// Counts how often a cursor moves.
-class CountingKv final : public KvStore {
+class CountingKv final : public test::ForwardingKv {
  public:
-  explicit CountingKv(std::unique_ptr<KvStore> inner) : inner_(std::move(inner)) {}
-  Result<std::optional<std::string>> get(std::string_view key) override { return inner_->get(key); }
-  std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
-    return inner_->try_get(key);
-  }
-  Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
-                                  KvDirection direction) override {
-    return inner_->scan(range, limit, direction);
-  }
+  using ForwardingKv::ForwardingKv;
   std::unique_ptr<KvCursor> cursor(const KvRange& range) override {
-    return std::make_unique<Cursor>(inner_->cursor(range), moves);
+    return std::make_unique<Cursor>(ForwardingKv::cursor(range), moves);
   }
-  void commit(KvBatch batch, CommitDone done) override {
-    inner_->commit(std::move(batch), std::move(done));
-  }
-  [[nodiscard]] Stats stats() const override { return inner_->stats(); }
 
   std::uint64_t moves = 0;
 
@@ -62,7 +51,6 @@ class CountingKv final : public KvStore {
     std::unique_ptr<KvCursor> inner_;
     std::uint64_t& moves_;
   };
-  std::unique_ptr<KvStore> inner_;
 };
 
 /// A key or a common prefix, as a listing gives it.

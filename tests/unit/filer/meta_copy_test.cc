@@ -12,6 +12,7 @@
 #include "filer/filer_dumps.h"
 #include "filer/fsck.h"
 #include "kv/rocks_kv.h"
+#include "tests/support/forwarding_kv.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/filer/fake_volumes.h"
 #include "tests/unit/filer/filer_world.h"
@@ -141,30 +142,19 @@ TEST(MetaCopy, ALoadThatBrokeOffIsRefusedUntilItIsDoneAgain) {
 }
 
 /// Loses a row, or a byte of one.
-class LossyKv final : public KvStore {
+class LossyKv final : public test::ForwardingKv {
  public:
   enum class Loss : std::uint8_t { kRow, kByte };
-  explicit LossyKv(Loss loss) : loss_(loss) {}
-  Result<std::optional<std::string>> get(std::string_view key) override { return inner_->get(key); }
-  std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
-    return inner_->try_get(key);
-  }
-  Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
-                                  KvDirection direction) override {
-    return inner_->scan(range, limit, direction);
-  }
-  std::unique_ptr<KvCursor> cursor(const KvRange& range) override { return inner_->cursor(range); }
+  explicit LossyKv(Loss loss) : ForwardingKv(make_mem_kv()), loss_(loss) {}
   void commit(KvBatch batch, CommitDone done) override {
     if (batch.writes.size() > 20 && loss_ == Loss::kRow)
       batch.writes.erase(batch.writes.begin() + 9);
     if (batch.writes.size() > 20 && loss_ == Loss::kByte) batch.writes[9].value += 'x';
-    inner_->commit(std::move(batch), std::move(done));
+    ForwardingKv::commit(std::move(batch), std::move(done));
   }
-  [[nodiscard]] Stats stats() const override { return inner_->stats(); }
 
  private:
   const Loss loss_;
-  std::unique_ptr<KvStore> inner_ = make_mem_kv();
 };
 
 TEST(MetaCopy, FindsWhatTheStoreDidNotKeep) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "kv/mem_kv.h"
+#include "tests/support/forwarding_kv.h"
 
 namespace kelp {
 namespace {
@@ -98,28 +99,6 @@ TEST_F(RowPlanTest, IsRefusedWhenARowCameBeforeTheFirst) {
   EXPECT_FALSE(commit(of_nothing.take()));
 }
 
-/// Nothing is in its memory.
-class ColdKv final : public KvStore {
- public:
-  explicit ColdKv(KvStore& inner) : inner_(inner) {}
-  Result<std::optional<std::string>> get(std::string_view key) override { return inner_.get(key); }
-  std::optional<Result<std::optional<std::string>>> try_get(std::string_view) override {
-    return std::nullopt;
-  }
-  Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
-                                  KvDirection direction) override {
-    return inner_.scan(range, limit, direction);
-  }
-  std::unique_ptr<KvCursor> cursor(const KvRange& range) override { return inner_.cursor(range); }
-  void commit(KvBatch batch, CommitDone done) override {
-    inner_.commit(std::move(batch), std::move(done));
-  }
-  [[nodiscard]] Stats stats() const override { return inner_.stats(); }
-
- private:
-  KvStore& inner_;
-};
-
 TEST_F(RowPlanTest, GivesUpWhatItWouldHaveToWaitFor) {
   write("b", "1");
   RowPlan warm(*store_, false);
@@ -127,7 +106,7 @@ TEST_F(RowPlanTest, GivesUpWhatItWouldHaveToWaitFor) {
   EXPECT_FALSE(warm.gave_up());
   EXPECT_FALSE(warm.first(kAll, Before::kAny));
   EXPECT_TRUE(warm.gave_up()) << "a scan may wait";
-  ColdKv cold(*store_);
+  test::ColdKv cold(*store_);
   RowPlan waits_not(cold, false);
   EXPECT_FALSE(waits_not.get("b"));
   EXPECT_TRUE(waits_not.gave_up());

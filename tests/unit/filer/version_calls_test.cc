@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "filer/core/keys.h"
+#include "tests/support/forwarding_kv.h"
 #include "tests/unit/filer/filer_world.h"
 
 namespace kelp {
@@ -17,27 +18,22 @@ const std::string kBucket = "photos";
 constexpr FilerOptions kOptions{.min_part_bytes = 1, .lease_ids = 16};
 
 /// Lets something happen between two reads.
-class MovingKv final : public KvStore {
+class MovingKv final : public test::ForwardingKv {
  public:
-  explicit MovingKv(KvStore& inner) : inner_(inner) {}
+  using ForwardingKv::ForwardingKv;
   Result<std::optional<std::string>> get(std::string_view key) override {
     move(key);
-    return inner_.get(key);
+    return ForwardingKv::get(key);
   }
   std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
     if (key.front() == keys::kVersion) return std::nullopt;
-    return inner_.try_get(key);
+    return ForwardingKv::try_get(key);
   }
   Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
                                   KvDirection direction) override {
     move(range.begin);
-    return inner_.scan(range, limit, direction);
+    return ForwardingKv::scan(range, limit, direction);
   }
-  std::unique_ptr<KvCursor> cursor(const KvRange& range) override { return inner_.cursor(range); }
-  void commit(KvBatch batch, CommitDone done) override {
-    inner_.commit(std::move(batch), std::move(done));
-  }
-  [[nodiscard]] Stats stats() const override { return inner_.stats(); }
 
   std::function<void()> before_version_row;  ///< Called once.
 
@@ -47,7 +43,6 @@ class MovingKv final : public KvStore {
       std::exchange(before_version_row, nullptr)();
     }
   }
-  KvStore& inner_;
 };
 
 TEST(Versions, AreFoundWhileTheyMove) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/forwarding_kv.h"
 #include "tests/support/run_coro.h"
 #include "tests/unit/kv/kv_support.h"
 
@@ -12,27 +13,6 @@ namespace {
 class FullPool final : public WorkPool {
  public:
   bool try_post(Work) override { return false; }
-};
-
-/// A store whose reads always need a wait.
-class ColdKv final : public KvStore {
- public:
-  Result<std::optional<std::string>> get(std::string_view key) override { return rows_->get(key); }
-  std::optional<Result<std::optional<std::string>>> try_get(std::string_view) override {
-    return std::nullopt;
-  }
-  Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
-                                  KvDirection direction) override {
-    return rows_->scan(range, limit, direction);
-  }
-  std::unique_ptr<KvCursor> cursor(const KvRange& range) override { return rows_->cursor(range); }
-  void commit(KvBatch batch, CommitDone done) override {
-    rows_->commit(std::move(batch), std::move(done));
-  }
-  [[nodiscard]] Stats stats() const override { return rows_->stats(); }
-
- private:
-  std::unique_ptr<KvStore> rows_ = make_mem_kv();
 };
 
 Task<Result<std::string>> put_and_get(KvAsync& kv) {
@@ -81,7 +61,7 @@ TEST(KvAsync, ReadsOfRowsInMemoryNeedNoPool) {
 }
 
 TEST(KvAsync, OtherReadsGoThroughThePoolAndFailWhenItIsFull) {
-  ColdKv cold;
+  test::ColdKv cold(make_mem_kv());
   const auto pool = make_thread_pool({.threads = 1});
   KvAsync kv(cold, *pool);
   EXPECT_EQ(run_coro(put_and_get(kv)).value(), "1");

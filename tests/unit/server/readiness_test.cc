@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kv/mem_kv.h"
+#include "tests/support/forwarding_kv.h"
 #include "tests/support/run_coro.h"
 #include "tests/unit/master/fakes.h"
 
@@ -12,33 +13,22 @@ namespace kelp::server {
 namespace {
 
 /// A store that fails when it is told to.
-class TroubledKv final : public KvStore {
+class TroubledKv final : public test::ForwardingKv {
  public:
-  Result<std::optional<std::string>> get(std::string_view key) override { return inner_->get(key); }
-  std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override {
-    return inner_->try_get(key);
-  }
+  TroubledKv() : ForwardingKv(make_mem_kv()) {}
   Result<std::vector<KvRow>> scan(const KvRange& range, std::size_t limit,
                                   KvDirection direction) override {
     if (busy) return Error(Errc::kResourceExhausted, "the disk pool's queue is full");
     if (!reads) return Error(Errc::kIo, "the table is gone");
-    return inner_->scan(range, limit, direction);
-  }
-  std::unique_ptr<KvCursor> cursor(const KvRange& range) override { return inner_->cursor(range); }
-  void commit(KvBatch batch, CommitDone done) override {
-    inner_->commit(std::move(batch), std::move(done));
+    return ForwardingKv::scan(range, limit, direction);
   }
   [[nodiscard]] Result<void> writable() const override {
     return writes ? Result<void>() : Error(Errc::kUnavailable, "writing failed earlier");
   }
-  [[nodiscard]] Stats stats() const override { return {}; }
 
   bool reads = true;
   bool writes = true;
   bool busy = false;
-
- private:
-  std::unique_ptr<KvStore> inner_ = make_mem_kv();
 };
 
 /// Gives leases, or its error.

@@ -88,6 +88,9 @@ class FilerClient {
   /// kNotFound with kNoSuchKey, or kNoSuchVersion for a version that was named. What is found may
   /// be a delete marker: look at the entry before its body.
   virtual Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) = 0;
+  /// The needles of a chunk that names a manifest, in their order. kNotFound once nothing has named
+  /// it for longer than needles are kept. kUnimplemented by a filer of before, which has none.
+  virtual Task<Result<std::vector<Chunk>>> get_manifest(std::uint64_t manifest) = 0;
   /// A version that is named goes; else, in a bucket with versions, a delete marker becomes the
   /// current version. kPermissionDenied with kObjectLocked for a version that is locked.
   virtual Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) = 0;

@@ -8,6 +8,7 @@
 #include "filer/collector_turn.h"
 #include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
+#include "filer/core/manifest.h"
 #include "filer/core/object_commit.h"
 #include "filer/core/rows.h"
 #include "filer/core/shares.h"
@@ -23,6 +24,7 @@ namespace {
 constexpr std::uint64_t kDroppedRows = 100'000;  // Of a round: the dead wait that long.
 constexpr std::size_t kRowsPerCommit = 1000;
 constexpr std::size_t kRowsPerRead = 10'000;
+constexpr std::size_t kUnfolded = 4000;  // Writes of a commit that takes manifests apart.
 constexpr std::size_t kMostCounted = 10'000;
 constexpr int kMaxAttempts = 100;
 
@@ -50,22 +52,40 @@ struct DeadPage {
   /// Takes away the rows whose needles others name still. Conditions: their counts are what was
   /// read.
   KvBatch drops;
-  std::string next;  ///< Where to go on; empty at the end.
+  /// Takes manifests apart. Conditions: the counts of the shared ones are what was read.
+  KvBatch unfolds;
+  std::set<NeedleKey> unfolded;  ///< These.
+  std::string next;              ///< Where to go on; empty at the end.
 };
+
+/// What a manifest lists dies with it, and did so as long ago.
+Result<void> unfold(DeadNeedle dead, WallTime since, KvStore& store, DeadPage& page) {
+  if (page.unfolded.insert(dead.fid.key).second) {  // A shared one may have several dead rows.
+    KELP_CHECK(unfold_dead(store, dead.fid.key.value, since, page.unfolds));
+  }
+  page.unfolds.writes.push_back(KvWrite::remove(std::move(dead.row_key)));
+  return {};
+}
 
 /// Only with its last name a needle dies. A shared one without a count was removed with another of
 /// its names.
-Result<void> sort_in(DeadNeedle dead, KvStore& store, DeadPage& page) {
+Result<void> sort_in(DeadNeedle dead, WallTime since, KvStore& store, DeadPage& page) {
+  const bool manifest = dead.fid.volume == kManifests;
   if (dead.shared) {
     std::string share = keys::share(dead.fid);
     KELP_TRY(auto counted, store.get(share));
     KELP_TRY(const std::int64_t count, decode_counter(counted));
+    KvBatch& batch = still_named(count) ? page.drops : page.unfolds;
+    if (still_named(count) || manifest) {
+      batch.conditions.push_back(KvCondition::unchanged(share, std::move(counted)));
+    }
     if (still_named(count)) {
-      page.drops.conditions.push_back(KvCondition::unchanged(std::move(share), std::move(counted)));
       page.drops.writes.push_back(KvWrite::remove(std::move(dead.row_key)));
       return {};
     }
+    if (manifest) page.unfolds.writes.push_back(KvWrite::remove(std::move(share)));
   }
+  if (manifest) return unfold(std::move(dead), since, store, page);
   page.doomed.push_back(std::move(dead));
   return {};
 }
@@ -77,12 +97,17 @@ Result<DeadPage> find_dead(KvStore& store, const KvRange& range) {
   for (auto& [key, value] : rows) {
     KELP_TRY(const keys::DeadRowKey at, keys::parse_dead(key));
     KELP_TRY(const DeadRow dead, decode_dead(value));
-    KELP_CHECK(sort_in({at.fid, dead.shared, std::move(key)}, store, page));
+    if (page.unfolds.writes.size() >= kUnfolded) {
+      page.next = std::move(key);
+      break;
+    }
+    KELP_CHECK(sort_in({at.fid, dead.shared, std::move(key)}, at.since, store, page));
   }
   return page;
 }
 
-/// Needles of one volume below `floor` that `named` (its own, ascending) does not name.
+/// Needles of one volume, or manifests, below `floor` that `named` (its own, ascending) does not
+/// name.
 std::vector<Chunk> orphans_in(VolumeId volume, const std::vector<NeedleInfo>& needles,
                               const std::vector<NamedNeedle>& named, NeedleKey floor) {
   std::vector<Chunk> orphans;
@@ -178,10 +203,13 @@ Task<Result<std::uint64_t>> Collector::remove_dead() {
     };
     KELP_CO_TRY(DeadPage page, co_await kv_.read<DeadPage>(std::move(find)));
     range.begin = std::move(page.next);
-    if (!page.drops.writes.empty()) {
-      const Result<void> dropped = co_await kv_.commit(std::move(page.drops));
-      // A needle lost or won a name meanwhile: the next round looks again.
-      if (!dropped && dropped.error().code() != Errc::kPrecondition) co_return dropped.error();
+    for (KvBatch* const batch : {&page.drops, &page.unfolds}) {
+      if (batch->writes.empty()) continue;
+      const Result<void> committed = co_await kv_.commit(std::move(*batch));
+      // One lost or won a name meanwhile: the next round looks again.
+      if (!committed && committed.error().code() != Errc::kPrecondition) {
+        co_return committed.error();
+      }
     }
     KELP_CO_TRY(const std::uint64_t count,
                 co_await remove_needles(std::move(page.doomed), left_out));
@@ -281,7 +309,11 @@ Task<Result<std::uint64_t>> Collector::bury_orphans() {
   KELP_CO_TRY(const NeedleKey floor, co_await raise_key_floor(oldest_provisional));
   KELP_CO_TRY(const References names, co_await read_references(kv_, false));
   KELP_CO_TRY(const NodeStatus node, co_await seams_.volume_admin.status());
-  std::uint64_t buried = 0;
+  // A manifest is made with its name, and shared only by what names it: no floor is needed.
+  KELP_CO_TRY(
+      std::uint64_t buried,
+      co_await bury_all(orphans_in(kManifests, names.manifests, named_in(names.needles, kManifests),
+                                   NeedleKey(UINT64_MAX))));
   for (const VolumeStatus& volume : node.volumes) {
     auto named = named_in(names.needles, volume.volume);
     KELP_CO_TRY(const std::uint64_t found,
@@ -317,7 +349,10 @@ Task<Result<std::uint64_t>> Collector::bury_orphans_of(VolumeId volume,
     failed(volume, needles.error());
     co_return std::uint64_t{0};
   }
-  const auto orphans = orphans_in(volume, *needles, named, floor);
+  co_return co_await bury_all(orphans_in(volume, *needles, named, floor));
+}
+
+Task<Result<std::uint64_t>> Collector::bury_all(std::vector<Chunk> orphans) {
   for (std::size_t from = 0; from < orphans.size(); from += kRowsPerCommit) {
     const std::size_t to = std::min(orphans.size(), from + kRowsPerCommit);
     const std::vector<Chunk> some(orphans.begin() + from, orphans.begin() + to);

@@ -97,6 +97,7 @@ class Collector {
   Task<Result<std::uint64_t>> bury_orphans();
   Task<Result<std::uint64_t>> bury_orphans_of(VolumeId volume, std::vector<NamedNeedle> named,
                                               NeedleKey floor);
+  Task<Result<std::uint64_t>> bury_all(std::vector<Chunk> orphans);
   Task<Result<NeedleKey>> raise_key_floor(NeedleKey least);
   void failed(VolumeId volume, const Error& error);
   void worked(VolumeId volume);

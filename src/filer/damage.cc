@@ -19,6 +19,8 @@ class Names {
 
   Result<void> take(std::string_view key, std::string_view value) {
     switch (key.front()) {
+      case keys::kManifest:
+        return take_manifest(key, value);
       case keys::kObject:
         return take_object(key, value);
       case keys::kVersion:
@@ -31,6 +33,15 @@ class Names {
   DamagedNames found;
 
  private:
+  Result<void> take_manifest(std::string_view key, std::string_view value) {
+    KELP_TRY(const std::uint64_t id, keys::parse_manifest(key));
+    KELP_TRY(std::vector<Chunk> chunks, decode_manifest(value));
+    Damaged damaged;
+    if (!damage_of({.inline_id = 0, .chunks = std::move(chunks)}, damaged)) return {};
+    manifests_.emplace(NeedleKey(id), std::move(damaged));
+    return {};
+  }
+
   Result<void> take_object(std::string_view key, std::string_view value) {
     KELP_TRY(const keys::ObjectRowKey at, keys::parse_object(key));
     Damaged damaged;
@@ -78,10 +89,16 @@ class Names {
   /// The first damage of `layout`; false when there is none.
   bool damage_of(const Layout& layout, Damaged& damaged) const {
     for (const Chunk& chunk : layout.chunks) {
+      const auto manifest = chunk.is_manifest() ? manifests_.find(chunk.fid.key) : manifests_.end();
+      if (manifest != manifests_.end()) {
+        damaged.damage = manifest->second.damage;
+        damaged.where = manifest->second.where;
+        return true;
+      }
       const auto at = places_.needles.find({chunk.fid.volume, chunk.fid.key});
       if (at == places_.needles.end() && !places_.unreadable.contains(chunk.fid.volume)) continue;
       damaged.damage = at != places_.needles.end() ? at->second : Damage::kUnreadableVolume;
-      damaged.where = "needle " + to_string(chunk.fid);
+      damaged.where = name_of(chunk.fid);
       return true;
     }
     const auto body = places_.inline_bodies.find(layout.inline_id);
@@ -94,9 +111,15 @@ class Names {
   const DamagedPlaces& places_;
   const std::map<BucketId, std::string>& buckets_;
   const std::size_t limit_;
+  std::map<NeedleKey, Damaged> manifests_;  ///< With a damaged needle.
 };
 
 }  // namespace
+
+std::string name_of(const FileId& fid) {
+  if (fid.volume == kManifests) return fmt::format("manifest {}", fid.key.value);
+  return "needle " + to_string(fid);
+}
 
 std::string_view text_of(Damage damage) {
   switch (damage) {
@@ -119,7 +142,7 @@ Task<Result<DamagedNames>> name_damaged(KvAsync& kv, const DamagedPlaces& places
                                         std::size_t limit) {
   Names names(places, buckets, limit);
   const RowTaker take = [&names](auto key, auto value) { return names.take(key, value); };
-  for (const char kind : {keys::kObject, keys::kVersion, keys::kUpload}) {
+  for (const char kind : {keys::kManifest, keys::kObject, keys::kVersion, keys::kUpload}) {
     KELP_CO_CHECK(co_await walk_rows(kv, keys::within(std::string(1, kind)), take));
   }
   co_return std::move(names.found);

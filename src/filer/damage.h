@@ -25,6 +25,8 @@ enum class Damage : std::uint8_t {
   kCorruptBody
 };
 
+/// "needle 3,01637037d6" or "manifest 7".
+[[nodiscard]] std::string name_of(const FileId& fid);
 /// "is missing", "is corrupt", …: what follows the name of a needle or an inline body.
 [[nodiscard]] std::string_view text_of(Damage damage);
 
@@ -36,12 +38,12 @@ struct Damaged {
   std::string upload_id;
   std::uint32_t part_number = 0;  ///< 0: an object; else a part, and upload_id says of what.
   Damage damage{};                ///< The first that was found.
-  std::string where;              ///< "needle 3,01637037d6" or "inline body 7".
+  std::string where;              ///< name_of() or "inline body 7".
 };
 
 /// What was found to be damaged, by what names it.
 struct DamagedPlaces {
-  std::map<std::pair<VolumeId, NeedleKey>, Damage> needles;
+  std::map<std::pair<VolumeId, NeedleKey>, Damage> needles;  ///< And manifests, in kManifests.
   std::set<VolumeId> unreadable;
   std::map<std::uint64_t, Damage> inline_bodies;
 
@@ -57,8 +59,8 @@ struct DamagedNames {
   std::uint64_t parts = 0;
 };
 
-/// Walks all objects and parts (filer/row_walk.h) and names those that lie in `places`, in the
-/// order of the metadata. `buckets`: names by id. All references must outlive the call.
+/// Walks all manifests, objects and parts (filer/row_walk.h) and names those that lie in `places`,
+/// in the order of the metadata. `buckets`: names by id. All references must outlive the call.
 Task<Result<DamagedNames>> name_damaged(KvAsync& kv, const DamagedPlaces& places,
                                         const std::map<BucketId, std::string>& buckets,
                                         std::size_t limit);

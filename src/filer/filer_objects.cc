@@ -10,6 +10,7 @@
 #include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
+#include "filer/core/manifest.h"
 #include "filer/core/object_lock.h"
 #include "filer/core/rows.h"
 #include "filer/core/shares.h"
@@ -317,6 +318,16 @@ Task<Result<FoundObject>> FilerService::get_object(ObjectKey name, bool with_inl
     return look_up(anywhere, name, with_inline_body);
   };
   co_return co_await kv_.read<FoundObject>(std::move(read));
+}
+
+Task<Result<std::vector<Chunk>>> FilerService::get_manifest(std::uint64_t manifest) {
+  using Chunks = std::vector<Chunk>;
+  std::move_only_function<Result<Chunks>(KvStore&)> read = [manifest](KvStore& store) {
+    return read_manifest(store, manifest);
+  };
+  KELP_CO_TRY(Chunks chunks, co_await kv_.read<Chunks>(std::move(read)));
+  for (Chunk& chunk : chunks) chunk.shared = false;
+  co_return chunks;
 }
 
 Task<Result<ListedPage>> FilerService::list_objects(ListObjects request) {

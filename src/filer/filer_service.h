@@ -28,6 +28,8 @@ struct FilerOptions {
   std::uint64_t lease_ids = 1 << 20;  ///< Ids taken at once; a crash forgets at most these.
   /// How often a commit that lost to another writer is tried again.
   int max_attempts = 1000;
+  /// The chunks of a part with more are kept in a manifest (core/manifest.h).
+  std::size_t most_chunks = 8;
   /// Which of a bucket's counter rows this filer adds to; filers that share a store, each its own.
   std::uint8_t counter_shard = 0;
   /// Which stream of event logs this filer writes: another one for each process (random), as are
@@ -71,6 +73,7 @@ class FilerService final : public FilerClient {
   Task<Result<WriteOutcome>> rename_object(RenameObject request) override;
   Task<Result<RenamedPrefix>> rename_prefix(RenamePrefix request) override;
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
+  Task<Result<std::vector<Chunk>>> get_manifest(std::uint64_t manifest) override;
   Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) override;
   Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(DeleteObjects request) override;
   Task<Result<ListedPage>> list_objects(ListObjects request) override;

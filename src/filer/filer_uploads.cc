@@ -7,6 +7,7 @@
 
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
+#include "filer/core/manifest.h"
 #include "filer/core/rows.h"
 #include "filer/filer_service.h"
 
@@ -160,6 +161,10 @@ Task<Result<void>> FilerService::put_part_once(PutPart request, std::optional<Sh
   batch.conditions.push_back(KvCondition::equals(found.in.row_key, std::move(found.in.row)));
   CurrentObject no_object;  // a part never shares with itself
   KELP_CO_CHECK(co_await name_chunks(from, row_key, no_object, part.chunks, batch));
+  if (is_long(part.chunks, options_.most_chunks)) {
+    KELP_CO_TRY(const std::uint64_t id, co_await ids_.next());
+    fold(part.chunks, id, batch);
+  }
   if (old_row) {
     KELP_CO_TRY(const PartRow old, decode_part(*old_row));
     part.modified = std::max(part.modified, old.modified);

@@ -58,7 +58,6 @@ class VolumeCheck {
 
   /// `named`: what is named in that volume, ascending by key, the dead last.
   void compare(const VolumeContent& volume, const std::vector<NamedNeedle>& named) {
-    report_.needles += volume.needles.size();
     auto on_disk = volume.needles.begin();
     const auto end = volume.needles.end();
     for (std::size_t i = 0; i < named.size();) {
@@ -91,7 +90,7 @@ class VolumeCheck {
     const FileId& fid = names.front().fid;
     if (!shared && names.size() > 1) {
       ++report_.doubly_named_needles;
-      note(report_, fmt::format("needle {}: named twice", to_string(fid)));
+      note(report_, fmt::format("{}: named twice", name_of(fid)));
     }
     const auto live = std::ranges::count(names, false, &NamedNeedle::dead);
     if (!shared || live == 0) return;
@@ -99,8 +98,7 @@ class VolumeCheck {
     const std::int64_t counted = at == shares_.end() ? 0 : at->second;
     if (counted == live - 1) return;
     ++report_.wrong_shares;
-    note(report_,
-         fmt::format("needle {}: {} names, its count says {}", to_string(fid), live, counted + 1));
+    note(report_, fmt::format("{}: {} names, its count says {}", name_of(fid), live, counted + 1));
   }
 
   /// `needle`: what is on disk under that key, or null.
@@ -118,14 +116,14 @@ class VolumeCheck {
   void damage(std::uint64_t& count, const NamedNeedle& name, Damage what) {
     ++count;
     damaged_.needles.emplace(std::pair(name.fid.volume, name.fid.key), what);
-    note(report_, fmt::format("needle {}: {}", to_string(name.fid), text_of(what)));
+    note(report_, fmt::format("{}: {}", name_of(name.fid), text_of(what)));
   }
 
   void orphan(VolumeId volume, const NeedleInfo& needle) {
     ++report_.orphan_needles;
     report_.orphan_bytes += needle.body_bytes;
-    note(report_, fmt::format("needle {}: nothing names it",
-                              to_string(FileId{volume, needle.key, needle.cookie})));
+    note(report_,
+         fmt::format("{}: nothing names it", name_of(FileId{volume, needle.key, needle.cookie})));
   }
 
   const std::map<std::pair<VolumeId, NeedleKey>, std::int64_t>& shares_;
@@ -194,6 +192,9 @@ Task<Result<void>> check_volumes(const References& names, VolumeAdmin& volumes, 
   for (const VolumeStatus& volume : node.volumes) ids.insert(volume.volume);
   const std::set<VolumeId> on_disk = ids;
   for (const NamedNeedle& name : names.needles) ids.insert(name.fid.volume);
+  ids.erase(kManifests);
+  check.compare({.volume = kManifests, .needles = names.manifests, .corrupt = {}},
+                named_in(names.needles, kManifests));
   for (const VolumeId volume : ids) {
     const auto named = named_in(names.needles, volume);
     Result<VolumeContent> content = VolumeContent{.volume = volume, .needles = {}, .corrupt = {}};
@@ -205,6 +206,7 @@ Task<Result<void>> check_volumes(const References& names, VolumeAdmin& volumes, 
       check.unreadable(volume, named, content.error());
       continue;
     }
+    report.needles += content->needles.size();
     check.compare(*content, named);
     if (!options.verify) continue;
     for (const NeedleInfo& needle : content->needles) report.verified_bytes += needle.body_bytes;

@@ -33,12 +33,12 @@ Task<Result<void>> IdLeases::lease(std::uint64_t above) {
   KELP_CO_TRY(auto row, co_await kv_.get(keys::ids()));
   std::uint64_t begin = 1;
   if (row) {
-    KELP_CO_TRY(begin, decode_ids(*row));
+    KELP_CO_TRY(begin, decode_number(*row, "ids"));
   }
   begin = std::max(begin, above + 1);
   KvBatch batch;
   batch.conditions.push_back(KvCondition::unchanged(keys::ids(), std::move(row)));
-  batch.writes.push_back(KvWrite::put(keys::ids(), encode_ids(begin + lease_ids_)));
+  batch.writes.push_back(KvWrite::put(keys::ids(), encode_number(begin + lease_ids_)));
   const Result<void> committed = co_await kv_.commit(std::move(batch));
   if (!committed) {
     // Somebody else leased meanwhile, perhaps for us.

@@ -14,6 +14,7 @@
 #include "filer/core/journal_format.h"
 #include "filer/core/journal_log.h"
 #include "filer/core/keys.h"
+#include "filer/core/rows.h"
 #include "filer/row_walk.h"
 
 namespace kelp {
@@ -37,7 +38,7 @@ KvBatch switch_batch(const std::optional<std::string>& row, bool on) {
   KvRange all = keys::within(keys::journal());
   batch.writes.push_back(KvWrite::remove_range(std::move(all.begin), std::move(all.end)));
   if (on) {
-    batch.writes.push_back(KvWrite::put(keys::journal(), encode_journal_id(random_u64() | 1)));
+    batch.writes.push_back(KvWrite::put(keys::journal(), encode_number(random_u64() | 1)));
   }
   return batch;
 }
@@ -80,7 +81,7 @@ class JournaledKv final : public KvStore {
   /// Before the first commit.
   Result<void> prepare() {
     if (row_) {
-      KELP_TRY(journal_, decode_journal_id(*row_));
+      KELP_TRY(journal_, decode_number(*row_, "the journal's id"));
     }
     if (options_.shared) return {};
     KELP_TRY(const std::uint64_t last, last_stamp(*inner_));
@@ -156,7 +157,7 @@ class JournaledKv final : public KvStore {
     KELP_TRY(auto row, inner_->get(keys::journal()));
     std::uint64_t journal = 0;
     if (row) {
-      KELP_TRY(journal, decode_journal_id(*row));
+      KELP_TRY(journal, decode_number(*row, "the journal's id"));
     }
     const std::lock_guard lock(mutex_);
     if (journal != journal_) {

@@ -29,6 +29,8 @@ class Names {
         return take_dead(key, value);
       case keys::kDropped:
         return take_dropped(key);
+      case keys::kManifest:
+        return take_manifest(key, value);
       case keys::kShare:
         return take_share(key, value);
       case keys::kObject:
@@ -78,6 +80,16 @@ class Names {
     KELP_TRY(const DeadRow dead, decode_dead(value));
     found_.needles.push_back(
         {.fid = at.fid, .dead = true, .shared = dead.shared, .size_bytes = dead.size_bytes});
+    return {};
+  }
+
+  /// Its chunks are named as long as it is there, by whatever names it.
+  Result<void> take_manifest(std::string_view key, std::string_view value) {
+    KELP_TRY(const std::uint64_t id, keys::parse_manifest(key));
+    KELP_TRY(const std::vector<Chunk> chunks, decode_manifest(value));
+    take_chunks(chunks);
+    NeedleInfo& info = found_.manifests.emplace_back(NeedleKey(id), Cookie(0));
+    for (const Chunk& chunk : chunks) info.body_bytes += chunk.size_bytes;
     return {};
   }
 

@@ -13,7 +13,7 @@
 
 namespace kelp {
 
-/// A needle that the metadata names.
+/// A needle or manifest that the metadata names.
 struct NamedNeedle {
   FileId fid;
   bool dead = false;  ///< By a dead row: it goes when its quarantine ends, unless others name it.
@@ -32,8 +32,10 @@ struct BucketCount {
 
 /// What the metadata names at one point in time.
 struct References {
-  /// By volume, then key, the dead last; a needle stands once for each name.
+  /// By volume, then key, the dead last; a needle stands once for each name. Manifests come first,
+  /// as if they were the needles of the volume kManifests.
   std::vector<NamedNeedle> needles;
+  std::vector<NeedleInfo> manifests;  ///< Those that there are, ascending by key.
   /// What is counted of shared needles: names but one.
   std::map<std::pair<VolumeId, NeedleKey>, std::int64_t> shares;
   std::vector<std::uint64_t> inline_ids;  ///< Ascending; only when asked for.

@@ -83,7 +83,7 @@ Task<Outcome<Appended>> share(Visit& visit, BodyReader& body, LooseBodyPlan plan
   const std::uint64_t version = old.entry.version;
   std::size_t kept = old.entry.layout.chunks.size();
   const Chunk& end = old.entry.layout.chunks.back();
-  if (end.size_bytes < kSmallEndBytes) {
+  if (end.size_bytes < kSmallEndBytes && !end.is_manifest()) {
     KELP_DAV_CO_TRY(plan.front, co_await read_chunk(visit, end));
     --kept;
   }
@@ -123,7 +123,9 @@ Task<Outcome<Appended>> append_to_file(Visit& visit, BodyReader& body, BucketEnt
     request.entry.headers = std::move(headers);
   } else {
     const std::vector<Chunk>& chunks = old->entry.layout.chunks;
-    if (chunks.size() > 1 || (chunks.size() == 1 && chunks[0].size_bytes >= kSmallEndBytes)) {
+    const bool small = chunks.empty() || (chunks.size() == 1 && !chunks[0].is_manifest() &&
+                                          chunks[0].size_bytes < kSmallEndBytes);
+    if (!small) {
       co_return co_await share(visit, body, std::move(plan), *std::move(old));
     }
     request.conditions.if_match = etag_text(old->entry);

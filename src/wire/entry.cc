@@ -19,7 +19,8 @@ namespace {
 constexpr std::uint8_t kPlainEntryFormat = 1;
 constexpr std::uint8_t kSharedEntryFormat = 2;
 constexpr std::uint8_t kFlaggedEntryFormat = 3;
-constexpr std::uint8_t kEntryFormat = 4;
+constexpr std::uint8_t kLockedEntryFormat = 4;
+constexpr std::uint8_t kEntryFormat = 5;        // as 4, a lock may be missing; a manifest is named
 constexpr std::uint8_t kQuotaBucketFormat = 2;  // 1: without a quota
 constexpr std::uint8_t kFullBucketFormat = 3;   // as 2, its limits may be 0; versioning, events
 constexpr std::uint8_t kClassBucketFormat = 4;  // as 3, all of it may be 0; a storage class
@@ -34,7 +35,7 @@ constexpr std::uint8_t kHasLayout = 1 << 4;    // any other layout than that and
 constexpr std::uint8_t kHasPartList = 1 << 5;
 constexpr std::uint8_t kKnownFlags = (1 << 6) - 1;
 
-// The third byte of an entry's row of format 3 and 4.
+// The third byte of an entry's row from format 3 on.
 constexpr std::uint8_t kHasId = 1 << 0;
 constexpr std::uint8_t kHasOlderNull = 1 << 1;  // its number is the end of the row
 constexpr std::uint8_t kKnownMoreFlags = (1 << 2) - 1;
@@ -222,9 +223,11 @@ std::string encode_entry(const ObjectEntry& entry) {
   const std::uint8_t flags = flags_of(entry);
   const std::uint8_t more = more_flags_of(entry);
   const bool locked = entry.headers.lock.any();
-  const bool flagged = locked || more != 0;
+  const bool manifest = any_manifest(entry.layout.chunks);
+  const bool flagged = manifest || locked || more != 0;
   const ChunkForm form = flagged ? ChunkForm::kWithShared : form_of(entry.layout.chunks);
-  to.fixed(locked                      ? kEntryFormat
+  to.fixed(manifest                    ? kEntryFormat
+           : locked                    ? kLockedEntryFormat
            : flagged                   ? kFlaggedEntryFormat
            : form == ChunkForm::kPlain ? kPlainEntryFormat
                                        : kSharedEntryFormat);
@@ -276,9 +279,11 @@ Result<ObjectEntry> decode_entry(std::string_view row) {
   if ((more & kHasOlderNull) != 0) entry.older_null = in.varint();
   KELP_CHECK(in.finish("entry row"));
   // Else another format would have been written, or another flag.
-  const bool odd = more_flags_of(entry) != more;
+  const bool manifest = any_manifest(entry.layout.chunks);
   const bool locked = entry.headers.lock.any();
-  if (odd || locked != (format == kEntryFormat) || (format == kFlaggedEntryFormat && more == 0)) {
+  const bool odd = more_flags_of(entry) != more || manifest != (format == kEntryFormat) ||
+                   (!manifest && locked != (format == kLockedEntryFormat));
+  if (odd || (format == kFlaggedEntryFormat && more == 0)) {
     return Error(Errc::kCorruption, "entry row: flags that no encoder writes");
   }
   return entry;

@@ -17,15 +17,21 @@
 
 namespace kelp {
 
-/// A stretch of an object's bytes in one needle.
+/// Stands for no volume: a file id in it names a manifest, by its number as the key.
+inline constexpr VolumeId kManifests{0};
+
+/// A stretch of an object's bytes: in one needle, or in those that a manifest lists.
 struct Chunk {
   FileId fid;
   std::uint64_t size_bytes = 0;
-  /// Others may name the needle too: how many is counted (docs/formats/metadata-keys.md). Only of
-  /// the filer's rows; what it answers never says so.
+  /// Others may name the needle or manifest too: how many is counted
+  /// (docs/formats/metadata-keys.md). Only of the filer's rows; what it answers never says so.
   bool shared = false;
+  [[nodiscard]] bool is_manifest() const { return fid.volume == kManifests; }
   friend bool operator==(const Chunk&, const Chunk&) = default;
 };
+/// Whether a manifest is among them.
+[[nodiscard]] bool any_manifest(const std::vector<Chunk>& chunks);
 
 /// Whether a list of chunks says of each whether it is shared. Rows do so only when one is: their
 /// format 2.

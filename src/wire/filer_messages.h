@@ -30,6 +30,14 @@ struct GetObject {
   ObjectKey name;
   bool with_inline_body = false;
 };
+/// Of FilerClient::get_manifest.
+struct GetManifest {
+  std::uint64_t manifest = 0;
+};
+/// Answer of GetManifest.
+struct ManifestChunks {
+  std::vector<Chunk> chunks;
+};
 /// Of FilerClient::delete_object.
 struct DeleteObject {
   ObjectKey name;
@@ -119,6 +127,10 @@ inline constexpr auto kFields<RenamedPrefix> =
 template <>
 inline constexpr auto kFields<GetObject> =
     std::tuple(&GetObject::name, &GetObject::with_inline_body);
+template <>
+inline constexpr auto kFields<GetManifest> = std::tuple(&GetManifest::manifest);
+template <>
+inline constexpr auto kFields<ManifestChunks> = std::tuple(&ManifestChunks::chunks);
 template <>
 inline constexpr auto kFields<FoundObject> =
     std::tuple(&FoundObject::bucket, &FoundObject::entry, &FoundObject::inline_body);

@@ -9,6 +9,10 @@ ChunkForm form_of(const std::vector<Chunk>& chunks) {
   return std::ranges::any_of(chunks, &Chunk::shared) ? ChunkForm::kWithShared : ChunkForm::kPlain;
 }
 
+bool any_manifest(const std::vector<Chunk>& chunks) {
+  return std::ranges::any_of(chunks, &Chunk::is_manifest);
+}
+
 void encode_chunks(const std::vector<Chunk>& chunks, ChunkForm form, std::string& out) {
   ByteWriter to(out);
   to.varint(chunks.size());

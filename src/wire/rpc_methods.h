@@ -90,6 +90,7 @@ enum class RpcMethod : std::uint32_t {
   kFilerSetBucketClass = 335,
   kFilerSetObjectLock = 336,
   kFilerSetBucketLock = 337,
+  kFilerGetManifest = 338,
 };
 
 /// How long a call may take, repetitions included: the class of its work.

@@ -217,6 +217,11 @@ class FakeFiler final : public FilerClient {
     }
     co_return outcomes;
   }
+  Task<Result<std::vector<Chunk>>> get_manifest(std::uint64_t manifest) override {
+    KELP_CO_TRY(ManifestChunks answer,
+                co_await script.answer<ManifestChunks>(GetManifest{manifest}));
+    co_return std::move(answer.chunks);
+  }
   Task<Result<ListedPage>> list_objects(ListObjects r) override {
     return script.answer<ListedPage>(std::move(r));
   }

@@ -20,11 +20,11 @@ using AllMessages = std::tuple<
     WriteNeedle, OpenNeedle, OpenedNeedle, AppendNeedle, FinishNeedle, AbandonNeedle, ReadNeedle,
     ReadShard, NeedleBytes, RemoveNeedles, NodeStatus, CreateVolume, ListNeedles, VerifyVolume,
     NeedleList, FilerLimits, BucketMessage, BucketName, ListBuckets, ListedBuckets, BucketUsage,
-    SetBucketQuota, AskForRoom, PutObject, WriteOutcome, GetObject, FoundObject, DeleteObject,
-    DeleteOutcome, DeleteObjects, DeletedObjects, ListObjects, ListedPage, ListVersions,
-    ListedVersions, SetObjectTags, TaggedVersion, SetBucketVersioning, SetBucketClass,
-    SetObjectLock, SetBucketLock, BucketSetting, SetBucketEvents, ReadEvents, EventPage,
-    CreateUpload, UploadInfo, UploadName, PutPart, ShareObject, SharePart, AppendObject,
+    SetBucketQuota, AskForRoom, PutObject, WriteOutcome, GetObject, GetManifest, ManifestChunks,
+    FoundObject, DeleteObject, DeleteOutcome, DeleteObjects, DeletedObjects, ListObjects,
+    ListedPage, ListVersions, ListedVersions, SetObjectTags, TaggedVersion, SetBucketVersioning,
+    SetBucketClass, SetObjectLock, SetBucketLock, BucketSetting, SetBucketEvents, ReadEvents,
+    EventPage, CreateUpload, UploadInfo, UploadName, PutPart, ShareObject, SharePart, AppendObject,
     RenameObject, RenamePrefix, RenamedPrefix, ListParts, ListedParts, ListUploads, ListedUploads,
     CompleteUpload, CompletedUpload, AskForDump, DumpPieceHead>;
 

@@ -40,6 +40,11 @@ Task<Result<DeletedObjects>> delete_many(FilerClient& filer, DeleteObjects reque
   co_return to_message(outcomes);
 }
 
+Task<Result<ManifestChunks>> manifest_of(FilerClient& filer, std::uint64_t manifest) {
+  KELP_CO_TRY(std::vector<Chunk> chunks, co_await filer.get_manifest(manifest));
+  co_return ManifestChunks{std::move(chunks)};
+}
+
 Task<Result<FilerLimits>> limits_of(const FilerClient& filer) {
   co_return FilerLimits{filer.inline_limit_bytes()};
 }
@@ -119,6 +124,11 @@ Task<Result<RenamedPrefix>> RpcFilerClient::rename_prefix(RenamePrefix request) 
 }
 Task<Result<FoundObject>> RpcFilerClient::get_object(ObjectKey name, bool with_inline_body) {
   return caller_.ask<FoundObject>(kFilerGetObject, GetObject{std::move(name), with_inline_body});
+}
+Task<Result<std::vector<Chunk>>> RpcFilerClient::get_manifest(std::uint64_t manifest) {
+  KELP_CO_TRY(ManifestChunks answer,
+              co_await caller_.ask<ManifestChunks>(kFilerGetManifest, GetManifest{manifest}));
+  co_return std::move(answer.chunks);
 }
 Task<Result<DeleteOutcome>> RpcFilerClient::delete_object(ObjectKey name,
                                                           WriteConditions conditions) {
@@ -225,6 +235,8 @@ void serve_objects(RpcServer& server, FilerClient* f) {
   serve_method<GetObject>(server, kFilerGetObject, [f](GetObject r) {
     return f->get_object(std::move(r.name), r.with_inline_body);
   });
+  serve_method<GetManifest>(server, kFilerGetManifest,
+                            [f](GetManifest r) { return manifest_of(*f, r.manifest); });
   serve_method<DeleteObject>(server, kFilerDeleteObject, [f](DeleteObject r) {
     return f->delete_object(std::move(r.name), std::move(r.conditions));
   });

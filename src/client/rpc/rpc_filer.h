@@ -44,6 +44,7 @@ class RpcFilerClient final : public FilerClient {
   Task<Result<WriteOutcome>> rename_object(RenameObject request) override;
   Task<Result<RenamedPrefix>> rename_prefix(RenamePrefix request) override;
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
+  Task<Result<std::vector<Chunk>>> get_manifest(std::uint64_t manifest) override;
   Task<Result<DeleteOutcome>> delete_object(ObjectKey name, WriteConditions conditions) override;
   Task<Result<std::vector<Result<DeleteOutcome>>>> delete_objects(DeleteObjects request) override;
   Task<Result<ListedPage>> list_objects(ListObjects request) override;

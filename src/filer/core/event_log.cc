@@ -51,7 +51,7 @@ Result<void> for_each_stream(
     if (at.stream == kDeletes) break;
     std::uint64_t cut = 0;
     if (at.number == 0) {
-      KELP_TRY(cut, decode_events_cut(rows.value()));
+      KELP_TRY(cut, decode_number(rows.value(), "events' cut"));
       rows.next();
     }
     KELP_CHECK(visit(at.stream, cut));
@@ -205,7 +205,7 @@ Result<std::optional<KvBatch>> cut_events(KvStore& store, std::uint64_t log, Wal
     if (last == already) return {};
     batch.writes.push_back(KvWrite::remove_range(keys::event(log, stream, already + 1),
                                                  keys::event(log, stream, last + 1)));
-    batch.writes.push_back(KvWrite::put(keys::event(log, stream, 0), encode_events_cut(last)));
+    batch.writes.push_back(KvWrite::put(keys::event(log, stream, 0), encode_number(last)));
     return {};
   };
   KELP_CHECK(for_each_stream(*rows, log, cut));

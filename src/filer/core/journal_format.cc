@@ -24,26 +24,6 @@ Error broken(std::string_view what) {
   return {Errc::kCorruption, fmt::format("journal: {}", what)};
 }
 
-std::string encode_number(std::uint64_t number) {
-  std::string row;
-  ByteWriter to(row);
-  to.fixed(kFormat);
-  to.fixed(number);
-  return row;
-}
-
-Result<std::uint64_t> decode_number(std::string_view row, std::string_view what) {
-  ByteReader in(row);
-  const auto format = in.fixed<std::uint8_t>();
-  const auto number = in.fixed<std::uint64_t>();
-  KELP_CHECK(in.finish(what));
-  if (format != kFormat) {
-    return Error(Errc::kUnimplemented,
-                 fmt::format("{}: format {}, this build knows {}", what, format, kFormat));
-  }
-  return number;
-}
-
 void put_write(const KvWrite& write, std::string& out) {
   ByteWriter to(out);
   const auto begin = [&](Kind kind, std::string_view key) {
@@ -175,19 +155,6 @@ Result<std::vector<KvWrite>> decode_writes(std::string_view bytes, std::uint64_t
     std::memcpy(write.key.data() + write.key.size() - sizeof number, &number, sizeof number);
   }
   return writes;
-}
-
-std::string encode_journal_id(std::uint64_t journal) {
-  return encode_number(journal);
-}
-Result<std::uint64_t> decode_journal_id(std::string_view row) {
-  return decode_number(row, "the journal's id");
-}
-std::string encode_journal_cut(std::uint64_t number) {
-  return encode_number(number);
-}
-Result<std::uint64_t> decode_journal_cut(std::string_view row) {
-  return decode_number(row, "the journal's cut");
 }
 
 std::string encode_journal_row(const JournalRow& row) {

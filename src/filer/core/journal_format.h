@@ -55,12 +55,6 @@ void add_stamp(std::uint64_t stamp, std::string& value);
 [[nodiscard]] Result<std::vector<KvWrite>> decode_writes(std::string_view bytes,
                                                          std::uint64_t first);
 
-/// The row that says which journal the store keeps, and the one up to where a stream was cut off.
-[[nodiscard]] std::string encode_journal_id(std::uint64_t journal);
-[[nodiscard]] Result<std::uint64_t> decode_journal_id(std::string_view row);
-[[nodiscard]] std::string encode_journal_cut(std::uint64_t number);
-[[nodiscard]] Result<std::uint64_t> decode_journal_cut(std::string_view row);
-
 /// A journal's row in an increment's.
 struct JournalRow {
   std::uint64_t stream = 0;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "filer/core/keys.h"
+#include "filer/core/rows.h"
 
 namespace kelp {
 namespace {
@@ -21,7 +22,8 @@ bool stands_in(const KvCursor& rows, std::string_view prefix) {
 /// Which journal is kept; 0: none. The cursor stands at its row, if there is one.
 Result<std::uint64_t> read_id(KvCursor& rows) {
   rows.seek(keys::journal());
-  if (rows.valid() && rows.key() == keys::journal()) return decode_journal_id(rows.value());
+  if (rows.valid() && rows.key() == keys::journal())
+    return decode_number(rows.value(), "the journal's id");
   KELP_CHECK(rows.status());
   return std::uint64_t{0};
 }
@@ -55,7 +57,7 @@ Result<std::map<std::uint64_t, std::uint64_t>> read_cuts(KvCursor& rows, std::ui
   for (rows.seek(keys::journal_cut(journal, 0)); stands_in(rows, keys::journal()); rows.next()) {
     KELP_TRY(const keys::JournalRowKey at, keys::parse_journal_cut(rows.key()));
     if (at.journal != journal) break;
-    KELP_TRY(cuts[at.stream], decode_journal_cut(rows.value()));
+    KELP_TRY(cuts[at.stream], decode_number(rows.value(), "the journal's cut"));
   }
   KELP_CHECK(rows.status());
   return cuts;
@@ -194,7 +196,7 @@ Result<std::optional<KvBatch>> cut_journal(KvStore& store, WallTime before, std:
     }
     if (last > 0 && first.journal == journal) {
       batch.writes.push_back(
-          KvWrite::put(keys::journal_cut(first.journal, first.stream), encode_journal_cut(last)));
+          KvWrite::put(keys::journal_cut(first.journal, first.stream), encode_number(last)));
     }
     rows->seek(keys::behind(prefix));
   }

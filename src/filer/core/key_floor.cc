@@ -22,6 +22,11 @@ Result<void> require_above_floor(std::optional<std::string> row, const std::vect
                                  KvBatch& batch) {
   KELP_TRY(const NeedleKey floor, key_floor_of(row));
   for (const Chunk& chunk : fresh) {
+    if (chunk.is_manifest()) {
+      return Error(
+          Errc::kInvalidArgument,
+          fmt::format("manifest {}: only what names it can share it", chunk.fid.key.value));
+    }
     if (chunk.fid.key >= floor) continue;
     return Error(Errc::kConflict,
                  fmt::format("needle {:x} was leased too long ago: keys below {:x} are no longer "

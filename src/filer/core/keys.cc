@@ -5,6 +5,7 @@
 #include <bit>
 #include <concepts>
 #include <cstring>
+#include <initializer_list>
 
 #include "base/assert.h"
 
@@ -31,6 +32,12 @@ std::string begin_row(char space, BucketId bucket, std::size_t more) {
   row.reserve(1 + sizeof bucket.value + more);
   row.push_back(space);
   put(row, bucket.value);
+  return row;
+}
+
+std::string numbered(char space, std::initializer_list<std::uint64_t> numbers) {
+  std::string row(1, space);
+  for (const std::uint64_t number : numbers) put(row, number);
   return row;
 }
 
@@ -206,6 +213,16 @@ KvRange dead_until(WallTime until) {
   return {std::string(1, kDead), std::move(end)};
 }
 
+std::string manifest(std::uint64_t id) {
+  return numbered(kManifest, {id});
+}
+
+Result<std::uint64_t> parse_manifest(std::string_view row_key) {
+  if (row_key.size() != 9 || row_key.front() != kManifest) return bad_key("manifest");
+  row_key.remove_prefix(1);
+  return take<std::uint64_t>(row_key);
+}
+
 std::string share(const FileId& fid) {
   std::string row(1, kShare);
   put(row, fid.volume.value);
@@ -267,21 +284,15 @@ KvRange settings_of(BucketId bucket) {
 }
 
 std::string events_of(std::uint64_t log) {
-  std::string row(1, kEvent);
-  put(row, log);
-  return row;
+  return numbered(kEvent, {log});
 }
 
 std::string event_stream(std::uint64_t log, std::uint64_t stream) {
-  std::string row = events_of(log);
-  put(row, stream);
-  return row;
+  return numbered(kEvent, {log, stream});
 }
 
 std::string event(std::uint64_t log, std::uint64_t stream, std::uint64_t number) {
-  std::string row = event_stream(log, stream);
-  put(row, number);
-  return row;
+  return numbered(kEvent, {log, stream, number});
 }
 
 Result<EventRowKey> parse_event(std::string_view row_key) {
@@ -297,28 +308,19 @@ std::string journal() {
 }
 
 std::string journal_cut(std::uint64_t journal, std::uint64_t stream) {
-  std::string row(1, kJournal);
-  put(row, journal);
-  put(row, stream);
-  return row;
+  return numbered(kJournal, {journal, stream});
 }
 
 std::string journal_rows(std::uint64_t journal) {
-  std::string row(1, kJournalPrefix);
-  put(row, journal);
-  return row;
+  return numbered(kJournalPrefix, {journal});
 }
 
 std::string journal_stream(std::uint64_t journal, std::uint64_t stream) {
-  std::string row = journal_rows(journal);
-  put(row, stream);
-  return row;
+  return numbered(kJournalPrefix, {journal, stream});
 }
 
 std::string journal_row(std::uint64_t journal, std::uint64_t stream, std::uint64_t number) {
-  std::string row = journal_stream(journal, stream);
-  put(row, number);
-  return row;
+  return numbered(kJournalPrefix, {journal, stream, number});
 }
 
 std::string increment_row(std::uint64_t nth) {
@@ -343,9 +345,7 @@ Result<JournalRowKey> parse_journal_cut(std::string_view row_key) {
 }
 
 std::string finished(std::uint64_t upload_id) {
-  std::string row(1, kFinished);
-  put(row, upload_id);
-  return row;
+  return numbered(kFinished, {upload_id});
 }
 
 std::string dropped(BucketId bucket) {
@@ -359,9 +359,7 @@ Result<BucketId> parse_dropped(std::string_view row_key) {
 }
 
 std::string body(std::uint64_t inline_id) {
-  std::string row(1, kBulkPrefix);
-  put(row, inline_id);
-  return row;
+  return numbered(kBulkPrefix, {inline_id});
 }
 
 Result<std::uint64_t> parse_body(std::string_view row_key) {

@@ -79,7 +79,12 @@ struct UploadRowKey {
 /// Of an upload's own row or a part's. kCorruption for any other.
 [[nodiscard]] Result<UploadRowKey> parse_upload(std::string_view row_key);
 
-/// A needle that nothing names any more, since `since`.
+/// The chunks of a long stretch (core/manifest.h).
+[[nodiscard]] std::string manifest(std::uint64_t id);
+/// kCorruption for anything that manifest() would not make.
+[[nodiscard]] Result<std::uint64_t> parse_manifest(std::string_view row_key);
+
+/// A needle or manifest that nothing names any more, since `since`.
 [[nodiscard]] std::string dead(WallTime since, const FileId& fid);
 /// The dead rows up to and including `until`.
 [[nodiscard]] KvRange dead_until(WallTime until);
@@ -90,7 +95,7 @@ struct DeadRowKey {
 /// kCorruption for anything that dead() would not make.
 [[nodiscard]] Result<DeadRowKey> parse_dead(std::string_view row_key);
 
-/// How many names a shared needle has besides one (core/shares.h).
+/// How many names a shared needle or manifest has besides one (core/shares.h).
 [[nodiscard]] std::string share(const FileId& fid);
 struct ShareRowKey {
   VolumeId volume;
@@ -186,6 +191,7 @@ inline constexpr char kCollector = 'l';
 inline constexpr char kCluster = 'm';
 inline constexpr char kIds = 'n';
 inline constexpr char kObject = 'o';
+inline constexpr char kManifest = 'p';
 inline constexpr char kLoading = 'q';
 inline constexpr char kSetting = 's';
 inline constexpr char kUpload = 'u';

@@ -30,8 +30,9 @@ Result<void> check_conditions(const WriteConditions& conditions, const CurrentOb
 void bury(const std::vector<Chunk>& chunks, WallTime now, KvBatch& batch) {
   for (const Chunk& chunk : chunks) {
     batch.writes.push_back(
-        KvWrite::put(keys::dead(now, chunk.fid),
-                     encode_dead({.size_bytes = chunk.size_bytes, .shared = chunk.shared})));
+        KvWrite::put(keys::dead(now, chunk.fid), encode_dead({.size_bytes = chunk.size_bytes,
+                                                              .shared = chunk.shared,
+                                                              .manifest = chunk.is_manifest()})));
     if (chunk.shared) batch.writes.push_back(KvWrite::add(keys::share(chunk.fid), -1));
   }
 }

@@ -231,7 +231,7 @@ std::map<std::string, std::string> RebuiltRows::finish() && {
     rows_[keys::count(bucket, keys::Counter::kObjects, 0)] = encode_counter(sums.first);
     rows_[keys::count(bucket, keys::Counter::kBytes, 0)] = encode_counter(sums.second);
   }
-  rows_[keys::ids()] = encode_ids(next_id_);
+  rows_[keys::ids()] = encode_number(next_id_);
   return std::move(rows_);
 }
 

@@ -12,9 +12,12 @@ namespace {
 constexpr std::uint8_t kFormat = 1;                   // of every row kind, first
 constexpr std::uint8_t kVersionedFinishedFormat = 2;  // 1: in a bucket that never had versions
 constexpr std::uint8_t kSharedDeadFormat = 2;         // 1: of a needle that has one name
+constexpr std::uint8_t kManifestDeadFormat = 3;       // of a manifest; says whether it is shared
 constexpr std::uint8_t kCountedPartFormat = 2;        // 1: not counted
 constexpr std::uint8_t kLockedUploadFormat = 2;       // 1: without a lock
 constexpr std::uint8_t kSharedPartFormat = 3;  // as 2, and says of each chunk whether it is shared
+constexpr std::uint8_t kManifestPartFormat = 4;    // as 3, of which one is a manifest
+constexpr std::uint8_t kSharedManifestFormat = 2;  // 1: shares no needle
 constexpr std::size_t kSealBytes = 5;
 
 /// The format of a row, at most `known`.
@@ -29,22 +32,6 @@ Result<std::uint8_t> check_format(ByteReader& in, std::string_view what,
                  fmt::format("{} row: format {}, this build knows {}", what, format, known));
   }
   return format;
-}
-
-std::string encode_number(std::uint64_t number) {
-  std::string row;
-  ByteWriter to(row);
-  to.fixed(kFormat);
-  to.fixed(number);
-  return row;
-}
-
-Result<std::uint64_t> decode_number(std::string_view row, std::string_view what) {
-  ByteReader in(row);
-  KELP_CHECK(check_format(in, what));
-  const auto number = in.fixed<std::uint64_t>();
-  KELP_CHECK(in.finish(what));
-  return number;
 }
 
 }  // namespace
@@ -95,10 +82,14 @@ Result<UploadRow> decode_upload(std::string_view row) {
 std::string encode_part(const PartRow& part) {
   std::string row;
   ByteWriter to(row);
-  const ChunkForm form = form_of(part.chunks);
+  const bool manifest = any_manifest(part.chunks);
+  const ChunkForm form = manifest ? ChunkForm::kWithShared : form_of(part.chunks);
   const bool shared = form == ChunkForm::kWithShared;
   KELP_ASSERT(part.counted || !shared, "rows of before, which are not counted, share nothing");
-  to.fixed(shared ? kSharedPartFormat : part.counted ? kCountedPartFormat : kFormat);
+  to.fixed(manifest       ? kManifestPartFormat
+           : shared       ? kSharedPartFormat
+           : part.counted ? kCountedPartFormat
+                          : kFormat);
   encode_time(part.modified, row);
   to.varint(part.size_bytes);
   to.text(part.md5);
@@ -109,7 +100,7 @@ std::string encode_part(const PartRow& part) {
 
 Result<PartRow> decode_part(std::string_view row) {
   ByteReader in(row);
-  KELP_TRY(const std::uint8_t format, check_format(in, "part", kSharedPartFormat));
+  KELP_TRY(const std::uint8_t format, check_format(in, "part", kManifestPartFormat));
   PartRow part;
   part.counted = format != kFormat;
   part.modified = decode_time(in);
@@ -117,9 +108,35 @@ Result<PartRow> decode_part(std::string_view row) {
   part.md5 = in.text();
   part.checksums = decode_checksums(in);
   part.chunks =
-      decode_chunks(in, format == kSharedPartFormat ? ChunkForm::kWithShared : ChunkForm::kPlain);
+      decode_chunks(in, format >= kSharedPartFormat ? ChunkForm::kWithShared : ChunkForm::kPlain);
   KELP_CHECK(in.finish("part row"));
+  if (any_manifest(part.chunks) != (format == kManifestPartFormat)) {
+    return Error(Errc::kCorruption, "part row: a manifest in the wrong format");
+  }
   return part;
+}
+
+std::string encode_manifest(const std::vector<Chunk>& chunks) {
+  KELP_ASSERT(!any_manifest(chunks), "a manifest lists needles");
+  std::string row;
+  ByteWriter to(row);
+  const ChunkForm form = form_of(chunks);
+  to.fixed(form == ChunkForm::kWithShared ? kSharedManifestFormat : kFormat);
+  encode_chunks(chunks, form, row);
+  return row;
+}
+
+Result<std::vector<Chunk>> decode_manifest(std::string_view row) {
+  ByteReader in(row);
+  KELP_TRY(const std::uint8_t format, check_format(in, "manifest", kSharedManifestFormat));
+  const ChunkForm form =
+      format == kSharedManifestFormat ? ChunkForm::kWithShared : ChunkForm::kPlain;
+  std::vector<Chunk> chunks = decode_chunks(in, form);
+  KELP_CHECK(in.finish("manifest row"));
+  if (any_manifest(chunks) || form_of(chunks) != form) {
+    return Error(Errc::kCorruption, "manifest row: chunks that no encoder writes");
+  }
+  return chunks;
 }
 
 std::string encode_finished(const FinishedRow& finished) {
@@ -180,15 +197,18 @@ Result<std::string> decode_setting(std::string_view row) {
 std::string encode_dead(const DeadRow& dead) {
   std::string row;
   ByteWriter to(row);
-  to.fixed(dead.shared ? kSharedDeadFormat : kFormat);
+  to.fixed(dead.manifest ? kManifestDeadFormat : dead.shared ? kSharedDeadFormat : kFormat);
   to.varint(dead.size_bytes);
+  if (dead.manifest) to.fixed(static_cast<std::uint8_t>(dead.shared));
   return row;
 }
 
 Result<DeadRow> decode_dead(std::string_view row) {
   ByteReader in(row);
-  KELP_TRY(const std::uint8_t format, check_format(in, "dead", kSharedDeadFormat));
-  const DeadRow dead{.size_bytes = in.varint(), .shared = format == kSharedDeadFormat};
+  KELP_TRY(const std::uint8_t format, check_format(in, "dead", kManifestDeadFormat));
+  DeadRow dead{.size_bytes = in.varint(), .shared = format == kSharedDeadFormat};
+  dead.manifest = format == kManifestDeadFormat;
+  if (dead.manifest) dead.shared = in.fixed<std::uint8_t>() != 0;
   KELP_CHECK(in.finish("dead row"));
   return dead;
 }
@@ -248,20 +268,20 @@ Result<ObjectEvent> decode_event(std::string_view row) {
   return event;
 }
 
-std::string encode_events_cut(std::uint64_t number) {
-  return encode_number(number);
+std::string encode_number(std::uint64_t number) {
+  std::string row;
+  ByteWriter to(row);
+  to.fixed(kFormat);
+  to.fixed(number);
+  return row;
 }
 
-Result<std::uint64_t> decode_events_cut(std::string_view row) {
-  return decode_number(row, "events' cut");
-}
-
-std::string encode_ids(std::uint64_t next) {
-  return encode_number(next);
-}
-
-Result<std::uint64_t> decode_ids(std::string_view row) {
-  return decode_number(row, "ids");
+Result<std::uint64_t> decode_number(std::string_view row, std::string_view what) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, what));
+  const auto number = in.fixed<std::uint64_t>();
+  KELP_CHECK(in.finish(what));
+  return number;
 }
 
 std::string encode_key_floor(NeedleKey floor) {

@@ -47,6 +47,11 @@ struct PartRow {
   return part.counted ? static_cast<std::int64_t>(part.size_bytes) : 0;
 }
 
+/// The chunks of a long stretch, in their order: what a Chunk with the manifest's number stands for
+/// (core/manifest.h). Never changes.
+[[nodiscard]] std::string encode_manifest(const std::vector<Chunk>& chunks);
+[[nodiscard]] Result<std::vector<Chunk>> decode_manifest(std::string_view row);
+
 /// What a completed upload answered: so answers a repeated Complete.
 struct FinishedRow {
   WallTime finished;
@@ -78,10 +83,11 @@ struct CollectorRow {
 [[nodiscard]] std::string encode_setting(std::string_view value);
 [[nodiscard]] Result<std::string> decode_setting(std::string_view row);
 
-/// A needle that lost a name.
+/// A needle or manifest that lost a name.
 struct DeadRow {
   std::uint64_t size_bytes = 0;  ///< Of its body, for reports.
   bool shared = false;           ///< Whether it has other names stands in its count.
+  bool manifest = false;         ///< As the file id in the row's key says.
   friend bool operator==(const DeadRow&, const DeadRow&) = default;
 };
 /// The row's value, in the oldest format that can say it.
@@ -91,13 +97,10 @@ struct DeadRow {
 /// The row of an event; its place is in the key.
 [[nodiscard]] std::string encode_event(const ObjectEvent& event);
 [[nodiscard]] Result<ObjectEvent> decode_event(std::string_view row);
-/// The last number of a stream of events that was cut off.
-[[nodiscard]] std::string encode_events_cut(std::uint64_t number);
-[[nodiscard]] Result<std::uint64_t> decode_events_cut(std::string_view row);
-
-/// The next id to lease.
-[[nodiscard]] std::string encode_ids(std::uint64_t next);
-[[nodiscard]] Result<std::uint64_t> decode_ids(std::string_view row);
+/// A row that holds one number: the next id to lease, which journal there is, the last number of a
+/// stream of events or of the journal that was cut off. `what`: the row, for errors.
+[[nodiscard]] std::string encode_number(std::uint64_t number);
+[[nodiscard]] Result<std::uint64_t> decode_number(std::string_view row, std::string_view what);
 
 /// The key floor.
 [[nodiscard]] std::string encode_key_floor(NeedleKey floor);

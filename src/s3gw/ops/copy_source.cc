@@ -123,7 +123,14 @@ Task<S3Result<CopiedBytes>> copy_bytes(Call& call, const FoundObject& source, By
   if (!buffer) co_return s3_error(S3Code::kSlowDown);
   PieceCursor cursor(source.entry.layout.chunks, range.offset, range.size_bytes,
                      BufferPool::kPieceBytes);
-  while (const auto piece = cursor.next()) {
+  for (;;) {
+    const auto piece = cursor.next();
+    if (!piece && !cursor.wanted()) break;
+    if (!piece) {
+      KELP_S3_CO_TRY(auto chunks, co_await deps.filer.get_manifest(*cursor.wanted()));
+      KELP_S3_CO_CHECK(cursor.open(std::move(chunks)));
+      continue;
+    }
     const MutableByteSpan bytes = buffer->span().first(piece->bytes);
     KELP_S3_CO_CHECK(co_await deps.volumes.read(piece->fid, piece->offset, bytes));
     KELP_S3_CO_CHECK(co_await hash(deps.pool, hasher, bytes));

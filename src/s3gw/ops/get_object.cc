@@ -158,6 +158,19 @@ class ChunkSender {
     co_return true;
   }
 
+  /// Opens the manifest that `cursor` wants. False when the answer ends here.
+  Task<S3Result<bool>> open(PieceCursor& cursor) {
+    const std::uint64_t manifest = cursor.wanted().value();
+    auto chunks = co_await call_.services.deps.filer.get_manifest(manifest);
+    const Result<void> opened =
+        chunks ? cursor.open(*std::move(chunks)) : Result<void>(chunks.error());
+    if (opened) co_return true;
+    logger("s3gw").error("read_failed manifest={} request_id={} detail={}", manifest,
+                         call_.request_id(), log_value(opened.error().message()));
+    if (!started_) co_return std::unexpected(from_error(opened.error()));
+    co_return false;
+  }
+
  private:
   /// As send(), by way of a buffer.
   Task<S3Result<bool>> copy(Piece piece) {
@@ -199,9 +212,14 @@ Task<S3Result<void>> send_chunks(Call& call, HttpResponse head, const ObjectEntr
                                  ByteRange range) {
   PieceCursor cursor(entry.layout.chunks, range.offset, range.size_bytes, PinnedPages::kMaxBytes);
   ChunkSender sender(call, std::move(head), range.size_bytes);
-  while (const auto piece = cursor.next()) {
-    KELP_S3_CO_TRY(const bool sent, co_await sender.send(*piece));
-    if (!sent) break;
+  for (bool sent = true; sent;) {
+    if (const auto piece = cursor.next()) {
+      KELP_S3_CO_TRY(sent, co_await sender.send(*piece));
+    } else if (cursor.wanted()) {
+      KELP_S3_CO_TRY(sent, co_await sender.open(cursor));
+    } else {
+      break;
+    }
   }
   (void)co_await call.response.finish();
   co_return S3Result<void>{};

@@ -147,6 +147,10 @@ json::object entry_json(const ObjectEntry& entry) {
   }
   json::array chunks;
   for (const Chunk& chunk : entry.layout.chunks) {
+    if (chunk.is_manifest()) {
+      chunks.push_back({{"manifest", chunk.fid.key.value}, {"size_bytes", chunk.size_bytes}});
+      continue;
+    }
     chunks.push_back({{"fid", to_string(chunk.fid)}, {"size_bytes", chunk.size_bytes}});
   }
   json::object out;

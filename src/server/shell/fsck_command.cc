@@ -120,7 +120,8 @@ class Fsck {
       const auto found = co_await filer_.get_object(std::move(name), false);
       if (!found.has_value() && found.error().code() == Errc::kNotFound) continue;
       KELP_CO_CHECK(found);
-      for (const Chunk& chunk : found->entry.layout.chunks) {
+      KELP_CO_TRY(const std::vector<Chunk> chunks, co_await needles_of(found->entry.layout));
+      for (const Chunk& chunk : chunks) {
         named[chunk.fid.volume].push_back({chunk.fid, chunk.size_bytes, key});
         ++needles;
       }
@@ -134,6 +135,20 @@ class Fsck {
                         std::back_inserter(findings));
     }
     co_return findings;
+  }
+
+  /// The chunks of `layout`, those of manifests in their place.
+  Task<Result<std::vector<Chunk>>> needles_of(Layout layout) {
+    std::vector<Chunk> needles;
+    for (const Chunk& chunk : layout.chunks) {
+      if (!chunk.is_manifest()) {
+        needles.push_back(chunk);
+        continue;
+      }
+      KELP_CO_TRY(const auto listed, co_await filer_.get_manifest(chunk.fid.key.value));
+      std::ranges::copy(listed, std::back_inserter(needles));
+    }
+    co_return needles;
   }
 
   Task<std::vector<Finding>> compare_volume(const ClusterView& view, VolumeId volume,

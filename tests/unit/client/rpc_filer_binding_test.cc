@@ -47,6 +47,8 @@ Task<void> filer_answers(Clients c) {
   co_await answers(s, prefix, f.rename_prefix(prefix));
   const auto get = random.make<GetObject>();
   co_await answers(s, get, f.get_object(get.name, get.with_inline_body));
+  const auto manifest = random.make<GetManifest>();
+  co_await answers(s, manifest, f.get_manifest(manifest.manifest), &ManifestChunks::chunks);
   const auto del = random.make<DeleteObject>();
   co_await answers(s, del, f.delete_object(del.name, del.conditions));
   const auto list = random.make<ListObjects>();
@@ -104,6 +106,7 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.list_versions({}));
   co_await fails(f.set_object_tags({}));
   co_await fails(f.set_object_lock({}));
+  co_await fails(f.get_manifest(1));
   co_await fails(f.create_upload({}));
   co_await fails(f.get_upload(name));
   co_await fails(f.put_part({}));

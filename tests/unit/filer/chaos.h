@@ -19,7 +19,8 @@
 
 namespace kelp::test {
 
-inline constexpr FilerOptions kChaosOptions{.min_part_bytes = 1, .lease_ids = 16};
+/// Every part of a needle that is not shared has a manifest.
+inline constexpr FilerOptions kChaosOptions{.min_part_bytes = 1, .lease_ids = 16, .most_chunks = 0};
 inline constexpr std::uint64_t kChaosSeeds = 60;
 inline const std::string kChaosBucket = "photos";
 

@@ -73,7 +73,7 @@ TEST(Rows, KeepTheirGoldenBytes) {
   EXPECT_EQ(hex_encode(encode_setting("<TagSet/>")), golden("filer_setting_v1.hex"));
   EXPECT_EQ(decode_setting(encode_setting("<TagSet/>")).value(), "<TagSet/>");
   EXPECT_EQ(hex_encode(encode_dead({.size_bytes = 300})), "01ac02");
-  EXPECT_EQ(hex_encode(encode_ids(0x0102)), "010201000000000000");
+  EXPECT_EQ(hex_encode(encode_number(0x0102)), "010201000000000000");
   EXPECT_EQ(hex_encode(encode_key_floor(NeedleKey(0x0102))), "010201000000000000");
   std::string body = "hello";
   seal_body(7, body);
@@ -88,6 +88,31 @@ TEST(Rows, SayWhatIsSharedInANewerFormat) {
   EXPECT_EQ(hex_encode(encode_dead({.size_bytes = 300, .shared = true})), "02ac02");
 }
 
+TEST(Rows, SayWhatIsAManifestInANewerFormat) {
+  PartRow folded = part();
+  folded.chunks = {{{kManifests, NeedleKey(0x1234), Cookie(0)}, 300}};
+  EXPECT_EQ(hex_encode(encode_part(folded)), golden("filer_part_v4.hex"));
+  EXPECT_EQ(decode_part(encode_part(folded)).value(), folded);
+  EXPECT_EQ(hex_encode(encode_dead({.size_bytes = 300, .manifest = true})), "03ac0200");
+  EXPECT_EQ(hex_encode(encode_dead({300, true, true})), "03ac0201");
+}
+
+TEST(Rows, AManifestListsNeedles) {
+  std::vector<Chunk> chunks = part().chunks;
+  EXPECT_EQ(hex_encode(encode_manifest(chunks)), golden("filer_manifest_v1.hex"));
+  EXPECT_EQ(decode_manifest(encode_manifest(chunks)).value(), chunks);
+  chunks.front().shared = true;
+  EXPECT_EQ(hex_encode(encode_manifest(chunks)), golden("filer_manifest_v2.hex"));
+  EXPECT_EQ(decode_manifest(encode_manifest(chunks)).value(), chunks);
+  std::string of_a_manifest("\x01\x01\x00\x07\x00\x00\x00\x00\x05", 9);
+  EXPECT_EQ(decode_manifest(of_a_manifest).error().code(), Errc::kCorruption);
+  of_a_manifest[2] = 1;
+  EXPECT_TRUE(decode_manifest(of_a_manifest));
+  std::string part_of_one = encode_part(part());
+  part_of_one[0] = 4;  // and each chunk without its mark
+  EXPECT_FALSE(decode_part(part_of_one));
+}
+
 TEST(Rows, ReadWhatTheyWrite) {
   EXPECT_EQ(decode_upload(encode_upload(upload())).value(), upload());
   EXPECT_EQ(decode_upload(encode_upload({})).value(), UploadRow{});
@@ -96,10 +121,11 @@ TEST(Rows, ReadWhatTheyWrite) {
   uncounted.counted = false;
   EXPECT_EQ(decode_part(encode_part(uncounted)).value(), uncounted);
   EXPECT_EQ(decode_finished(encode_finished(finished())).value(), finished());
-  for (const DeadRow dead : {DeadRow{~0ULL, false}, DeadRow{300, true}}) {
+  for (const DeadRow dead : {DeadRow{~0ULL, false}, DeadRow{300, true}, DeadRow{300, false, true},
+                             DeadRow{3, true, true}}) {
     EXPECT_EQ(decode_dead(encode_dead(dead)).value(), dead);
   }
-  EXPECT_EQ(decode_ids(encode_ids(~0ULL)).value(), ~0ULL);
+  EXPECT_EQ(decode_number(encode_number(~0ULL), "ids").value(), ~0ULL);
   EXPECT_EQ(decode_key_floor(encode_key_floor(NeedleKey(~0ULL))).value(), NeedleKey(~0ULL));
 }
 
@@ -109,15 +135,17 @@ TEST(Rows, RefuseEveryTruncationAndNewerFormats) {
       EXPECT_FALSE(decode(row.substr(0, size))) << size;
     }
     EXPECT_FALSE(decode(row + "x"));
-    row[0] = 4;
+    row[0] = 5;
     EXPECT_EQ(decode(row).error().code(), Errc::kUnimplemented);
   };
   refuses(encode_upload(upload()), [](const std::string& row) { return decode_upload(row); });
   refuses(encode_part(part()), [](const std::string& row) { return decode_part(row); });
+  refuses(encode_manifest(part().chunks),
+          [](const std::string& row) { return decode_manifest(row); });
   refuses(encode_finished(finished()), [](const std::string& row) { return decode_finished(row); });
   refuses(encode_dead({.size_bytes = 300}),
           [](const std::string& row) { return decode_dead(row); });
-  refuses(encode_ids(300), [](const std::string& row) { return decode_ids(row); });
+  refuses(encode_number(300), [](const std::string& row) { return decode_number(row, "ids"); });
   refuses(encode_key_floor(NeedleKey(300)),
           [](const std::string& row) { return decode_key_floor(row); });
 }
@@ -125,12 +153,16 @@ TEST(Rows, RefuseEveryTruncationAndNewerFormats) {
 TEST(Rows, SurviveAnyBytes) {
   Rng rng(12);
   const std::vector<std::string> rows = {encode_upload(upload()), encode_part(part()),
-                                         encode_finished(finished())};
+                                         encode_finished(finished()),
+                                         encode_manifest(part().chunks)};
   for (int i = 0; i < 100'000; ++i) {
     std::string row = rows[rng.below(rows.size())];
     row[rng.below(row.size())] = static_cast<char>(rng.next());
     if (const auto read = decode_upload(row)) {
       EXPECT_EQ(decode_upload(encode_upload(*read)).value(), *read);
+    }
+    if (const auto read = decode_manifest(row)) {
+      EXPECT_EQ(decode_manifest(encode_manifest(*read)).value(), *read);
     }
     if (const auto read = decode_part(row)) {
       EXPECT_EQ(decode_part(encode_part(*read)).value(), *read);

@@ -34,11 +34,16 @@ class SharesTest : public testing::TestWithParam<std::uint64_t> {
     volumes_.add(chunk);
     return chunk;
   }
+  static std::uint64_t sum_of(const std::vector<Chunk>& chunks) {
+    std::uint64_t sum = 0;
+    for (const Chunk& chunk : chunks) sum += chunk.size_bytes;
+    return sum;
+  }
   static PutObject object(const ObjectKey& name, std::vector<Chunk> chunks) {
     PutObject put;
     put.bucket = name.bucket;
     put.key = name.key;
-    put.entry.size_bytes = 100 * chunks.size();
+    put.entry.size_bytes = sum_of(chunks);
     put.entry.etag = std::string(16, 'e');
     put.entry.layout.chunks = std::move(chunks);
     return put;
@@ -47,7 +52,7 @@ class SharesTest : public testing::TestWithParam<std::uint64_t> {
     PutPart put;
     put.upload = std::move(upload);
     put.part_number = number;
-    put.size_bytes = 100 * chunks.size();
+    put.size_bytes = sum_of(chunks);
     put.md5 = std::string(16, 'm');
     put.chunks = std::move(chunks);
     return put;
@@ -91,7 +96,7 @@ class SharesTest : public testing::TestWithParam<std::uint64_t> {
   }
   void expect_all_readable();
 
-  test::FilerWorld world_{seed(), {.min_part_bytes = 1}};
+  test::FilerWorld world_{seed(), {.min_part_bytes = 1, .most_chunks = seed() % 2 == 0 ? 1U : 8U}};
   test::FakeVolumes volumes_;
   std::unique_ptr<Timers> timers_ = make_asio_timers();
   Metrics metrics_;
@@ -290,7 +295,13 @@ void SharesTest::expect_all_readable() {
       const auto found = world_.run(world_.filer.get_object({bucket, std::string(1, key)}, false));
       if (!found) continue;
       for (const Chunk& chunk : found->entry.layout.chunks) {
-        EXPECT_TRUE(volumes_.holds(chunk.fid)) << bucket << '/' << key;
+        std::vector<Chunk> needles{chunk};
+        if (chunk.is_manifest()) {
+          needles = world_.run(world_.filer.get_manifest(chunk.fid.key.value)).value();
+        }
+        for (const Chunk& needle : needles) {
+          EXPECT_TRUE(volumes_.holds(needle.fid)) << bucket << '/' << key;
+        }
       }
     }
   }
@@ -311,8 +322,10 @@ TEST_P(SharesTest, NoNeedleIsLostOrForgottenWhateverRaces) {
   oldest_provisional_ = NeedleKey(world_.last_key + 1);
   collect(true);
   collect(true);
+  collect();  // What manifests listed.
   EXPECT_EQ(volumes_.size(), 0U);
-  EXPECT_EQ(rows(keys::kDead) + rows(keys::kShare) + rows(keys::kUpload), 0U);
+  EXPECT_EQ(rows(keys::kDead) + rows(keys::kShare) + rows(keys::kUpload) + rows(keys::kManifest),
+            0U);
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, SharesTest, testing::Range<std::uint64_t>(1, 101));
 

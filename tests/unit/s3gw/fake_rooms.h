@@ -93,6 +93,11 @@ class FakeFiler final : public FilerClient {
   Task<Result<ListedVersions>> list_versions(ListVersions request) override;
   Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) override;
   Task<Result<void>> set_object_lock(SetObjectLock request) override;
+  /// Those of `manifests`, which a test fills.
+  Task<Result<std::vector<Chunk>>> get_manifest(std::uint64_t manifest) override {
+    co_return manifests.at(manifest);
+  }
+  std::map<std::uint64_t, std::vector<Chunk>> manifests;
   Task<Result<BucketEntry>> set_bucket_lock(SetBucketLock request) override;
   Task<Result<BucketEntry>> set_bucket_class(SetBucketClass request) override;
   Task<Result<BucketEntry>> set_bucket_events(SetBucketEvents request) override;

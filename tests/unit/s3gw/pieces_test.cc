@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <vector>
 
 namespace kelp::s3 {
@@ -46,6 +48,59 @@ TEST(PieceCursor, CoversEveryRangeExactly) {
       EXPECT_EQ(at, offset + bytes);
     }
   }
+}
+
+Chunk manifest(std::uint64_t id, std::uint64_t size_bytes) {
+  return {{kManifests, NeedleKey{id}, Cookie{0}}, size_bytes};
+}
+
+/// Every manifest holds two needles: of one byte, and of what is left.
+std::vector<Piece> cut_through(const std::vector<Chunk>& chunks, std::uint64_t offset,
+                               std::uint64_t bytes, std::vector<std::uint64_t>& opened) {
+  PieceCursor cursor(chunks, offset, bytes, 3);
+  std::vector<Piece> pieces;
+  for (;;) {
+    while (const auto piece = cursor.next()) pieces.push_back(*piece);
+    const auto wanted = cursor.wanted();
+    if (!wanted) return pieces;
+    opened.push_back(*wanted);
+    const auto named = std::ranges::find(chunks, NeedleKey{*wanted}, [](const Chunk& chunk) {
+      return chunk.is_manifest() ? chunk.fid.key : NeedleKey{0};
+    });
+    EXPECT_TRUE(cursor.open({{fid(*wanted), 1}, {fid(*wanted + 1), named->size_bytes - 1}}));
+  }
+}
+
+TEST(PieceCursor, GoesThroughManifestsAndOpensOnlyThoseThatItNeeds) {
+  // The bytes, by needle: 1: 0-4, 10: 5, 11: 6-9, 20: 10, 21: 11-15, 2: 16-17.
+  const std::vector<Chunk> chunks{{fid(1), 5}, manifest(10, 5), manifest(20, 6), {fid(2), 2}};
+  const std::map<std::uint64_t, std::uint64_t> starts{{1, 0},   {10, 5},  {11, 6},
+                                                      {20, 10}, {21, 11}, {2, 16}};
+  for (std::uint64_t offset = 0; offset < 18; ++offset) {
+    for (std::uint64_t bytes = 1; offset + bytes <= 18; ++bytes) {
+      std::uint64_t at = offset;
+      std::vector<std::uint64_t> opened;
+      for (const Piece& piece : cut_through(chunks, offset, bytes, opened)) {
+        EXPECT_EQ(starts.at(piece.fid.key.value) + piece.offset, at);
+        at += piece.bytes;
+      }
+      EXPECT_EQ(at, offset + bytes);
+      std::vector<std::uint64_t> needed;
+      if (offset < 10 && offset + bytes > 5) needed.push_back(10);
+      if (offset < 16 && offset + bytes > 10) needed.push_back(20);
+      EXPECT_EQ(opened, needed) << offset << " " << bytes;
+    }
+  }
+}
+
+TEST(PieceCursor, RefusesAManifestThatIsNotWhatItsNameSays) {
+  const std::vector<Chunk> chunks{manifest(10, 5)};
+  PieceCursor cursor(chunks, 0, 5, 3);
+  EXPECT_FALSE(cursor.next());
+  EXPECT_EQ(cursor.open({{fid(1), 4}}).error().code(), Errc::kCorruption);
+  EXPECT_EQ(cursor.open({manifest(11, 5)}).error().code(), Errc::kCorruption);
+  EXPECT_TRUE(cursor.open({{fid(1), 5}}));
+  EXPECT_EQ(cursor.next(), (Piece{fid(1), 0, 3}));
 }
 
 TEST(PieceCursor, AnEmptyRangeHasNoPieces) {

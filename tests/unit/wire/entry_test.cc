@@ -161,6 +161,29 @@ TEST(Entry, SaysInAFourthFormatHowItIsLocked) {
   EXPECT_EQ(decode_bucket(encode_bucket(locked)).error().code(), Errc::kCorruption);
 }
 
+TEST(Entry, SaysInAFifthFormatThatAManifestIsNamed) {
+  ObjectEntry entry = full_entry();
+  entry.layout.chunks.back() = {{kManifests, NeedleKey(0x1234), Cookie(0)}, 1};
+  std::string row = encode_entry(entry);
+  EXPECT_EQ(hex_encode(row), golden("entry_v5.hex"));
+  EXPECT_EQ(decode_entry(row).value(), entry);
+  EXPECT_EQ(decode_listed(row)->size_bytes, entry.size_bytes);
+  for (const char format : {'\x03', '\x04'}) {  // which builds that know no manifest would read
+    row.front() = format;
+    EXPECT_EQ(decode_entry(row).error().code(), Errc::kCorruption) << int{format};
+  }
+  entry.headers.lock.hold = LegalHold::kOn;
+  entry.has_id = true;
+  entry.older_null = 7;
+  entry.layout.chunks.front().shared = true;
+  EXPECT_EQ(decode_entry(encode_entry(entry)).value(), entry);
+  ObjectEntry versioned = full_entry();
+  versioned.has_id = true;
+  row = encode_entry(versioned);
+  row.front() = 5;
+  EXPECT_EQ(decode_entry(row).error().code(), Errc::kCorruption) << "no manifest is named";
+}
+
 TEST(Entry, RefusesAThirdFormatThatSaysNothingOfVersions) {
   ObjectEntry entry = plain_entry();
   entry.has_id = true;
@@ -266,11 +289,11 @@ TEST(Entry, RefusesEveryTruncationAndEveryByteTooMany) {
 
 TEST(Entry, RefusesANewerFormatNamingBoth) {
   std::string row = encode_entry(plain_entry());
-  row[0] = 5;
+  row[0] = 6;
   for (const Error& error : {decode_entry(row).error(), decode_listed(row).error()}) {
     EXPECT_EQ(error.code(), Errc::kUnimplemented);
-    EXPECT_THAT(error.detail(), HasSubstr("format 5"));
-    EXPECT_THAT(error.detail(), HasSubstr("knows 4"));
+    EXPECT_THAT(error.detail(), HasSubstr("format 6"));
+    EXPECT_THAT(error.detail(), HasSubstr("knows 5"));
   }
   std::string bucket_row = encode_bucket(bucket());
   bucket_row[0] = 9;

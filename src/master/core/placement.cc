@@ -111,6 +111,13 @@ bool carries(const NodeIdentity& node, std::string_view tag) {
   return tag.empty() || std::ranges::find(node.tags, tag) != node.tags.end();
 }
 
+std::string_view host_of(const NodeIdentity& node) {
+  const auto says = [](const std::string& tag) { return tag.starts_with(kHostTag); };
+  const auto tag = std::ranges::find_if(node.tags, says);
+  if (tag == node.tags.end()) return node.node_id;
+  return std::string_view(*tag).substr(kHostTag.size());
+}
+
 std::uint64_t bytes_on_member(EcScheme scheme, std::uint64_t bytes) {
   if (!scheme) return bytes;
   // A row that is not full takes a cell of parity all the same.

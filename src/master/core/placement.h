@@ -46,6 +46,9 @@ struct PlacementOptions {
   /// Free bytes of a disk that no lease may take: the smaller of this and a twentieth of the disk.
   /// Deletions and vacuum live from it.
   std::uint64_t free_reserve_bytes = 1ULL << 30;
+  /// A machine may have more members of a volume than the volume can lose, where there are not
+  /// enough machines.
+  bool share_hosts = false;
 
   /// Of the volumes of a collection: that of the storage class with its name, else the standard.
   [[nodiscard]] const StorageLayout& layout_of(std::string_view collection) const {
@@ -58,6 +61,13 @@ struct PlacementOptions {
 [[nodiscard]] VolumeShape shape_of(const StorageLayout& layout, bool large);
 /// Whether a node may have volumes of such a tag.
 [[nodiscard]] bool carries(const NodeIdentity& node, std::string_view tag);
+
+/// Begins the tag in which a node says its machine: "host=NAME".
+inline constexpr std::string_view kHostTag = "host=";
+/// The machine that a node stands in, by that tag, or its own id: then it shares one with nobody.
+/// A machine fails as a whole, so that it has one copy of a volume at most, and no more shards than
+/// the scheme can lose, unless PlacementOptions::share_hosts.
+[[nodiscard]] std::string_view host_of(const NodeIdentity& node);
 
 /// What placement looks at: what was decided, what nodes say, what is promised.
 struct PlacementView {
@@ -92,16 +102,16 @@ struct Placement {
 /// The members of a new volume, the primary first: exactly as far apart as the spread asks, chosen
 /// among the nodes that take data (those with a slow disk only when the others are too few) with a
 /// probability that rises with their free bytes. With a scheme: one node for each shard, evenly
-/// over racks. `bytes` on each. `salt` (the volume's id) is the only chance in it. kUnavailable,
-/// naming what each candidate lacks.
+/// over racks and machines. On a machine as host_of() says. `bytes` on each. `salt` (the volume's
+/// id) is the only chance in it. kUnavailable, naming what each candidate lacks.
 [[nodiscard]] Result<std::vector<NodeNumber>> choose_members(const PlacementView& view,
                                                              const VolumeShape& shape,
                                                              std::uint64_t bytes,
                                                              std::uint64_t salt);
 
 /// A node for one more copy of `volume`, so that with the members that stay they fit its spread,
-/// with the tag of its storage class; those `leaving` do not count and are not chosen. Errors as
-/// choose_members.
+/// with the tag of its storage class, on a machine that may have one more; those `leaving` do not
+/// count and are not chosen. Errors as choose_members.
 [[nodiscard]] Result<NodeNumber> choose_replacement(const PlacementView& view,
                                                     const VolumeRecord& volume,
                                                     const std::vector<NodeNumber>& leaving,
@@ -113,7 +123,8 @@ struct Placement {
 
 /// Whether the members of `volume` stand as far apart as they must with `to` in the place of
 /// `from`; of a volume with a scheme: on other nodes, and no more of them in a rack than there
-/// were in that of `from`. `to` must carry the tag of the volume's storage class.
+/// were in that of `from`. No more of them on a machine than may be, or than were on that of
+/// `from`. `to` must carry the tag of the volume's storage class.
 [[nodiscard]] bool may_replace(const PlacementView& view, const VolumeRecord& volume,
                                NodeNumber from, NodeNumber to);
 

@@ -2,7 +2,28 @@
 
 namespace kelp {
 
-VolumeProbe::VolumeProbe(Metrics& metrics)
+/// Metrics that all say the same directory.
+class VolumeProbe::Labelled {
+ public:
+  Labelled(Metrics& metrics, const std::string& directory) : metrics_(metrics) {
+    if (!directory.empty()) labels_.emplace("directory", directory);
+  }
+  prometheus::Counter& counter(const std::string& name, const std::string& help) {
+    return metrics_.counter(name, help, labels_);
+  }
+  prometheus::Gauge& gauge(const std::string& name, const std::string& help) {
+    return metrics_.gauge(name, help, labels_);
+  }
+
+ private:
+  Metrics& metrics_;
+  prometheus::Labels labels_;
+};
+
+VolumeProbe::VolumeProbe(Metrics& metrics, const std::string& directory)
+    : VolumeProbe(Labelled(metrics, directory)) {}
+
+VolumeProbe::VolumeProbe(Labelled metrics)
     : read_bytes(metrics.counter("kelp_volume_read_bytes_total", "Body bytes read and verified")),
       written_bytes(
           metrics.counter("kelp_volume_written_bytes_total", "Bytes written to volume logs")),

@@ -6,7 +6,11 @@ namespace kelp {
 
 /// The volume room's metrics; handles are looked up once. Thread-safe.
 struct VolumeProbe {
-  explicit VolumeProbe(Metrics& metrics);
+  /// `directory`: the label with which they are told from those of other directories of the
+  /// process; empty: none.
+  explicit VolumeProbe(Metrics& metrics, const std::string& directory = {});
+  class Labelled;
+  explicit VolumeProbe(Labelled metrics);
 
   prometheus::Counter& read_bytes;
   prometheus::Counter& written_bytes;

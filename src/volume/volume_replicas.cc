@@ -162,6 +162,7 @@ Task<Result<VolumeDigest>> VolumeService::make_copy(VolumeId volume, Generation 
   if (parts_.peers == nullptr) {
     co_return Error(Errc::kUnimplemented, "this server has no peers to copy from");
   }
+  KELP_CO_CHECK(check_works());
   // A second one would write to the same log, and set aside what the first one took in.
   const auto begin = [this, volume] {
     const std::unique_lock lock(volumes_mutex_);
@@ -336,13 +337,14 @@ Result<VolumeService::VolumePtr> VolumeService::begin_pull(VolumeId volume, Gene
   const std::lock_guard creating(create_mutex_);
   const std::string directory = pull_dir(options_.directory);
   KELP_CHECK(parts_.io.make_dirs(directory));
-  std::shared_ptr<VolumeShared> shared(new VolumeShared{.io = parts_.io,
-                                                        .pool = parts_.pool,
-                                                        .clock = parts_.clock,
-                                                        .probe = VolumeProbe(parts_.metrics),
-                                                        .directory = directory,
-                                                        .sync = options_.sync,
-                                                        .limit_bytes = UINT64_MAX});
+  std::shared_ptr<VolumeShared> shared(
+      new VolumeShared{.io = parts_.io,
+                       .pool = parts_.pool,
+                       .clock = parts_.clock,
+                       .probe = VolumeProbe(parts_.metrics, options_.metrics_directory),
+                       .directory = directory,
+                       .sync = options_.sync,
+                       .limit_bytes = UINT64_MAX});
   auto begun = VolumeFile::open(shared, volume, cluster_id_);
   if (begun.has_value() && (*begun)->superblock().generation == generation) return begun;
   KELP_CHECK(remove_if_there(parts_.io, VolumeFile::snapshot_path(directory, volume)));

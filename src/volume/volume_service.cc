@@ -45,13 +45,17 @@ VolumeService::VolumeService(VolumeServiceOptions options, VolumeServiceParts pa
   shared_.reset(new VolumeShared{.io = parts_.io,
                                  .pool = parts_.pool,
                                  .clock = parts_.clock,
-                                 .probe = VolumeProbe(parts_.metrics),
+                                 .probe = VolumeProbe(parts_.metrics, options_.metrics_directory),
                                  .directory = options_.directory,
                                  .sync = options_.sync,
                                  .limit_bytes = options_.volume_limit_bytes});
 }
 
-VolumeService::~VolumeService() = default;
+/// What it counted in gauges that outlive it goes with it.
+VolumeService::~VolumeService() {
+  while (!volumes_.empty()) forget(volumes_.begin()->first);
+  while (!refused_.empty()) forget(refused_.begin()->first);
+}
 
 std::uint64_t reserve_of(const VolumeServiceOptions& options, const DiskSpace& space) {
   return std::min(options.reserve_bytes, space.total_bytes / 20);
@@ -111,6 +115,7 @@ Result<void> VolumeService::load_volume(VolumeId volume) {
 Task<Result<std::unique_ptr<NeedleUpload>>> VolumeService::open(OpenNeedle request) {
   KELP_CO_CHECK(check_request(request));
   KELP_CO_CHECK(parts_.verify_token(request));
+  KELP_CO_CHECK(check_works());
   if (parts_.clock.mono() < refusing_until_.load()) {
     co_return Error(Errc::kUnavailable,
                     fmt::format("the disk of {} is slow: new needles go elsewhere", node_id_));
@@ -171,14 +176,24 @@ Task<Result<void>> VolumeService::remove(std::vector<FileId> fids) {
 }
 
 Task<Result<NodeStatus>> VolumeService::status() {
-  KELP_CO_TRY(const DiskSpace disk, space());
-  const std::uint64_t kept = reserve_of(options_, disk) + shared_->reserved_bytes.load();
-  NodeStatus status{.node_id = node_id_,
-                    .total_bytes = disk.total_bytes,
-                    .free_bytes = disk.free_bytes - std::min(disk.free_bytes, kept),
-                    .volumes = {},
-                    .write_micros = static_cast<std::uint64_t>(shared_->pulse.latency().count())};
-  for (const VolumePtr& volume : all()) status.volumes.push_back(volume->status());
+  NodeStatus status;
+  status.node_id = node_id_;
+  status.write_micros = static_cast<std::uint64_t>(shared_->pulse.latency().count());
+  const bool works = !failed_;
+  if (works) {
+    KELP_CO_TRY(const DiskSpace disk, space());
+    const std::uint64_t kept = reserve_of(options_, disk) + shared_->reserved_bytes.load();
+    status.total_bytes = disk.total_bytes;
+    status.free_bytes = disk.free_bytes - std::min(disk.free_bytes, kept);
+  } else {
+    // A disk that is gone cannot be asked, and must be told of all the same.
+    const std::lock_guard lock(space_mutex_);
+    status.total_bytes = space_.total_bytes;
+  }
+  for (const VolumePtr& volume : all()) {
+    status.volumes.push_back(volume->status());
+    if (!works) status.volumes.back().read_only = true;
+  }
   const std::shared_lock lock(volumes_mutex_);
   for (const auto& [id, error] : refused_) {
     status.volumes.push_back({.volume = id, .generation = {}, .collection = {}, .read_only = true});
@@ -188,23 +203,46 @@ Task<Result<NodeStatus>> VolumeService::status() {
 
 Task<void> VolumeService::feel_pulse() {
   shared_->probe.write_seconds.Set(static_cast<double>(shared_->pulse.latency().count()) / 1e6);
-  if (pulse_failed_ || !shared_->pulse.idle()) co_return;
-  auto beat = [this]() -> Result<void> {
-    if (pulse_file_ == nullptr) {
-      KELP_TRY(pulse_file_, parts_.io.open(options_.directory + "/pulse", OpenMode::kCreate));
-    }
-    constexpr std::string_view kBytes = "Written and synced when the disk is idle, to time it.\n";
-    const std::array<ByteSpan, 1> pieces{as_bytes(kBytes)};
-    const DiskPulse::Write timed(shared_->pulse);
-    KELP_CHECK(pulse_file_->write_at(0, pieces));
-    return pulse_file_->sync();
-  };
-  const auto felt = co_await offload<void>(parts_.pool, std::move(beat));
+  if (failed_) co_return;
+  auto look = [this] { return try_disk(); };
+  const auto felt = co_await offload<void>(parts_.pool, std::move(look));
   if (felt.has_value() || felt.error().code() == Errc::kResourceExhausted) co_return;
   if (felt.error().code() == Errc::kNoSpace || felt.error().code() == Errc::kCancelled) co_return;
-  pulse_failed_ = true;
+  failed(felt.error());
+}
+
+/// The open files of a disk that was pulled out, or unmounted by force, may go on to work: so the
+/// path is asked too.
+Result<void> VolumeService::try_disk() {
+  KELP_TRY(const bool there, parts_.io.exists(options_.directory + "/node_id"));
+  if (!there) return Error(Errc::kIo, fmt::format("{}/node_id is gone", options_.directory));
+  if (!shared_->pulse.idle()) return {};
+  if (pulse_file_ == nullptr) {
+    KELP_TRY(pulse_file_, parts_.io.open(options_.directory + "/pulse", OpenMode::kCreate));
+  }
+  constexpr std::string_view kBytes = "Written and synced when the disk is idle, to time it.\n";
+  const std::array<ByteSpan, 1> pieces{as_bytes(kBytes)};
+  const DiskPulse::Write timed(shared_->pulse);
+  KELP_CHECK(pulse_file_->write_at(0, pieces));
+  return pulse_file_->sync();
+}
+
+void VolumeService::failed(const Error& error) {
+  failure_ = Error(Errc::kUnavailable, fmt::format("the directory {} has failed: {}",
+                                                   options_.directory, error.message()));
+  failed_ = true;
   logger("volume").error("disk_failed directory={} error={}", options_.directory,
-                         log_value(felt.error().message()));
+                         log_value(error.message()));
+}
+
+std::optional<Error> VolumeService::failure() const {
+  if (!failed_) return std::nullopt;
+  return failure_;
+}
+
+Result<void> VolumeService::check_works() const {
+  if (!failed_) return {};
+  return *failure_;
 }
 
 Task<Result<void>> VolumeService::create_volume(VolumeId volume, Generation generation,
@@ -213,6 +251,7 @@ Task<Result<void>> VolumeService::create_volume(VolumeId volume, Generation gene
     co_return Error(Errc::kInvalidArgument,
                     fmt::format("a collection's name has at most {} bytes", kMaxCollectionBytes));
   }
+  KELP_CO_CHECK(check_works());
   KELP_CO_CHECK(check_space(kSuperblockBytes));
   auto job = [this, volume, generation, &collection] {
     return make_volume(volume, generation, collection);

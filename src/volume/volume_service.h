@@ -35,6 +35,7 @@ struct VolumeServiceOptions {
   std::uint64_t reserve_bytes = 256ULL << 20;
   /// A volume with less garbage is not vacuumed by itself.
   std::uint64_t vacuum_least_bytes = 64ULL << 20;
+  std::string metrics_directory;  ///< VolumeProbe's label; empty: none.
 };
 
 /// Room that new needles leave alone, for tombstones, vacuum, metadata and snapshots.
@@ -119,8 +120,14 @@ class VolumeService final : public VolumeNode {
   [[nodiscard]] std::vector<DamagedVolume> damaged() const;
 
   /// Writes and syncs a few bytes when the disk was idle, so that how quick it is stays known
-  /// (NodeStatus::write_micros). Call it about once a second; returns when the disk did it.
+  /// (NodeStatus::write_micros), and looks whether the directory is still there. Call it about once
+  /// a second; returns when the disk did it.
   Task<void> feel_pulse();
+  /// Why the whole directory counts as failed, as feel_pulse() found: it takes no write, or is gone
+  /// from its path. From then on all of its volumes are told to be read-only, it has no room and
+  /// takes nothing new; what can still be read is. For good: it has to be opened again.
+  /// Thread-safe.
+  [[nodiscard]] std::optional<Error> failure() const;
   /// New needles get kUnavailable until then: the master saw that this disk is much slower than the
   /// others. All else goes on.
   void refuse_needles_until(MonoTime until) { refusing_until_ = until; }
@@ -172,6 +179,9 @@ class VolumeService final : public VolumeNode {
   Result<VolumePtr> find_in(VolumeId volume, Generation generation) const;
   [[nodiscard]] std::vector<VolumePtr> all() const;
   Result<void> check_request(const OpenNeedle& request) const;
+  [[nodiscard]] Result<void> check_works() const;
+  Result<void> try_disk();
+  void failed(const Error& error);
   Result<void> check_space(std::uint64_t bytes);
   Result<DiskSpace> space();
   [[nodiscard]] std::string scrub_path() const { return options_.directory + "/scrub"; }
@@ -199,7 +209,8 @@ class VolumeService final : public VolumeNode {
 
   std::atomic<MonoTime> refusing_until_ = MonoTime{};
   std::unique_ptr<File> pulse_file_;  ///< What feel_pulse() writes to; made by it.
-  bool pulse_failed_ = false;
+  std::atomic<bool> failed_ = false;  ///< Set once, after failure_.
+  std::optional<Error> failure_;
 
   std::mutex space_mutex_;
   DiskSpace space_;

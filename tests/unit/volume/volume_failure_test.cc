@@ -1,0 +1,80 @@
+// A directory whose disk fails as a whole.
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/volume/volume_rig.h"
+
+namespace kelp::test {
+namespace {
+
+using std::chrono::seconds;
+
+struct FailingDirectory : testing::Test {
+  VolumeRig rig{1};
+
+  void SetUp() override {
+    rig.start_fresh();
+    ASSERT_TRUE(rig.put_now(1, body_for(1, 100)).has_value());
+    feel();
+    ASSERT_FALSE(rig.service->failure().has_value());
+  }
+  void feel() {
+    rig.world.run_for(seconds(5));  // so that it counts as idle
+    rig.world.run(rig.service->feel_pulse());
+  }
+  /// What every operator and master can see of it.
+  void expect_failed() {
+    ASSERT_TRUE(rig.service->failure().has_value());
+    const auto status = rig.world.run(rig.service->status());
+    ASSERT_TRUE(status.has_value()) << status.error().message();
+    EXPECT_EQ(status->free_bytes, 0U);
+    ASSERT_EQ(status->volumes.size(), 1U);
+    EXPECT_TRUE(status->volumes[0].read_only) << "so that it is copied elsewhere";
+    EXPECT_EQ(rig.put_now(2, body_for(2, 100)).error().code(), Errc::kUnavailable);
+    EXPECT_EQ(
+        rig.world.run(rig.service->create_volume(VolumeId{2}, Generation{1}, "")).error().code(),
+        Errc::kUnavailable);
+    EXPECT_EQ(*rig.get_now(1, 100), body_for(1, 100)) << "what can be read is read";
+  }
+};
+
+TEST_F(FailingDirectory, TellsThatAllItsVolumesAreReadOnly) {
+  rig.disk.fail_nth(DiskOp::kSync, 1);
+  feel();
+  expect_failed();
+}
+
+TEST_F(FailingDirectory, IsNotTriedAgain) {
+  rig.disk.fail_nth(DiskOp::kWrite, 1);
+  feel();
+  const std::uint64_t changes = rig.disk.changes();
+  feel();
+  EXPECT_EQ(rig.disk.changes(), changes);
+  expect_failed();
+}
+
+TEST_F(FailingDirectory, MayBeGoneFromItsPath) {
+  ASSERT_TRUE(rig.disk.remove("/data/node_id").has_value());
+  rig.world.run(rig.service->feel_pulse());
+  expect_failed();
+}
+
+TEST_F(FailingDirectory, IsNotOneThatIsFull) {
+  rig.disk.fail_nth(DiskOp::kWrite, 1, Errc::kNoSpace);
+  feel();
+  EXPECT_FALSE(rig.service->failure().has_value());
+  EXPECT_TRUE(rig.put_now(2, body_for(2, 100)).has_value());
+}
+
+TEST_F(FailingDirectory, WorksAgainWhenItIsOpenedAgain) {
+  rig.disk.fail_nth(DiskOp::kSync, 1);
+  feel();
+  ASSERT_TRUE(rig.service->failure().has_value());
+  ASSERT_TRUE(rig.start().has_value());
+  EXPECT_FALSE(rig.service->failure().has_value());
+  EXPECT_EQ(*rig.get_now(1, 100), body_for(1, 100));
+  EXPECT_TRUE(rig.put_now(2, body_for(2, 100)).has_value());
+}
+
+}  // namespace
+}  // namespace kelp::test

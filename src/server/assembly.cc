@@ -87,6 +87,7 @@ master::MasterOptions master_options(const Config& config, const ClusterIdentity
   options.cluster_secret = identity.cluster_secret;
   options.placement.volume_size_limit = config.volume.size_limit;
   options.placement.writable_volumes = static_cast<std::uint32_t>(config.volume.writable);
+  options.placement.share_hosts = config.master.share_hosts;
   options.placement.standard = layout_of(config.master.standard);
   for (const StorageClassConfig& each : config.master.classes) {
     options.placement.classes.emplace(each.name, layout_of(each));

@@ -12,6 +12,7 @@
 
 #include "crypto/random.h"
 #include "os/posix_file_io.h"
+#include "server/process.h"
 
 namespace kelp::server {
 namespace {
@@ -21,11 +22,9 @@ constexpr std::chrono::seconds kSearch{5};
 
 /// "root@host:1234": what other operators are told.
 std::string lock_owner() {
-  char host[256] = {};
-  ::gethostname(host, sizeof host - 1);
   const passwd* const user = ::getpwuid(::geteuid());
   return fmt::format("{}@{}:{}", user == nullptr ? std::to_string(::geteuid()) : user->pw_name,
-                     host, ::getpid());
+                     machine_name(), ::getpid());
 }
 
 /// Cancels `work` at the first signal; the next one does what it does without us.

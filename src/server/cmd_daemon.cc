@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/log.h"
@@ -18,6 +19,17 @@ struct DaemonFlags {
   std::string ready_file;
 };
 
+/// A server that had one directory and now lists others must not leave its volumes behind.
+Result<void> refuse_forgotten(const Config& config, FileIo& io) {
+  if (config.dir.empty()) return {};
+  const auto& disks = config.volume.disks;
+  if (std::ranges::find(disks, config.dir, &VolumeDiskConfig::path) != disks.end()) return {};
+  KELP_TRY(const bool there, io.exists(volume_dir(config.dir)));
+  if (!there) return {};
+  return Error(Errc::kInvalidArgument,
+               fmt::format("{} has volumes and is no [[volume.disk]]: list it too", config.dir));
+}
+
 /// The cluster that the configuration names, and the directory, locked. A gateway keeps nothing.
 Result<DataDir> open_directory(Role role, const Config& config, FileIo& io) {
   const std::string path =
@@ -29,9 +41,13 @@ Result<DataDir> open_directory(Role role, const Config& config, FileIo& io) {
                  "cluster's, or KELP_ACCESS_KEY and KELP_SECRET_KEY");
   }
   if (role == Role::kS3) return DataDir{nullptr, std::move(identity), false};
-  if (config.dir.empty()) {
+  if (role == Role::kVolume && !config.volume.disks.empty()) {
+    KELP_CHECK(refuse_forgotten(config, io));
+  } else if (config.dir.empty()) {
     return Error(Errc::kInvalidArgument, "say where to keep everything: --dir DIR, or KELP_DIR");
   }
+  // Its disks are locked one by one, when they are opened.
+  if (role == Role::kVolume) return DataDir{nullptr, std::move(identity), false};
   return join_data_dir(io, config.dir, identity);
 }
 
@@ -49,10 +65,10 @@ void print_welcome(Role role, const Addresses& addresses) {
 }
 
 Result<void> run(Role role, const DaemonFlags& flags) {
-  KELP_TRY(const LoadedConfig loaded, flags.config.load());
+  KELP_TRY(LoadedConfig loaded, flags.config.load());
   const Config& config = loaded.config;
   KELP_CHECK(set_log_level(config.log_level));
-  Signals signals(uses_tls(config));
+  Signals signals(uses_tls(config) || role == Role::kVolume);
   prepare_process();
   const auto io = make_posix_file_io();
   SystemClock clock;
@@ -62,7 +78,14 @@ Result<void> run(Role role, const DaemonFlags& flags) {
   if (!flags.ready_file.empty()) {
     KELP_CHECK(write_ready_file(*io, flags.ready_file, daemon->addresses()));
   }
-  while (signals.wait() == Signal::kReload) daemon->reload_tls();
+  while (signals.wait() == Signal::kReload) {
+    if (auto again = flags.config.load(); again.has_value()) {
+      loaded = *std::move(again);
+    } else {
+      logger("server").error("reload_failed error={}", log_value(again.error().message()));
+    }
+    daemon->reload(loaded.config);
+  }
   daemon->stop();
   return {};
 }

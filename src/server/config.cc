@@ -156,6 +156,9 @@ constexpr std::array kSettings = {
     KELP_SETTING("volume.data_centre", volume.data_centre, "where the volume server stands"),
     KELP_SETTING("volume.rack", volume.rack, "where in the data centre"),
     KELP_SETTING("volume.tags", volume.tags, "words for placement; several with commas"),
+    KELP_SETTING("volume.host", volume.host,
+                 "the machine, of which one may fail with all of its disks; empty: its name, when "
+                 "there are several [[volume.disk]]"),
     KELP_SETTING("cluster.file", cluster.file, "made by `kelp cluster init`; empty: DIR/cluster"),
     KELP_SETTING("cluster.masters", cluster.masters, "id=host:port of each master, with commas"),
     KELP_SETTING("cluster.filers", cluster.filers, "host:port of each filer, with commas"),
@@ -177,6 +180,8 @@ constexpr std::array kSettings = {
                  "the one of volume.tags that servers of new data carry; empty: any"),
     KELP_SETTING("master.repair_after", master.repair_after,
                  "silence of a volume server before its volumes are repaired, 1s to 24h"),
+    KELP_SETTING("master.share_hosts", master.share_hosts,
+                 "true: a volume may have more members on one machine than it can lose"),
     KELP_SETTING("master.key_grace", master.key_grace,
                  "from the lease of a key to its commit at most, 10s to 48h"),
     KELP_SETTING("filer.listen", filer.listen, "address:port of a filer's rpc"),
@@ -459,6 +464,7 @@ Result<void> check_config(const Config& config, const Origins& origins) {
   KELP_CHECK(check_cluster(config, check));
   KELP_CHECK(check_ranges(config, check));
   KELP_CHECK(check_classes(config.master.classes));
+  KELP_CHECK(check_disks(config.volume.disks));
   return check_identities(config.s3.identities);
 }
 
@@ -477,7 +483,7 @@ std::string print_config(const Config& config, const Origins& origins) {
     out += fmt::format("\n[[s3.identity]]\nname = {}\naccess_key = {}\n# secret_key is not shown\n",
                        toml_quoted(identity.name), toml_quoted(identity.access_key));
   }
-  return out + print_classes(config.master.classes);
+  return out + print_classes(config.master.classes) + print_disks(config.volume.disks);
 }
 
 }  // namespace kelp::server

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kelp/result.h"
+#include "server/disk_list.h"
 #include "server/storage_classes.h"
 #include "wire/cluster.h"
 
@@ -67,6 +68,7 @@ struct MasterConfig {
   std::vector<StorageClassConfig> classes;  ///< The others. TOML only: [[master.class]].
   std::chrono::nanoseconds repair_after = std::chrono::seconds(30);  ///< Silence, 1s to 24h.
   std::chrono::nanoseconds key_grace = std::chrono::hours(24);  ///< From lease to commit, at most.
+  bool share_hosts = false;  ///< One machine may have more of a volume than may be lost.
 };
 
 /// A filer's own.
@@ -90,6 +92,8 @@ struct VolumeConfig {
   std::string data_centre = "default";
   std::string rack = "default";
   std::vector<std::string> tags;
+  std::string host;                       ///< The machine; empty: its name, with several disks.
+  std::vector<VolumeDiskConfig> disks;    ///< Instead of DIR. TOML only: [[volume.disk]].
   std::uint64_t size_limit = 8ULL << 30;  ///< Bytes at which a volume is sealed; 1 MiB to 1 TiB.
   std::uint64_t reserve = 1ULL << 30;     ///< Free bytes of the disk that writes leave; at most a
                                           ///< twentieth of the disk is kept.

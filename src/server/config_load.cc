@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kIdentity = "s3.identity";
 constexpr std::string_view kClass = "master.class";
+constexpr std::string_view kDisk = "volume.disk";
 /// Variables that others of us read.
 constexpr std::string_view kOtherVariables[] = {"KELP_ACCESS_KEY", "KELP_SECRET_KEY", "KELP_CONFIG",
                                                 "KELP_ENGINE_PASSWORD"};
@@ -58,6 +59,9 @@ class TomlReader {
       } else if (key == kClass) {
         KELP_CHECK(tables(node, key, "name, spread, large, large_from and tag", set_class_value,
                           loaded_.config.master.classes));
+      } else if (key == kDisk) {
+        KELP_CHECK(tables(node, key, "path, tags, reserve and port", set_disk_value,
+                          loaded_.config.volume.disks));
       } else if (const toml::table* inner = node.as_table(); inner && !find_setting(key)) {
         KELP_CHECK(known_prefix(key, node));
         KELP_CHECK(this->table(*inner, key + "."));
@@ -119,14 +123,15 @@ class TomlReader {
   Result<void> tables(const toml::node& node, std::string_view key, std::string_view fields,
                       Result<bool> (*set)(Item&, std::string_view, const std::string&),
                       std::vector<Item>& out) {
-    const toml::array* list = node.as_array();
-    if (list == nullptr || !list->is_homogeneous(toml::node_type::table)) {
+    const toml::array* tables = node.as_array();
+    if (tables == nullptr || !tables->is_homogeneous(toml::node_type::table)) {
       return refuse(node, fmt::format("{0} is written [[{0}]]", key));
     }
-    for (const auto& table : *list) {
+    for (const auto& table : *tables) {
       Item item;
       for (const auto& [name, field] : *table.as_table()) {
-        const auto text = field.is_array() ? std::nullopt : text_of(field);
+        const bool list = field.is_array() && name.str() != "tags";
+        const auto text = list ? std::nullopt : text_of(field);
         if (!text) return refuse(field, fmt::format("{} is a text", name.str()));
         const auto known = set(item, name.str(), *text);
         if (!known.has_value()) return refuse(field, known.error().detail());

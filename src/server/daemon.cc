@@ -4,7 +4,6 @@
 
 #include <atomic>
 
-#include "async/background_budget.h"
 #include "async/runtime.h"
 #include "async/task_group.h"
 #include "base/log.h"
@@ -31,8 +30,8 @@
 #include "server/assembly.h"
 #include "server/engines.h"
 #include "server/front.h"
-#include "volume/heartbeats.h"
-#include "volume/shard_rebuild.h"
+#include "server/process.h"
+#include "server/volume_disks.h"
 
 namespace kelp::server {
 namespace {
@@ -97,9 +96,6 @@ struct Daemon::Parts {
   Task<Result<void>> open_filer();
   Task<Result<void>> open_s3();
   Task<void> keep_key_floor();
-  Task<Result<std::string>> fetch(VolumeId volume, NeedleKey key);
-  Task<void> keep_pulse();
-  void heard_master(const HeartbeatAnswer& answer);
   Task<Result<void>> serve(const std::string& address, std::vector<Executor> executors,
                            std::function<void(RpcServer&)> prepare);
   Task<Readiness> look();
@@ -134,10 +130,7 @@ struct Daemon::Parts {
 
   std::unique_ptr<raft::RpcTransport> transport;
   std::unique_ptr<master::MasterService> master;
-  std::unique_ptr<BackgroundBudget> background_budget;
-  std::unique_ptr<VolumeService> volumes;
-  std::unique_ptr<VolumeUpkeep> upkeep;
-  std::unique_ptr<Heartbeats> heartbeats;
+  std::unique_ptr<VolumeDisks> disks;
   std::unique_ptr<KvStore> kv;
   MemoryBudget call_memory{filer_memory(config).calls};
   std::unique_ptr<FilerService> filer;
@@ -278,77 +271,12 @@ Task<Result<void>> Daemon::Parts::open_master() {
 }
 
 Task<Result<void>> Daemon::Parts::open_volume() {
-  background_budget =
-      std::make_unique<BackgroundBudget>(config.volume.background_rate, clock, *timers);
-  VolumeServiceParts parts{
-      io, *disk_pool, clock, metrics, token_check(identity, cluster_clock), volume_nodes.get()};
-  parts.background = background_budget.get();
-  parts.timers = timers.get();
-  VolumeServiceOptions options = volume_options(config, identity);
-  std::move_only_function<Result<std::unique_ptr<VolumeService>>()> begin =
-      [o = std::move(options), p = std::move(parts)]() mutable {
-        return VolumeService::start(std::move(o), std::move(p));
-      };
-  KELP_CO_TRY(volumes,
-              co_await offload<std::unique_ptr<VolumeService>>(*disk_pool, std::move(begin)));
-  auto prepare = [this](RpcServer& server) {
-    serve_volume(server, *volumes, *volumes);
-    serve_volume_replicas(server, *volumes);
-  };
-  KELP_CO_CHECK(co_await serve(config.volume.listen, executors_of(runtime), std::move(prepare)));
-  const std::string& reach = config.volume.address.empty() ? addresses.rpc : config.volume.address;
-  NodeIdentity node{volumes->node_id(), reach, config.volume.data_centre, config.volume.rack,
-                    config.volume.tags};
-  auto heard = [this](const HeartbeatAnswer& answer) { heard_master(answer); };
-  heartbeats = std::make_unique<Heartbeats>(std::move(node), random_number(), *volumes, *masters,
-                                            clock, *timers, std::move(heard));
-  background.spawn(heartbeats->run());
-  UpkeepOptions upkeep_parts = upkeep_options(config);
-  upkeep_parts.fetch = [this](VolumeId volume, NeedleKey key) { return fetch(volume, key); };
-  upkeep = std::make_unique<VolumeUpkeep>(*volumes, std::move(upkeep_parts));
-  background.spawn(upkeep->run_vacuum());
-  background.spawn(upkeep->run_scrub());
-  background.spawn(keep_pulse());
+  disks = std::make_unique<VolumeDisks>(
+      VolumeDiskWorld{config, identity, io, clock, cluster_clock, *timers, metrics, *disk_pool,
+                      world(), executors_of(runtime), *masters, *volume_nodes});
+  KELP_CO_CHECK(co_await disks->open(disk_places(config, machine_name())));
+  addresses.rpc = disks->addresses();
   co_return Result<void>();
-}
-
-/// A needle as another member of its volume has it.
-Task<Result<std::string>> Daemon::Parts::fetch(VolumeId volume, NeedleKey key) {
-  KELP_CO_TRY(const VolumeLocation location, co_await masters->locate(volume));
-  if (location.scheme) {
-    // Shards differ: ours is computed from those of others.
-    StripeSources from{.scheme = location.scheme, .shard = 0, .members = location.members};
-    const auto own = std::ranges::find(from.members, volumes->node_id(), &VolumeMember::node_id);
-    if (own == from.members.end()) {
-      co_return Error(Errc::kConflict, fmt::format("volume {} has no shard here", volume.value));
-    }
-    from.shard = own->shard;
-    co_return co_await rebuild_shard(*volume_nodes, volume, location.generation, std::move(from),
-                                     key);
-  }
-  Error last(Errc::kNotFound, fmt::format("volume {} has no other member", volume.value));
-  for (const VolumeMember& member : location.members) {
-    if (member.node_id == volumes->node_id()) continue;
-    const auto node = volume_nodes->at(member.address);
-    auto image = co_await node->read_needle(volume, location.generation, key);
-    if (image.has_value()) co_return image;
-    last = image.error();
-  }
-  co_return last;
-}
-
-void Daemon::Parts::heard_master(const HeartbeatAnswer& answer) {
-  if (answer.now != WallTime{}) cluster_clock.follow(answer.now);
-  // Without a word of the master it takes needles again: slowly is better than not at all.
-  constexpr std::chrono::seconds kRefusal{5};
-  if (answer.refuse_needles) volumes->refuse_needles_until(clock.mono() + kRefusal);
-}
-
-Task<void> Daemon::Parts::keep_pulse() {
-  constexpr std::chrono::seconds kPause{1};
-  do {
-    co_await volumes->feel_pulse();
-  } while ((co_await timers->sleep_until(clock.mono() + kPause)).has_value());
 }
 
 Task<Result<void>> Daemon::Parts::open_filer() {
@@ -409,14 +337,14 @@ Task<Result<void>> Daemon::Parts::open_s3() {
 
 Task<Readiness> Daemon::Parts::look() {
   if (!ready) co_return Readiness{.ready = false, .text = "not ready: it starts or stops\n"};
+  if (disks != nullptr) co_return disks->look();
   const auto tried = co_await try_role();
   if (tried.has_value()) co_return Readiness{.ready = true, .text = "ready\n"};
   co_return Readiness{.ready = false,
                       .text = fmt::format("not ready: {}\n", tried.error().message())};
 }
 
-/// A volume server and a filer serve without a master; a gateway needs a filer and, for what is not
-/// small, room.
+/// A filer serves without a master; a gateway needs a filer and, for what is not small, room.
 Task<Result<void>> Daemon::Parts::try_role() {
   if (role == Role::kMaster) {
     KELP_CO_TRY([[maybe_unused]] const ClusterView view, co_await masters->view());
@@ -424,8 +352,6 @@ Task<Result<void>> Daemon::Parts::try_role() {
     KELP_CO_CHECK(co_await filers->prepare());
   } else if (role == Role::kFiler) {
     KELP_CO_CHECK(kv->writable());
-  } else if (role == Role::kVolume) {
-    if (const auto refused = heartbeats->refusal()) co_return *refused;
   }
   co_return Result<void>();
 }
@@ -440,10 +366,6 @@ void Daemon::Parts::stop() {
   ready = false;
   if (front != nullptr) front->drain();
   runtime.run(close());
-  if (volumes != nullptr) {
-    // Without snapshots the next start reads more; nothing is lost. The room logs it.
-    [[maybe_unused]] const auto closed = volumes->close();
-  }
 }
 
 Task<void> Daemon::Parts::close() {
@@ -451,7 +373,9 @@ Task<void> Daemon::Parts::close() {
   co_await background.join();
   if (leases != nullptr) co_await leases->close();
   if (master != nullptr) master->end_waits();
-  if (rpc != nullptr) co_await rpc->stop(clock.mono() + config.threads.drain_grace);
+  const MonoTime grace = clock.mono() + config.threads.drain_grace;
+  if (rpc != nullptr) co_await rpc->stop(grace);
+  if (disks != nullptr) co_await disks->close(grace);
   if (master != nullptr) co_await master->stop();
   if (transport != nullptr) co_await transport->stop();
   if (channels != nullptr) co_await channels->stop();
@@ -477,8 +401,10 @@ const Addresses& Daemon::addresses() const {
   return parts_->addresses;
 }
 
-void Daemon::reload_tls() {
+void Daemon::reload(const Config& config) {
   parts_->front->reload_tls();
+  if (parts_->disks == nullptr) return;
+  parts_->runtime.run(parts_->disks->reload(disk_places(config, machine_name())));
 }
 
 void Daemon::stop() {

@@ -33,8 +33,9 @@ class Daemon {
   Daemon& operator=(const Daemon&) = delete;
 
   [[nodiscard]] const Addresses& addresses() const;
-  /// Re-reads the gateway's certificate.
-  void reload_tls();
+  /// Re-reads the gateway's certificate, and serves the disks that `config` lists now
+  /// (VolumeDisks::reload). Nothing else of it is looked at. Blocks; not from an io thread.
+  void reload(const Config& config);
   /// As Server::stop.
   void stop();
 

@@ -34,6 +34,12 @@ std::size_t core_count() {
   return static_cast<std::size_t>(CPU_COUNT(&cores));
 }
 
+std::string machine_name() {
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
 void prepare_process() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

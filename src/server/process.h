@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 namespace kelp::server {
 
@@ -12,6 +13,9 @@ void prepare_process();
 
 /// Cores that this process may use; at least 1.
 [[nodiscard]] std::size_t core_count();
+
+/// What this machine calls itself.
+[[nodiscard]] std::string machine_name();
 
 /// What a signal asks for.
 enum class Signal { kStop, kReload };

@@ -39,6 +39,7 @@ class ClusterCase(unittest.TestCase):
 
     SETTINGS = {}
     SIZES = {}  # of roles, where they differ
+    DISKS = 0  # of each volume server, where it has several
     BINARY = None  # the one of this build
 
     def setUp(self):
@@ -48,7 +49,8 @@ class ClusterCase(unittest.TestCase):
         self.folder = Path(scratch.name)
         settings = {"master.repair_after": f"{REPAIR_AFTER_SECONDS}s", "volume.size_limit": "256MiB",
                     "volume.writable": "0", "volume.reserve": "64MiB", **self.SETTINGS}
-        self.cluster = Cluster(self.folder / "cluster", settings, sizes=self.SIZES, binary=self.BINARY)
+        self.cluster = Cluster(self.folder / "cluster", settings, sizes=self.SIZES, binary=self.BINARY,
+                               disks=self.DISKS)
         self.addCleanup(self.cluster.__exit__)
         self.prepare()
         self.cluster.__enter__()

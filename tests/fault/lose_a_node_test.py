@@ -32,7 +32,7 @@ PATIENCE_SECONDS = 240
 
 
 def machine_of(daemon):
-    return (daemon.number - 1) // DISKS
+    return daemon.number - 1
 
 
 def files_of(folder):
@@ -57,12 +57,10 @@ class LoseANode(unittest.TestCase):
         work = tempfile.TemporaryDirectory(prefix="kelp-lose-a-node-")
         self.addCleanup(work.cleanup)
         self.folder = Path(work.name)
-        sizes = {"master": 1, "volume": MACHINES * DISKS, "filer": 1, "gateway": 1}
-        # Copies on three machines; one volume server a disk, one rack a machine.
-        self.cluster = Cluster(self.folder / "cluster", SETTINGS, spread="020", sizes=sizes, loopback=True)
+        sizes = {"master": 1, "volume": MACHINES, "filer": 1, "gateway": 1}
+        # Copies on three machines; one volume server a machine.
+        self.cluster = Cluster(self.folder / "cluster", SETTINGS, spread="002", sizes=sizes, loopback=True, disks=DISKS)
         self.addCleanup(self.cluster.close)
-        for daemon in self.cluster.of("volume"):
-            daemon.options = ["--set", f"volume.rack=machine{machine_of(daemon)}"]
         self.cluster.__enter__()
 
     def aws(self, *words):
@@ -74,7 +72,7 @@ class LoseANode(unittest.TestCase):
         self.assertEqual(done.returncode, 0, f"aws {' '.join(words)}: {done.stdout}{done.stderr}")
 
     def lose(self, machine):
-        """Its processes are killed and its disks are empty."""
+        """Its process is killed and its disks are empty."""
         for daemon in self.cluster.of("volume"):
             if machine_of(daemon) == machine:
                 daemon.kill()
@@ -93,7 +91,7 @@ class LoseANode(unittest.TestCase):
 
     def machines_of(self, volume):
         """How many members of a volume each machine has; -1 stands for servers that are not known."""
-        addresses = {daemon.address: machine_of(daemon) for daemon in self.cluster.of("volume")}
+        addresses = {address: machine_of(daemon) for daemon in self.cluster.of("volume") for address in daemon.node_addresses()}
         places = [addresses.get(node["address"], -1) for node in self.status["nodes"] if node["node_id"] in volume["members"]]
         return {machine: places.count(machine) for machine in places}
 

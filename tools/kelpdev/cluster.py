@@ -38,6 +38,11 @@ class Daemon(KelpProcess):
         self.admin = cluster.addresses.setdefault(name + "/admin", cluster.net.address(self.host, ADMIN_PORT))
         if self.role == "master":
             self.http = cluster.addresses.setdefault(name + "/http", cluster.net.address(self.host, HTTP_PORT))
+        self.disks = []  # of a volume server that has several: see list_disks()
+        for number in range(1, cluster.disks + 1 if self.role == "volume" else 0):
+            self.disks.append(self.data / f"disk{number}")
+            cluster.addresses.setdefault(f"{name}/disk{number}",
+                                         self.address if number == 1 else cluster.net.address(self.host, port + number - 1))
         self.masters = None  # whom it is told of, as --masters has them; None: all
         self.cluster_file = None  # which identity it is given; None: the cluster's
         self.variables = {}  # more environment
@@ -50,12 +55,40 @@ class Daemon(KelpProcess):
                "volume": lambda: [],
                "filer": lambda: [],
                "gateway": lambda: ["--filers", self.cluster.filers_flag(self.number)]}
-        data = [] if self.role == "gateway" else ["--dir", str(self.data)]
+        data = ["--config", str(self.list_disks())] if self.disks else [] if self.role == "gateway" else ["--dir", str(self.data)]
         settings = [word for item in self.cluster.settings.items() for word in ("--set", "=".join(item))]
         identity = self.cluster_file or self.cluster.identity / "cluster"
         return [self.binary, self.command, "--cluster-file", str(identity), "--masters",
                 self.masters or self.cluster.masters_flag(), "--listen", self.address, "--admin-listen", self.admin, "--ready-file",
                 str(ready), *data, *own[self.role](), *settings, *self.options]
+
+    def list_disks(self):
+        """Writes the configuration that names self.disks; the file. On loopback their ports do not lie side by side."""
+        def table(disk):
+            port = f"port = {self.address_of(disk).rsplit(':', 1)[1]}\n" if self.cluster.net.prefix is None else ""
+            return f'[[volume.disk]]\npath = "{disk}"\n{port}'
+
+        config = self.folder / "disks.toml"
+        config.write_text(f'volume.host = "{self.name}"\n' + "".join(map(table, self.disks)))
+        return config
+
+    def reload(self):
+        """Lets it look at self.disks again."""
+        self.list_disks()
+        os.kill(self.pid, signal.SIGHUP)
+
+    def address_of(self, disk):
+        """Where one of its disks is reached."""
+        return self.cluster.addresses[f"{self.name}/{disk.name}"]
+
+    def node_addresses(self):
+        """Where the nodes of the cluster are reached that it is: one, or one a disk."""
+        return [self.address_of(disk) for disk in self.disks] or [self.address]
+
+    def launch(self):
+        for disk in self.disks if not self.ready else []:
+            disk.mkdir(parents=True, exist_ok=True)
+        super().launch()
 
     def environment(self):
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("KELP_", "AWS_"))}
@@ -138,10 +171,11 @@ class Cluster:
 
     `settings` (key to text) go to every daemon with --set. As root each daemon has a network namespace, and this
     process joins the clients' one (its threads too, when they start later); otherwise all are on loopback.
+    `disks`: directories of each volume server, "disk1" and so on in its data; 0: it has one.
     """
 
     def __init__(self, folder, settings=None, spread="001", sizes=None, loopback=False, guarded=True, binary=None,
-                 keys=(ACCESS_KEY, SECRET_KEY), state=None):
+                 keys=(ACCESS_KEY, SECRET_KEY), state=None, disks=0):
         self.folder = Path(folder).resolve()
         self.binary = str(Path(binary or kelp_binary()).resolve())
         self.guarded, self.keys = guarded, keys
@@ -149,6 +183,7 @@ class Cluster:
         self.settings = state.get("settings", dict(settings or {}))
         self.spread = state.get("spread", spread)
         self.sizes = state.get("sizes", {**SIZES, **(sizes or {})})
+        self.disks = state.get("disks", disks)
         self.addresses = state.get("addresses", {})
         self.identity = self.folder / "identity"
         prefix = state.get("prefix")
@@ -172,7 +207,7 @@ class Cluster:
     def state(self):
         """What another script needs to find this cluster again."""
         return {"settings": self.settings, "spread": self.spread, "sizes": self.sizes, "addresses": self.addresses,
-                "prefix": self.net.prefix, "daemons": list(self.daemons)}
+                "prefix": self.net.prefix, "daemons": list(self.daemons), "disks": self.disks}
 
     @classmethod
     def attach(cls, folder, state, **options):
@@ -301,10 +336,11 @@ class Cluster:
     def wait_alive(self, names=None, seconds=60):
         """Until a master leads and knows each of the volume servers (default: all) as alive."""
         names = names or [daemon.name for daemon in self.of("volume")]
+        addresses = {address for name in names for address in self[name].node_addresses()}
 
         def alive():
             status = self.status()
-            return status and all((self.node_of(status, name) or {}).get("alive") for name in names) and status
+            return status and addresses <= {node["address"] for node in status["nodes"] if node["alive"]} and status
 
         return wait_for(alive, f"{', '.join(names)} alive", seconds, STATUS_PAUSE)
 

@@ -181,5 +181,51 @@ TEST(Config, ReadsStorageClasses) {
   }
 }
 
+TEST(Config, ReadsTheDisksOfAVolumeServer) {
+  const std::string text =
+      "[volume]\nhost = \"box\"\ntags = [\"all\"]\nreserve = \"2GiB\"\n"
+      "[[volume.disk]]\npath = \"/a\"\ntags = [\"ssd\", \"nvme\"]\nreserve = \"5GiB\"\n"
+      "[[volume.disk]]\npath = \"/b c\"\nport = 1234\n";
+  const auto loaded = from_toml(text);
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();
+  const auto places = disk_places(loaded->config, "machine");
+  ASSERT_EQ(places.size(), 2u);
+  EXPECT_EQ(places[0].path, "/a");
+  EXPECT_EQ(places[0].tags, (std::vector<std::string>{"ssd", "nvme", "all", "host=box"}));
+  EXPECT_EQ(places[0].reserve, 5ULL << 30);
+  EXPECT_EQ(places[1].tags, (std::vector<std::string>{"all", "host=box"}));
+  EXPECT_EQ(places[1].reserve, 2ULL << 30);
+  EXPECT_EQ(places[1].port, 1234);
+  // What is printed is the same again.
+  const auto& disks = loaded->config.volume.disks;
+  const auto again = from_toml(print_disks(disks));
+  ASSERT_TRUE(again.has_value()) << again.error().detail();
+  EXPECT_EQ(again->config.volume.disks, disks);
+  EXPECT_EQ(disk_places(again->config, "machine")[1].tags,
+            std::vector<std::string>{"host=machine"});
+
+  const std::string one = "[[volume.disk]]\npath = \"/a\"\n";
+  EXPECT_EQ(refusal(from_toml(one + one)), "volume.disk '/a': it is there twice");
+  for (const char* wrong :
+       {"[[volume.disk]]\ntags = [\"a\"]", "[[volume.disk]]\npath = \"a\"",
+        "[[volume.disk]]\npath = \"/a/\"", "port = 0", "port = 65536", "port = \"x\"",
+        "reserve = \"2TiB\"", "tags = [\"host=a\"]", "colour = \"red\"", "path = [\"/b\"]",
+        "port = 7\n[[volume.disk]]\npath = \"/b\"\nport = 7"}) {
+    const auto refused = from_toml(one + wrong);
+    ASSERT_FALSE(refused.has_value()) << wrong;
+    EXPECT_EQ(refused.error().code(), Errc::kInvalidArgument) << wrong;
+  }
+}
+
+TEST(Config, AServerWithOneDirectoryIsWhatItWas) {
+  const auto loaded = from_toml("dir = \"/d\"\n[volume]\ntags = [\"ssd\"]\n");
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();
+  const auto places = disk_places(loaded->config, "machine");
+  ASSERT_EQ(places.size(), 1u);
+  EXPECT_EQ(places[0].path, "/d");
+  EXPECT_EQ(places[0].tags, std::vector<std::string>{"ssd"}) << "several may run on one machine";
+  EXPECT_FALSE(places[0].listed);
+}
+
 }  // namespace
 }  // namespace kelp::server

@@ -68,6 +68,7 @@ Result<void> remove_if_there(FileIo& io, const std::string& path) {
 }  // namespace
 
 Task<Result<void>> VolumeService::set_role(VolumeId volume, Generation oldest, CopyRole role) {
+  KELP_CO_CHECK(check_works());
   KELP_CO_TRY(const VolumePtr found, find(volume));
   KELP_CO_CHECK(co_await found->set_role(oldest, role));
   if (role.frozen) co_return Result<void>();
@@ -335,6 +336,7 @@ Task<Result<NeedleKey>> VolumeService::take_images(VolumePtr copy, std::string i
 Result<VolumeService::VolumePtr> VolumeService::begin_pull(VolumeId volume, Generation generation,
                                                            const std::string& collection) {
   const std::lock_guard creating(create_mutex_);
+  KELP_CHECK(check_home());
   const std::string directory = pull_dir(options_.directory);
   KELP_CHECK(parts_.io.make_dirs(directory));
   std::shared_ptr<VolumeShared> shared(
@@ -363,6 +365,7 @@ Result<VolumeService::VolumePtr> VolumeService::begin_pull(VolumeId volume, Gene
 /// log is, so that a crash between leaves no log that could be taken for something it is not.
 Result<void> VolumeService::adopt(VolumeId volume, Generation generation) {
   const std::lock_guard creating(create_mutex_);
+  KELP_CHECK(check_home());
   const std::string& directory = options_.directory;
   const std::string path = VolumeFile::log_path(directory, volume);
   const std::string pulled = pull_dir(directory);
@@ -397,6 +400,7 @@ Task<Result<void>> VolumeService::retire(VolumeId volume, Generation generation)
 /// The role goes before the log: a crash between leaves a log that looks older than it is.
 Result<void> VolumeService::remove_files(VolumeId volume, Generation generation) {
   const std::lock_guard creating(create_mutex_);
+  KELP_CHECK(check_home());
   if (const auto here = find(volume); here.has_value()) {
     const Generation newest = (*here)->role().generation;
     if (newest > generation) {

@@ -17,6 +17,7 @@ namespace kelp {
 namespace {
 
 constexpr std::uint32_t kListLimit = 10'000;
+constexpr std::uint64_t kNodeIdBytes = 64;  // a UUID and a line's end, and room to see more
 constexpr auto kSpaceAge = std::chrono::seconds(1);
 
 Task<Result<void>> answer(Error error) {
@@ -76,9 +77,8 @@ Result<void> VolumeService::load() {
 }
 
 Result<void> VolumeService::load_node_id() {
-  const std::string path = options_.directory + "/node_id";
-  constexpr std::uint64_t kLimit = 64;
-  auto text = read_whole_file(parts_.io, path, kLimit);
+  const std::string path = node_id_path();
+  auto text = read_whole_file(parts_.io, path, kNodeIdBytes);
   if (!text.has_value()) {
     if (text.error().code() != Errc::kNotFound) return std::move(text).error();
     node_id_ = to_string(random_uuid());
@@ -166,6 +166,7 @@ PinnedPages VolumeService::try_pin(FileId fid, std::uint64_t offset, std::size_t
 }
 
 Task<Result<void>> VolumeService::remove(std::vector<FileId> fids) {
+  KELP_CO_CHECK(check_works());
   std::map<VolumeId, std::vector<FileId>> by_volume;
   for (const FileId& fid : fids) by_volume[fid.volume].push_back(fid);
   for (auto& [id, group] : by_volume) {
@@ -211,11 +212,24 @@ Task<void> VolumeService::feel_pulse() {
   failed(felt.error());
 }
 
-/// The open files of a disk that was pulled out, or unmounted by force, may go on to work: so the
-/// path is asked too.
+/// Whether the path still leads to this directory. The open files of a disk that was exchanged may
+/// go on to work, while its path leads to another one, whose files are not ours.
+Result<void> VolumeService::look_home() {
+  const std::string path = node_id_path();
+  const auto text = read_whole_file(parts_.io, path, kNodeIdBytes);
+  if (!text.has_value() && text.error().code() != Errc::kNotFound) return text.error();
+  if (text.has_value() && text->starts_with(node_id_)) return {};
+  return Error(Errc::kIo, fmt::format("{} is {}", path, text.has_value() ? "another's" : "gone"));
+}
+
+/// Before anything is changed by its path. Blocks.
+Result<void> VolumeService::check_home() {
+  KELP_CHECK(check_works());
+  return look_home();
+}
+
 Result<void> VolumeService::try_disk() {
-  KELP_TRY(const bool there, parts_.io.exists(options_.directory + "/node_id"));
-  if (!there) return Error(Errc::kIo, fmt::format("{}/node_id is gone", options_.directory));
+  KELP_CHECK(look_home());
   if (!shared_->pulse.idle()) return {};
   if (pulse_file_ == nullptr) {
     KELP_TRY(pulse_file_, parts_.io.open(options_.directory + "/pulse", OpenMode::kCreate));
@@ -262,6 +276,7 @@ Task<Result<void>> VolumeService::create_volume(VolumeId volume, Generation gene
 Result<void> VolumeService::make_volume(VolumeId volume, Generation generation,
                                         const std::string& collection) {
   const std::lock_guard creating(create_mutex_);
+  KELP_CHECK(check_home());
   {
     const std::shared_lock lock(volumes_mutex_);
     if (volumes_.contains(volume) || refused_.contains(volume)) {
@@ -293,6 +308,8 @@ Task<Result<std::vector<NeedleInfo>>> VolumeService::verify_volume(VolumeId volu
 }
 
 Result<void> VolumeService::close() {
+  if (all().empty()) return {};
+  KELP_CHECK(check_home());
   Result<void> outcome;
   for (const VolumePtr& volume : all()) {
     auto written = volume->write_snapshot();

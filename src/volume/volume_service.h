@@ -180,10 +180,13 @@ class VolumeService final : public VolumeNode {
   [[nodiscard]] std::vector<VolumePtr> all() const;
   Result<void> check_request(const OpenNeedle& request) const;
   [[nodiscard]] Result<void> check_works() const;
+  Result<void> check_home();
+  Result<void> look_home();
   Result<void> try_disk();
   void failed(const Error& error);
   Result<void> check_space(std::uint64_t bytes);
   Result<DiskSpace> space();
+  [[nodiscard]] std::string node_id_path() const { return options_.directory + "/node_id"; }
   [[nodiscard]] std::string scrub_path() const { return options_.directory + "/scrub"; }
   Result<std::uint64_t> vacuum_room();
   Result<void> check_vacuum_room(std::uint64_t bytes);

@@ -255,7 +255,8 @@ Task<Result<void>> VolumeUpkeep::load_cursor() {
 }
 
 Task<void> VolumeUpkeep::save_cursor() {
-  auto save = [this, bytes = encode_scrub_cursor(cursor_)] {
+  auto save = [this, bytes = encode_scrub_cursor(cursor_)]() -> Result<void> {
+    KELP_CHECK(service_.check_home());
     return write_file_atomically(service_.parts_.io, service_.scrub_path(), bytes);
   };
   const auto saved = co_await offload<void>(service_.parts_.pool, std::move(save));

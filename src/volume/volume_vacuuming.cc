@@ -40,6 +40,7 @@ Task<Result<void>> VolumeService::vacuum(VolumeId volume,
 Task<Result<void>> VolumeService::run_vacuum(VolumePtr source, VolumeVacuum& job) {
   auto check = [this, source]() -> Result<void> {
     KELP_CHECK(source->check_writable());
+    KELP_CHECK(check_home());
     KELP_CHECK(clear_vacuum());
     KELP_CHECK(parts_.io.make_dirs(vacuum_folder()));
     return check_vacuum_room(source->status().live_bytes + kSuperblockBytes);
@@ -53,6 +54,7 @@ Task<Result<void>> VolumeService::run_vacuum(VolumePtr source, VolumeVacuum& job
 
 Result<void> VolumeService::switch_log(const VolumePtr& source, VolumeVacuum& job) {
   const std::lock_guard creating(create_mutex_);
+  KELP_CHECK(check_home());
   const VolumeId volume = source->superblock().volume;
   KELP_TRY(const VolumePtr here, find(volume));
   if (here != source) {

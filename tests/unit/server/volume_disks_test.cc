@@ -196,5 +196,23 @@ TEST(VolumeDisks, AFailedOneIsReplacedByWhatIsAtItsPathByThen) {
   EXPECT_EQ(Machine::id_in(b), old_id);
 }
 
+TEST(VolumeDisks, OneThatWasExchangedForAnotherIsNotWrittenTo) {
+  Machine machine;
+  const auto a = machine.place("a");
+  const auto b = machine.place("b");
+  ASSERT_TRUE(machine.open({a, b}).has_value());
+  const std::string a_id = Machine::id_in(a);
+  const std::string b_id = Machine::id_in(b);
+  machine.reload({});
+  EXPECT_EQ(machine.count(), 0u);
+  machine.reload({a});
+  fs::rename(a.path, a.path + ".out");
+  fs::rename(b.path, a.path);
+  machine.await_failed(a, 1);
+  machine.reload({a});
+  machine.await_failed(a, 0);
+  EXPECT_EQ(Machine::id_in(a), b_id) << "it is that node now, here";
+}
+
 }  // namespace
 }  // namespace kelp::server

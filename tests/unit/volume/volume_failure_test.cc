@@ -59,6 +59,28 @@ TEST_F(FailingDirectory, MayBeGoneFromItsPath) {
   expect_failed();
 }
 
+// Whatever is changed by its path would be changed on the other disk.
+TEST_F(FailingDirectory, TouchesNothingWhenAnotherDiskIsAtItsPath) {
+  const auto content = [this](const char* path) { return rig.disk.content(path).value_or("none"); };
+  for (const bool noticed : {false, true}) {
+    ASSERT_TRUE(write_file_atomically(rig.disk, "/data/node_id", kClusterId + std::string("\n")));
+    if (noticed) rig.world.run(rig.service->feel_pulse());
+    EXPECT_EQ(rig.service->failure().has_value(), noticed);
+    const std::string before = content(kLog);
+    const std::uint64_t changes = rig.disk.changes();
+    EXPECT_FALSE(rig.world.run(rig.service->retire(VolumeId{1}, Generation{9})).has_value());
+    EXPECT_FALSE(rig.world.run(rig.service->create_volume(VolumeId{3}, Generation{1}, "")));
+    EXPECT_FALSE(rig.vacuum_now().has_value());
+    EXPECT_FALSE(rig.service->close().has_value());
+    EXPECT_EQ(rig.disk.changes(), changes);
+    EXPECT_EQ(content(kLog), before);
+  }
+  expect_failed();
+  const CopyRole role{Generation{2}, true};
+  EXPECT_FALSE(rig.world.run(rig.service->set_role(VolumeId{1}, Generation{1}, role)).has_value());
+  EXPECT_FALSE(rig.remove_now({fid_of(1)}).has_value());
+}
+
 TEST_F(FailingDirectory, IsNotOneThatIsFull) {
   rig.disk.fail_nth(DiskOp::kWrite, 1, Errc::kNoSpace);
   feel();

@@ -42,6 +42,10 @@ class MasterControl {
   virtual Task<Result<std::vector<JobView>>> plan_jobs(PlanKind kind, bool start) = 0;
   /// The volume takes no more needles, for good. Done when it is sealed already.
   virtual Task<Result<void>> seal_volume(VolumeId volume) = 0;
+  /// From now on a sealed volume lies on nodes with `tag`, and not with that of its storage class;
+  /// empty: with its class's again. Its members are moved by jobs, as draining ones are.
+  /// kInvalidArgument when no node has the tag; kConflict: it is not sealed.
+  virtual Task<Result<void>> set_volume_tier(VolumeId volume, std::string tag) = 0;
   /// Makes 1 to 64 volumes for a collection now; fewer when it fails on the way. Errors: as a lease
   /// for which no volume can be made.
   virtual Task<Result<std::vector<VolumeId>>> grow_volumes(std::string collection,

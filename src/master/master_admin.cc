@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "master/master_service.h"
 
 namespace kelp::master {
@@ -14,6 +16,9 @@ Task<Result<std::vector<JobView>>> MasterService::plan_jobs(PlanKind kind, bool 
 }
 Task<Result<void>> MasterService::seal_volume(VolumeId volume) {
   return here(seal(volume));
+}
+Task<Result<void>> MasterService::set_volume_tier(VolumeId volume, std::string tag) {
+  return here(keep_on(volume, std::move(tag)));
 }
 Task<Result<std::vector<VolumeId>>> MasterService::grow_volumes(std::string collection,
                                                                 std::uint32_t count) {
@@ -90,6 +95,15 @@ Task<Result<void>> MasterService::seal(VolumeId volume) {
     co_return Result<void>();
   }
   co_return co_await context_.commit(SealVolume{volume});
+}
+
+Task<Result<void>> MasterService::keep_on(VolumeId volume, std::string tag) {
+  KELP_CO_CHECK(co_await context_.confirm_serving());
+  const auto has_it = [&tag](const auto& node) { return carries(node.second.identity, tag); };
+  if (!tag.empty() && std::ranges::none_of(context_.state().nodes, has_it)) {
+    co_return Error(Errc::kInvalidArgument, fmt::format("no node has the tag {}", tag));
+  }
+  co_return co_await context_.commit(SetVolumeTier{volume, std::move(tag)});
 }
 
 Task<GroupView> MasterService::describe_group() {

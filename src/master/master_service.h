@@ -50,6 +50,7 @@ class MasterService final : public MasterClient, public MasterControl {
   Task<Result<AdminLockView>> admin_lock(AdminLockRequest request) override;
   Task<Result<std::vector<JobView>>> plan_jobs(PlanKind kind, bool start) override;
   Task<Result<void>> seal_volume(VolumeId volume) override;
+  Task<Result<void>> set_volume_tier(VolumeId volume, std::string tag) override;
   Task<Result<std::vector<VolumeId>>> grow_volumes(std::string collection,
                                                    std::uint32_t count) override;
   Task<Result<void>> add_master(std::uint64_t id, std::string address) override;
@@ -109,6 +110,7 @@ class MasterService final : public MasterClient, public MasterControl {
   Task<Result<AdminLockView>> lock_for(AdminLockRequest request);
   Task<Result<std::vector<JobView>>> plan(PlanKind kind, bool start);
   Task<Result<void>> seal(VolumeId volume);
+  Task<Result<void>> keep_on(VolumeId volume, std::string tag);
   Task<GroupView> describe_group();
   Task<Result<void>> join_master(std::uint64_t id, std::string address);
   class Turn;

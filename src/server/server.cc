@@ -268,6 +268,11 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, const Cluste
                  "master.large and [[master.class]]: each shard needs a volume server of its own, "
                  "and `kelp server` has one; see docs/operations/erasure-coding.md");
   }
+  if (!config.volume.disks.empty()) {
+    return Error(Errc::kInvalidArgument,
+                 "[[volume.disk]]: `kelp server` keeps all in one directory; see "
+                 "docs/operations/disks.md");
+  }
   std::unique_ptr<Server> server(new Server(std::make_unique<Rooms>(config, identity, io, clock)));
   KELP_CHECK(server->rooms_->open_stores());
   KELP_CHECK(server->rooms_->listen());

@@ -85,8 +85,8 @@ Task<Result<void>> VolumeDisk::serve(Addresses at) {
   UpkeepOptions upkeep = upkeep_options(world_.config);
   upkeep.fetch = [this](VolumeId of, NeedleKey key) { return fetch(of, key); };
   upkeep_ = std::make_unique<VolumeUpkeep>(*service_, std::move(upkeep));
-  background_.spawn(upkeep_->run_vacuum());
-  background_.spawn(upkeep_->run_scrub());
+  upkeep_tasks_ = {background_.spawn(upkeep_->run_vacuum()),
+                   background_.spawn(upkeep_->run_scrub())};
   background_.spawn(keep_pulse());
   co_return Result<void>();
 }
@@ -122,12 +122,15 @@ std::optional<Error> VolumeDisk::trouble() const {
   return heartbeats_->refusal();
 }
 
+/// Until it has failed; nothing is vacuumed or scrubbed then.
 Task<void> VolumeDisk::keep_pulse() {
   constexpr std::chrono::seconds kPause{1};
-  prometheus::Gauge& failed = failed_gauge(world_.metrics, place_);
   do {
     co_await service_->feel_pulse();
-    failed.Set(failure().has_value() ? 1 : 0);
+    if (!failure().has_value()) continue;
+    failed_gauge(world_.metrics, place_).Set(1);
+    for (const std::uint64_t task : upkeep_tasks_) background_.cancel(task);
+    co_return;
   } while ((co_await world_.timers.sleep_until(world_.clock.mono() + kPause)).has_value());
 }
 

@@ -90,6 +90,7 @@ class VolumeDisk {
   std::unique_ptr<Heartbeats> heartbeats_;
   std::unique_ptr<RpcServers> rpc_;
   TaskGroup background_;
+  std::vector<std::uint64_t> upkeep_tasks_;  ///< Of background_.
 };
 
 }  // namespace kelp::server

@@ -81,6 +81,11 @@ struct PlannedJobs {
 struct SealVolume {
   VolumeId volume;
 };
+/// Of MasterControl::set_volume_tier.
+struct SetVolumeTier {
+  VolumeId volume;
+  std::string tag;
+};
 /// Of MasterControl::grow_volumes.
 struct GrowVolumes {
   std::string collection;
@@ -189,6 +194,9 @@ template <>
 inline constexpr auto kFields<PlannedJobs> = std::tuple(&PlannedJobs::jobs);
 template <>
 inline constexpr auto kFields<SealVolume> = std::tuple(&SealVolume::volume);
+template <>
+inline constexpr auto kFields<SetVolumeTier> =
+    std::tuple(&SetVolumeTier::volume, &SetVolumeTier::tag);
 template <>
 inline constexpr auto kFields<GrowVolumes> =
     std::tuple(&GrowVolumes::collection, &GrowVolumes::count);

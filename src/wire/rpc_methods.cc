@@ -33,6 +33,7 @@ constexpr RpcMethodInfo kMethods[] = {
     {kMasterPlanJobs, "master.plan_jobs", kCommit, false},
     {kMasterSealVolume, "master.seal_volume", kCommit, true},
     {kMasterGrowVolumes, "master.grow_volumes", kCommit, false},
+    {kMasterSetVolumeTier, "master.set_volume_tier", kCommit, true},
 
     {kVolumeWrite, "volume.write", kData, false},
     {kVolumeOpen, "volume.open", kData, false},

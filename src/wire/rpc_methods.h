@@ -27,6 +27,7 @@ enum class RpcMethod : std::uint32_t {
   kMasterPlanJobs = 141,
   kMasterSealVolume = 142,
   kMasterGrowVolumes = 143,
+  kMasterSetVolumeTier = 144,
 
   kVolumeWrite = 200,
   kVolumeOpen = 201,

@@ -98,6 +98,7 @@ class StorageClasses(ClusterCase):
         listed = self.s3.list_objects_v2(Bucket="classes")["Contents"]
         self.assertEqual({item["Key"]: item["StorageClass"] for item in listed}["cold"], "STANDARD_IA")
 
+        self.check_tiers(body)
         # One of its servers is lost: it is read around, and rebuilt on the one that is left of its kind.
         (striped,) = [volume for volume in self.volumes("STANDARD_IA") if volume.get("scheme")]
         lost = next(server for server in self.cluster.of("volume")
@@ -115,6 +116,27 @@ class StorageClasses(ClusterCase):
         members = wait_for(whole, "all shards are there again", 120, 0.5)
         self.assertTrue(set(members) <= cold_nodes, "a shard of STANDARD_IA went to a quick disk")
         self.check("parts", body, "STANDARD_IA")
+
+    def check_tiers(self, body):
+        """What is full goes from quick disks to large ones, and is what it was."""
+        def shell(command):
+            return self.cluster.kelp(*self.cluster.shell_words()[len(self.cluster.net.inside()) + 1:], "-c", command)
+
+        (volume,) = [each["volume"] for each in self.volumes("") if each["phase"] == "writable"]
+        move = "volume.tier.move -fromDiskType ssd -toDiskType hdd"
+        self.assertNotIn(f"volume {volume} ", shell(move), "it takes needles")
+        shell(f"volume.mark {volume} readonly --apply")
+        self.assertIn(f"volume {volume} ", shell(move + " --apply"))
+        status = self.cluster.status()
+        large = {self.cluster.node_of(status, f"volume{number}")["node_id"] for number in LARGE}
+
+        def moved():
+            (found,) = [each for each in self.volumes("") if each["volume"] == volume] or [None]
+            return found and set(found["members"]) <= large and found["copies_healthy"] == found["copies_asked"]
+
+        wait_for(moved, "the volume is on large disks", 60, 0.5)
+        self.check("plain", body, None)
+        self.assertNotIn(f"volume {volume} ", shell(move))
 
     def file(self, body):
         path = self.folder / "file"

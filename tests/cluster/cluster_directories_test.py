@@ -165,6 +165,9 @@ class MissingDisk(DiskCase):
         self.server.stop()
         aside = self.disk.with_name("aside")
         self.disk.rename(aside)
+        with self.assertRaisesRegex(RuntimeError, "has volumes and is no .*: list it too"):
+            self.cluster.kelp("volume", "--config", str(self.server.list_disks()), "--dir", str(aside), "--masters",
+                              self.cluster.masters_flag(), "--cluster-file", str(self.cluster.identity / "cluster"))
         self.server.launch()
         self.server.await_ready(60)
         self.assertFalse(self.disk.exists(), "what is not mounted must not be filled")

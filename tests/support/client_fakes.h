@@ -115,6 +115,9 @@ class FakeMaster final : public MasterClient, public MasterControl {
   Task<Result<void>> seal_volume(VolumeId volume) override {
     return script.done(SealVolume{volume});
   }
+  Task<Result<void>> set_volume_tier(VolumeId volume, std::string tag) override {
+    return script.done(SetVolumeTier{volume, std::move(tag)});
+  }
   Task<Result<std::vector<VolumeId>>> grow_volumes(std::string collection,
                                                    std::uint32_t count) override {
     return script.answer(GrowVolumes{std::move(collection), count}, &GrownVolumes::volumes);

@@ -69,6 +69,9 @@ Task<Result<std::vector<JobView>>> RpcMasterClient::plan_jobs(PlanKind kind, boo
 Task<Result<void>> RpcMasterClient::seal_volume(VolumeId volume) {
   return caller_.tell(kMasterSealVolume, SealVolume{volume});
 }
+Task<Result<void>> RpcMasterClient::set_volume_tier(VolumeId volume, std::string tag) {
+  return caller_.tell(kMasterSetVolumeTier, SetVolumeTier{volume, std::move(tag)});
+}
 Task<Result<std::vector<VolumeId>>> RpcMasterClient::grow_volumes(std::string collection,
                                                                   std::uint32_t count) {
   return caller_.ask(kMasterGrowVolumes, GrowVolumes{std::move(collection), count},
@@ -120,6 +123,9 @@ void serve_master_control(RpcServer& server, MasterControl& master) {
   });
   serve_method<SealVolume>(server, kMasterSealVolume,
                            [m](SealVolume r) { return m->seal_volume(r.volume); });
+  serve_method<SetVolumeTier>(server, kMasterSetVolumeTier, [m](SetVolumeTier r) {
+    return m->set_volume_tier(r.volume, std::move(r.tag));
+  });
   serve_method<GrowVolumes>(server, kMasterGrowVolumes, [m](GrowVolumes r) {
     return wrap<GrownVolumes>(m->grow_volumes(std::move(r.collection), r.count));
   });

@@ -6,7 +6,7 @@ namespace kelp::master {
 namespace {
 
 constexpr std::uint8_t kVersion = 3;
-/// Of commands that masters of the version before know: all but those with a scheme.
+/// Of commands that masters of the version before know: all but those with a scheme or a tier.
 constexpr std::uint8_t kVersionOfCopies = 2;
 
 /// Values are stored: never renumber.
@@ -26,6 +26,7 @@ enum class Kind : std::uint8_t {
   kSetMaster = 13,
   kTakeLock = 14,
   kImportState = 15,
+  kSetVolumeTier = 16,
 };
 
 struct Encode {
@@ -92,6 +93,11 @@ struct Encode {
   }
   void operator()(const ImportState& command) const {
     begin(Kind::kImportState).text(command.state);
+  }
+  void operator()(const SetVolumeTier& command) const {
+    auto writer = begin(Kind::kSetVolumeTier);
+    writer.fixed(command.volume.value);
+    writer.text(command.tag);
   }
 
  private:
@@ -196,6 +202,10 @@ Result<Command> read_command(ByteReader& reader) {
     }
     case Kind::kImportState:
       return Command(ImportState{std::string(reader.text())});
+    case Kind::kSetVolumeTier: {
+      const VolumeId volume = read_volume(reader);
+      return Command(SetVolumeTier{volume, std::string(reader.text())});
+    }
   }
   return Error(Errc::kUnimplemented,
                fmt::format("master command {} is not known", static_cast<int>(kind)));
@@ -207,7 +217,8 @@ std::string encode_command(const Command& command) {
   std::string out;
   const auto* const create = std::get_if<CreateVolume>(&command);
   const bool striped = create != nullptr && create->record.scheme;
-  ByteWriter(out).fixed(striped ? kVersion : kVersionOfCopies);
+  const bool is_new = striped || std::holds_alternative<SetVolumeTier>(command);
+  ByteWriter(out).fixed(is_new ? kVersion : kVersionOfCopies);
   std::visit(Encode{out}, command);
   return out;
 }

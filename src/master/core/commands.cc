@@ -113,6 +113,14 @@ struct Apply {
   Result<void> operator()(const SealVolume& command) const {
     return move_phase(state, command.volume, VolumePhase::kWritable, VolumePhase::kSealed);
   }
+  Result<void> operator()(const SetVolumeTier& command) const {
+    KELP_TRY(VolumeRecord* const record, find_volume(state, command.volume));
+    if (record->phase != VolumePhase::kSealed) {
+      return conflict(fmt::format("volume {} is not sealed", command.volume.value));
+    }
+    record->tier = command.tag;
+    return {};
+  }
 
   Result<void> operator()(const RegisterNode& command) const {
     if (command.identity.node_id.empty()) {

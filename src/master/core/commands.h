@@ -44,6 +44,13 @@ struct SealVolume {
   friend bool operator==(const SealVolume&, const SealVolume&) = default;
 };
 
+/// VolumeRecord::tier of a sealed volume; kConflict for another one.
+struct SetVolumeTier {
+  VolumeId volume;
+  std::string tag;
+  friend bool operator==(const SetVolumeTier&, const SetVolumeTier&) = default;
+};
+
 /// A node joins, or says something new of itself.
 struct RegisterNode {
   NodeIdentity identity;
@@ -116,13 +123,14 @@ struct ImportState {
 
 using Command = std::variant<ReserveKeys, CreateVolume, ActivateVolume, DropVolume, SealVolume,
                              RegisterNode, SetIntent, RemoveNode, StartJob, AdvanceJob, AbandonJob,
-                             PauseJobs, SetMaster, TakeLock, ImportState>;
+                             PauseJobs, SetMaster, TakeLock, ImportState, SetVolumeTier>;
 
 /// Changes `state`, or leaves it alone and gives kConflict (kNotFound, kInvalidArgument,
 /// kCorruption) with what does not fit.
 [[nodiscard]] Result<void> apply_command(MasterState& state, const Command& command);
 
-/// A command as a log keeps it (docs/formats/master-state.md, version 3; 2 without a scheme in it).
+/// A command as a log keeps it (docs/formats/master-state.md, version 3; 2 when masters of the
+/// version before know it).
 [[nodiscard]] std::string encode_command(const Command& command);
 /// kCorruption; kUnimplemented for a newer version or an unknown command.
 [[nodiscard]] Result<Command> decode_command(std::string_view bytes);

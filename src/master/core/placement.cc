@@ -111,6 +111,10 @@ bool carries(const NodeIdentity& node, std::string_view tag) {
   return tag.empty() || std::ranges::find(node.tags, tag) != node.tags.end();
 }
 
+const std::string& tag_of(const PlacementOptions& options, const VolumeRecord& volume) {
+  return volume.tier.empty() ? options.layout_of(volume.collection).tag : volume.tier;
+}
+
 std::string_view host_of(const NodeIdentity& node) {
   const auto says = [](const std::string& tag) { return tag.starts_with(kHostTag); };
   const auto tag = std::ranges::find_if(node.tags, says);

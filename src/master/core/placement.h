@@ -62,6 +62,10 @@ struct PlacementOptions {
 /// Whether a node may have volumes of such a tag.
 [[nodiscard]] bool carries(const NodeIdentity& node, std::string_view tag);
 
+/// The tag of the nodes that `volume` may lie on: of its tier, else of its storage class.
+[[nodiscard]] const std::string& tag_of(const PlacementOptions& options,
+                                        const VolumeRecord& volume);
+
 /// Begins the tag in which a node says its machine: "host=NAME".
 inline constexpr std::string_view kHostTag = "host=";
 /// The machine that a node stands in, by that tag, or its own id: then it shares one with nobody.
@@ -110,7 +114,7 @@ struct Placement {
                                                              std::uint64_t salt);
 
 /// A node for one more copy of `volume`, so that with the members that stay they fit its spread,
-/// with the tag of its storage class, on a machine that may have one more; those `leaving` do not
+/// with its tag, on a machine that may have one more; those `leaving` do not
 /// count and are not chosen. Errors as choose_members.
 [[nodiscard]] Result<NodeNumber> choose_replacement(const PlacementView& view,
                                                     const VolumeRecord& volume,
@@ -124,7 +128,7 @@ struct Placement {
 /// Whether the members of `volume` stand as far apart as they must with `to` in the place of
 /// `from`; of a volume with a scheme: on other nodes, and no more of them in a rack than there
 /// were in that of `from`. No more of them on a machine than may be, or than were on that of
-/// `from`. `to` must carry the tag of the volume's storage class.
+/// `from`. `to` must carry the volume's tag.
 [[nodiscard]] bool may_replace(const PlacementView& view, const VolumeRecord& volume,
                                NodeNumber from, NodeNumber to);
 

@@ -43,6 +43,21 @@ std::vector<Need> needs(const PlacementView& view, const Survey& survey) {
   return out;
 }
 
+/// A move of `volume` off the first of its members that `leaves`, if there is one and it can be.
+template <typename Leaves>
+void plan_leaving(const PlacementView& view, const SurveyedVolume& volume, Leaves leaves,
+                  JobBudget& budget, std::vector<StartJob>& out) {
+  const auto member = std::ranges::find_if(volume.record->members, leaves);
+  if (member == volume.record->members.end() || !volume.movable()) return;
+  const auto to =
+      choose_replacement(view, *volume.record, {*member}, volume.bytes, volume.id.value);
+  if (!to.has_value()) return;
+  const JobRecord job{JobKind::kMove, JobStep::kFreeze, volume.id, *member, *to};
+  if (!budget.allows(job, *volume.record)) return;
+  budget.take(job, *volume.record);
+  out.push_back({job, volume.record->generation, {}});
+}
+
 void plan_draining(const PlacementView& view, const Survey& survey, JobBudget& budget,
                    std::vector<StartJob>& out) {
   const auto draining = [&view](NodeNumber member) {
@@ -52,15 +67,22 @@ void plan_draining(const PlacementView& view, const Survey& survey, JobBudget& b
     return;
   for (const SurveyedVolume& volume : survey.volumes()) {
     if (budget.spent()) return;
-    const auto member = std::ranges::find_if(volume.record->members, draining);
-    if (member == volume.record->members.end() || !volume.movable()) continue;
-    const auto to =
-        choose_replacement(view, *volume.record, {*member}, volume.bytes, volume.id.value);
-    if (!to.has_value()) continue;
-    const JobRecord job{JobKind::kMove, JobStep::kFreeze, volume.id, *member, *to};
-    if (!budget.allows(job, *volume.record)) continue;
-    budget.take(job, *volume.record);
-    out.push_back({job, volume.record->generation, {}});
+    plan_leaving(view, volume, draining, budget, out);
+  }
+}
+
+/// What is to lie on another tier than it does. Storage classes are not looked at: a change of
+/// theirs moves nothing by itself.
+void plan_tiers(const PlacementView& view, const Survey& survey, JobBudget& budget,
+                std::vector<StartJob>& out) {
+  for (const SurveyedVolume& volume : survey.volumes()) {
+    if (budget.spent()) return;
+    const std::string& tier = volume.record->tier;
+    if (tier.empty()) continue;
+    const auto elsewhere = [&view, &tier](NodeNumber member) {
+      return !carries(view.state.nodes.at(member).identity, tier);
+    };
+    plan_leaving(view, volume, elsewhere, budget, out);
   }
 }
 
@@ -105,6 +127,7 @@ std::vector<StartJob> plan_moves(const PlacementView& view, const Survey& survey
   if (!needs(view, survey).empty()) return out;
   JobBudget budget(view, options);
   plan_draining(view, survey, budget, out);
+  if (out.empty()) plan_tiers(view, survey, budget, out);
   if (out.empty()) plan_balance(view, survey, options, budget, out);
   return out;
 }

@@ -29,7 +29,8 @@ struct PlanOptions {
 [[nodiscard]] std::vector<StartJob> plan_repairs(const PlacementView& view, const Survey& survey,
                                                  const PlanOptions& options);
 
-/// Jobs that take volumes off draining nodes, then those that even the nodes' used bytes out.
+/// Jobs that take volumes off draining nodes, then those that bring volumes to their tier, then
+/// those that even the nodes' used bytes out.
 /// Nothing while a repair is needed or jobs are paused. Pure.
 [[nodiscard]] std::vector<StartJob> plan_moves(const PlacementView& view, const Survey& survey,
                                                const PlanOptions& options);

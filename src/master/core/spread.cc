@@ -255,7 +255,7 @@ bool fits_spread(const MasterState& state, const std::vector<NodeNumber>& member
 bool may_replace(const PlacementView& view, const VolumeRecord& volume, NodeNumber from,
                  NodeNumber to) {
   const MasterState& state = view.state;
-  const std::string& tag = view.options.layout_of(volume.collection).tag;
+  const std::string& tag = tag_of(view.options, volume);
   if (!carries(state.nodes.at(to).identity, tag)) return false;
   std::vector<NodeNumber> members = volume.members;
   std::ranges::replace(members, from, to);
@@ -276,7 +276,7 @@ Result<NodeNumber> choose_replacement(const PlacementView& view, const VolumeRec
   std::vector<NodeNumber> staying = volume.members;
   for (const NodeNumber member : leaving) std::erase(staying, member);
   Missing missing;
-  const std::string& tag = view.options.layout_of(volume.collection).tag;
+  const std::string& tag = tag_of(view.options, volume);
   auto all = candidates(view, bytes, salt, tag, false, missing);
   if (volume.scheme) {
     std::erase_if(all, [&volume](const Candidate& each) {

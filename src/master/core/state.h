@@ -41,6 +41,9 @@ struct VolumeRecord {
   /// member has whole needles.
   EcScheme scheme;
   std::vector<std::uint8_t> shards;  ///< Which one each member has, in their order; with a scheme.
+  /// Sealed only: the tag of the nodes that it lies on, in place of that of its storage class.
+  /// Empty: of its class.
+  std::string tier;
   friend bool operator==(const VolumeRecord&, const VolumeRecord&) = default;
 };
 
@@ -136,10 +139,11 @@ void erase_member(VolumeRecord& volume, NodeNumber node);
 /// What `node` has of a volume that it is a member of: its shard number. 0 without a scheme.
 [[nodiscard]] std::uint8_t shard_of(const VolumeRecord& volume, NodeNumber node);
 
-/// The state as stored (docs/formats/master-state.md, version 3; 2 as long as no volume has a
-/// scheme, so that masters of the version before read it), with its checksum.
+/// The state as stored (docs/formats/master-state.md, version 4; 3 as long as no volume has a tier,
+/// 2 as long as none has a scheme either, so that masters of versions before read it), with its
+/// checksum.
 [[nodiscard]] std::string encode_state(const MasterState& state);
-/// Reads versions 1 to 3. kCorruption for anything that encode_state() would not make;
+/// Reads versions 1 to 4. kCorruption for anything that encode_state() would not make;
 /// kUnimplemented for a newer version, naming both.
 [[nodiscard]] Result<MasterState> decode_state(std::string_view bytes);
 

@@ -10,8 +10,9 @@ namespace kelp::master {
 namespace {
 
 constexpr std::string_view kMagic = "KLPM";
-constexpr std::uint32_t kVersion = 3;
-constexpr std::uint32_t kVersionOfCopies = 2;  ///< Of a state in which no volume has a scheme.
+constexpr std::uint32_t kVersion = 4;
+constexpr std::uint32_t kVersionOfSchemes = 3;  ///< Of a state in which no volume has a tier.
+constexpr std::uint32_t kVersionOfCopies = 2;   ///< And none has a scheme.
 constexpr std::size_t kCrcBytes = 4;
 constexpr std::uint64_t kMaxCopies = 8;
 constexpr std::uint8_t kFrozen = 1;
@@ -198,6 +199,41 @@ Result<void> decode_rest(ByteReader& reader, MasterState& state) {
   return {};
 }
 
+/// The volumes that have a tier, behind all else.
+void encode_tiers(const MasterState& state, std::string& out) {
+  const auto has_one = [](const auto& volume) { return !volume.second.tier.empty(); };
+  ByteWriter writer(out);
+  writer.varint(static_cast<std::uint64_t>(std::ranges::count_if(state.volumes, has_one)));
+  for (const auto& [id, volume] : state.volumes) {
+    if (volume.tier.empty()) continue;
+    writer.fixed(id.value);
+    writer.text(volume.tier);
+  }
+}
+
+Result<void> decode_tiers(ByteReader& reader, MasterState& state) {
+  return repeat(reader, [&]() -> Result<void> {
+    const VolumeId id{reader.fixed<std::uint32_t>()};
+    const std::string tier(reader.text());
+    if (reader.failed()) return {};
+    const auto volume = state.volumes.find(id);
+    if (volume == state.volumes.end() || tier.empty() || !volume->second.tier.empty()) {
+      return bad("misplaced tier of volume", id.value);
+    }
+    volume->second.tier = tier;
+    return {};
+  });
+}
+
+std::uint32_t version_of(const MasterState& state) {
+  std::uint32_t version = kVersionOfCopies;
+  for (const auto& [id, volume] : state.volumes) {
+    if (!volume.tier.empty()) return kVersion;
+    if (volume.scheme) version = kVersionOfSchemes;
+  }
+  return version;
+}
+
 }  // namespace
 
 void encode_time(WallTime time, std::string& out) {
@@ -318,9 +354,8 @@ Result<JobRecord> decode_job(ByteReader& reader) {
 std::string encode_state(const MasterState& state) {
   std::string out(kMagic);
   ByteWriter writer(out);
-  const bool striped = std::ranges::any_of(
-      state.volumes, [](const auto& volume) { return bool{volume.second.scheme}; });
-  writer.fixed(striped ? kVersion : kVersionOfCopies);
+  const std::uint32_t version = version_of(state);
+  writer.fixed(version);
   writer.text(state.cluster_id);
   writer.fixed(state.key_mark.value);
   writer.fixed(state.next_volume.value);
@@ -337,6 +372,7 @@ std::string encode_state(const MasterState& state) {
     encode_volume(volume, out);
   }
   encode_rest(state, out);
+  if (version == kVersion) encode_tiers(state, out);
   writer.fixed(crc32c(as_bytes(out)));
   return out;
 }
@@ -356,6 +392,9 @@ Result<MasterState> decode_state(std::string_view bytes) {
   KELP_CHECK(decode_volumes(reader, body.version, state));
   if (body.version > 1) {
     KELP_CHECK(decode_rest(reader, state));
+  }
+  if (body.version == kVersion) {
+    KELP_CHECK(decode_tiers(reader, state));
   }
   KELP_CHECK(reader.finish("master state"));
   return state;

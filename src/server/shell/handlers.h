@@ -52,6 +52,9 @@ ShellHandler bucket_quota;
 // move_command.cc
 ShellHandler fs_mv;
 
+// tier_command.cc
+ShellHandler volume_tier_move;
+
 // fsck_command.cc: whether volumes have what objects name.
 ShellHandler volume_fsck;
 

@@ -108,6 +108,7 @@ class FakeMaster final : public MasterClient, public MasterControl {
     return none<std::vector<JobView>>();
   }
   Task<Result<void>> seal_volume(VolumeId) override { return none<void>(); }
+  Task<Result<void>> set_volume_tier(VolumeId, std::string) override { return none<void>(); }
   Task<Result<std::vector<VolumeId>>> grow_volumes(std::string, std::uint32_t) override {
     return none<std::vector<VolumeId>>();
   }

@@ -119,6 +119,15 @@ TEST(Server, RefusesToLoseTheMastersState) {
   EXPECT_EQ(refused.error().code(), Errc::kCorruption);
 }
 
+TEST(Server, RefusesWhatNeedsSeveralVolumeServers) {
+  House house;
+  house.config.volume.disks = {{.path = house.temp.path(), .tags = {}, .reserve = {}, .port = 0}};
+  const auto refused = house.start();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::kInvalidArgument);
+  EXPECT_NE(refused.error().detail().find("[[volume.disk]]"), std::string::npos);
+}
+
 TEST(Server, RefusesVolumesOfAnotherCluster) {
   House one;
   House two;

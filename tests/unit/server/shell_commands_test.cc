@@ -13,9 +13,11 @@ namespace kelp::server {
 namespace {
 
 namespace json = boost::json;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 NodeView node_view(std::string id, std::string address) {
   NodeView node;
@@ -88,6 +90,9 @@ class NotingMaster final : public MasterControl {
   }
   Task<Result<void>> seal_volume(VolumeId volume) override {
     return done("seal " + std::to_string(volume.value));
+  }
+  Task<Result<void>> set_volume_tier(VolumeId volume, std::string tag) override {
+    return done("tier " + std::to_string(volume.value) + " " + tag);
   }
   Task<Result<std::vector<VolumeId>>> grow_volumes(std::string, std::uint32_t count) override {
     changes.push_back("grow " + std::to_string(count));
@@ -219,6 +224,34 @@ TEST(Shell, RefusesWhatCannotBeDoneBeforeItIsApplied) {
     EXPECT_NE(rig.run(std::string(wrong) + " --apply"), Shell::kGood) << wrong;
   }
   EXPECT_THAT(rig.master.changes, IsEmpty());
+}
+
+TEST(Shell, MovesSealedVolumesBetweenTiers) {
+  ShellRig rig;
+  auto& view = rig.master.cluster;
+  view.nodes[0].identity.tags = {"ssd"};
+  view.nodes[1].identity.tags = {"ssd", "hdd"};  // stays
+  view.nodes[2].identity.tags = {"hdd"};
+  VolumeView other = view.volumes[0];
+  other.location.volume = VolumeId{8};
+  other.collection = "STANDARD_IA";
+  other.phase = "sealed";
+  view.volumes.push_back(other);
+  const std::string move = "volume.tier.move -fromDiskType ssd -toDiskType hdd";
+  EXPECT_EQ(rig.run(move), Shell::kGood) << rig.err;
+  EXPECT_THAT(rig.out, HasSubstr("keep volume 8 (3.0MiB) on hdd: 1 of its 2 members move"));
+  EXPECT_THAT(rig.out, Not(HasSubstr("volume 7"))) << "it takes needles";
+  EXPECT_THAT(rig.master.changes, IsEmpty());
+  rig.ask(move + " --collection ONEZONE_IA --apply");
+  EXPECT_THAT(rig.master.changes, Not(Contains("tier 8 hdd"))) << "it is of another one";
+  rig.master.changes.clear();
+  rig.ask(move + " --collection STANDARD_IA --apply");
+  EXPECT_THAT(rig.master.changes, ElementsAre("lock", "tier 8 hdd", "unlock"));
+  for (const char* wrong : {"volume.tier.move", "volume.tier.move -fromDiskType ssd",
+                            "volume.tier.move -fromDiskType ssd -toDiskType ssd",
+                            "volume.tier.move -fromDiskType ssd -toDiskType tape"}) {
+    EXPECT_NE(rig.run(wrong), Shell::kGood) << wrong;
+  }
 }
 
 TEST(Shell, AnswersEveryLookAsTextAndAsJson) {

@@ -68,7 +68,7 @@ Result<void> remove_if_there(FileIo& io, const std::string& path) {
 }  // namespace
 
 Task<Result<void>> VolumeService::set_role(VolumeId volume, Generation oldest, CopyRole role) {
-  KELP_CO_CHECK(check_works());
+  if (failed_) co_return Error(Errc::kNotFound, failure_->detail());
   KELP_CO_TRY(const VolumePtr found, find(volume));
   KELP_CO_CHECK(co_await found->set_role(oldest, role));
   if (role.frozen) co_return Result<void>();
@@ -391,6 +391,7 @@ Result<void> VolumeService::adopt(VolumeId volume, Generation generation) {
 }
 
 Task<Result<void>> VolumeService::retire(VolumeId volume, Generation generation) {
+  if (failed_) co_return Result<void>();  // opened again, it is a copy that no decision names
   const auto here = find(volume);
   if (!here.has_value() && here.error().code() == Errc::kNotFound) co_return Result<void>();
   auto job = [this, volume, generation] { return remove_files(volume, generation); };

@@ -180,21 +180,18 @@ Task<Result<NodeStatus>> VolumeService::status() {
   NodeStatus status;
   status.node_id = node_id_;
   status.write_micros = static_cast<std::uint64_t>(shared_->pulse.latency().count());
-  const bool works = !failed_;
-  if (works) {
-    KELP_CO_TRY(const DiskSpace disk, space());
-    const std::uint64_t kept = reserve_of(options_, disk) + shared_->reserved_bytes.load();
-    status.total_bytes = disk.total_bytes;
-    status.free_bytes = disk.free_bytes - std::min(disk.free_bytes, kept);
-  } else {
-    // A disk that is gone cannot be asked, and must be told of all the same.
+  if (failed_) {
+    // It cannot be asked any more. What it holds is as good as gone, so that it is copied from
+    // elsewhere and no job waits for it.
     const std::lock_guard lock(space_mutex_);
     status.total_bytes = space_.total_bytes;
+    co_return status;
   }
-  for (const VolumePtr& volume : all()) {
-    status.volumes.push_back(volume->status());
-    if (!works) status.volumes.back().read_only = true;
-  }
+  KELP_CO_TRY(const DiskSpace disk, space());
+  const std::uint64_t kept = reserve_of(options_, disk) + shared_->reserved_bytes.load();
+  status.total_bytes = disk.total_bytes;
+  status.free_bytes = disk.free_bytes - std::min(disk.free_bytes, kept);
+  for (const VolumePtr& volume : all()) status.volumes.push_back(volume->status());
   const std::shared_lock lock(volumes_mutex_);
   for (const auto& [id, error] : refused_) {
     status.volumes.push_back({.volume = id, .generation = {}, .collection = {}, .read_only = true});

@@ -124,8 +124,8 @@ class VolumeService final : public VolumeNode {
   /// a second; returns when the disk did it.
   Task<void> feel_pulse();
   /// Why the whole directory counts as failed, as feel_pulse() found: it takes no write, or is gone
-  /// from its path. From then on all of its volumes are told to be read-only, it has no room and
-  /// takes nothing new; what can still be read is. For good: it has to be opened again.
+  /// from its path. From then on it tells of no volume and no room, takes nothing new, and to jobs
+  /// it is one that has no copy; what can still be read is. For good: it has to be opened again.
   /// Thread-safe.
   [[nodiscard]] std::optional<Error> failure() const;
   /// New needles get kUnavailable until then: the master saw that this disk is much slower than the

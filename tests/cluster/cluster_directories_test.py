@@ -3,6 +3,7 @@
 is missing at a start. Nobody else stops, nothing is lost."""
 
 import fcntl
+import json
 import os
 import struct
 import subprocess
@@ -108,7 +109,10 @@ class DiskCase(ClusterCase):
             return status and not status["jobs"] and all(
                 volume["copies_healthy"] == volume["copies_asked"] and node not in volume["members"] for volume in status["volumes"])
 
-        wait_for(without, "full redundancy elsewhere", 120, 0.5)
+        try:
+            wait_for(without, "full redundancy elsewhere", 60, 0.5)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error} (without {node})\n{json.dumps(self.cluster.status(), indent=1)}") from None
 
 
 

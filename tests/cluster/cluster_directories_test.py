@@ -189,5 +189,34 @@ class MissingDisk(DiskCase):
         self.check_machines()
 
 
+class OneMachine(ClusterCase):
+    """The disks are all that can be told apart."""
+
+    SIZES = {"master": 1, "volume": 1, "filer": 1, "gateway": 1}
+    DISKS = 6
+    SETTINGS = {"master.large": "ec(4,2)", "master.share_hosts": "true", "volume.writable": "1"}
+
+    def test_shards_on_the_disks_of_one_machine_survive_two_of_them(self):
+        client, server = self.client("gateway1"), self.cluster["volume1"]
+        client.must("PUT", "/one")
+        bodies = {f"/one/{size}": os.urandom(size) for size in (12 * MIB + 5, 3 * MIB, 100_000)}
+        for path, body in bodies.items():
+            client.must("PUT", path, body=body)
+        status = self.cluster.wait_whole()
+        striped = [volume for volume in status["volumes"] if volume["scheme"]]
+        self.assertTrue(striped and all(len(set(volume["members"])) == 6 for volume in striped))
+        # The small one has two copies, of which one stays.
+        copies = {member for volume in status["volumes"] if not volume["scheme"] for member in volume["members"]}
+        of_disk = {server.address_of(disk): disk for disk in server.disks}
+        with_copy = [of_disk[node["address"]] for node in status["nodes"] if node["node_id"] in copies]
+        without = [disk for disk in server.disks if disk not in with_copy]
+        for disk in (with_copy[0], without[0]):
+            server.disks.remove(disk)
+        server.reload()
+        wait_for(lambda: sum(node["alive"] for node in (self.cluster.status() or {"nodes": []})["nodes"]) == 4, "two are gone", 30, 0.2)
+        for path, body in bodies.items():
+            self.assertEqual(client.must("GET", path).body, body)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -17,6 +17,7 @@
 #include "filer/journal.h"
 #include "filer/left_overs.h"
 #include "filer/row_walk.h"
+#include "wire/collections.h"
 
 namespace kelp {
 namespace {
@@ -315,6 +316,7 @@ Task<Result<std::uint64_t>> Collector::bury_orphans() {
       co_await bury_all(orphans_in(kManifests, names.manifests, named_in(names.needles, kManifests),
                                    NeedleKey(UINT64_MAX))));
   for (const VolumeStatus& volume : node.volumes) {
+    if (volume.collection == kFidCollection) continue;  // theirs who know the file ids
     auto named = named_in(names.needles, volume.volume);
     KELP_CO_TRY(const std::uint64_t found,
                 co_await bury_orphans_of(volume.volume, std::move(named), floor));

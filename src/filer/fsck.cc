@@ -12,6 +12,7 @@
 #include "filer/core/rows.h"
 #include "filer/references.h"
 #include "filer/row_walk.h"
+#include "wire/collections.h"
 
 namespace kelp {
 namespace {
@@ -71,6 +72,18 @@ class VolumeCheck {
       if (there) ++on_disk;
     }
     for (; on_disk != end; ++on_disk) orphan(volume.volume, *on_disk);
+  }
+
+  /// A volume whose needles are named by those who know their file ids, and by no metadata.
+  void keep(const VolumeContent& volume) {
+    report_.fid_needles += volume.needles.size();
+    for (const NeedleInfo& needle : volume.needles) {
+      if (!volume.corrupt.contains(needle.key)) continue;
+      ++report_.corrupt_needles;
+      note(report_,
+           fmt::format("needle {}: {}", to_string(FileId{volume.volume, needle.key, needle.cookie}),
+                       text_of(Damage::kCorrupt)));
+    }
   }
 
   /// Nothing is known of this volume's needles.
@@ -189,7 +202,11 @@ Task<Result<void>> check_volumes(const References& names, VolumeAdmin& volumes, 
   VolumeCheck check(names, report, damaged);
   KELP_CO_TRY(const NodeStatus node, co_await volumes.status());
   std::set<VolumeId> ids;
-  for (const VolumeStatus& volume : node.volumes) ids.insert(volume.volume);
+  std::set<VolumeId> kept;
+  for (const VolumeStatus& volume : node.volumes) {
+    ids.insert(volume.volume);
+    if (volume.collection == kFidCollection) kept.insert(volume.volume);
+  }
   const std::set<VolumeId> on_disk = ids;
   for (const NamedNeedle& name : names.needles) ids.insert(name.fid.volume);
   ids.erase(kManifests);
@@ -207,7 +224,11 @@ Task<Result<void>> check_volumes(const References& names, VolumeAdmin& volumes, 
       continue;
     }
     report.needles += content->needles.size();
-    check.compare(*content, named);
+    if (kept.contains(volume) && named.empty()) {
+      check.keep(*content);
+    } else {
+      check.compare(*content, named);
+    }
     if (!options.verify) continue;
     for (const NeedleInfo& needle : content->needles) report.verified_bytes += needle.body_bytes;
   }

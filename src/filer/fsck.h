@@ -27,12 +27,14 @@ struct FsckReport {
   std::uint64_t inline_bodies = 0;
   std::uint64_t needles = 0;       ///< On disk, dead ones in quarantine included.
   std::uint64_t dead_needles = 0;  ///< Named by dead rows.
+  std::uint64_t fid_needles = 0;   ///< Of kFidCollection, where scripts name them.
 
   std::uint64_t orphan_needles = 0;  ///< On disk and named by nothing.
   std::uint64_t orphan_bytes = 0;
   std::uint64_t missing_needles = 0;  ///< Named by an object or a part and not on disk: lost data.
   std::uint64_t wrong_size_needles = 0;
-  std::uint64_t corrupt_needles = 0;     ///< Named and not as their checksums say; only `verify`.
+  /// Named, or kept by file id, and not as their checksums say; only `verify`.
+  std::uint64_t corrupt_needles = 0;
   std::uint64_t verified_bytes = 0;      ///< Of needles' bodies; only `verify`.
   std::uint64_t unreadable_volumes = 0;  ///< The volume server refuses or cannot read them.
   std::uint64_t unreadable_needles = 0;  ///< Named in such volumes: what became of them is unknown.

@@ -9,6 +9,8 @@
 #include "server/engines.h"
 #include "server/process.h"
 #include "wire/lease_token.h"
+#include "wire/node_http.h"
+#include "wire/removal_token.h"
 
 namespace kelp::server {
 namespace {
@@ -149,6 +151,19 @@ Result<HttpServerOptions> http_options(const Config& config, const std::string& 
 
 std::string bound_address(const std::string& listen, std::uint16_t port) {
   return fmt::format("{}:{}", listen.substr(0, listen.rfind(':')), port);
+}
+
+std::vector<std::string> node_tags(std::vector<std::string> tags, const std::string& http) {
+  if (!http.empty()) tags.push_back(fmt::format("{}{}", kHttpTag, http));
+  return tags;
+}
+
+std::function<std::string(const FileId&)> removal_signer(const ClusterIdentity& identity,
+                                                         Clock& clock) {
+  static constexpr std::chrono::minutes kLifetime{10};
+  return [secret = identity.cluster_secret, &clock](const FileId& fid) {
+    return sign_removal(secret, fid, clock.wall() + kLifetime);
+  };
 }
 
 std::function<Result<void>(const OpenNeedle&)> token_check(const ClusterIdentity& identity,

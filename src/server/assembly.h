@@ -54,6 +54,13 @@ struct FilerMemory {
 /// kInvalidArgument when `address` is not host:port.
 [[nodiscard]] Result<HttpServerOptions> http_options(const Config& config,
                                                      const std::string& address);
+/// What a node whose HTTP clients reach at `http` tells the masters: its tags, and where that is.
+/// Empty: it has no HTTP.
+[[nodiscard]] std::vector<std::string> node_tags(std::vector<std::string> tags,
+                                                 const std::string& http);
+/// Allows to remove a needle for some minutes.
+[[nodiscard]] std::function<std::string(const FileId&)> removal_signer(
+    const ClusterIdentity& identity, Clock& clock);
 /// Says whether a needle's token was signed with the cluster's secret and covers it.
 [[nodiscard]] std::function<Result<void>(const OpenNeedle&)> token_check(
     const ClusterIdentity& identity, Clock& clock);

@@ -59,6 +59,7 @@ void print_welcome(Role role, const Addresses& addresses) {
   if (!addresses.files.empty()) fmt::print(", files on http://{}", addresses.files);
   if (!addresses.files_tls.empty()) fmt::print(", files on https://{}", addresses.files_tls);
   if (!addresses.master_http.empty()) fmt::print(", HTTP on http://{}", addresses.master_http);
+  if (!addresses.volume_http.empty()) fmt::print(", HTTP on http://{}", addresses.volume_http);
   if (!addresses.admin.empty()) fmt::print(", admin on http://{}", addresses.admin);
   fmt::print("\n");
   std::fflush(stdout);
@@ -107,6 +108,7 @@ void add_one(CLI::App& app, int& exit_code, Role role, const std::string& help) 
   } else if (role == Role::kVolume) {
     flags->config.add_named(*command, "--listen", "volume.listen");
     flags->config.add_named(*command, "--address", "volume.address");
+    flags->config.add_named(*command, "--http-listen", "volume.http_listen");
     flags->config.add_named(*command, "--data-centre", "volume.data_centre");
     flags->config.add_named(*command, "--rack", "volume.rack");
   } else if (role == Role::kFiler) {

@@ -35,6 +35,9 @@ void print_welcome(const Config& config, const DataDir& data, bool keys_given,
   if (!addresses.admin.empty()) {
     fmt::print("  admin  http://{} (/metrics /healthz /readyz)\n", addresses.admin);
   }
+  if (!addresses.volume_http.empty()) {
+    fmt::print("  volume http://{} (needles by file id)\n", addresses.volume_http);
+  }
   if (!addresses.master_http.empty()) {
     fmt::print("  master http://{} (/dir/status /cluster/status)\n", addresses.master_http);
   }
@@ -94,6 +97,7 @@ void add_server_command(CLI::App& app, int& exit_code) {
   flags->config.add_named(*command, "--filer-https", "filer.https_listen");
   flags->config.add_named(*command, "--admin-listen", "admin.listen");
   flags->config.add_named(*command, "--master-http-listen", "master.http_listen");
+  flags->config.add_named(*command, "--volume-http-listen", "volume.http_listen");
   flags->config.add_named(*command, "--rpc-listen", "server.rpc_listen");
   flags->config.add_named(*command, "--durability", "durability");
   command->add_option("--ready-file", flags->ready_file,

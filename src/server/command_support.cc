@@ -25,11 +25,12 @@ std::optional<KeyPair> keys_of_environment() {
 Result<void> write_ready_file(FileIo& io, const std::string& path, const Addresses& addresses) {
   return write_file_atomically(
       io, path,
-      fmt::format("{{\"s3\": \"{}\", \"s3_tls\": \"{}\", \"files\": \"{}\", \"files_tls\": \"{}\", "
-                  "\"admin\": \"{}\", "
-                  "\"master_http\": \"{}\", \"rpc\": \"{}\", \"pid\": {}}}\n",
-                  addresses.s3, addresses.s3_tls, addresses.files, addresses.files_tls,
-                  addresses.admin, addresses.master_http, addresses.rpc, getpid()));
+      fmt::format(
+          "{{\"s3\": \"{}\", \"s3_tls\": \"{}\", \"files\": \"{}\", \"files_tls\": \"{}\", "
+          "\"admin\": \"{}\", "
+          "\"master_http\": \"{}\", \"volume_http\": \"{}\", \"rpc\": \"{}\", \"pid\": {}}}\n",
+          addresses.s3, addresses.s3_tls, addresses.files, addresses.files_tls, addresses.admin,
+          addresses.master_http, addresses.volume_http, addresses.rpc, getpid()));
 }
 
 }  // namespace kelp::server

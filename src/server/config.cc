@@ -11,6 +11,7 @@
 #include "base/config_value.h"
 #include "net/network.h"
 #include "server/toml_text.h"
+#include "wire/node_http.h"
 
 namespace kelp::server {
 namespace {
@@ -153,6 +154,9 @@ constexpr std::array kSettings = {
                "volumes that take data at once, 0 to 16; 0: one a node"),
     KELP_SETTING("volume.listen", volume.listen, "address:port of a volume server's rpc"),
     KELP_SETTING("volume.address", volume.address, "host:port where others reach it"),
+    KELP_SETTING("volume.http_listen", volume.http_listen,
+                 "address:port of needles by file id over HTTP; empty: none"),
+    KELP_SETTING("volume.http_address", volume.http_address, "host:port where clients reach it"),
     KELP_SETTING("volume.data_centre", volume.data_centre, "where the volume server stands"),
     KELP_SETTING("volume.rack", volume.rack, "where in the data centre"),
     KELP_SETTING("volume.tags", volume.tags, "words for placement; several with commas"),
@@ -333,6 +337,13 @@ Result<void> check_cluster(const Config& config, const Checker& check) {
   KELP_CHECK(check.address("master.http_listen", config.master.http_listen, true));
   KELP_CHECK(check.address("volume.listen", config.volume.listen, false));
   KELP_CHECK(check.address("volume.address", config.volume.address, true));
+  KELP_CHECK(check.address("volume.http_listen", config.volume.http_listen, true));
+  KELP_CHECK(check.address("volume.http_address", config.volume.http_address, true));
+  for (const std::string& tag : config.volume.tags) {
+    if (http_address_of({tag}).empty()) continue;
+    return check.refuse("volume.tags",
+                        "a word that begins with http= says where a server's HTTP is");
+  }
   KELP_CHECK(check.address("filer.listen", config.filer.listen, false));
   KELP_CHECK(check.address("filer.http_listen", config.filer.http_listen, true));
   KELP_CHECK(check.address("filer.https_listen", config.filer.https_listen, true));

@@ -89,6 +89,8 @@ struct FilerConfig {
 struct VolumeConfig {
   std::string listen = "127.0.0.1:18080";  ///< Of its rpc.
   std::string address;                     ///< Where others reach it; empty: `listen`.
+  std::string http_listen;                 ///< Of its HTTP by file id; empty: none.
+  std::string http_address;                ///< Where clients reach that; empty: `http_listen`.
   std::string data_centre = "default";
   std::string rack = "default";
   std::vector<std::string> tags;

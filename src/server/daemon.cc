@@ -176,18 +176,22 @@ Result<void> Daemon::Parts::start() {
   cluster_volumes =
       std::make_unique<ClusterVolumes>(*volume_nodes, *locations, clock, *timers, metrics);
   volume_admin = std::make_unique<ClusterVolumeAdmin>(*volume_nodes, *masters, *locations);
+  front = std::make_unique<HttpFront>(runtime, config, metrics);
   Result<void> outcome;
   runtime.run(open(outcome));
   KELP_CHECK(outcome);
-  front = std::make_unique<HttpFront>(runtime, config, metrics);
   if (role == Role::kS3) {
     KELP_CHECK(front->listen_s3(*gateway, addresses));
     file_http = std::make_unique<webdav::WebDav>(gateway->services(), webdav_options(config));
     KELP_CHECK(front->listen_files(*file_http, addresses));
   }
   if (role == Role::kMaster) {
-    master::MasterHttpParts parts{*masters, *masters, [this] { return master->group(); },
-                                  [] { return static_cast<std::uint32_t>(random_u64()); }};
+    master::MasterHttpParts parts{*masters,
+                                  *masters,
+                                  [this] { return master->group(); },
+                                  [] { return static_cast<std::uint32_t>(random_u64()); },
+                                  removal_signer(identity, clock),
+                                  clock};
     master_http =
         std::make_unique<master::MasterHttp>(std::move(parts), master_http_options(config));
     KELP_CHECK(front->listen_master(*master_http, addresses));
@@ -273,9 +277,11 @@ Task<Result<void>> Daemon::Parts::open_master() {
 Task<Result<void>> Daemon::Parts::open_volume() {
   disks = std::make_unique<VolumeDisks>(
       VolumeDiskWorld{config, identity, io, clock, cluster_clock, *timers, metrics, *disk_pool,
-                      world(), executors_of(runtime), *masters, *volume_nodes});
+                      world(), executors_of(runtime), *masters, *volume_nodes, *locations,
+                      *cluster_volumes, *front});
   KELP_CO_CHECK(co_await disks->open(disk_places(config, machine_name())));
   addresses.rpc = disks->addresses();
+  addresses.volume_http = disks->http_addresses();
   co_return Result<void>();
 }
 

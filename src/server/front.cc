@@ -44,6 +44,12 @@ Result<void> HttpFront::listen_master(HttpHandler& handler, Addresses& addresses
   return {};
 }
 
+Result<std::unique_ptr<HttpServer>> HttpFront::listen_volume(const std::string& listen,
+                                                             HttpHandler& handler,
+                                                             std::string& bound) {
+  return listen_at(listen, handler, false, "kelp_volume_http", bound);
+}
+
 Result<std::unique_ptr<HttpServer>> HttpFront::listen_at(const std::string& address,
                                                          HttpHandler& handler, bool tls,
                                                          std::string metrics_name,

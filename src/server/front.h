@@ -11,8 +11,8 @@
 
 namespace kelp::server {
 
-/// The HTTP listeners of a process: S3 and files, with and without TLS, the
-/// masters', and the admin port.
+/// The HTTP listeners of a process: S3 and files, with and without TLS, the masters', the volume
+/// servers', and the admin port.
 class HttpFront {
  public:
   /// All must outlive this.
@@ -27,6 +27,9 @@ class HttpFront {
   Result<void> listen_admin(HttpHandler& handler, Addresses& addresses);
   /// The same for the masters' HTTP.
   Result<void> listen_master(HttpHandler& handler, Addresses& addresses);
+  /// Needles by file id at `listen`; fills in where. Whoever has it drains it.
+  Result<std::unique_ptr<HttpServer>> listen_volume(const std::string& listen, HttpHandler& handler,
+                                                    std::string& bound);
   /// Re-reads certificate and key; a pair that does not fit is logged and the old one stays.
   void reload_tls();
   /// Takes no more connections, lets requests end within the configured grace. Blocks; not from an

@@ -36,6 +36,7 @@
 #include "server/assembly.h"
 #include "server/certificate_watch.h"
 #include "server/engines.h"
+#include "server/fids/fid_http.h"
 #include "server/front.h"
 #include "server/in_process.h"
 #include "server/process.h"
@@ -58,6 +59,7 @@ struct Server::Rooms {
 
   Result<void> open_stores();
   Result<void> listen();
+  Result<void> listen_volume();
   Task<void> open_services(Result<void>& outcome);
   Task<Result<void>> open_master();
   Task<void> listen_rpc(Result<void>& outcome);
@@ -100,6 +102,8 @@ struct Server::Rooms {
   std::unique_ptr<s3::Gateway> gateway;
   std::unique_ptr<webdav::WebDav> file_http;
   std::unique_ptr<master::MasterHttp> master_http;
+  std::unique_ptr<FidHttp> volume_http;
+  std::unique_ptr<HttpServer> volume_listener;
   std::unique_ptr<AdminHttp> admin;
   std::unique_ptr<CertificateWatch> certificate_watch;
   TaskGroup background;  ///< On io thread 0.
@@ -121,6 +125,7 @@ Result<void> Server::Rooms::open_stores() {
   KELP_TRY(volumes, VolumeService::start(volume_options(config, identity), std::move(parts)));
   FilerOptions how = filer_options(config, call_memory);
   filer = std::make_unique<FilerService>(*kv, *disk_pool, clock, std::move(how));
+  front = std::make_unique<HttpFront>(runtime, config, metrics);
   Result<void> outcome;
   runtime.run(open_services(outcome));
   return outcome;
@@ -158,7 +163,10 @@ Task<Result<void>> Server::Rooms::open_master() {
   KELP_CO_TRY(master, co_await master::MasterService::open(std::move(seams),
                                                            master_options(config, identity)));
   KELP_CO_CHECK(co_await master->wait_until_leading(clock.mono() + kPatience));
-  NodeIdentity node{volumes->node_id(), config.rpc_listen, "default", "default", {}};
+  KELP_CO_CHECK(listen_volume());
+  const std::string& reach = config.volume.http_address;
+  NodeIdentity node{volumes->node_id(), config.rpc_listen, "default", "default",
+                    node_tags(config.volume.tags, reach.empty() ? addresses.volume_http : reach)};
   std::uint64_t process = 0;
   random_bytes(std::as_writable_bytes(std::span(&process, 1)));
   auto heard = [this](const HeartbeatAnswer& heard_now) { cluster_clock.follow(heard_now.now); };
@@ -169,19 +177,38 @@ Task<Result<void>> Server::Rooms::open_master() {
   co_return Result<void>();
 }
 
+/// Needles by file id; the masters tell clients where that is.
+Result<void> Server::Rooms::listen_volume() {
+  if (config.volume.http_listen.empty()) return {};
+  FidHttpParts parts{*volumes,
+                     *volumes,
+                     nullptr,
+                     [this](VolumeId volume, bool) { return master->locate(volume); },
+                     cluster_clock,
+                     identity.cluster_secret,
+                     config.limits.body_memory};
+  volume_http = std::make_unique<FidHttp>(std::move(parts));
+  KELP_TRY(volume_listener, front->listen_volume(config.volume.http_listen, *volume_http,
+                                                 addresses.volume_http));
+  return {};
+}
+
 Result<void> Server::Rooms::listen() {
   readiness.reset(new ReadinessCheck({*kv, *disk_pool, *volumes, *master, clock}));
   const s3::GatewayDeps deps{*filer, *volumes, *leases, *accounts, clock, metrics, *hash_pool};
   gateway =
       std::make_unique<s3::Gateway>(deps, gateway_options(config, [this] { return is_ready(); }));
   admin = std::make_unique<AdminHttp>(metrics, [this] { return look(); });
-  front = std::make_unique<HttpFront>(runtime, config, metrics);
   KELP_CHECK(front->listen_s3(*gateway, addresses));
   file_http = std::make_unique<webdav::WebDav>(gateway->services(), webdav_options(config));
   KELP_CHECK(front->listen_files(*file_http, addresses));
   if (uses_tls(config)) runtime.run(watch_certificate());
-  master::MasterHttpParts parts{*master, *master, [this] { return master->group(); },
-                                [] { return static_cast<std::uint32_t>(random_u64()); }};
+  master::MasterHttpParts parts{*master,
+                                *master,
+                                [this] { return master->group(); },
+                                [] { return static_cast<std::uint32_t>(random_u64()); },
+                                removal_signer(identity, clock),
+                                clock};
   master_http = std::make_unique<master::MasterHttp>(std::move(parts), master_http_options(config));
   KELP_CHECK(front->listen_master(*master_http, addresses));
   KELP_CHECK(front->listen_admin(*admin, addresses));
@@ -247,6 +274,9 @@ void Server::Rooms::stop() {
 }
 
 Task<void> Server::Rooms::end_services() {
+  if (volume_listener != nullptr) {
+    co_await volume_listener->drain(milliseconds(config.threads.drain_grace));
+  }
   background.cancel();
   co_await background.join();
   if (leases != nullptr) co_await leases->close();

@@ -18,6 +18,7 @@ struct Addresses {
   std::string files_tls;
   std::string admin;
   std::string master_http;
+  std::string volume_http;
   std::string rpc;  ///< Of a cluster's daemon, or for operators.
 };
 

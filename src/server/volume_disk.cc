@@ -74,9 +74,13 @@ Task<Result<void>> VolumeDisk::serve(Addresses at) {
   rpc_->each(prepare);
   KELP_CO_CHECK(co_await rpc_->start(at.listen));
   address_ = bound_address(at.listen, rpc_->port());
+  if (!at.http_listen.empty()) {
+    KELP_CO_CHECK(listen_http(at.http_listen));
+  }
   const VolumeConfig& volume = world_.config.volume;
+  const std::string& http = at.http_reach.empty() ? http_address_ : at.http_reach;
   NodeIdentity node{service_->node_id(), at.reach.empty() ? address_ : at.reach, volume.data_centre,
-                    volume.rack, place_.tags};
+                    volume.rack, node_tags(place_.tags, http)};
   auto heard = [this](const HeartbeatAnswer& answer) { heard_master(answer); };
   heartbeats_ =
       std::make_unique<Heartbeats>(std::move(node), random_u64() | 1, *service_, world_.masters,
@@ -91,9 +95,28 @@ Task<Result<void>> VolumeDisk::serve(Addresses at) {
   co_return Result<void>();
 }
 
+/// Needles by file id. The masters tell clients where: it listens before they hear of this node.
+Result<void> VolumeDisk::listen_http(const std::string& listen) {
+  auto locate = [this](VolumeId volume, bool again) {
+    if (again) world_.locations.forget(volume);
+    return world_.locations.locate(volume);
+  };
+  fids_ = std::make_unique<FidHttp>(FidHttpParts{*service_, world_.everywhere, &world_.nodes,
+                                                 std::move(locate), world_.cluster_clock,
+                                                 world_.identity.cluster_secret,
+                                                 world_.config.limits.body_memory});
+  KELP_TRY(http_, world_.front.listen_volume(listen, *fids_, http_address_));
+  return {};
+}
+
 Task<void> VolumeDisk::close(MonoTime grace) {
   background_.cancel();
   co_await background_.join();
+  if (http_ != nullptr) {
+    const auto left = std::max(grace - world_.clock.mono(), std::chrono::nanoseconds(0));
+    co_await http_->drain(std::chrono::duration_cast<std::chrono::milliseconds>(left));
+    http_.reset();
+  }
   if (rpc_ != nullptr) co_await rpc_->stop(grace);
   auto end = [this]() -> Result<void> {
     release();
@@ -105,6 +128,7 @@ Task<void> VolumeDisk::close(MonoTime grace) {
 
 void VolumeDisk::release() {
   rpc_.reset();
+  fids_.reset();
   heartbeats_.reset();
   upkeep_.reset();
   if (service_ != nullptr) {

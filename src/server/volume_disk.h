@@ -8,11 +8,14 @@
 #include "async/background_budget.h"
 #include "async/task_group.h"
 #include "client/cluster_clock.h"
+#include "client/location_cache.h"
 #include "client/rpc/rpc_master.h"
 #include "client/volume_nodes.h"
 #include "rpc/rpc_servers.h"
 #include "server/config.h"
 #include "server/data_dir.h"
+#include "server/fids/fid_http.h"
+#include "server/front.h"
 #include "volume/heartbeats.h"
 #include "volume/volume_upkeep.h"
 
@@ -32,6 +35,9 @@ struct VolumeDiskWorld {
   std::vector<Executor> executors;  ///< That serve.
   RpcMasterClient& masters;
   VolumeNodes& nodes;
+  LocationCache& locations;
+  VolumeClient& everywhere;  ///< All volume servers.
+  HttpFront& front;
 };
 
 /// 1 while the place is to be served and is not, or has failed.
@@ -53,6 +59,8 @@ class VolumeDisk {
   struct Addresses {
     std::string listen;
     std::string reach;
+    std::string http_listen;  ///< Of needles by file id; empty: none.
+    std::string http_reach;
   };
   /// Locks the directory, opens its volumes and serves them. After an error close() is due. Once.
   /// kNotFound: a listed directory is not there; else as join_data_dir(), VolumeService::start()
@@ -65,6 +73,8 @@ class VolumeDisk {
   [[nodiscard]] const VolumeDiskPlace& place() const { return place_; }
   /// Where it listens, with the port that was taken; after open().
   [[nodiscard]] const std::string& address() const { return address_; }
+  /// The same of its HTTP; empty: none.
+  [[nodiscard]] const std::string& http_address() const { return http_address_; }
   [[nodiscard]] const std::string& node_id() const { return service_->node_id(); }
   /// VolumeService::failure(). Thread-safe.
   [[nodiscard]] std::optional<Error> failure() const { return service_->failure(); }
@@ -74,6 +84,7 @@ class VolumeDisk {
  private:
   Result<void> open_files();
   Task<Result<void>> serve(Addresses at);
+  Result<void> listen_http(const std::string& listen);
   Task<void> keep_pulse();
   void heard_master(const HeartbeatAnswer& answer);
   Task<Result<std::string>> fetch(VolumeId volume, NeedleKey key);
@@ -82,6 +93,7 @@ class VolumeDisk {
   const VolumeDiskWorld& world_;
   const VolumeDiskPlace place_;
   std::string address_;
+  std::string http_address_;
   DataDir data_;
   std::unique_ptr<BackgroundBudget> budget_;
   std::unique_ptr<VolumeService> service_;
@@ -89,6 +101,8 @@ class VolumeDisk {
   std::unique_ptr<VolumeUpkeep> upkeep_;
   std::unique_ptr<Heartbeats> heartbeats_;
   std::unique_ptr<RpcServers> rpc_;
+  std::unique_ptr<FidHttp> fids_;
+  std::unique_ptr<HttpServer> http_;
   TaskGroup background_;
   std::vector<std::uint64_t> upkeep_tasks_;  ///< Of background_.
 };

@@ -112,16 +112,28 @@ Task<void> VolumeDisks::close_one(std::string path, MonoTime grace) {
 VolumeDisk::Addresses VolumeDisks::addresses_of(const Slot& slot) const {
   const VolumeConfig& volume = world_.config.volume;
   const std::uint16_t port = slot.place.port;
-  const std::string listen = moved(volume.listen, port, slot.offset);
-  if (volume.address.empty()) return {listen, ""};
-  return {listen, moved(volume.address, port, slot.offset)};
+  const auto unless_empty = [&](const std::string& address, std::uint16_t own) {
+    return address.empty() ? address : moved(address, own, slot.offset);
+  };
+  return {.listen = moved(volume.listen, port, slot.offset),
+          .reach = unless_empty(volume.address, port),
+          .http_listen = unless_empty(volume.http_listen, 0),
+          .http_reach = unless_empty(volume.http_address, 0)};
 }
 
 std::string VolumeDisks::addresses() const {
+  return listed([](const VolumeDisk& disk) { return disk.address(); });
+}
+
+std::string VolumeDisks::http_addresses() const {
+  return listed([](const VolumeDisk& disk) { return disk.http_address(); });
+}
+
+std::string VolumeDisks::listed(std::string (*of)(const VolumeDisk&)) const {
   std::string out;
   for (const auto& [path, slot] : slots_) {
-    if (slot.disk == nullptr) continue;
-    out += (out.empty() ? "" : ",") + slot.disk->address();
+    const std::string address = slot.disk == nullptr ? "" : of(*slot.disk);
+    if (!address.empty()) out += (out.empty() ? "" : ",") + address;
   }
   return out;
 }

@@ -32,6 +32,8 @@ class VolumeDisks {
 
   /// Where they listen, with commas; after open().
   [[nodiscard]] std::string addresses() const;
+  /// The same of their HTTP.
+  [[nodiscard]] std::string http_addresses() const;
   /// Ready as long as one of them takes part in the cluster; names those that do not. Thread-safe.
   [[nodiscard]] Readiness look() const;
 
@@ -49,6 +51,7 @@ class VolumeDisks {
   Task<void> close_one(std::string path, MonoTime grace);
   Slot& add(const VolumeDiskPlace& place);
   [[nodiscard]] VolumeDisk::Addresses addresses_of(const Slot& slot) const;
+  [[nodiscard]] std::string listed(std::string (*of)(const VolumeDisk&)) const;
 
   const VolumeDiskWorld world_;
   mutable std::mutex mutex_;           ///< Taken to change slots_, and to read it elsewhere.

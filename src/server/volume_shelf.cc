@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "ec/reed_solomon.h"
+#include "wire/collections.h"
 
 namespace kelp::server {
 namespace {
@@ -76,6 +77,9 @@ void VolumeShelf::take(FileIo& io, const VolumesFolder& folder) {
   for (const std::string& log : folder.logs) {
     auto volume = OfflineVolume::open(io, log);
     if (volume.has_value()) {
+      // What scripts keep by file id was in no bucket.
+      const auto& superblock = volume->superblock();
+      if (superblock && superblock->collection == kFidCollection) continue;
       volumes_.push_back(*std::move(volume));
     } else {
       troubles_.push_back(fmt::format("{}: {}", log, volume.error().detail()));

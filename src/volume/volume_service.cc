@@ -156,6 +156,20 @@ Task<Result<void>> VolumeService::read_shard(ShardRead request, MutableByteSpan 
                           {.offset = request.offset, .buffer = buffer, .shard = shard});
 }
 
+Result<std::string> VolumeService::collection_of(VolumeId volume) const {
+  KELP_TRY(const VolumePtr found, find(volume));
+  return found->superblock().collection;
+}
+
+Task<Result<NeedleFrame>> VolumeService::head(FileId fid) {
+  KELP_CO_TRY(const VolumePtr volume, find(fid.volume));
+  KELP_CO_TRY(const NeedlePart part,
+              co_await read_part(fid.volume, volume->role().generation, fid.key, 0, 0));
+  KELP_CO_TRY(NeedleFrame frame, decode_needle_frame(as_bytes(part.frame), kImageSeed));
+  if (frame.header.cookie == fid.cookie) co_return frame;
+  co_return Error(Errc::kNotFound, fmt::format("needle {:x}: cookie differs", fid.key.value));
+}
+
 PinnedPages VolumeService::try_pin(FileId fid, std::uint64_t offset, std::size_t bytes) {
   const auto volume = find(fid.volume);
   if (!volume.has_value()) return {};

@@ -17,6 +17,7 @@
 #include "base/metrics.h"
 #include "client/volume_nodes.h"
 #include "os/file_io.h"
+#include "volume/core/needle_format.h"
 #include "volume/core/superblock.h"
 
 namespace kelp {
@@ -103,6 +104,11 @@ class VolumeService final : public VolumeNode {
                                         NeedleKey key) override;
   Task<Result<NeedlePart>> read_part(VolumeId volume, Generation generation, NeedleKey key,
                                      std::uint64_t offset, std::size_t bytes) override;
+
+  /// The collection of a volume that is here. kNotFound, kUnavailable for one refused at start.
+  [[nodiscard]] Result<std::string> collection_of(VolumeId volume) const;
+  /// All of a needle but its body, verified. kNotFound (also for a wrong cookie), kCorruption.
+  Task<Result<NeedleFrame>> head(FileId fid);
 
   /// Gives the room of removed needles of a volume back (store/volume_vacuum.h); reads and writes
   /// go on. `replacements`: needles to take instead of damaged ones. One volume at a time:

@@ -46,7 +46,7 @@ class Http(ClusterCase):
         self.assertEqual(same(f"/dir/lookup?volumeId={volume},01637037d6")["locations"], found["locations"])
         self.assertIn("never made", same("/dir/lookup?volumeId=999999", 404)["error"])
         self.assertIn("error", same("/dir/lookup", 400))
-        self.assertIn("volume servers", same(f"/{volume},01637037d6", 501)["error"])
+        self.assertIn("speaks HTTP", same(f"/{volume},01637037d6", 501)["error"])
         self.assertIn("error", same("/col/delete?collection=c", 501))
         self.assertIn("error", same("/nowhere", 404))
         self.assertIn("ttl", same("/dir/assign?ttl=3d", 501)["error"])

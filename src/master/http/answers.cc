@@ -10,6 +10,7 @@
 #include "base/encoding.h"
 #include "kelp/version.h"
 #include "wire/fid.h"
+#include "wire/node_http.h"
 
 namespace kelp::master {
 namespace {
@@ -42,9 +43,11 @@ std::map<std::string, std::set<std::uint32_t>> volumes_by_node(const ClusterView
 
 json::object node_answer(const NodeView& node, const std::set<std::uint32_t>& volumes,
                          std::uint64_t size_limit) {
+  std::string url = http_address_of(node.identity.tags);
+  if (url.empty()) url = node.identity.address;
   return {{"Id", node.identity.node_id},
-          {"Url", node.identity.address},
-          {"PublicUrl", node.identity.address},
+          {"Url", url},
+          {"PublicUrl", url},
           {"Volumes", node.volumes},
           {"VolumeIds", ranges_of(volumes)},
           {"EcShards", 0},

@@ -6,48 +6,16 @@
 #include <boost/json.hpp>
 #include <charconv>
 
+#include "base/encoding.h"
 #include "master/http/answers.h"
+#include "net/http_answers.h"
 #include "wire/fid.h"
+#include "wire/node_http.h"
 
 namespace kelp::master {
 namespace {
 
 namespace json = boost::json;
-
-int status_of(const Error& error) {
-  switch (error.code()) {
-    case Errc::kInvalidArgument:
-      return 400;
-    case Errc::kUnauthenticated:
-    case Errc::kPermissionDenied:
-      return 403;
-    case Errc::kNotFound:
-      return 404;
-    case Errc::kAlreadyExists:
-    case Errc::kConflict:
-    case Errc::kPrecondition:
-      return 409;
-    case Errc::kUnimplemented:
-      return 501;
-    case Errc::kResourceExhausted:
-    case Errc::kUnavailable:
-    case Errc::kCancelled:
-      return 503;
-    case Errc::kDeadlineExceeded:
-      return 504;
-    case Errc::kNoSpace:
-      return 507;
-    case Errc::kCorruption:
-    case Errc::kIo:
-    case Errc::kInternal:
-      break;
-  }
-  return 500;
-}
-
-bool from_this_machine(std::string_view peer) {
-  return peer == "::1" || peer.starts_with("127.") || peer.starts_with("::ffff:127.");
-}
 
 /// "3", or the volume of "3,01637037d6".
 Result<VolumeId> volume_of(std::string_view text) {
@@ -65,6 +33,7 @@ Result<VolumeId> volume_of(std::string_view text) {
 struct MasterHttp::Answer {
   int status = 200;
   json::value body;
+  std::string location = {};  ///< Of a redirect.
 };
 
 struct MasterHttp::Route {
@@ -99,6 +68,7 @@ Task<void> MasterHttp::handle(HttpExchange exchange) {
   HttpResponse response(found.status);
   response.add("Content-Type", "application/json");
   response.add("Cache-Control", "no-store");
+  if (!found.location.empty()) response.add("Location", found.location);
   if (found.status == 405) response.add("Allow", "GET, POST");
   std::string body = json::serialize(found.body) + "\n";
   // A peer that went away is nobody's concern here.
@@ -125,25 +95,31 @@ Task<MasterHttp::Answer> MasterHttp::answer(std::string method, std::string targ
   if (!parsed.has_value()) co_return failed(400, parsed.error().detail());
   const auto* const route = std::ranges::find(kRoutes, parsed->path, &Route::path);
   if (route == std::end(kRoutes)) {
-    if (parsed->path.size() > 1 && parse_fid(std::string_view(parsed->path).substr(1))) {
-      co_return failed(501,
-                       "volume servers of Kelp do not speak HTTP yet: there is nowhere to "
-                       "redirect to; read and write through S3");
+    if (parsed->path.size() > 1) {
+      const auto fid = parse_fid(std::string_view(parsed->path).substr(1));
+      if (fid) co_return co_await redirect(*fid, std::move(target));
     }
     co_return failed(404, fmt::format("nothing is at {}", parsed->path));
   }
   if (method != "GET" && method != "POST" && (method != "HEAD" || route->changes)) {
     co_return failed(405, fmt::format("{} takes GET and POST", route->path));
   }
-  if (route->changes && !options_.open && !from_this_machine(peer)) {
+  const bool may_change = options_.open || from_this_machine(peer);
+  if (route->changes && !may_change) {
     co_return failed(403,
                      fmt::format("{} changes the cluster and is answered on this machine only; "
                                  "master.http_open = true opens it to the network",
                                  route->path));
   }
+  const auto fid = parse_fid(parsed->get("fileId"));
   auto answered = co_await (this->*route->serve)(*std::move(parsed));
-  if (answered.has_value()) co_return *std::move(answered);
-  co_return failed(status_of(answered.error()), answered.error().detail());
+  if (answered.has_value()) {
+    if (route->serve == &MasterHttp::lookup && answered->status == 200 && fid && may_change) {
+      answered->body.as_object()["auth"] = base64_encode(parts_.sign_removal(*fid));
+    }
+    co_return *std::move(answered);
+  }
+  co_return failed(http_status_of(answered.error().code()), answered.error().detail());
 }
 
 /// What a request says about where data should go must be what this cluster does anyway: pretending
@@ -168,7 +144,9 @@ Task<Result<MasterHttp::Answer>> MasterHttp::assign(HttpTarget target) {
   request.key_count = static_cast<std::uint32_t>(std::min<std::uint64_t>(count, UINT32_MAX));
   request.collection = target.get("collection");
   request.rack = target.get("rack");
-  KELP_CO_TRY(const WriteLease lease, co_await parts_.masters.lease(std::move(request)));
+  const auto known = co_await addresses();
+  KELP_CO_TRY(WriteLease lease, co_await parts_.masters.lease(std::move(request)));
+  name_http(*known, lease.members);
   co_return Answer{200, assign_answer(lease, Cookie{parts_.draw_cookie()})};
 }
 
@@ -176,10 +154,65 @@ Task<Result<MasterHttp::Answer>> MasterHttp::lookup(HttpTarget target) {
   const std::string_view asked =
       target.get("volumeId").empty() ? target.get("fileId") : target.get("volumeId");
   KELP_CO_TRY(const VolumeId volume, volume_of(asked));
-  const auto location = co_await parts_.masters.locate(volume);
-  if (location.has_value()) co_return Answer{200, lookup_answer(asked, *location)};
-  co_return Answer{status_of(location.error()),
+  const auto known = co_await addresses();
+  auto location = co_await parts_.masters.locate(volume);
+  if (location.has_value()) {
+    name_http(*known, location->members);
+    co_return Answer{200, lookup_answer(asked, *location)};
+  }
+  co_return Answer{http_status_of(location.error().code()),
                    {{"volumeOrFileId", asked}, {"error", location.error().detail()}}};
+}
+
+/// Asked for anew every few seconds: scripts take a file id for each file.
+Task<std::shared_ptr<const MasterHttp::HttpAddresses>> MasterHttp::addresses() {
+  constexpr std::chrono::seconds kAge{2};
+  const auto known = [this](const std::shared_ptr<const HttpAddresses>& newer) {
+    const std::lock_guard lock(addresses_mutex_);
+    if (newer != nullptr) {
+      addresses_ = newer;
+      addresses_at_ = parts_.clock.mono();
+    }
+    return std::pair(addresses_, addresses_at_);
+  };
+  const auto [last, at] = known(nullptr);
+  if (at && parts_.clock.mono() - *at < kAge) co_return last;
+  const auto view = co_await parts_.control.view();
+  if (!view) co_return last;
+  const auto found = std::make_shared<HttpAddresses>();
+  for (const NodeView& node : view->nodes) {
+    std::string address = http_address_of(node.identity.tags);
+    if (!address.empty()) found->emplace(node.identity.node_id, std::move(address));
+  }
+  co_return known(found).first;
+}
+
+/// Puts where the HTTP of each is in place of its rpc's address, those that have it first.
+void MasterHttp::name_http(const HttpAddresses& known, std::vector<VolumeMember>& members) {
+  const auto have = [&known](const VolumeMember& member) { return known.contains(member.node_id); };
+  const auto others = std::ranges::partition(members, have);
+  for (VolumeMember& member : std::ranges::subrange(members.begin(), others.begin())) {
+    member.address = known.at(member.node_id);
+  }
+}
+
+Task<MasterHttp::Answer> MasterHttp::redirect(FileId fid, std::string target) {
+  const auto failed = [](int status, std::string_view why) {
+    return Answer{status, {{"error", why}}};
+  };
+  const auto location = co_await parts_.masters.locate(fid.volume);
+  if (!location) {
+    co_return failed(http_status_of(location.error().code()), location.error().detail());
+  }
+  const auto known = co_await addresses();
+  for (const VolumeMember& member : location->members) {
+    const auto found = known->find(member.node_id);
+    if (found == known->end()) continue;
+    std::string there = fmt::format("http://{}{}", found->second, target);
+    co_return Answer{302, {{"location", there}}, there};
+  }
+  co_return failed(501, fmt::format("no server of volume {} speaks HTTP (volume.http_listen)",
+                                    fid.volume.value));
 }
 
 Task<Result<MasterHttp::Answer>> MasterHttp::dir_status(HttpTarget) {

@@ -1,13 +1,19 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "client/master_client.h"
 #include "client/master_control.h"
 #include "master/http/query.h"
 #include "master/master_service.h"
 #include "net/http.h"
+#include "wire/fid.h"
 
 namespace kelp::master {
 
@@ -24,6 +30,9 @@ struct MasterHttpParts {
   MasterControl& control;  ///< As `masters`.
   std::function<Task<GroupView>()> group;      ///< What this master knows by itself.
   std::function<std::uint32_t()> draw_cookie;  ///< Thread-safe.
+  /// A token that allows to remove a needle (wire/removal_token.h). Thread-safe.
+  std::function<std::string(const FileId&)> sign_removal;
+  const Clock& clock;
 };
 
 /// The masters' HTTP for scripts (docs/operations/master-http.md): where volumes are, who leads,
@@ -44,6 +53,12 @@ class MasterHttp final : public HttpHandler {
   struct Route;
   static const Route kRoutes[];
 
+  /// Where clients reach the HTTP of volume servers, by node id.
+  using HttpAddresses = std::map<std::string, std::string>;
+  Task<std::shared_ptr<const HttpAddresses>> addresses();
+  static void name_http(const HttpAddresses& known, std::vector<VolumeMember>& members);
+  Task<Answer> redirect(FileId fid, std::string target);
+
   Task<Answer> answer(std::string method, std::string target, std::string peer);
   Task<Result<Answer>> assign(HttpTarget target);
   Task<Result<Answer>> lookup(HttpTarget target);
@@ -57,6 +72,9 @@ class MasterHttp final : public HttpHandler {
 
   const MasterHttpParts parts_;
   const MasterHttpOptions options_;
+  std::mutex addresses_mutex_;
+  std::shared_ptr<const HttpAddresses> addresses_ = std::make_shared<HttpAddresses>();
+  std::optional<MonoTime> addresses_at_;  ///< When they were asked for.
 };
 
 }  // namespace kelp::master

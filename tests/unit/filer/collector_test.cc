@@ -6,6 +6,7 @@
 #include "filer/fsck.h"
 #include "tests/unit/filer/fake_volumes.h"
 #include "tests/unit/filer/filer_world.h"
+#include "wire/collections.h"
 
 namespace kelp {
 namespace {
@@ -166,6 +167,23 @@ TEST_F(CollectorTest, LeavesOutAVolumeThatFailsAndGoesOnWithTheOthers) {
   EXPECT_EQ(collect(true).needles_removed, 2U);
   EXPECT_EQ(volumes_.size(), 0U);
   EXPECT_TRUE(check().clean());
+}
+
+// Nobody but the scripts that wrote them knows whether they are wanted.
+TEST_F(CollectorTest, LeavesAloneWhatScriptsKeepByFileId) {
+  put("a");
+  Chunk kept = world_.chunk(50);
+  kept.fid.volume = VolumeId(2);
+  volumes_.collections[kept.fid.volume] = kFidCollection;
+  volumes_.add(kept);
+  EXPECT_EQ(collect(true).orphans_buried, 0U);
+  world_.clock.advance(seconds(61));
+  EXPECT_EQ(collect(true).needles_removed, 0U);
+  EXPECT_TRUE(volumes_.holds(kept.fid));
+  const FsckReport report = check();
+  EXPECT_TRUE(report.clean());
+  EXPECT_EQ(report.needles, 2U);
+  EXPECT_EQ(report.fid_needles, 1U);
 }
 
 TEST_F(CollectorTest, BuriesOrphansAndRemovesThemAfterTheQuarantine) {

@@ -26,6 +26,7 @@ class FakeVolumes final : public VolumeAdmin, public VolumeClient {
   void drop(const FileId& fid) { needles_.erase({fid.volume, fid.key}); }
   /// Volumes that answer kUnavailable to everything but status().
   std::set<VolumeId> refused;
+  std::map<VolumeId, std::string> collections;  ///< Where it is not the common one.
   bool fail_status = false;
   std::set<NeedleKey> corrupt;  ///< What verify_volume() finds.
 
@@ -34,7 +35,9 @@ class FakeVolumes final : public VolumeAdmin, public VolumeClient {
     NodeStatus node;
     for (const auto& [at, needle] : needles_) {
       if (node.volumes.empty() || node.volumes.back().volume != at.first) {
-        node.volumes.emplace_back().volume = at.first;
+        VolumeStatus& status = node.volumes.emplace_back();
+        status.volume = at.first;
+        status.collection = collections[at.first];
       }
     }
     co_return node;

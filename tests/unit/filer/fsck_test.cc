@@ -7,6 +7,7 @@
 #include "filer/core/rows.h"
 #include "tests/unit/filer/fake_volumes.h"
 #include "tests/unit/filer/filer_world.h"
+#include "wire/collections.h"
 
 namespace kelp {
 namespace {
@@ -157,6 +158,18 @@ TEST_F(FsckTest, ReportsAVolumeThatCannotBeReadAndGoesOnWithTheOthers) {
             (std::vector{"photos/lost: needle " + to_string(lost.fid) + " is missing",
                          "photos/unknown: needle " + to_string(unknown.fid) +
                              " is in a volume that cannot be read"}));
+}
+
+TEST_F(FsckTest, TellsADamagedNeedleThatScriptsKeepByFileId) {
+  const Chunk rotten = needle(2);
+  needle(2);
+  volumes_.collections[VolumeId(2)] = kFidCollection;
+  volumes_.corrupt = {rotten.fid.key};
+  EXPECT_TRUE(check().clean());
+  const FsckReport report = check({.verify = true});
+  EXPECT_EQ(report.fid_needles, 2U);
+  EXPECT_EQ(report.corrupt_needles, 1U);
+  EXPECT_EQ(report.findings, (std::vector{"needle " + to_string(rotten.fid) + ": is corrupt"}));
 }
 
 TEST_F(FsckTest, ReadsEveryByteOnlyWhenAskedTo) {

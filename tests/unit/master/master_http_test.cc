@@ -4,9 +4,11 @@
 
 #include <boost/json.hpp>
 
+#include "base/encoding.h"
 #include "master/http/answers.h"
 #include "tests/support/client_fakes.h"
 #include "tests/support/run_coro.h"
+#include "tests/unit/master/fakes.h"
 
 namespace kelp::master {
 namespace {
@@ -44,6 +46,7 @@ class Kept final : public ResponseWriter {
 /// The masters' HTTP over a master that answers what a seed draws.
 struct HttpRig {
   test::FakeMaster master;
+  test::ManualClock clock;
   GroupView group{1, 2, {{1, "a:1"}, {2, "b:1"}, {3, "c:1"}}};
   MasterHttpOptions options{.open = false, .spread = {0, 0, 1}};
   int status = 0;
@@ -52,7 +55,12 @@ struct HttpRig {
 
   json::value ask(std::string_view target, std::string_view method = "GET",
                   std::string_view peer = "127.0.0.1") {
-    MasterHttpParts parts{master, master, [this] { return known(); }, [] { return 0xabcU; }};
+    MasterHttpParts parts{master,
+                          master,
+                          [this] { return known(); },
+                          [] { return 0xabcU; },
+                          [](const FileId& fid) { return "remove " + to_string(fid); },
+                          clock};
     MasterHttp http(std::move(parts), options);
     HttpRequest request;
     request.method = method;
@@ -183,7 +191,20 @@ TEST(MasterHttp, AnswersNoPageOfAnotherSite) {
     static_cast<void>(rig.ask("/dir/assign"));
     EXPECT_EQ(rig.status, status) << site;
   }
-  EXPECT_EQ(rig.master.script.calls(), 2);
+  EXPECT_EQ(rig.master.script.calls(), 4) << "a lease, and where HTTP is, for two of them";
+}
+
+// A token for removal is a change, though the question only looks.
+TEST(MasterHttp, GivesTheRightToRemoveOnlyToThoseWhoMayChangeThings) {
+  HttpRig rig;
+  const std::string token = base64_encode("remove 3,01637037d6");
+  EXPECT_EQ(rig.ask("/dir/lookup?fileId=3,01637037d6").at("auth").as_string(), token);
+  EXPECT_FALSE(rig.ask("/dir/lookup?volumeId=3").as_object().contains("auth"));
+  EXPECT_FALSE(
+      rig.ask("/dir/lookup?fileId=3,01637037d6", "GET", "10.1.1.1").as_object().contains("auth"));
+  rig.options.open = true;
+  EXPECT_EQ(rig.ask("/dir/lookup?fileId=3,01637037d6", "GET", "10.1.1.1").at("auth").as_string(),
+            token);
 }
 
 TEST(MasterHttp, SaysClearlyWhatKelpDoesNotDo) {
@@ -193,13 +214,13 @@ TEST(MasterHttp, SaysClearlyWhatKelpDoesNotDo) {
     EXPECT_EQ(rig.status, status) << target;
     return why;
   };
-  EXPECT_THAT(refused("/3,01637037d6", 501), HasSubstr("do not speak HTTP yet"));
   EXPECT_THAT(refused("/vol/vacuum?garbageThreshold=0.1", 501), HasSubstr("vacuum"));
   EXPECT_THAT(refused("/col/delete?collection=c", 501), HasSubstr("collection"));
   EXPECT_THAT(refused("/dir/assign?ttl=3m", 501), HasSubstr("ttl"));
   EXPECT_THAT(refused("/dir/assign?dataCenter=dc1", 501), HasSubstr("dataCenter"));
   EXPECT_THAT(refused("/dir/assign?replication=010", 400), HasSubstr("001"));
   EXPECT_EQ(rig.master.script.calls(), 0);
+  EXPECT_THAT(refused("/3,01637037d6", 501), HasSubstr("speaks HTTP"));
 }
 
 TEST(MasterHttp, RefusesWhatIsWrongWithAFittingStatus) {

@@ -10,6 +10,7 @@
 
 #include "async/runtime.h"
 #include "base/log.h"
+#include "client/cluster_volumes.h"
 #include "client/rpc/rpc_channels.h"
 #include "client/rpc/rpc_volume_node.h"
 #include "crypto/random.h"
@@ -86,6 +87,9 @@ struct Machine {
       world, {runtime.executor(0)}, {.identity = {identity.cluster_id, identity.cluster_secret}}};
   RpcMasterClient masters{channels, {"127.0.0.1:1"}};
   RpcVolumeNodes nodes{channels};
+  LocationCache locations{masters, masters, clock, *timers};
+  ClusterVolumes everywhere{nodes, locations, clock, *timers, metrics};
+  HttpFront front{runtime, config, metrics};
   VolumeDisks disks{VolumeDiskWorld{config,
                                     identity,
                                     *io,
@@ -97,7 +101,10 @@ struct Machine {
                                     world,
                                     {runtime.executor(0)},
                                     masters,
-                                    nodes}};
+                                    nodes,
+                                    locations,
+                                    everywhere,
+                                    front}};
 };
 
 TEST(VolumeDisks, AreNodesOfTheirOwn) {

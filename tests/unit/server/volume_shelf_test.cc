@@ -9,6 +9,7 @@
 #include "tests/support/sim_disk.h"
 #include "volume/core/needle_format.h"
 #include "volume/core/superblock.h"
+#include "wire/collections.h"
 
 namespace kelp::server {
 namespace {
@@ -36,8 +37,9 @@ NeedleHeader header_of(std::uint64_t key) {
 /// A log of volume 1, needle by needle.
 class Log {
  public:
-  explicit Log(std::uint32_t generation) {
+  explicit Log(std::uint32_t generation, std::string collection = {}) {
     Superblock superblock{.volume = VolumeId{1}, .generation = Generation{generation}};
+    superblock.collection = std::move(collection);
     bytes_ = encode_superblock(superblock);
   }
   Log& put(NeedleHeader header, std::string_view body) {
@@ -117,6 +119,11 @@ TEST_F(Shelf, ReadsFromTheCopyThatIsSound) {
   EXPECT_EQ(shelf.read(fid(3)).error().code(), Errc::kNotFound);
   EXPECT_EQ(shelf.needles()[0].key, "k");
   EXPECT_EQ(shelf.needles()[0].origin->bucket, "b");
+}
+
+TEST_F(Shelf, WhatScriptsKeepByFileIdWasInNoBucket) {
+  store("/a", Log(1, std::string(kFidCollection)).put(1, 100));
+  EXPECT_THAT(keys_of(open({"/a"})), ElementsAre());
 }
 
 TEST_F(Shelf, WhatOneCopyRemovedIsRemoved) {

@@ -42,14 +42,15 @@ std::uint64_t bytes_at(std::uint64_t body_bytes, std::uint64_t offset, std::uint
 class ShardRebuild {
  public:
   ShardRebuild(VolumeNodes& peers, VolumeId volume, Generation generation, StripeSources from,
-               NeedleKey key)
+               NeedleKey key, std::string room)
       : peers_(peers),
         volume_(volume),
         generation_(generation),
         key_(key),
         scheme_(from.scheme),
         shard_(from.shard),
-        piece_bytes_(piece_bytes(from.scheme)) {
+        piece_bytes_(piece_bytes(from.scheme)),
+        image_(std::move(room)) {
     for (VolumeMember& member : from.members) {
       if (member.shard == shard_ || member.shard >= scheme_.shards()) continue;
       unasked_.push_back({std::move(member), nullptr, {}, {}, {}});
@@ -152,7 +153,8 @@ class ShardRebuild {
     frame_.header.body_bytes = stored_bytes(*frame_.header.part);
     layout_ = layout_of(frame_.header);
     const std::uint64_t longest = shard_bytes(scheme_, 0, frame_.header.part->body_bytes);
-    image_ = uninitialized(std::max(layout_.total_bytes, layout_.body_offset + longest));
+    const std::uint64_t bytes = std::max(layout_.total_bytes, layout_.body_offset + longest);
+    image_.resize_and_overwrite(bytes, [bytes](char*, std::size_t) { return bytes; });
     return longest;
   }
 
@@ -200,13 +202,13 @@ class ShardRebuild {
 }  // namespace
 
 Task<Result<std::string>> rebuild_shard(VolumeNodes& peers, VolumeId volume, Generation generation,
-                                        StripeSources from, NeedleKey key) {
+                                        StripeSources from, NeedleKey key, std::string room) {
   KELP_CO_CHECK(check_scheme(from.scheme));
   if (from.shard >= from.scheme.shards()) {
     co_return Error(Errc::kInvalidArgument,
                     fmt::format("{} has no shard {}", to_string(from.scheme), from.shard));
   }
-  ShardRebuild rebuild(peers, volume, generation, std::move(from), key);
+  ShardRebuild rebuild(peers, volume, generation, std::move(from), key, std::move(room));
   co_return co_await rebuild.run();
 }
 

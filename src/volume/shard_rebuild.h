@@ -12,11 +12,12 @@ namespace kelp {
 /// cookie. A member that fails is replaced by another one from that piece on.
 ///
 /// `peers`  must outlive the call.
+/// `room`   memory that the image is made in, as far as it goes.
 /// Returns  kNotFound when fewer than `data` members have the needle and none failed otherwise;
 ///          kCorruption when shards contradict each other; else the error of the last member that
 ///          failed, with how many could be read.
 [[nodiscard]] Task<Result<std::string>> rebuild_shard(VolumeNodes& peers, VolumeId volume,
                                                       Generation generation, StripeSources from,
-                                                      NeedleKey key);
+                                                      NeedleKey key, std::string room = {});
 
 }  // namespace kelp

@@ -121,12 +121,16 @@ Task<Result<NeedlePart>> VolumeService::read_part(VolumeId volume, Generation ge
                                                   NeedleKey key, std::uint64_t offset,
                                                   std::size_t bytes) {
   KELP_CO_TRY(const VolumePtr found, find_in(volume, generation));
-  auto job = [found, key, offset, bytes] { return found->read_part(key, offset, bytes); };
-  auto part = co_await offload<NeedlePart>(parts_.pool, std::move(job));
-  if (part.has_value()) {
-    shared_->probe.background_read_bytes.Increment(static_cast<double>(part->body.size()));
+  // As a client's read: what is in the page cache costs no other thread.
+  KELP_CO_TRY(auto part, found->read_part(key, offset, bytes, ReadMode::kCachedOnly));
+  if (!part) {
+    auto job = [found, key, offset, bytes] {
+      return found->read_part(key, offset, bytes, ReadMode::kMayWait);
+    };
+    KELP_CO_TRY(part, co_await offload<std::optional<NeedlePart>>(parts_.pool, std::move(job)));
   }
-  co_return part;
+  shared_->probe.background_read_bytes.Increment(static_cast<double>(part->body.size()));
+  co_return *std::move(part);
 }
 
 Result<VolumeService::VolumePtr> VolumeService::find_in(VolumeId volume,
@@ -228,7 +232,7 @@ Task<Result<void>> VolumeService::pull_needles(VolumePtr copy, Generation genera
     settle_piece(parts_.background, urgency, batch.has_value() ? batch->size() : 0);
     KELP_CO_CHECK(batch);
     if (batch->empty()) break;
-    KELP_CO_TRY(after, co_await take_images(copy, *std::move(batch)));
+    KELP_CO_TRY(after, co_await take_images(copy, std::as_writable_bytes(std::span(*batch))));
     reached(volume, after);
   }
   co_return Result<void>();
@@ -297,6 +301,7 @@ Task<Result<void>> VolumeService::rebuild_needles(VolumePtr copy, Generation gen
   // From the first key on: an earlier attempt may have left out what its sources lacked.
   ShardListing listing(*parts_.peers, from, volume);
   std::uint64_t left_out = 0;
+  std::string room;  // of the image before: fresh memory costs as much as the copy into it
   while (true) {
     KELP_CO_TRY(const auto keys, co_await listing.next());
     if (keys.empty()) break;
@@ -307,11 +312,13 @@ Task<Result<void>> VolumeService::rebuild_needles(VolumePtr copy, Generation gen
         continue;
       }
       KELP_CO_CHECK(co_await take_piece(parts_.background, urgency));
-      auto image = co_await rebuild_shard(*parts_.peers, volume, generation, from, key);
+      auto image =
+          co_await rebuild_shard(*parts_.peers, volume, generation, from, key, std::move(room));
       const std::size_t bytes = image.has_value() ? image->size() : 0;
       settle_piece(parts_.background, urgency, bytes * (from.scheme.data + 1));
       KELP_CO_CHECK(image);
-      KELP_CO_CHECK(co_await take_images(copy, *std::move(image)));
+      room = *std::move(image);
+      KELP_CO_CHECK(co_await take_images(copy, std::as_writable_bytes(std::span(room))));
     }
   }
   if (left_out > 0) {
@@ -321,12 +328,10 @@ Task<Result<void>> VolumeService::rebuild_needles(VolumePtr copy, Generation gen
   co_return Result<void>();
 }
 
-/// The last key of `images`.
-Task<Result<NeedleKey>> VolumeService::take_images(VolumePtr copy, std::string images) {
+/// The last key of `images`, which the caller keeps meanwhile.
+Task<Result<NeedleKey>> VolumeService::take_images(VolumePtr copy, MutableByteSpan images) {
   KELP_CO_CHECK(check_space(images.size()));
-  auto take = [copy, &images] {
-    return copy->take_needles(std::as_writable_bytes(std::span(images)));
-  };
+  auto take = [copy, images] { return copy->take_needles(images); };
   KELP_CO_TRY(const NeedleKey last, co_await offload<NeedleKey>(parts_.pool, std::move(take)));
   shared_->probe.background_written_bytes.Increment(static_cast<double>(images.size()));
   co_return last;

@@ -166,7 +166,7 @@ class VolumeService final : public VolumeNode {
                                         std::string collection, Urgency urgency, Fill fill);
   Task<Result<void>> rebuild_needles(VolumePtr copy, Generation generation, StripeSources from,
                                      Urgency urgency);
-  Task<Result<NeedleKey>> take_images(VolumePtr copy, std::string images);
+  Task<Result<NeedleKey>> take_images(VolumePtr copy, MutableByteSpan images);
   Task<Result<void>> pull_needles(VolumePtr copy, Generation generation, VolumeMember source,
                                   Urgency urgency);
   /// An unfinished copy has everything of `source` up to `after`.

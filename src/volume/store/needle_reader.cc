@@ -158,16 +158,19 @@ Result<bool> NeedleReader::read_header(const NeedlePlace& place, ReadMode mode,
   return true;
 }
 
-Result<NeedlePart> NeedleReader::read_part(const IndexEntry& entry, std::uint64_t offset,
-                                           std::size_t bytes) {
-  KELP_TRY(const MetaPtr meta, meta_of(entry.place, ReadMode::kMayWait));
+Result<std::optional<NeedlePart>> NeedleReader::read_part(const IndexEntry& entry,
+                                                          std::uint64_t offset, std::size_t bytes,
+                                                          ReadMode mode) {
+  KELP_TRY(const MetaPtr meta, meta_of(entry.place, mode));
+  if (meta == nullptr) return std::nullopt;
   KELP_CHECK(check_place(meta->header, entry.key));
   const std::uint64_t left = meta->header.body_bytes - std::min(offset, meta->header.body_bytes);
   NeedlePart part{encode_needle_frame(*meta, kImageSeed),
                   uninitialized(std::min<std::uint64_t>(bytes, left))};
   if (part.body.empty()) return part;
   const auto body = std::as_writable_bytes(std::span(part.body));
-  KELP_CHECK(read_blocks(*meta, {offset, body}, ReadMode::kMayWait));
+  KELP_TRY(const bool there, read_blocks(*meta, {offset, body}, mode));
+  if (!there) return std::nullopt;
   return part;
 }
 

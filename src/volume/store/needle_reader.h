@@ -50,8 +50,9 @@ class NeedleReader {
                                     std::uint64_t offset, std::size_t bytes);
   /// Reads only the header.
   Result<bool> read_header(const NeedlePlace& place, ReadMode mode, NeedleHeader& header);
-  /// As VolumeReplicas::read_part; may wait.
-  Result<NeedlePart> read_part(const IndexEntry& entry, std::uint64_t offset, std::size_t bytes);
+  /// As VolumeReplicas::read_part. Nothing instead of false.
+  Result<std::optional<NeedlePart>> read_part(const IndexEntry& entry, std::uint64_t offset,
+                                              std::size_t bytes, ReadMode mode);
   /// Reads and checks the whole needle.
   Result<void> verify(const IndexEntry& entry);
 

@@ -128,9 +128,10 @@ Result<std::string> VolumeFile::read_needle(NeedleKey key) {
   return image;
 }
 
-Result<NeedlePart> VolumeFile::read_part(NeedleKey key, std::uint64_t offset, std::size_t bytes) {
+Result<std::optional<NeedlePart>> VolumeFile::read_part(NeedleKey key, std::uint64_t offset,
+                                                        std::size_t bytes, ReadMode mode) {
   KELP_TRY(const IndexEntry entry, entry_of(key));
-  auto part = reader_.read_part(entry, offset, bytes);
+  auto part = reader_.read_part(entry, offset, bytes, mode);
   if (part.has_value() || part.error().code() != Errc::kCorruption) return part;
   return gone_or_damaged(entry);
 }

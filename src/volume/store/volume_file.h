@@ -98,8 +98,10 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   Result<std::string> read_needles(NeedleKey after);
   /// As VolumeReplicas::read_needle. Blocks.
   Result<std::string> read_needle(NeedleKey key);
-  /// As VolumeReplicas::read_part. Blocks.
-  Result<NeedlePart> read_part(NeedleKey key, std::uint64_t offset, std::size_t bytes);
+  /// As VolumeReplicas::read_part; nothing when `mode` is kCachedOnly and the disk would have to be
+  /// waited for, else it blocks.
+  Result<std::optional<NeedlePart>> read_part(NeedleKey key, std::uint64_t offset,
+                                              std::size_t bytes, ReadMode mode);
   /// Appends the needles of such a batch that are not here yet, and seals each for its place in the
   /// bytes given; not durable before sync(). The last key. Blocks. kCorruption when one does not
   /// check.

@@ -72,6 +72,25 @@ TEST_F(StripedRebuild, GoOnWithAnotherServerWhenOneFailsInTheMiddleOfANeedle) {
   EXPECT_EQ(reached(4).part_reads, 3);
 }
 
+// The memory of one image is that of the next one.
+TEST_F(StripedRebuild, MakeTheSameImageInUsedMemory) {
+  begin(kTwoTwo);
+  const std::string garbage(3 << 20, '\xee');
+  std::uint64_t key = 0;
+  for (const std::size_t size : {1UL, 65'537UL, 200'000UL, 1'000'003UL}) {
+    ASSERT_TRUE(put(++key, size).has_value());
+    for (std::uint8_t shard = 0; shard < 4; ++shard) {
+      const StripeSources from{kTwoTwo, shard, location_.members};
+      const auto fresh =
+          run(rebuild_shard(*this, kStriped, Generation{1}, from, NeedleKey{key}));
+      const auto used =
+          run(rebuild_shard(*this, kStriped, Generation{1}, from, NeedleKey{key}, garbage));
+      ASSERT_TRUE(fresh.has_value() && used.has_value());
+      EXPECT_TRUE(*fresh == *used) << size << " bytes, shard " << int{shard};
+    }
+  }
+}
+
 TEST_F(StripedRebuild, TakeNoPartThatChangedOnItsWay) {
   begin(kTwoTwo);
   ASSERT_TRUE(put(1, 200'000).has_value());

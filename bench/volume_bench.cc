@@ -15,6 +15,7 @@
 #include "os/posix_file_io.h"
 #include "os/system_clock.h"
 #include "volume/core/needle_format.h"
+#include "volume/core/packing.h"
 #include "volume/core/volume_index.h"
 #include "volume/volume_service.h"
 #include "volume/volume_upkeep.h"
@@ -344,6 +345,44 @@ BENCHMARK(restart)
     ->Args({1'000'000, 0})
     ->Iterations(2)
     ->Unit(benchmark::kMillisecond);
+
+/// What sealing costs the server that packs: needles of one size read and verified from memory, and
+/// encoded; "ns_per_byte" of CPU for a byte of their bodies.
+void pack_needles(benchmark::State& state) {
+  const EcScheme scheme{.data = static_cast<std::uint8_t>(state.range(0)),
+                        .parity = static_cast<std::uint8_t>(state.range(1))};
+  const auto needle_bytes = static_cast<std::size_t>(state.range(2));
+  Rng rng(1);
+  std::string body(needle_bytes, '\0');
+  for (char& byte : body) byte = static_cast<char>(rng.next());
+  std::string images;
+  std::uint64_t bodies = 0;
+  for (std::uint64_t key = 1; images.size() < kExtentBytes; ++key) {
+    const NeedleHeader header{.key = NeedleKey{key}, .cookie = Cookie{7}, .created_ns = 1};
+    images += encode_needle(header, "photos/" + std::to_string(key), as_bytes(body), kImageSeed);
+    bodies += body.size();
+  }
+  const double begin = process_cpu_us();
+  for (auto _ : state) {
+    for (ByteSpan rest = as_bytes(images); !rest.empty();) {
+      const auto needle = decode_needle(rest, kImageSeed);
+      if (!needle.has_value()) std::abort();
+      rest = rest.subspan(layout_of(needle->header).total_bytes);
+    }
+    const auto extent = pack_extent(scheme, images);
+    if (!extent.has_value()) std::abort();
+    benchmark::DoNotOptimize(extent->shards.data());
+  }
+  const auto bytes = static_cast<double>(state.iterations()) * static_cast<double>(bodies);
+  state.counters["ns_per_byte"] = (process_cpu_us() - begin) * 1000 / bytes;
+  state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
+}
+BENCHMARK(pack_needles)
+    ->ArgNames({"k", "m", "needle"})
+    ->Args({4, 2, 16 << 10})
+    ->Args({4, 2, 64 << 10})
+    ->Args({8, 4, 64 << 10})
+    ->Args({10, 4, 64 << 10});
 
 }  // namespace
 }  // namespace kelp

@@ -37,10 +37,12 @@ struct ClusterVolumes::Race {
   struct Runner {
     VolumeMember member;
     std::string bytes;
+    PackedPlace place;
   };
   FileId fid;
   std::uint64_t offset = 0;
   std::size_t size = 0;
+  bool packed = false;  ///< Asks where the needle lies, instead of reading it.
   std::vector<VolumeMember> members;
   std::vector<std::unique_ptr<Runner>> runners;
   std::size_t running = 0;
@@ -82,6 +84,35 @@ Task<Result<VolumeDigest>> VolumeReplicas::rebuild(VolumeId, Generation, std::st
   co_return Error(Errc::kUnimplemented, "shards are made by volume servers");
 }
 
+namespace {
+
+Error cannot_pack() {
+  return {Errc::kUnimplemented, "volumes are packed by volume servers"};
+}
+
+}  // namespace
+
+Task<Result<VolumeDigest>> VolumeReplicas::pack(VolumeId, Generation, std::string, PackSource,
+                                                Urgency) {
+  co_return cannot_pack();
+}
+Task<Result<VolumeDigest>> VolumeReplicas::verify_packed(VolumeId, Generation, Urgency) {
+  co_return cannot_pack();
+}
+Task<Result<void>> VolumeReplicas::adopt_packed(VolumeId, Generation) {
+  co_return cannot_pack();
+}
+Task<Result<void>> VolumeReplicas::drop_packed(VolumeId, Generation) {
+  co_return cannot_pack();
+}
+Task<Result<std::string>> VolumeReplicas::read_packed(VolumeId, Generation, PackSource, NeedleKey,
+                                                      Urgency) {
+  co_return cannot_pack();
+}
+Task<Result<PackedPlace>> VolumeReplicas::find_packed(FileId) {
+  co_return cannot_pack();
+}
+
 Task<Result<std::unique_ptr<NeedleUpload>>> ClusterVolumes::open(OpenNeedle request) {
   if (request.members.empty()) {
     co_return Error(Errc::kInvalidArgument, fmt::format("needle {} has no members to be written to",
@@ -93,27 +124,94 @@ Task<Result<std::unique_ptr<NeedleUpload>>> ClusterVolumes::open(OpenNeedle requ
 }
 
 Task<Result<void>> ClusterVolumes::read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) {
+  constexpr int kLooks = 6;
+  constexpr std::chrono::milliseconds kFirstPause{20};
   auto outcome = co_await read_once(fid, offset, buffer);
   if (outcome.has_value() || !other_may_know(outcome.error())) co_return outcome;
   // The volume may have moved since its location was learnt.
   locations_.forget(fid.volume);
-  co_return co_await read_once(fid, offset, buffer);
+  outcome = co_await read_once(fid, offset, buffer);
+  // It has, and the master that was asked has not heard of it: servers have something else of it.
+  auto pause = kFirstPause;
+  for (int look = 2; look < kLooks && !outcome.has_value(); ++look, pause *= 2) {
+    if (outcome.error().code() != Errc::kConflict) break;
+    KELP_CO_CHECK(co_await timers_.sleep_until(clock_.mono() + pause));
+    locations_.forget(fid.volume);
+    outcome = co_await read_once(fid, offset, buffer);
+  }
+  co_return outcome;
 }
 
 Task<Result<void>> ClusterVolumes::read_once(FileId fid, std::uint64_t offset,
                                              MutableByteSpan buffer) {
   KELP_CO_TRY(VolumeLocation location, co_await locations_.locate(fid.volume));
-  if (location.scheme) {
-    StripedRead striped({nodes_, health_, clock_, timers_, hedged_, rebuilt_}, std::move(location),
+  if (location.scheme) co_return co_await read_striped(std::move(location), fid, offset, buffer);
+  const auto begun = std::make_shared<Race>();
+  begun->fid = fid;
+  begun->offset = offset;
+  begun->size = buffer.size();
+  begun->members = health_.rank(std::move(location.members), turn_++, clock_.mono());
+  if (begun->members.size() == 1) {
+    co_return co_await read_at(begun->members.front(), fid, offset, buffer);
+  }
+  KELP_CO_CHECK(co_await race(begun));
+  const std::string& bytes = begun->runners[*begun->winner]->bytes;
+  std::memcpy(buffer.data(), bytes.data(), bytes.size());
+  co_return Result<void>();
+}
+
+/// The first read of a packed volume finds stubs where shards should be.
+Task<Result<void>> ClusterVolumes::read_striped(VolumeLocation location, FileId fid,
+                                                std::uint64_t offset, MutableByteSpan buffer) {
+  if (!knows_packed(fid.volume)) {
+    StripedRead striped({nodes_, health_, clock_, timers_, hedged_, rebuilt_}, location,
                         {fid, offset, buffer});
-    co_return co_await striped.run();
+    const auto outcome = co_await striped.run();
+    if (outcome.has_value() || outcome.error().code() != Errc::kConflict) co_return outcome;
   }
-  auto members = health_.rank(std::move(location.members), turn_++, clock_.mono());
-  if (members.empty()) {
-    co_return Error(Errc::kUnavailable, fmt::format("volume {} has no copy", fid.volume.value));
+  auto outcome = co_await read_packed(std::move(location), fid, offset, buffer);
+  const std::lock_guard lock(packed_mutex_);
+  if (outcome.has_value()) {
+    packed_.insert(fid.volume.value);
+  } else if (outcome.error().code() == Errc::kConflict) {
+    packed_.erase(fid.volume.value);
   }
-  if (members.size() == 1) co_return co_await read_at(members.front(), fid, offset, buffer);
-  co_return co_await race(std::move(members), fid, offset, buffer);
+  co_return outcome;
+}
+
+bool ClusterVolumes::knows_packed(VolumeId volume) {
+  const std::lock_guard lock(packed_mutex_);
+  return packed_.contains(volume.value);
+}
+
+Task<Result<void>> ClusterVolumes::read_packed(VolumeLocation location, FileId fid,
+                                               std::uint64_t offset, MutableByteSpan buffer) {
+  const auto begun = std::make_shared<Race>();
+  begun->fid = fid;
+  begun->members = health_.rank(location.members, turn_++, clock_.mono());
+  begun->packed = true;
+  KELP_CO_CHECK(co_await race(begun));
+  const PackedPlace& place = begun->runners[*begun->winner]->place;
+  if (offset > place.body_bytes || buffer.size() > place.body_bytes - offset) {
+    co_return Error(Errc::kInvalidArgument,
+                    fmt::format("needle {}: {} bytes at {} of a body of {}", to_string(fid),
+                                buffer.size(), offset, place.body_bytes));
+  }
+  if (buffer.empty()) co_return Result<void>();
+  const PackedRange range = blocks_around(place, offset, buffer.size());
+  const bool exact = range.begin == offset && range.end - range.begin == buffer.size();
+  std::string blocks = exact ? std::string() : uninitialized(range.end - range.begin);
+  const MutableByteSpan into = exact ? buffer : std::as_writable_bytes(std::span(blocks));
+  StripedRead striped({nodes_, health_, clock_, timers_, hedged_, rebuilt_}, std::move(location),
+                      {{fid.volume, place.extent, place.cookie}, place.offset + range.begin, into});
+  KELP_CO_CHECK(co_await striped.run());
+  // Shards that all check may still make another body than what was packed.
+  if (!packed_matches(place, range.begin, into)) {
+    co_return Error(Errc::kCorruption, fmt::format("needle {} in extent {:x}: wrong checksum",
+                                                   to_string(fid), place.extent.value));
+  }
+  if (!exact) std::memcpy(buffer.data(), &blocks[offset - range.begin], buffer.size());
+  co_return Result<void>();
 }
 
 Task<Result<void>> ClusterVolumes::read_at(VolumeMember member, FileId fid, std::uint64_t offset,
@@ -121,19 +219,37 @@ Task<Result<void>> ClusterVolumes::read_at(VolumeMember member, FileId fid, std:
   const MonoTime begin = clock_.mono();
   const auto node = nodes_.at(member.address);
   auto outcome = co_await node->read(fid, offset, buffer);
+  note_answer(member, outcome, begin);
+  co_return outcome;
+}
+
+Task<Result<void>> ClusterVolumes::find_at(VolumeMember member, FileId fid, PackedPlace* place) {
+  const MonoTime begin = clock_.mono();
+  const auto node = nodes_.at(member.address);
+  auto found = co_await node->find_packed(fid);
+  Result<void> outcome;
+  if (!found.has_value()) outcome = found.error();
+  note_answer(member, outcome, begin);
+  if (found.has_value()) *place = *std::move(found);
+  co_return outcome;
+}
+
+void ClusterVolumes::note_answer(const VolumeMember& member, const Result<void>& outcome,
+                                 MonoTime begin) {
   if (outcome.has_value()) {
     health_.answered(member.address, clock_.mono() - begin);
   } else if (node_failed(outcome.error())) {
     health_.failed(member.address, clock_.mono());
   }
-  co_return outcome;
 }
 
 Task<void> ClusterVolumes::run_in_race(std::shared_ptr<Race> race, std::size_t index) {
   Race::Runner& runner = *race->runners[index];
-  runner.bytes = uninitialized(race->size);
+  if (!race->packed) runner.bytes = uninitialized(race->size);
   const auto buffer = std::as_writable_bytes(std::span(runner.bytes));
-  auto outcome = co_await read_at(runner.member, race->fid, race->offset, buffer);
+  auto work = race->packed ? find_at(runner.member, race->fid, &runner.place)
+                           : read_at(runner.member, race->fid, race->offset, buffer);
+  const auto outcome = co_await std::move(work);
   --race->running;
   if (outcome.has_value()) {
     if (!race->winner) race->winner = index;
@@ -158,13 +274,12 @@ Task<void> ClusterVolumes::wait_in_race(std::shared_ptr<Race> race, std::size_t 
   race->changed.notify_all();
 }
 
-Task<Result<void>> ClusterVolumes::race(std::vector<VolumeMember> members, FileId fid,
-                                        std::uint64_t offset, MutableByteSpan buffer) {
-  const auto race = std::make_shared<Race>();
-  race->fid = fid;
-  race->offset = offset;
-  race->size = buffer.size();
-  race->members = std::move(members);
+/// The first good answer of the members, in their order: `race->winner`.
+Task<Result<void>> ClusterVolumes::race(std::shared_ptr<Race> race) {
+  if (race->members.empty()) {
+    co_return Error(Errc::kUnavailable,
+                    fmt::format("volume {} has no copy", race->fid.volume.value));
+  }
   race->start_next = true;
   TaskGroup group(co_await asio::this_coro::executor);
   std::optional<Error> stopped;
@@ -186,8 +301,6 @@ Task<Result<void>> ClusterVolumes::race(std::vector<VolumeMember> members, FileI
   co_await group.join();
   if (race->winner) {
     if (race->error) read_around_.Increment();
-    const std::string& bytes = race->runners[*race->winner]->bytes;
-    std::memcpy(buffer.data(), bytes.data(), bytes.size());
     co_return Result<void>();
   }
   co_return stopped.value_or(race->error.value_or(Error(Errc::kUnavailable, "no copy answered")));

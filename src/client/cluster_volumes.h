@@ -1,7 +1,9 @@
 #pragma once
 
 #include <atomic>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,8 @@ namespace kelp {
 /// The volume servers of a cluster as one: a needle is written through its primary, which passes it
 /// on; read from any member, a second one being asked when the first is late or fails; removed at
 /// all. In a volume with a scheme it is cut into shards, one for each member (striped_upload.h),
-/// and read from those (striped_read.h). Safe from any io thread.
+/// and read from those (striped_read.h); or it is packed: then a member says in which extent it
+/// lies, and that is read so. Safe from any io thread.
 class ClusterVolumes final : public VolumeClient {
  public:
   /// Everything must outlive this.
@@ -34,12 +37,18 @@ class ClusterVolumes final : public VolumeClient {
  private:
   struct Race;
   Task<Result<void>> read_once(FileId fid, std::uint64_t offset, MutableByteSpan buffer);
+  Task<Result<void>> read_striped(VolumeLocation location, FileId fid, std::uint64_t offset,
+                                  MutableByteSpan buffer);
+  Task<Result<void>> read_packed(VolumeLocation location, FileId fid, std::uint64_t offset,
+                                 MutableByteSpan buffer);
   Task<Result<void>> read_at(VolumeMember member, FileId fid, std::uint64_t offset,
                              MutableByteSpan buffer);
+  Task<Result<void>> find_at(VolumeMember member, FileId fid, PackedPlace* place);
+  void note_answer(const VolumeMember& member, const Result<void>& outcome, MonoTime begin);
   Task<void> run_in_race(std::shared_ptr<Race> race, std::size_t runner);
   Task<void> wait_in_race(std::shared_ptr<Race> race, std::size_t runner);
-  Task<Result<void>> race(std::vector<VolumeMember> members, FileId fid, std::uint64_t offset,
-                          MutableByteSpan buffer);
+  Task<Result<void>> race(std::shared_ptr<Race> race);
+  [[nodiscard]] bool knows_packed(VolumeId volume);
 
   VolumeNodes& nodes_;
   LocationCache& locations_;
@@ -47,6 +56,9 @@ class ClusterVolumes final : public VolumeClient {
   Timers& timers_;
   NodeHealth health_;
   std::atomic<std::uint64_t> turn_ = 0;
+  std::mutex packed_mutex_;
+  /// Volumes that were found to be packed: a location does not say it, their shards do.
+  boost::unordered_flat_set<std::uint32_t> packed_;
   prometheus::Counter& hedged_;
   prometheus::Counter& read_around_;
   prometheus::Counter& rebuilt_;

@@ -6,7 +6,9 @@
 
 #include "async/awaitable.h"
 #include "base/ids.h"
+#include "wire/fid.h"
 #include "wire/lease.h"
+#include "wire/packed_place.h"
 
 namespace kelp {
 
@@ -24,6 +26,13 @@ struct StripeSources {
   EcScheme scheme;
   std::uint8_t shard = 0;             ///< That is to be made.
   std::vector<VolumeMember> members;  ///< Who has the others; of at least `scheme.data` of them.
+};
+
+/// From what a shard of a packed volume is made.
+struct PackSource {
+  EcScheme scheme;
+  std::uint8_t shard = 0;  ///< That is to be made.
+  VolumeMember copy;       ///< Who has the volume's needles whole, and packs them.
 };
 
 /// Some of a needle, for whoever computes another shard from it.
@@ -90,6 +99,32 @@ class VolumeReplicas {
   /// needs to verify them again. Errors as read_needle().
   virtual Task<Result<NeedlePart>> read_part(VolumeId volume, Generation generation, NeedleKey key,
                                              std::uint64_t offset, std::size_t bytes);
+
+  // --- packing a volume of copies (docs/formats/extent.md). Errors as pull() and read_needles().
+
+  /// Makes a shard of a frozen volume of copies here, beside a copy that may be here too: extents
+  /// and stubs of all its needles, durable on return, with `generation` and frozen, and readable,
+  /// but no copy before adopt_packed(). Goes on where an earlier attempt stopped, unless that had
+  /// another source; does nothing when it is done.
+  /// Returns  what is packed, the same on every member: packed needles, bytes of their bodies, and
+  ///          a hash over the keys and cookies of needles and extents.
+  virtual Task<Result<VolumeDigest>> pack(VolumeId volume, Generation generation,
+                                          std::string collection, PackSource from, Urgency urgency);
+  /// The same of what pack() made, after reading every byte back from where it lies and comparing
+  /// its checksums.
+  virtual Task<Result<VolumeDigest>> verify_packed(VolumeId volume, Generation generation,
+                                                   Urgency urgency);
+  /// What pack() made is this server's copy when this returns; a copy of an older generation is set
+  /// aside until it thaws. kNotFound when pack() did not end well here.
+  virtual Task<Result<void>> adopt_packed(VolumeId volume, Generation generation);
+  /// What pack() made in `generation` or an older one is gone, unless it was adopted.
+  virtual Task<Result<void>> drop_packed(VolumeId volume, Generation generation);
+  /// For pack(): the shard of the next extent over the needles with keys over `after` and their
+  /// stubs, images under seed 0; empty at the end. What the shards have in common is made once.
+  virtual Task<Result<std::string>> read_packed(VolumeId volume, Generation generation,
+                                                PackSource from, NeedleKey after, Urgency urgency);
+  /// Where a packed needle lies. kNotFound, kConflict for one that is not packed here, kCorruption.
+  virtual Task<Result<PackedPlace>> find_packed(FileId fid);
 };
 
 }  // namespace kelp

@@ -40,6 +40,7 @@ Task<Result<void>> JobRunner::turn() {
   const Survey survey(view, resting());
   auto starts = plan_repairs(view, survey, context_.options.plan);
   if (starts.empty()) starts = plan_moves(view, survey, context_.options.plan);
+  if (starts.empty()) starts = plan_seals(view, survey, context_.options.plan);
   auto strays = plan_retirements(survey);
   name_unexplained(survey);
   for (StartJob& start : starts) {
@@ -101,7 +102,7 @@ Task<void> JobRunner::run(JobId id) {
 }
 
 bool JobRunner::hopeless(const JobRecord& job, const Error& error, int attempts) const {
-  if (job.step > JobStep::kCopy || error.reason() == Reason::kNotLeader) return false;
+  if (is_decided(job.step) || error.reason() == Reason::kNotLeader) return false;
   return attempts >= kAttempts;
 }
 
@@ -117,7 +118,7 @@ Task<Result<void>> JobRunner::step(JobId id, JobRecord job, VolumeRecord volume)
 }
 
 void JobRunner::rest(const JobRecord& job) {
-  const auto longest = job.kind == JobKind::kMove ? kLongestRest : kLongestRestOfRepair;
+  const auto longest = job.kind == JobKind::kRepair ? kLongestRestOfRepair : kLongestRest;
   const auto [found, added] =
       rests_.try_emplace(job.volume, Backoff({.first = kFirstRest, .most = longest}), MonoTime());
   Rng rng(job.volume.value);
@@ -138,10 +139,18 @@ Task<Result<void>> JobRunner::work_on(JobRecord job, VolumeRecord volume) {
       return freeze(job, std::move(volume));
     case JobStep::kCopy:
       return copy(job, std::move(volume));
+    case JobStep::kPack:
+      return pack(job, std::move(volume));
+    case JobStep::kVerify:
+      return verify_packed(job, std::move(volume));
     case JobStep::kRetire:
+      if (job.kind == JobKind::kSeal) return retire_copies(job, std::move(volume));
       return retire(job, std::move(volume));
     case JobStep::kSwitch:
+      if (job.kind == JobKind::kSeal) return settle(job, std::move(volume));
+      break;
     case JobStep::kRelease:
+      if (job.kind == JobKind::kSeal) return give_up(job, std::move(volume));
       break;
   }
   return thaw(job, std::move(volume));
@@ -160,7 +169,7 @@ Task<Result<void>> JobRunner::freeze(JobRecord job, VolumeRecord volume) {
 }
 
 Urgency JobRunner::urgency_of(const JobRecord& job, const VolumeRecord& volume) const {
-  if (job.kind == JobKind::kMove) return Urgency::kMove;
+  if (job.kind != JobKind::kRepair) return Urgency::kMove;
   const auto left = healthy_copies(context_.view(), job.volume, volume);
   return left > least_members(volume) ? Urgency::kRepair : Urgency::kLastCopy;
 }
@@ -233,18 +242,21 @@ Task<Result<void>> JobRunner::copy_from(NodeNumber source, JobRecord job, Volume
 
 namespace {
 
-/// The needles of one copy by key, a page at a time.
+/// The needles of one copy by key, a page at a time; behind those of a packed volume its extents.
 class NeedleWalk {
  public:
   NeedleWalk(std::shared_ptr<VolumeNode> node, VolumeId volume)
       : node_(std::move(node)), volume_(volume) {}
   Task<Result<std::optional<NeedleInfo>>> next() {
-    if (at_ == page_.size() && (page_.empty() || page_.size() == kPage)) {
-      const NeedleKey after = page_.empty() ? NeedleKey{} : page_.back().key;
-      KELP_CO_TRY(page_, co_await node_->list_needles(volume_, after, kPage));
+    while (at_ == page_.size() && !ended_) {
+      if (!page_.empty()) after_ = page_.back().key;
+      KELP_CO_TRY(page_, co_await node_->list_needles(volume_, after_, kPage));
       at_ = 0;
+      if (!page_.empty()) continue;
+      ended_ = after_ >= kLastNeedleKey;
+      after_ = std::max(after_, kLastNeedleKey);
     }
-    if (at_ == page_.size()) co_return std::nullopt;
+    if (ended_) co_return std::nullopt;
     co_return page_[at_++];
   }
 
@@ -254,6 +266,8 @@ class NeedleWalk {
   const VolumeId volume_;
   std::vector<NeedleInfo> page_;
   std::size_t at_ = 0;
+  NeedleKey after_;
+  bool ended_ = false;
 };
 
 }  // namespace

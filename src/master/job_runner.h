@@ -36,6 +36,13 @@ class JobRunner {
                                                 const VolumeRecord& volume) const;
   Task<Result<void>> thaw(JobRecord job, VolumeRecord volume);
   Task<Result<void>> retire(JobRecord job, VolumeRecord volume);
+  // Of seals (job_seal.cc):
+  Task<Result<void>> pack(JobRecord job, VolumeRecord volume);
+  Task<Result<void>> pack_from(NodeNumber source, JobRecord job, VolumeRecord volume);
+  Task<Result<void>> verify_packed(JobRecord job, VolumeRecord volume);
+  Task<Result<void>> settle(JobRecord job, VolumeRecord volume);
+  Task<Result<void>> retire_copies(JobRecord job, VolumeRecord volume);
+  Task<Result<void>> give_up(JobRecord job, VolumeRecord volume);
   Task<void> retire_strays(std::vector<StrayCopy> strays);
   void name_unexplained(const Survey& survey);
   [[nodiscard]] Urgency urgency_of(const JobRecord& job, const VolumeRecord& volume) const;

@@ -20,6 +20,9 @@ Task<Result<void>> MasterService::seal_volume(VolumeId volume) {
 Task<Result<void>> MasterService::set_volume_tier(VolumeId volume, std::string tag) {
   return here(keep_on(volume, std::move(tag)));
 }
+Task<Result<std::uint64_t>> MasterService::pack_volume(VolumeId volume, EcScheme scheme) {
+  return here(start_seal(volume, scheme));
+}
 Task<Result<std::vector<VolumeId>>> MasterService::grow_volumes(std::string collection,
                                                                 std::uint32_t count) {
   return here(desk_.grow_now(std::move(collection), count));
@@ -104,6 +107,20 @@ Task<Result<void>> MasterService::keep_on(VolumeId volume, std::string tag) {
     co_return Error(Errc::kInvalidArgument, fmt::format("no node has the tag {}", tag));
   }
   co_return co_await context_.commit(SetVolumeTier{volume, std::move(tag)});
+}
+
+Task<Result<std::uint64_t>> MasterService::start_seal(VolumeId volume, EcScheme scheme) {
+  KELP_CO_CHECK(co_await context_.confirm_serving());
+  const PlacementView now = context_.view();
+  const Survey survey(now);
+  const SurveyedVolume* const surveyed = survey.find(volume);
+  if (surveyed == nullptr) {
+    co_return Error(Errc::kNotFound, fmt::format("volume {} was never made", volume.value));
+  }
+  KELP_CO_TRY(StartJob start, plan_seal(now, *surveyed, scheme));
+  const JobId id = context_.state().next_job;
+  KELP_CO_CHECK(co_await context_.commit(std::move(start)));
+  co_return context_.state().job_of(volume).value_or(id).value;
 }
 
 Task<GroupView> MasterService::describe_group() {

@@ -12,6 +12,7 @@ namespace kelp::master {
 namespace {
 
 std::string_view name_of(JobKind kind) {
+  if (kind == JobKind::kSeal) return "seal";
   return kind == JobKind::kRepair ? "repair" : "move";
 }
 
@@ -27,6 +28,10 @@ std::string_view name_of(JobStep step) {
       return "retire";
     case JobStep::kRelease:
       return "release";
+    case JobStep::kPack:
+      return "pack";
+    case JobStep::kVerify:
+      return "verify";
   }
   return "";
 }
@@ -277,12 +282,14 @@ Task<Result<ClusterView>> MasterService::describe() {
     return node == now.state.nodes.end() ? std::string() : node->second.identity.node_id;
   };
   for (const auto& [id, job] : now.state.jobs) {
+    std::string to = id_of(job.to);
+    for (std::size_t i = 1; i < job.targets.size(); ++i) to += "," + id_of(job.targets[i]);
     view.jobs.push_back({.id = id.value,
                          .kind = std::string(name_of(job.kind)),
                          .step = std::string(name_of(job.step)),
                          .volume = job.volume,
                          .from = job.from.has_value() ? id_of(*job.from) : "",
-                         .to = id_of(job.to),
+                         .to = std::move(to),
                          .error = jobs_.error_of(id)});
   }
   co_return view;

@@ -51,6 +51,7 @@ class MasterService final : public MasterClient, public MasterControl {
   Task<Result<std::vector<JobView>>> plan_jobs(PlanKind kind, bool start) override;
   Task<Result<void>> seal_volume(VolumeId volume) override;
   Task<Result<void>> set_volume_tier(VolumeId volume, std::string tag) override;
+  Task<Result<std::uint64_t>> pack_volume(VolumeId volume, EcScheme scheme) override;
   Task<Result<std::vector<VolumeId>>> grow_volumes(std::string collection,
                                                    std::uint32_t count) override;
   Task<Result<void>> add_master(std::uint64_t id, std::string address) override;
@@ -111,6 +112,7 @@ class MasterService final : public MasterClient, public MasterControl {
   Task<Result<std::vector<JobView>>> plan(PlanKind kind, bool start);
   Task<Result<void>> seal(VolumeId volume);
   Task<Result<void>> keep_on(VolumeId volume, std::string tag);
+  Task<Result<std::uint64_t>> start_seal(VolumeId volume, EcScheme scheme);
   Task<GroupView> describe_group();
   Task<Result<void>> join_master(std::uint64_t id, std::string address);
   class Turn;

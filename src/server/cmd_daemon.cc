@@ -104,6 +104,7 @@ void add_one(CLI::App& app, int& exit_code, Role role, const std::string& help) 
     flags->config.add_named(*command, "--http-listen", "master.http_listen");
     flags->config.add_named(*command, "--spread", "master.spread");
     flags->config.add_named(*command, "--large", "master.large");
+    flags->config.add_named(*command, "--seal", "master.seal");
     flags->config.add_named(*command, "--join", "master.join");
   } else if (role == Role::kVolume) {
     flags->config.add_named(*command, "--listen", "volume.listen");

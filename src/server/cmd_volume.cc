@@ -68,6 +68,7 @@ void print_step(VolumeId volume, const LogStep& step, bool live) {
       part += fmt::format(" of part {} of {}", origin->part_number, origin->upload_id);
     }
   }
+  if (header.packed_bytes > 0) part += fmt::format(" packed, of {} bytes", header.packed_bytes);
   if (header.part)
     part += fmt::format(" shard {} of {}", header.part->shard, to_string(header.part->scheme));
   fmt::print("{:>14}  {:<10} {:>10}  {}  {}  bucket {}  {}{}\n", step.offset, state_of(step, live),
@@ -94,6 +95,7 @@ void print_step_json(VolumeId volume, const LogStep& step, bool live) {
                        {"offset", origin->offset},       {"total_bytes", origin->total_bytes},
                        {"upload_id", origin->upload_id}, {"part_number", origin->part_number}};
     }
+    if (header.packed_bytes > 0) out["packed_bytes"] = header.packed_bytes;
     if (header.part) {
       out["shard"] = header.part->shard;
       out["scheme"] = to_string(header.part->scheme);

@@ -180,6 +180,9 @@ constexpr std::array kSettings = {
                  "node; empty: in copies"),
     KELP_SETTING("master.large_from", master.standard.large_from,
                  "bytes of a large needle, 64KiB to 8MiB"),
+    KELP_SETTING(
+        "master.seal", master.standard.seal,
+        "\"ec(4,2)\": full volumes of small needles become shards; empty: they stay copies"),
     KELP_SETTING("master.tag", master.standard.tag,
                  "the one of volume.tags that servers of new data carry; empty: any"),
     KELP_SETTING("master.repair_after", master.repair_after,
@@ -360,6 +363,11 @@ Result<void> check_cluster(const Config& config, const Checker& check) {
   if (const auto& large = config.master.standard.large; !large.empty()) {
     if (const auto scheme = parse_ec_scheme(large); !scheme.has_value()) {
       return check.refuse("master.large", scheme.error().detail());
+    }
+  }
+  if (const auto& seal = config.master.standard.seal; !seal.empty()) {
+    if (const auto scheme = parse_ec_scheme(seal); !scheme.has_value()) {
+      return check.refuse("master.seal", scheme.error().detail());
     }
   }
   return {};

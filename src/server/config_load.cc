@@ -57,8 +57,8 @@ class TomlReader {
         KELP_CHECK(tables(node, key, "name, access_key and secret_key", set_identity_value,
                           loaded_.config.s3.identities));
       } else if (key == kClass) {
-        KELP_CHECK(tables(node, key, "name, spread, large, large_from and tag", set_class_value,
-                          loaded_.config.master.classes));
+        KELP_CHECK(tables(node, key, "name, spread, large, large_from, seal and tag",
+                          set_class_value, loaded_.config.master.classes));
       } else if (key == kDisk) {
         KELP_CHECK(tables(node, key, "path, tags, reserve and port", set_disk_value,
                           loaded_.config.volume.disks));

@@ -293,9 +293,11 @@ Server::~Server() {
 
 Result<std::unique_ptr<Server>> Server::start(const Config& config, const ClusterIdentity& identity,
                                               FileIo& io, Clock& clock) {
-  if (!config.master.standard.large.empty() || !config.master.classes.empty()) {
+  if (!config.master.standard.large.empty() || !config.master.standard.seal.empty() ||
+      !config.master.classes.empty()) {
     return Error(Errc::kInvalidArgument,
-                 "master.large and [[master.class]]: each shard needs a volume server of its own, "
+                 "master.large, master.seal and [[master.class]]: each shard needs a volume server "
+                 "of its own, "
                  "and `kelp server` has one; see docs/operations/erasure-coding.md");
   }
   if (!config.volume.disks.empty()) {

@@ -20,11 +20,14 @@ Result<void> check_class(const StorageClassConfig& each) {
   if (!each.large.empty()) {
     KELP_CHECK(parse_ec_scheme(each.large));
   }
+  if (!each.seal.empty()) {
+    KELP_CHECK(parse_ec_scheme(each.seal));
+  }
   if (each.large_from < kLeastLarge || each.large_from > kMostLarge) {
     return Error(Errc::kInvalidArgument, "large_from must lie between 64KiB and 8MiB");
   }
   if (each.name == "STANDARD") {
-    return Error(Errc::kInvalidArgument, "STANDARD is set by master.spread, large and tag");
+    return Error(Errc::kInvalidArgument, "STANDARD is set by master.spread, large, seal and tag");
   }
   if (!s3::is_storage_class(each.name)) {
     return Error(Errc::kInvalidArgument,
@@ -45,6 +48,7 @@ Result<bool> set_class_value(StorageClassConfig& to, std::string_view name,
   std::string* const target = name == "name"     ? &to.name
                               : name == "spread" ? &to.spread
                               : name == "large"  ? &to.large
+                              : name == "seal"   ? &to.seal
                               : name == "tag"    ? &to.tag
                                                  : nullptr;
   if (target != nullptr) *target = text;
@@ -70,9 +74,10 @@ std::string print_classes(std::span<const StorageClassConfig> classes) {
   std::string out;
   for (const StorageClassConfig& each : classes) {
     out += fmt::format(
-        "\n[[master.class]]\nname = {}\nspread = {}\nlarge = {}\nlarge_from = {}\ntag = {}\n",
+        "\n[[master.class]]\nname = {}\nspread = {}\nlarge = {}\nlarge_from = {}\nseal = {}\n"
+        "tag = {}\n",
         toml_quoted(each.name), toml_quoted(each.spread), toml_quoted(each.large), each.large_from,
-        toml_quoted(each.tag));
+        toml_quoted(each.seal), toml_quoted(each.tag));
   }
   return out;
 }
@@ -81,6 +86,7 @@ master::StorageLayout layout_of(const StorageClassConfig& from) {
   return {.spread = *parse_spread(from.spread),
           .large = from.large.empty() ? EcScheme{} : *parse_ec_scheme(from.large),
           .large_from = from.large_from,
+          .seal = from.seal.empty() ? EcScheme{} : *parse_ec_scheme(from.seal),
           .tag = from.tag};
 }
 

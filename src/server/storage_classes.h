@@ -18,6 +18,7 @@ struct StorageClassConfig {
   std::string spread = "000";          ///< Copies in other data centres, racks, nodes.
   std::string large;                   ///< "ec(4,2)": how large needles lie; empty: in copies.
   std::uint64_t large_from = 1 << 20;  ///< Bytes of a large needle, 64 KiB to 8 MiB.
+  std::string seal;                    ///< "ec(4,2)": what full volumes become; empty: copies.
   std::string tag;                     ///< Of the volume servers that keep them; empty: of any.
 };
 

@@ -9,6 +9,7 @@
 #include "client/rpc/volume_handlers.h"
 #include "crypto/random.h"
 #include "server/assembly.h"
+#include "volume/copying.h"
 #include "volume/shard_rebuild.h"
 
 namespace kelp::server {
@@ -176,6 +177,11 @@ Task<Result<std::string>> VolumeDisk::fetch(VolumeId volume, NeedleKey key) {
       co_return Error(Errc::kConflict, fmt::format("volume {} has no shard here", volume.value));
     }
     from.shard = own->shard;
+    std::vector<VolumeMember> others = location.members;
+    std::erase_if(others, [&](const VolumeMember& m) { return m.node_id == service_->node_id(); });
+    auto stub =
+        co_await fetch_stub(world_.nodes, volume, location.generation, std::move(others), key);
+    if (stub.has_value()) co_return stub;
     co_return co_await rebuild_shard(world_.nodes, volume, location.generation, std::move(from),
                                      key);
   }

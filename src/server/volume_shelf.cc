@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "ec/reed_solomon.h"
+#include "volume/core/packing.h"
 #include "wire/collections.h"
 
 namespace kelp::server {
@@ -112,9 +113,12 @@ void VolumeShelf::shelve(std::uint32_t index, const LogStep& step) {
     shelved.scheme = header.part->scheme;
     shelved.shards |= 1U << header.part->shard;
   }
+  shelved.packed = header.packed_bytes > 0;
   FoundNeedle& needle = shelved.needle;
   needle.fid = {volume, header.key, header.cookie};
-  needle.body_bytes = header.part ? header.part->body_bytes : header.body_bytes;
+  needle.body_bytes = shelved.packed ? header.packed_bytes
+                      : header.part  ? header.part->body_bytes
+                                     : header.body_bytes;
   needle.created_ns = header.created_ns;
   needle.bucket = header.bucket;
   const auto pointer = split_back_pointer(header, step.back_pointer);
@@ -129,13 +133,24 @@ void VolumeShelf::shelve(std::uint32_t index, const LogStep& step) {
   }
 }
 
+bool VolumeShelf::enough_shards(const Shelved& shelved) const {
+  return static_cast<std::uint32_t>(std::popcount(shelved.shards)) >= shelved.scheme.data;
+}
+
 std::vector<FoundNeedle> VolumeShelf::needles() const {
   std::vector<FoundNeedle> found;
   for (const auto& [name, shelved] : needles_) {
+    if (is_extent(name.second)) continue;
     const auto removed = removed_.find(name.first);
     if (removed != removed_.end() && removed->second.contains(name.second.value)) continue;
-    const auto shards = static_cast<std::uint32_t>(std::popcount(shelved.shards));
-    if (shelved.scheme && shards < shelved.scheme.data) continue;
+    if (shelved.packed) {
+      const auto place = find_packed(shelved);
+      const auto extent =
+          place.has_value() ? needles_.find({name.first, place->extent}) : needles_.end();
+      if (extent == needles_.end() || !enough_shards(extent->second)) continue;
+    } else if (!enough_shards(shelved)) {
+      continue;
+    }
     found.push_back(shelved.needle);
   }
   return found;
@@ -146,7 +161,44 @@ Result<std::string> VolumeShelf::read(const FileId& fid) const {
   if (found == needles_.end()) {
     return Error(Errc::kNotFound, fmt::format("needle {} is not here", to_string(fid)));
   }
+  if (found->second.packed) return read_packed(found->second);
   return found->second.scheme ? read_striped(found->second) : read_whole(found->second);
+}
+
+/// From the first stub that is sound.
+Result<PackedPlace> VolumeShelf::find_packed(const Shelved& shelved) const {
+  Error last(Errc::kNotFound, "no stub");
+  std::string image;
+  for (const Place& place : shelved.places) {
+    const LogStep step{.offset = place.offset, .bytes = place.bytes};
+    const auto stub = volumes_[place.volume].read(step, image);
+    if (stub.has_value()) return decode_stub(stub->header, stub->body);
+    last = stub.error();
+  }
+  return last;
+}
+
+Result<std::string> VolumeShelf::read_packed(const Shelved& shelved) const {
+  KELP_TRY(const PackedPlace place, find_packed(shelved));
+  const Name name{shelved.needle.fid.volume, place.extent};
+  if (extent_.first != name) {
+    const auto extent = needles_.find(name);
+    if (extent == needles_.end() || extent->second.needle.fid.cookie != place.cookie) {
+      return Error(Errc::kNotFound, fmt::format("extent {:x} is not here", place.extent.value));
+    }
+    extent_ = {};
+    KELP_TRY(std::string whole, read_striped(extent->second));
+    extent_ = {name, std::move(whole)};
+  }
+  const std::string& whole = extent_.second;
+  if (place.offset > whole.size() || place.body_bytes > whole.size() - place.offset) {
+    return Error(Errc::kCorruption,
+                 fmt::format("extent {:x} is shorter than its stubs say", place.extent.value));
+  }
+  std::string body = whole.substr(place.offset, place.body_bytes);
+  if (packed_matches(place, 0, as_bytes(body))) return body;
+  return Error(Errc::kCorruption, fmt::format("needle {}: wrong checksum in its extent",
+                                              to_string(shelved.needle.fid)));
 }
 
 Result<std::string> VolumeShelf::read_whole(const Shelved& shelved) const {

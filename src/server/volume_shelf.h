@@ -9,6 +9,7 @@
 #include "filer/core/rebuild.h"
 #include "server/offline.h"
 #include "volume/offline_volume.h"
+#include "wire/packed_place.h"
 
 namespace kelp::server {
 
@@ -20,7 +21,7 @@ class VolumeShelf {
   /// not to its end, is told in troubles(). Errors of lock_volumes(). `io` must outlive it.
   [[nodiscard]] static Result<VolumeShelf> open(FileIo& io, const std::vector<std::string>& paths);
 
-  /// What is alive; of a striped needle only when enough shards are here.
+  /// What is alive; of a striped needle, or one in an extent, only when enough shards are here.
   [[nodiscard]] std::vector<FoundNeedle> needles() const;
   /// The whole body of a needle, every checksum compared, from any copy or enough shards that are
   /// sound. kCorruption, kIo: what the last one said.
@@ -41,6 +42,7 @@ class VolumeShelf {
     EcScheme scheme;
     std::vector<Place> places;
     std::uint32_t shards = 0;  ///< Bits of those that are here.
+    bool packed = false;       ///< The places are of stubs.
   };
   using Name = std::pair<VolumeId, NeedleKey>;
 
@@ -49,11 +51,16 @@ class VolumeShelf {
   void shelve(std::uint32_t index, const LogStep& step);
   [[nodiscard]] Result<std::string> read_whole(const Shelved& shelved) const;
   [[nodiscard]] Result<std::string> read_striped(const Shelved& shelved) const;
+  [[nodiscard]] Result<PackedPlace> find_packed(const Shelved& shelved) const;
+  [[nodiscard]] Result<std::string> read_packed(const Shelved& shelved) const;
+  [[nodiscard]] bool enough_shards(const Shelved& shelved) const;
 
   std::vector<VolumesFolder> folders_;  ///< Locked.
   std::vector<OfflineVolume> volumes_;
   std::map<Name, Shelved> needles_;
   std::map<VolumeId, std::unordered_set<std::uint64_t>> removed_;
+  /// The extent that was put together last: its needles are read one after the other.
+  mutable std::pair<Name, std::string> extent_;
   std::vector<std::string> troubles_;
 };
 

@@ -5,6 +5,8 @@
 #include "async/background_budget.h"
 #include "base/log.h"
 #include "crypto/random.h"
+#include "volume/copying.h"
+#include "volume/core/packing.h"
 #include "volume/shard_rebuild.h"
 #include "volume/store/volume_file.h"
 #include "volume/store/volume_role.h"
@@ -13,56 +15,9 @@
 namespace kelp {
 namespace {
 
-/// What a call of read_needles() brings, about.
-constexpr std::uint64_t kPieceBytes = 4 << 20;
-
-/// The share of the budget that work is sure of (BackgroundBudget::take).
-std::uint32_t least_share(Urgency urgency) {
-  switch (urgency) {
-    case Urgency::kLastCopy:
-      return 1;
-    case Urgency::kRepair:
-      return 2;
-    case Urgency::kMove:
-      break;
-  }
-  return BackgroundBudget::kLeastShare;
-}
-
-/// Takes a piece from a server's budget; settle_piece() says how large it came to be.
-Task<Result<void>> take_piece(BackgroundBudget* budget, Urgency urgency,
-                              std::chrono::nanoseconds patience = std::chrono::hours(1)) {
-  if (budget == nullptr) co_return Result<void>();
-  co_return co_await budget->take(kPieceBytes, least_share(urgency), patience);
-}
-void settle_piece(BackgroundBudget* budget, Urgency urgency, std::uint64_t moved) {
-  if (budget != nullptr) budget->settle(kPieceBytes, moved, least_share(urgency));
-}
-
-/// Whether a copy is one to read_needles() from.
-Result<void> check_frozen(const VolumeFile& copy, Generation generation) {
-  const CopyRole role = copy.role();
-  if (role.generation == generation && role.frozen) return {};
-  return Error(Errc::kConflict,
-               fmt::format("volume {} is {} in generation {}, it is copied frozen in {}",
-                           copy.superblock().volume.value, role.frozen ? "frozen" : "not frozen",
-                           role.generation.value, generation.value));
-}
-
-/// Copies that are being made lie here, out of the way of every start.
-std::string pull_dir(const std::string& directory) {
-  return directory + "/pull";
-}
-
 /// Where a copy of an older generation waits until the new one has taken over.
 std::string aside_path(const std::string& directory, VolumeId volume) {
   return VolumeFile::log_path(directory, volume) + ".old";
-}
-
-Result<void> remove_if_there(FileIo& io, const std::string& path) {
-  auto removed = io.remove(path);
-  if (!removed.has_value() && removed.error().code() == Errc::kNotFound) return {};
-  return removed;
 }
 
 }  // namespace
@@ -72,6 +27,7 @@ Task<Result<void>> VolumeService::set_role(VolumeId volume, Generation oldest, C
   KELP_CO_TRY(const VolumePtr found, find(volume));
   KELP_CO_CHECK(co_await found->set_role(oldest, role));
   if (role.frozen) co_return Result<void>();
+  pack_cache_.forget(volume);
   auto clean = [this, volume] {
     return remove_if_there(parts_.io, aside_path(options_.directory, volume));
   };
@@ -168,21 +124,21 @@ Task<Result<VolumeDigest>> VolumeService::make_copy(VolumeId volume, Generation 
     co_return Error(Errc::kUnimplemented, "this server has no peers to copy from");
   }
   KELP_CO_CHECK(check_works());
-  // A second one would write to the same log, and set aside what the first one took in.
-  const auto begin = [this, volume] {
-    const std::unique_lock lock(volumes_mutex_);
-    return copying_.insert(volume).second;
-  };
-  if (!begin()) {
-    co_return Error(Errc::kUnavailable,
-                    fmt::format("volume {} is being copied here already", volume.value));
-  }
+  KELP_CO_CHECK(begin_copying(volume));
   auto made =
       co_await make_alone(volume, generation, std::move(collection), urgency, std::move(fill));
   const std::unique_lock lock(volumes_mutex_);
   copying_.erase(volume);
   if (made.has_value()) pulled_.erase(volume);
   co_return made;
+}
+
+/// A second one would write to the same log, and set aside what the first one took in.
+Result<void> VolumeService::begin_copying(VolumeId volume) {
+  const std::unique_lock lock(volumes_mutex_);
+  if (copying_.insert(volume).second) return {};
+  return Error(Errc::kUnavailable,
+               fmt::format("volume {} is being copied here already", volume.value));
 }
 
 Task<Result<VolumeDigest>> VolumeService::make_alone(VolumeId volume, Generation generation,
@@ -261,8 +217,8 @@ namespace {
 /// have them, ascending.
 class ShardListing {
  public:
-  ShardListing(VolumeNodes& peers, const StripeSources& from, VolumeId volume)
-      : peers_(peers), from_(from), volume_(volume) {}
+  ShardListing(VolumeNodes& peers, const StripeSources& from, VolumeId volume, NeedleKey after)
+      : peers_(peers), from_(from), volume_(volume), after_(after) {}
 
   /// The next keys; empty at the end. Every server must answer: a needle that is only known to one
   /// that did not would be left out.
@@ -298,8 +254,12 @@ Task<Result<void>> VolumeService::rebuild_needles(VolumePtr copy, Generation gen
                     fmt::format("volume {}: {} members are there, {} needs {}", volume.value,
                                 from.members.size(), to_string(from.scheme), from.scheme.data));
   }
+  KELP_CO_TRY(const bool packed, co_await is_packed(volume, from));
+  if (packed) {
+    KELP_CO_CHECK(co_await copy_stubs(copy, generation, from, urgency));
+  }
   // From the first key on: an earlier attempt may have left out what its sources lacked.
-  ShardListing listing(*parts_.peers, from, volume);
+  ShardListing listing(*parts_.peers, from, volume, packed ? kLastNeedleKey : NeedleKey{});
   std::uint64_t left_out = 0;
   std::string room;  // of the image before: fresh memory costs as much as the copy into it
   while (true) {
@@ -337,6 +297,16 @@ Task<Result<NeedleKey>> VolumeService::take_images(VolumePtr copy, MutableByteSp
   co_return last;
 }
 
+std::shared_ptr<VolumeShared> VolumeService::pull_shared() const {
+  return std::shared_ptr<VolumeShared>(new VolumeShared{.io = parts_.io,
+                                                        .pool = parts_.pool,
+                                                        .clock = parts_.clock,
+                                                        .probe = VolumeProbe(parts_.metrics, options_.metrics_directory),
+                                                        .directory = pull_dir(options_.directory),
+                                                        .sync = options_.sync,
+                                                        .limit_bytes = UINT64_MAX});
+}
+
 /// The unfinished copy of an earlier attempt in this generation, or an empty one.
 Result<VolumeService::VolumePtr> VolumeService::begin_pull(VolumeId volume, Generation generation,
                                                            const std::string& collection) {
@@ -344,16 +314,10 @@ Result<VolumeService::VolumePtr> VolumeService::begin_pull(VolumeId volume, Gene
   KELP_CHECK(check_home());
   const std::string directory = pull_dir(options_.directory);
   KELP_CHECK(parts_.io.make_dirs(directory));
-  std::shared_ptr<VolumeShared> shared(
-      new VolumeShared{.io = parts_.io,
-                       .pool = parts_.pool,
-                       .clock = parts_.clock,
-                       .probe = VolumeProbe(parts_.metrics, options_.metrics_directory),
-                       .directory = directory,
-                       .sync = options_.sync,
-                       .limit_bytes = UINT64_MAX});
+  std::shared_ptr<VolumeShared> shared = pull_shared();
   auto begun = VolumeFile::open(shared, volume, cluster_id_);
   if (begun.has_value() && (*begun)->superblock().generation == generation) return begun;
+  KELP_CHECK(remove_if_there(parts_.io, role_path(directory, volume)));
   KELP_CHECK(remove_if_there(parts_.io, VolumeFile::snapshot_path(directory, volume)));
   KELP_CHECK(remove_if_there(parts_.io, VolumeFile::log_path(directory, volume)));
   Superblock superblock{.volume = volume,
@@ -391,6 +355,7 @@ Result<void> VolumeService::adopt(VolumeId volume, Generation generation) {
   KELP_CHECK(parts_.io.sync_dir(directory));
   KELP_CHECK(parts_.io.sync_dir(pulled));
   KELP_CHECK(remove_if_there(parts_.io, VolumeFile::snapshot_path(pulled, volume)));
+  KELP_CHECK(remove_if_there(parts_.io, role_path(pulled, volume)));
   logger("volume").info("copy_adopted volume={} generation={}", volume.value, generation.value);
   return load_volume(volume);
 }

@@ -148,7 +148,7 @@ Task<Result<void>> VolumeService::read(FileId fid, std::uint64_t offset, Mutable
 }
 
 Task<Result<void>> VolumeService::read_shard(ShardRead request, MutableByteSpan buffer) {
-  auto volume = find(request.fid.volume);
+  auto volume = find_with(request.fid);
   if (!volume.has_value()) return answer(std::move(volume).error());
   served(buffer.size());
   const NeedleReader::Shard shard{request.scheme, request.shard, request.body_end};

@@ -19,6 +19,7 @@
 #include "os/file_io.h"
 #include "volume/core/needle_format.h"
 #include "volume/core/superblock.h"
+#include "volume/pack_cache.h"
 
 namespace kelp {
 
@@ -109,6 +110,15 @@ class VolumeService final : public VolumeNode {
   [[nodiscard]] Result<std::string> collection_of(VolumeId volume) const;
   /// All of a needle but its body, verified. kNotFound (also for a wrong cookie), kCorruption.
   Task<Result<NeedleFrame>> head(FileId fid);
+  Task<Result<VolumeDigest>> pack(VolumeId volume, Generation generation, std::string collection,
+                                  PackSource from, Urgency urgency) override;
+  Task<Result<VolumeDigest>> verify_packed(VolumeId volume, Generation generation,
+                                           Urgency urgency) override;
+  Task<Result<void>> adopt_packed(VolumeId volume, Generation generation) override;
+  Task<Result<void>> drop_packed(VolumeId volume, Generation generation) override;
+  Task<Result<std::string>> read_packed(VolumeId volume, Generation generation, PackSource from,
+                                        NeedleKey after, Urgency urgency) override;
+  Task<Result<PackedPlace>> find_packed(FileId fid) override;
 
   /// Gives the room of removed needles of a volume back (store/volume_vacuum.h); reads and writes
   /// go on. `replacements`: needles to take instead of damaged ones. One volume at a time:
@@ -116,6 +126,10 @@ class VolumeService final : public VolumeNode {
   /// reserve may be used for them. kUnavailable for a read-only volume, kCorruption for a damaged
   /// needle: then nothing changes.
   Task<Result<void>> vacuum(VolumeId volume, std::map<NeedleKey, std::string> replacements = {});
+  /// Removes the extents of a packed volume that no needle lies in any more; how many they were.
+  /// The volume takes no needles, so what is dead stays dead. 0 for other volumes, and while it is
+  /// frozen.
+  Task<Result<std::size_t>> drop_dead_extents(VolumeId volume);
   /// Asks the disk how much room each volume takes. Blocks.
   Result<void> measure_disk();
   /// The volume whose vacuum gives most room for what it costs, of those whose garbage is at least
@@ -158,6 +172,8 @@ class VolumeService final : public VolumeNode {
   Result<void> make_volume(VolumeId volume, Generation generation, const std::string& collection);
   Result<VolumePtr> begin_pull(VolumeId volume, Generation generation,
                                const std::string& collection);
+  [[nodiscard]] std::shared_ptr<VolumeShared> pull_shared() const;
+  Result<void> begin_copying(VolumeId volume);
   /// Puts the needles of a volume into a new copy, from the key on that it has.
   using Fill = std::function<Task<Result<void>>(VolumePtr)>;
   Task<Result<VolumeDigest>> make_copy(VolumeId volume, Generation generation,
@@ -169,6 +185,20 @@ class VolumeService final : public VolumeNode {
   Task<Result<NeedleKey>> take_images(VolumePtr copy, MutableByteSpan images);
   Task<Result<void>> pull_needles(VolumePtr copy, Generation generation, VolumeMember source,
                                   Urgency urgency);
+  Task<Result<VolumeDigest>> pack_alone(VolumeId volume, Generation generation,
+                                        std::string collection, PackSource from, Urgency urgency);
+  Result<VolumePtr> begin_packing(VolumeId volume, Generation generation,
+                                  const std::string& collection, const std::string& source);
+  [[nodiscard]] VolumePtr find_adopted(VolumeId volume, Generation generation) const;
+  void keep_packed(VolumeId volume, const VolumePtr& copy);
+  Result<VolumePtr> open_packed(VolumeId volume, Generation generation);
+  Result<void> drop_files(VolumeId volume);
+  Task<Result<bool>> is_packed(VolumeId volume, StripeSources from) const;
+  Task<Result<void>> copy_stubs(VolumePtr copy, Generation generation, StripeSources from,
+                                Urgency urgency);
+  Task<Result<void>> copy_stubs_of(VolumeMember member, VolumePtr copy, Generation generation,
+                                   Urgency urgency);
+  [[nodiscard]] Result<VolumePtr> find_with(const FileId& fid) const;
   /// An unfinished copy has everything of `source` up to `after`.
   struct Pulled {
     std::string source;
@@ -210,10 +240,12 @@ class VolumeService final : public VolumeNode {
 
   mutable std::shared_mutex volumes_mutex_;
   std::map<VolumeId, VolumePtr> volumes_;
-  std::map<VolumeId, Error> refused_;  ///< Volumes that could not be opened, and why.
-  std::set<VolumeId> copying_;         ///< Volumes of which a copy is being made here.
-  std::map<VolumeId, Pulled> pulled_;  ///< How far unfinished copies are.
-  std::mutex create_mutex_;            ///< One creation at a time; blocks, pool threads only.
+  std::map<VolumeId, Error> refused_;     ///< Volumes that could not be opened, and why.
+  std::set<VolumeId> copying_;            ///< Volumes of which a copy is being made here.
+  std::map<VolumeId, Pulled> pulled_;     ///< How far unfinished copies are.
+  std::map<VolumeId, VolumePtr> packed_;  ///< What pack() made and nobody adopted yet.
+  PackCache pack_cache_;
+  std::mutex create_mutex_;  ///< One creation at a time; blocks, pool threads only.
   std::atomic<bool> vacuuming_ = false;
 
   std::atomic<MonoTime> refusing_until_ = MonoTime{};

@@ -44,7 +44,24 @@ Task<void> VolumeUpkeep::run_vacuum() {
     const MonoTime next = parts.clock.mono() + options_.vacuum_interval;
     if (!(co_await parts.timers->sleep_until(next)).has_value()) co_return;
     co_await heal_once();
+    co_await collect_extents_once();
     co_await vacuum_once();
+  }
+}
+
+Task<void> VolumeUpkeep::collect_extents_once() {
+  for (const auto& volume : service_.all()) {
+    const VolumeId id = volume->superblock().volume;
+    const std::uint64_t needles = volume->status().needle_count;
+    if (!volume->holds_extents() || rests(id)) continue;
+    const auto known = needles_.find(id);
+    if (known != needles_.end() && known->second == needles) continue;
+    const auto dropped = co_await service_.drop_dead_extents(id);
+    if (dropped.has_value()) {
+      needles_[id] = needles - std::min<std::uint64_t>(needles, *dropped);
+    } else {
+      failed("extents_not_dropped", id, dropped.error());
+    }
   }
 }
 

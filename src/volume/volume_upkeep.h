@@ -45,6 +45,9 @@ class VolumeUpkeep {
   Task<Result<ScrubPass>> scrub_once();
   /// Vacuums the volume for which it is worth most, if there is one.
   Task<void> vacuum_once();
+  /// Drops the extents of packed volumes from which everything was removed, where needles were
+  /// removed since the last look.
+  Task<void> collect_extents_once();
   /// Copies each volume with damage anew, with sound needles instead of the damaged ones.
   Task<void> heal_once();
 
@@ -67,7 +70,8 @@ class VolumeUpkeep {
   double rate_ = 0;     ///< Bytes a second that get the pass through in time.
   MonoTime next_step_{};
   MonoTime saved_{};
-  std::map<VolumeId, MonoTime> resting_;  ///< Volumes with which something failed, until when.
+  std::map<VolumeId, MonoTime> resting_;       ///< Volumes with which something failed, until when.
+  std::map<VolumeId, std::uint64_t> needles_;  ///< Of packed volumes, when last looked at.
   bool told_no_room_ = false;
 };
 

@@ -86,6 +86,11 @@ struct SetVolumeTier {
   VolumeId volume;
   std::string tag;
 };
+/// Of MasterControl::pack_volume; answered with a JobId.
+struct PackVolumeJob {
+  VolumeId volume;
+  EcScheme scheme;
+};
 /// Of MasterControl::grow_volumes.
 struct GrowVolumes {
   std::string collection;
@@ -197,6 +202,9 @@ inline constexpr auto kFields<SealVolume> = std::tuple(&SealVolume::volume);
 template <>
 inline constexpr auto kFields<SetVolumeTier> =
     std::tuple(&SetVolumeTier::volume, &SetVolumeTier::tag);
+template <>
+inline constexpr auto kFields<PackVolumeJob> =
+    std::tuple(&PackVolumeJob::volume, &PackVolumeJob::scheme);
 template <>
 inline constexpr auto kFields<GrowVolumes> =
     std::tuple(&GrowVolumes::collection, &GrowVolumes::count);

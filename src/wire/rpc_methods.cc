@@ -34,6 +34,7 @@ constexpr RpcMethodInfo kMethods[] = {
     {kMasterSealVolume, "master.seal_volume", kCommit, true},
     {kMasterGrowVolumes, "master.grow_volumes", kCommit, false},
     {kMasterSetVolumeTier, "master.set_volume_tier", kCommit, true},
+    {kMasterPackVolume, "master.pack_volume", kCommit, false},
 
     {kVolumeWrite, "volume.write", kData, false},
     {kVolumeOpen, "volume.open", kData, false},
@@ -57,6 +58,12 @@ constexpr RpcMethodInfo kMethods[] = {
     {kVolumeReadNeedle, "volume.read_needle", kData, true},
     {kVolumeRebuild, "volume.rebuild", kScan, true},  // goes on where it was
     {kVolumeReadPart, "volume.read_part", kData, true},
+    {kVolumePack, "volume.pack", kScan, true},  // goes on where it was
+    {kVolumeVerifyPacked, "volume.verify_packed", kScan, true},
+    {kVolumeAdoptPacked, "volume.adopt_packed", kCommit, true},
+    {kVolumeDropPacked, "volume.drop_packed", kCommit, true},
+    {kVolumeReadPacked, "volume.read_packed", kData, true},
+    {kVolumeFindPacked, "volume.find_packed", kData, true},
 
     {kFilerLimits, "filer.limits", kLook, true},
     {kFilerCreateBucket, "filer.create_bucket", kCommit, false},

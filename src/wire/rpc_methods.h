@@ -28,6 +28,7 @@ enum class RpcMethod : std::uint32_t {
   kMasterSealVolume = 142,
   kMasterGrowVolumes = 143,
   kMasterSetVolumeTier = 144,
+  kMasterPackVolume = 145,
 
   kVolumeWrite = 200,
   kVolumeOpen = 201,
@@ -53,6 +54,12 @@ enum class RpcMethod : std::uint32_t {
   kVolumeReadNeedle = 235,
   kVolumeRebuild = 236,
   kVolumeReadPart = 237,
+  kVolumePack = 238,
+  kVolumeVerifyPacked = 239,
+  kVolumeAdoptPacked = 240,
+  kVolumeDropPacked = 241,
+  kVolumeReadPacked = 242,
+  kVolumeFindPacked = 243,
 
   kFilerLimits = 300,
   kFilerCreateBucket = 301,

@@ -106,6 +106,7 @@ Task<void> MasterHost::start() {
   options.placement.standard.spread.other_nodes = static_cast<std::uint8_t>(cluster.copies - 1);
   options.placement.standard.large = cluster.large;
   options.placement.standard.large_from = 2000;
+  options.placement.standard.seal = cluster.seal;
   options.placement.volume_size_limit = cluster.volume_size_limit;
   options.placement.writable_volumes = 2;
   options.placement.free_reserve_bytes = 0;

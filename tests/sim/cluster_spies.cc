@@ -136,6 +136,40 @@ class SpiedVolume final : public VolumeNode {
     return inner_.read_part(volume, generation, key, offset, bytes);
   }
 
+  Task<Result<std::string>> read_packed(VolumeId volume, Generation generation, PackSource from,
+                                        NeedleKey after, Urgency urgency) override {
+    return inner_.read_packed(volume, generation, std::move(from), after, urgency);
+  }
+  Task<Result<PackedPlace>> find_packed(FileId fid) override { return inner_.find_packed(fid); }
+  Task<Result<VolumeDigest>> pack(VolumeId volume, Generation generation, std::string collection,
+                                  PackSource from, Urgency urgency) override {
+    const std::string source = from.copy.address;
+    const auto packed =
+        co_await inner_.pack(volume, generation, std::move(collection), std::move(from), urgency);
+    host_.world.trace("{}: volume {} generation {} packed from {}: {}", host_.machine.name,
+                      volume.value, generation.value, source,
+                      packed ? "done" : packed.error().message());
+    co_return packed;
+  }
+  Task<Result<VolumeDigest>> verify_packed(VolumeId volume, Generation generation,
+                                           Urgency urgency) override {
+    return inner_.verify_packed(volume, generation, urgency);
+  }
+  Task<Result<void>> adopt_packed(VolumeId volume, Generation generation) override {
+    const auto adopted = co_await inner_.adopt_packed(volume, generation);
+    host_.world.trace("{}: volume {} generation {} adopted: {}", host_.machine.name, volume.value,
+                      generation.value, adopted ? "done" : adopted.error().message());
+    if (adopted) promised(volume, {generation, true});
+    if (adopted) host_.world.packed_volumes.insert(volume);
+    co_return adopted;
+  }
+  Task<Result<void>> drop_packed(VolumeId volume, Generation generation) override {
+    const auto dropped = co_await inner_.drop_packed(volume, generation);
+    host_.world.trace("{}: volume {} generation {} dropped: {}", host_.machine.name, volume.value,
+                      generation.value, dropped ? "done" : dropped.error().message());
+    co_return dropped;
+  }
+
   Task<Result<void>> set_role(VolumeId volume, Generation oldest, CopyRole role) override {
     const auto set = co_await inner_.set_role(volume, oldest, role);
     host_.world.trace("{}: volume {} generation {} {}: {}", host_.machine.name, volume.value,

@@ -434,15 +434,20 @@ ClusterOptions options_of(std::uint64_t seed) {
   return options;
 }
 
-StormOutcome run_storm(std::uint64_t seed, bool tracing, EcScheme large) {
+StormOutcome run_storm(std::uint64_t seed, bool tracing, StormSchemes schemes) {
   StormOutcome outcome;
   ClusterOptions options = options_of(seed);
-  options.large = large;
-  if (large) options.volume_hosts = large.shards() + 1;
+  options.large = schemes.large;
+  options.seal = schemes.seal;
+  const std::uint32_t shards = std::max(schemes.large.shards(), schemes.seal.shards());
+  if (shards > 0) options.volume_hosts = shards + 1;
+  // So that volumes are full before the storm is over.
+  if (schemes.seal) options.volume_size_limit = (16 + seed % 32) << 10;
   ClusterWorld world(seed, options);
   world.tracing = tracing;
   const MonoTime begin = world.context.now();
   world.context.run(storm(world));
+  outcome.packed = world.packed_volumes.size();
   outcome.acks = world.history.acks();
   outcome.reads = world.history.reads();
   outcome.terms = world.history.terms();

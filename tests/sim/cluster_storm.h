@@ -14,6 +14,7 @@ struct StormOutcome {
   std::uint64_t acks = 0;
   std::uint64_t reads = 0;
   std::uint64_t refused = 0;  ///< Puts that a client gave up.
+  std::uint64_t packed = 0;   ///< Volumes of copies that became shards.
   std::uint64_t terms = 0;
   std::uint64_t steps = 0;
   std::uint64_t trace_hash = 0;
@@ -24,7 +25,12 @@ struct StormOutcome {
 };
 
 /// Clients write and read while faults come and go; then everything heals and every promise is
-/// checked. With a scheme larger needles lie in shards.
-[[nodiscard]] StormOutcome run_storm(std::uint64_t seed, bool tracing = false, EcScheme large = {});
+/// checked. With schemes larger needles lie in shards, and full volumes become shards.
+struct StormSchemes {
+  EcScheme large;
+  EcScheme seal;
+};
+[[nodiscard]] StormOutcome run_storm(std::uint64_t seed, bool tracing = false,
+                                     StormSchemes schemes = {});
 
 }  // namespace kelp::test

@@ -15,9 +15,11 @@ namespace {
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 constexpr std::uint64_t kStorms = 15;
 constexpr std::uint64_t kStripedStorms = 5;
+constexpr std::uint64_t kSealedStorms = 5;
 #else
 constexpr std::uint64_t kStorms = 400;
 constexpr std::uint64_t kStripedStorms = 100;
+constexpr std::uint64_t kSealedStorms = 100;
 #endif
 
 std::uint64_t setting(const char* name, std::uint64_t usual) {
@@ -43,9 +45,9 @@ void set_up() {
   std::signal(SIGABRT, say_seed);
 }
 
-StormOutcome run(std::uint64_t seed, bool tracing = false, EcScheme large = {}) {
+StormOutcome run(std::uint64_t seed, bool tracing = false, StormSchemes schemes = {}) {
   running = seed;
-  return run_storm(seed, tracing, large);
+  return run_storm(seed, tracing, schemes);
 }
 
 /// Of a seed whose larger needles lie in shards.
@@ -54,15 +56,18 @@ EcScheme scheme_of(std::uint64_t seed) {
 }
 
 /// Runs a seed again to tell how it went wrong.
-void explain(std::uint64_t seed, EcScheme large) {
-  const StormOutcome again = run(seed, true, large);
+void explain(std::uint64_t seed, StormSchemes schemes) {
+  const StormOutcome again = run(seed, true, schemes);
   std::string text = fmt::format("seed {}: replay with KELP_SEED={} KELP_SEEDS=1\n", seed, seed);
   for (const std::string& violation : again.violations) text += "  broken: " + violation + "\n";
   ADD_FAILURE() << text << again.trace;
 }
 
-/// So many seeds; with `striped` larger needles lie in shards.
-void run_storms(std::uint64_t usual_count, bool striped) {
+/// Copies; larger needles in shards; full volumes of copies as well.
+enum class Kind : std::uint8_t { kCopies, kStriped, kSealed };
+
+/// So many seeds.
+void run_storms(std::uint64_t usual_count, Kind kind) {
   set_up();
   const std::uint64_t first = setting("KELP_SEED", 1);
   const std::uint64_t count = setting("KELP_SEEDS", usual_count);
@@ -70,10 +75,14 @@ void run_storms(std::uint64_t usual_count, bool striped) {
   double longest = 0;
   std::uint64_t slowest = first;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    const EcScheme large = striped ? scheme_of(seed) : EcScheme{};
-    const StormOutcome one = run(seed, std::getenv("KELP_TRACE") != nullptr, large);
+    StormSchemes schemes;
+    if (kind == Kind::kStriped || seed % 4 == 1) schemes.large = scheme_of(seed);
+    if (kind == Kind::kCopies) schemes = {};
+    if (kind == Kind::kSealed) schemes.seal = scheme_of(seed);
+    const StormOutcome one = run(seed, std::getenv("KELP_TRACE") != nullptr, schemes);
     fmt::print("{}", one.trace);
-    if (!one.violations.empty()) return explain(seed, large);
+    if (!one.violations.empty()) return explain(seed, schemes);
+    sum.packed += one.packed;
     sum.acks += one.acks;
     sum.reads += one.reads;
     sum.refused += one.refused;
@@ -88,7 +97,9 @@ void run_storms(std::uint64_t usual_count, bool striped) {
       "whole again after {:.1f} s at most (seed {})\n",
       count, sum.acks, sum.refused, sum.reads, sum.terms, sum.steps, sum.simulated_seconds, longest,
       slowest);
+  if (kind == Kind::kSealed) fmt::print("{} volumes were packed\n", sum.packed);
   if (count < 15) return;
+  if (kind == Kind::kSealed) EXPECT_GT(sum.packed, count);
   // The worlds are not empty ones.
   EXPECT_GT(sum.acks, 50 * count);
   EXPECT_GT(sum.reads, 50 * count);
@@ -96,11 +107,15 @@ void run_storms(std::uint64_t usual_count, bool striped) {
 }
 
 TEST(ClusterStorm, NothingAcknowledgedIsLostWhateverHappens) {
-  run_storms(kStorms, false);
+  run_storms(kStorms, Kind::kCopies);
 }
 
 TEST(ClusterStorm, NothingInShardsIsLostWhateverHappens) {
-  run_storms(kStripedStorms, true);
+  run_storms(kStripedStorms, Kind::kStriped);
+}
+
+TEST(ClusterStorm, NothingPackedIsLostWhateverHappens) {
+  run_storms(kSealedStorms, Kind::kSealed);
 }
 
 TEST(ClusterStorm, AStormIsTheSameTwice) {

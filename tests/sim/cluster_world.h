@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ struct ClusterOptions {
   std::uint64_t clients = 2;
   std::uint8_t copies = 2;
   EcScheme large;  ///< Of needles of 2,000 bytes and more; {}: those lie in copies too.
+  EcScheme seal;   ///< What full volumes become shards of; {}: they stay copies.
   std::uint64_t volume_size_limit = 64 << 10;
   std::uint64_t key_reserve = 64;
   std::uint32_t lease_keys = 8;
@@ -189,7 +191,8 @@ struct ClusterWorld {
   std::vector<std::unique_ptr<VolumeHost>> volumes;
   std::vector<std::unique_ptr<ClientHost>> clients;
   std::unique_ptr<ClientHost> operator_host;
-  bool rotten = false;  ///< Bits were flipped on one disk.
+  std::set<VolumeId> packed_volumes;  ///< Of which a member adopted its shard.
+  bool rotten = false;                ///< Bits were flipped on one disk.
   bool tracing = false;
   std::deque<std::string> lines;
   std::chrono::nanoseconds healed_after{};  ///< What full redundancy took.
@@ -197,6 +200,8 @@ struct ClusterWorld {
  private:
   Task<void> await_redundancy();
   Task<Result<void>> check_needle(VolumeHost& host, ClusterHistory::Needle needle,
+                                  VolumeLocation location, VolumeMember member);
+  Task<Result<void>> check_packed(VolumeHost& host, ClusterHistory::Needle needle,
                                   VolumeLocation location, VolumeMember member);
   Task<void> check_needles();
   Task<void> check_masters();

@@ -112,6 +112,9 @@ class FakeMaster final : public MasterClient, public MasterControl {
   Task<Result<std::vector<JobView>>> plan_jobs(PlanKind kind, bool start) override {
     return script.answer(PlanJobs{kind, start}, &PlannedJobs::jobs);
   }
+  Task<Result<std::uint64_t>> pack_volume(VolumeId volume, EcScheme scheme) override {
+    return script.answer(PackVolumeJob{volume, scheme}, &JobId::id);
+  }
   Task<Result<void>> seal_volume(VolumeId volume) override {
     return script.done(SealVolume{volume});
   }
@@ -290,6 +293,30 @@ class FakeReplicas final : public VolumeReplicas {
     const auto asked = static_cast<std::uint32_t>(bytes);
     KELP_CO_CHECK(co_await script.done(ReadNeedlePart{volume, generation, key, offset, asked}));
     co_return NeedlePart{"frame", std::string(bytes, 'b')};
+  }
+  Task<Result<VolumeDigest>> pack(VolumeId volume, Generation generation, std::string collection,
+                                  PackSource from, Urgency urgency) override {
+    return script.answer<VolumeDigest>(PackVolume{volume, generation, std::move(collection),
+                                                  from.scheme, from.shard, from.copy, urgency});
+  }
+  Task<Result<VolumeDigest>> verify_packed(VolumeId volume, Generation generation,
+                                           Urgency urgency) override {
+    return script.answer<VolumeDigest>(PackedVolume{volume, generation, urgency});
+  }
+  Task<Result<void>> adopt_packed(VolumeId volume, Generation generation) override {
+    return script.done(PackedVolume{volume, generation});
+  }
+  Task<Result<void>> drop_packed(VolumeId volume, Generation generation) override {
+    return script.done(PackedVolume{volume, generation});
+  }
+  Task<Result<std::string>> read_packed(VolumeId volume, Generation generation, PackSource from,
+                                        NeedleKey after, Urgency urgency) override {
+    KELP_CO_CHECK(co_await script.done(
+        ReadPacked{volume, generation, from.scheme, from.shard, after, urgency}));
+    co_return images;
+  }
+  Task<Result<PackedPlace>> find_packed(FileId fid) override {
+    return script.answer<PackedPlace>(FindPacked{fid});
   }
 };
 

@@ -16,7 +16,7 @@ using AllMessages = std::tuple<
     Done, LeaseRequest, WriteLease, ReleaseLease, LocateVolume, VolumeLocation, Heartbeat,
     HeartbeatAnswer, WatchLocations, LocationChange, KeyFloor, ClusterView, SetNodeIntent,
     RemoveNode, MoveVolume, JobId, PauseJobs, AddMaster, RemoveMaster, TransferLeadership,
-    AdminLockRequest, AdminLockView, PlanJobs, PlannedJobs, SealVolume, GrowVolumes, GrownVolumes,
+    AdminLockRequest, AdminLockView, PlanJobs, PlannedJobs, SealVolume, PackVolumeJob, GrowVolumes, GrownVolumes,
     WriteNeedle, OpenNeedle, OpenedNeedle, AppendNeedle, FinishNeedle, AbandonNeedle, ReadNeedle,
     ReadShard, NeedleBytes, RemoveNeedles, NodeStatus, CreateVolume, ListNeedles, VerifyVolume,
     NeedleList, FilerLimits, BucketMessage, BucketName, ListBuckets, ListedBuckets, BucketUsage,

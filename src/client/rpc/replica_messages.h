@@ -73,6 +73,36 @@ struct NeedlePartFrame {
   std::string frame;
 };
 
+/// Of VolumeReplicas::pack.
+struct PackVolume {
+  VolumeId volume;
+  Generation generation;
+  std::string collection;
+  EcScheme scheme;
+  std::uint8_t shard = 0;
+  VolumeMember copy;
+  Urgency urgency = Urgency::kMove;
+};
+/// Of VolumeReplicas::verify_packed, adopt_packed and drop_packed; those need no urgency.
+struct PackedVolume {
+  VolumeId volume;
+  Generation generation;
+  Urgency urgency = Urgency::kMove;
+};
+/// Of VolumeReplicas::read_packed; answered as ReadNeedles.
+struct ReadPacked {
+  VolumeId volume;
+  Generation generation;
+  EcScheme scheme;
+  std::uint8_t shard = 0;
+  NeedleKey after;
+  Urgency urgency = Urgency::kMove;
+};
+/// Of VolumeReplicas::find_packed.
+struct FindPacked {
+  FileId fid;
+};
+
 /// The values of Urgency.
 template <>
 inline constexpr std::pair kEnumerators<Urgency> = {Urgency::kMove, Urgency::kLastCopy};
@@ -87,6 +117,23 @@ inline constexpr auto kFields<ReadNeedlePart> =
                &ReadNeedlePart::offset, &ReadNeedlePart::bytes);
 template <>
 inline constexpr auto kFields<NeedlePartFrame> = std::tuple(&NeedlePartFrame::frame);
+template <>
+inline constexpr auto kFields<PackVolume> =
+    std::tuple(&PackVolume::volume, &PackVolume::generation, &PackVolume::collection,
+               &PackVolume::scheme, &PackVolume::shard, &PackVolume::copy, &PackVolume::urgency);
+template <>
+inline constexpr auto kFields<PackedVolume> =
+    std::tuple(&PackedVolume::volume, &PackedVolume::generation, &PackedVolume::urgency);
+template <>
+inline constexpr auto kFields<ReadPacked> =
+    std::tuple(&ReadPacked::volume, &ReadPacked::generation, &ReadPacked::scheme,
+               &ReadPacked::shard, &ReadPacked::after, &ReadPacked::urgency);
+template <>
+inline constexpr auto kFields<FindPacked> = std::tuple(&FindPacked::fid);
+template <>
+inline constexpr auto kFields<PackedPlace> =
+    std::tuple(&PackedPlace::extent, &PackedPlace::cookie, &PackedPlace::offset,
+               &PackedPlace::body_bytes, &PackedPlace::table);
 template <>
 inline constexpr auto kFields<CopyRole> = std::tuple(&CopyRole::generation, &CopyRole::frozen);
 template <>

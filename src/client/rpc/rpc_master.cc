@@ -72,6 +72,12 @@ Task<Result<void>> RpcMasterClient::seal_volume(VolumeId volume) {
 Task<Result<void>> RpcMasterClient::set_volume_tier(VolumeId volume, std::string tag) {
   return caller_.tell(kMasterSetVolumeTier, SetVolumeTier{volume, std::move(tag)});
 }
+Task<Result<std::uint64_t>> RpcMasterClient::pack_volume(VolumeId volume, EcScheme scheme) {
+  return caller_.ask(kMasterPackVolume, PackVolumeJob{volume, scheme}, &JobId::id);
+}
+Task<Result<std::uint64_t>> MasterControl::pack_volume(VolumeId, EcScheme) {
+  co_return Error(Errc::kUnimplemented, "volumes are packed by the masters of a cluster");
+}
 Task<Result<std::vector<VolumeId>>> RpcMasterClient::grow_volumes(std::string collection,
                                                                   std::uint32_t count) {
   return caller_.ask(kMasterGrowVolumes, GrowVolumes{std::move(collection), count},
@@ -125,6 +131,9 @@ void serve_master_control(RpcServer& server, MasterControl& master) {
                            [m](SealVolume r) { return m->seal_volume(r.volume); });
   serve_method<SetVolumeTier>(server, kMasterSetVolumeTier, [m](SetVolumeTier r) {
     return m->set_volume_tier(r.volume, std::move(r.tag));
+  });
+  serve_method<PackVolumeJob>(server, kMasterPackVolume, [m](PackVolumeJob r) {
+    return wrap<JobId>(m->pack_volume(r.volume, r.scheme));
   });
   serve_method<GrowVolumes>(server, kMasterGrowVolumes, [m](GrowVolumes r) {
     return wrap<GrownVolumes>(m->grow_volumes(std::move(r.collection), r.count));

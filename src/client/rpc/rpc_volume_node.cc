@@ -246,6 +246,33 @@ Task<Result<NeedlePart>> RpcVolumeNode::read_part(VolumeId volume, Generation ge
   co_return NeedlePart{std::move(head.frame), std::move(answer.attachment)};
 }
 
+Task<Result<VolumeDigest>> RpcVolumeNode::pack(VolumeId volume, Generation generation,
+                                               std::string collection, PackSource from,
+                                               Urgency urgency) {
+  return caller_.ask<VolumeDigest>(
+      kVolumePack, PackVolume{volume, generation, std::move(collection), from.scheme, from.shard,
+                              from.copy, urgency});
+}
+Task<Result<VolumeDigest>> RpcVolumeNode::verify_packed(VolumeId volume, Generation generation,
+                                                        Urgency urgency) {
+  return caller_.ask<VolumeDigest>(kVolumeVerifyPacked, PackedVolume{volume, generation, urgency});
+}
+Task<Result<void>> RpcVolumeNode::adopt_packed(VolumeId volume, Generation generation) {
+  return caller_.tell(kVolumeAdoptPacked, PackedVolume{volume, generation});
+}
+Task<Result<void>> RpcVolumeNode::drop_packed(VolumeId volume, Generation generation) {
+  return caller_.tell(kVolumeDropPacked, PackedVolume{volume, generation});
+}
+Task<Result<std::string>> RpcVolumeNode::read_packed(VolumeId volume, Generation generation,
+                                                     PackSource from, NeedleKey after,
+                                                     Urgency urgency) {
+  return bytes_of(kVolumeReadPacked,
+                  ReadPacked{volume, generation, from.scheme, from.shard, after, urgency});
+}
+Task<Result<PackedPlace>> RpcVolumeNode::find_packed(FileId fid) {
+  return caller_.ask<PackedPlace>(kVolumeFindPacked, FindPacked{fid});
+}
+
 std::shared_ptr<VolumeNode> RpcVolumeNodes::at(const std::string& address) {
   if (own_ != nullptr && (address.empty() || address == own_address_)) return own_;
   const std::lock_guard lock(mutex_);

@@ -45,6 +45,15 @@ class RpcVolumeNode final : public VolumeNode {
                                         NeedleKey key) override;
   Task<Result<NeedlePart>> read_part(VolumeId volume, Generation generation, NeedleKey key,
                                      std::uint64_t offset, std::size_t bytes) override;
+  Task<Result<VolumeDigest>> pack(VolumeId volume, Generation generation, std::string collection,
+                                  PackSource from, Urgency urgency) override;
+  Task<Result<VolumeDigest>> verify_packed(VolumeId volume, Generation generation,
+                                           Urgency urgency) override;
+  Task<Result<void>> adopt_packed(VolumeId volume, Generation generation) override;
+  Task<Result<void>> drop_packed(VolumeId volume, Generation generation) override;
+  Task<Result<std::string>> read_packed(VolumeId volume, Generation generation, PackSource from,
+                                        NeedleKey after, Urgency urgency) override;
+  Task<Result<PackedPlace>> find_packed(FileId fid) override;
 
  private:
   template <typename Request>

@@ -274,6 +274,16 @@ Task<Result<RpcMessage>> read_needle(VolumeReplicas& replicas, RpcMessage messag
                                  replicas.read_needle(r.volume, r.generation, r.key));
 }
 
+Task<Result<RpcMessage>> read_packed(VolumeReplicas& replicas, RpcMessage message,
+                                     RpcCallInfo info) {
+  constexpr std::size_t kShardBytes = 4 << 20;  // of an extent and its stubs, about
+  KELP_CO_TRY(const ReadPacked r, read_request<ReadPacked>(kVolumeReadPacked, message));
+  PackSource from{r.scheme, r.shard, {}};
+  co_return co_await send_images(
+      info, kShardBytes,
+      replicas.read_packed(r.volume, r.generation, std::move(from), r.after, r.urgency));
+}
+
 Task<Result<RpcMessage>> read_part(VolumeReplicas& replicas, RpcMessage message, RpcCallInfo info) {
   KELP_CO_TRY(const ReadNeedlePart r, read_request<ReadNeedlePart>(kVolumeReadPart, message));
   KELP_CO_CHECK(co_await reserve_piece(r.bytes, info));
@@ -309,6 +319,24 @@ void serve_volume_replicas(RpcServer& server, VolumeReplicas& replicas) {
                              [v](DigestVolume r) { return v->digest(r.volume, r.verify); });
   serve_method<RetireVolume>(server, kVolumeRetire,
                              [v](RetireVolume r) { return v->retire(r.volume, r.generation); });
+  serve_method<PackVolume>(server, kVolumePack, [v](PackVolume r) {
+    PackSource from{r.scheme, r.shard, std::move(r.copy)};
+    return v->pack(r.volume, r.generation, std::move(r.collection), std::move(from), r.urgency);
+  });
+  serve_method<PackedVolume>(server, kVolumeVerifyPacked, [v](PackedVolume r) {
+    return v->verify_packed(r.volume, r.generation, r.urgency);
+  });
+  serve_method<PackedVolume>(server, kVolumeAdoptPacked, [v](PackedVolume r) {
+    return v->adopt_packed(r.volume, r.generation);
+  });
+  serve_method<PackedVolume>(server, kVolumeDropPacked, [v](PackedVolume r) {
+    return v->drop_packed(r.volume, r.generation);
+  });
+  serve_method<FindPacked>(server, kVolumeFindPacked,
+                           [v](FindPacked r) { return v->find_packed(r.fid); });
+  server.handle(std::to_underlying(kVolumeReadPacked), [v](RpcMessage message, RpcCallInfo info) {
+    return read_packed(*v, std::move(message), info);
+  });
   server.handle(std::to_underlying(kVolumeReadNeedles), [v](RpcMessage message, RpcCallInfo info) {
     return read_needles(*v, std::move(message), info);
   });

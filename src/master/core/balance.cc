@@ -31,7 +31,7 @@ std::vector<std::int64_t> used_bytes(const PlacementView& view, const Survey& su
   }
   for (const auto& [id, job] : view.state.jobs) {
     const SurveyedVolume* volume = survey.find(job.volume);
-    if (volume == nullptr || job.step >= JobStep::kSwitch) continue;
+    if (volume == nullptr || is_decided(job.step)) continue;
     used.at(job.to.value) += static_cast<std::int64_t>(volume->bytes);
     if (job.from.has_value()) used.at(job.from->value) -= static_cast<std::int64_t>(volume->bytes);
   }

@@ -5,8 +5,10 @@
 namespace kelp::master {
 namespace {
 
-constexpr std::uint8_t kVersion = 3;
-/// Of commands that masters of the version before know: all but those with a scheme or a tier.
+constexpr std::uint8_t kVersion = 4;
+/// Of commands that no seal and no tier is in.
+constexpr std::uint8_t kVersionOfStripes = 3;
+/// Of commands that masters of versions before know: all but those, and those with a scheme.
 constexpr std::uint8_t kVersionOfCopies = 2;
 
 /// Values are stored: never renumber.
@@ -155,7 +157,7 @@ Result<Command> read_job_command(Kind kind, ByteReader& reader) {
   }
   const JobId job{reader.fixed<std::uint64_t>()};
   if (kind == Kind::kAbandonJob) return Command(AbandonJob{job});
-  KELP_TRY(const JobStep step, read_value(reader, JobStep::kRelease));
+  KELP_TRY(const JobStep step, read_value(reader, JobStep::kVerify));
   return Command(AdvanceJob{job, step});
 }
 
@@ -213,12 +215,25 @@ Result<Command> read_command(ByteReader& reader) {
 
 }  // namespace
 
+namespace {
+
+std::uint8_t version_of(const Command& command) {
+  const auto* const start = std::get_if<StartJob>(&command);
+  const auto* const advance = std::get_if<AdvanceJob>(&command);
+  if ((start != nullptr && start->job.kind == JobKind::kSeal) ||
+      (advance != nullptr && advance->from_step > JobStep::kRelease) ||
+      std::holds_alternative<SetVolumeTier>(command)) {
+    return kVersion;
+  }
+  const auto* const create = std::get_if<CreateVolume>(&command);
+  return create != nullptr && create->record.scheme ? kVersionOfStripes : kVersionOfCopies;
+}
+
+}  // namespace
+
 std::string encode_command(const Command& command) {
   std::string out;
-  const auto* const create = std::get_if<CreateVolume>(&command);
-  const bool striped = create != nullptr && create->record.scheme;
-  const bool is_new = striped || std::holds_alternative<SetVolumeTier>(command);
-  ByteWriter(out).fixed(is_new ? kVersion : kVersionOfCopies);
+  ByteWriter(out).fixed(version_of(command));
   std::visit(Encode{out}, command);
   return out;
 }
@@ -226,9 +241,9 @@ std::string encode_command(const Command& command) {
 Result<Command> decode_command(std::string_view bytes) {
   ByteReader reader(bytes);
   if (const auto version = reader.fixed<std::uint8_t>();
-      version != kVersion && version != kVersionOfCopies) {
+      version < kVersionOfCopies || version > kVersion) {
     return Error(version > kVersion ? Errc::kUnimplemented : Errc::kCorruption,
-                 fmt::format("master command has format {}, this program knows {} and {}", version,
+                 fmt::format("master command has format {}, this program knows {} to {}", version,
                              kVersionOfCopies, kVersion));
   }
   KELP_TRY(Command command, read_command(reader));

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
+#include <set>
 
 namespace kelp::master {
 namespace {
@@ -50,11 +52,15 @@ void raise_generation(VolumeRecord& volume) {
 std::optional<JobStep> next_step(const JobRecord& job) {
   switch (job.step) {
     case JobStep::kFreeze:
-      return JobStep::kCopy;
+      return job.kind == JobKind::kSeal ? JobStep::kPack : JobStep::kCopy;
+    case JobStep::kPack:
+      return JobStep::kVerify;
     case JobStep::kCopy:
+    case JobStep::kVerify:
       return JobStep::kSwitch;
     case JobStep::kSwitch:
-      return job.from.has_value() ? std::optional(JobStep::kRetire) : std::nullopt;
+      if (job.kind == JobKind::kSeal || job.from.has_value()) return JobStep::kRetire;
+      return std::nullopt;
     case JobStep::kRetire:
     case JobStep::kRelease:
       return std::nullopt;
@@ -148,7 +154,8 @@ struct Apply {
       }
     }
     for (const auto& [id, job] : state.jobs) {
-      if (job.to == command.node || job.from == command.node) {
+      const bool target = std::ranges::find(job.targets, command.node) != job.targets.end();
+      if (target || job.to == command.node || job.from == command.node) {
         return conflict(fmt::format("job {} works with node {}", id.value, command.node.value));
       }
     }
@@ -178,7 +185,7 @@ struct Apply {
     }
     JobRecord& job = found->second;
     KELP_TRY(VolumeRecord* const volume, find_volume(state, job.volume));
-    if (job.step == JobStep::kCopy) switch_members(job, *volume);
+    if (job.step == JobStep::kCopy || job.step == JobStep::kVerify) switch_members(job, *volume);
     const auto next = next_step(job);
     if (next.has_value()) {
       job.step = *next;
@@ -189,7 +196,7 @@ struct Apply {
   }
   Result<void> operator()(const AbandonJob& command) const {
     const auto found = state.jobs.find(command.job);
-    if (found == state.jobs.end() || found->second.step > JobStep::kCopy) {
+    if (found == state.jobs.end() || is_decided(found->second.step)) {
       return conflict(fmt::format("job {} is over or has switched", command.job.value));
     }
     KELP_TRY(VolumeRecord* const volume, find_volume(state, found->second.volume));
@@ -268,6 +275,7 @@ struct Apply {
                       "other under way",
                       job.volume.value, volume.generation.value, command.expected.value));
     }
+    if (job.kind == JobKind::kSeal) return check_seal(command, volume);
     const bool is_move = job.kind == JobKind::kMove;
     if (is_member(job.to) || is_move != job.from.has_value() ||
         (is_move && (!is_member(*job.from) || !command.lost.empty()))) {
@@ -285,10 +293,34 @@ struct Apply {
     return {};
   }
 
+  Result<void> check_seal(const StartJob& command, const VolumeRecord& volume) const {
+    const JobRecord& job = command.job;
+    KELP_CHECK(check_scheme(job.scheme));
+    if (volume.phase != VolumePhase::kSealed || volume.scheme) {
+      return conflict(fmt::format("volume {} is {}", job.volume.value,
+                                  volume.scheme ? "in shards already" : "not full"));
+    }
+    for (const NodeNumber target : job.targets) {
+      KELP_CHECK(find_node(state, target));
+    }
+    const std::set<NodeNumber> each(job.targets.begin(), job.targets.end());
+    if (each.size() == job.targets.size() && each.size() == job.scheme.shards() &&
+        job.to == job.targets.front() && !job.from && command.lost.empty()) {
+      return {};
+    }
+    return Error(Errc::kInvalidArgument, fmt::format("volume {}: {} asks for a node for each shard",
+                                                     job.volume.value, to_string(job.scheme)));
+  }
+
   static void switch_members(const JobRecord& job, VolumeRecord& volume) {
     raise_generation(volume);
     volume.frozen = false;
-    if (job.kind == JobKind::kMove) {
+    if (job.kind == JobKind::kSeal) {
+      volume.scheme = job.scheme;
+      volume.members = job.targets;
+      volume.shards.resize(job.targets.size());
+      std::iota(volume.shards.begin(), volume.shards.end(), std::uint8_t{0});
+    } else if (job.kind == JobKind::kMove) {
       // The new copy takes the place of the old one, also as primary.
       std::ranges::replace(volume.members, *job.from, job.to);
     } else {

@@ -79,8 +79,8 @@ struct StartJob {
 };
 /// The job's step is done; what follows is decided by its kind. From kCopy to kSwitch `to` becomes
 /// a member in a new generation and the volume thaws, a move takes `from` out of the members. With
-/// a scheme `to` has the shard of `from`, or the first one that is missing. The last step ends the
-/// job.
+/// a scheme `to` has the shard of `from`, or the first one that is missing. From kVerify to kSwitch
+/// the targets of a seal are the members, with its scheme. The last step ends the job.
 struct AdvanceJob {
   JobId job;
   JobStep from_step = JobStep::kFreeze;
@@ -129,8 +129,8 @@ using Command = std::variant<ReserveKeys, CreateVolume, ActivateVolume, DropVolu
 /// kCorruption) with what does not fit.
 [[nodiscard]] Result<void> apply_command(MasterState& state, const Command& command);
 
-/// A command as a log keeps it (docs/formats/master-state.md, version 3; 2 when masters of the
-/// version before know it).
+/// A command as a log keeps it (docs/formats/master-state.md, version 4; 3 without a seal or a tier
+/// in it, 2 without a scheme).
 [[nodiscard]] std::string encode_command(const Command& command);
 /// kCorruption; kUnimplemented for a newer version or an unknown command.
 [[nodiscard]] Result<Command> decode_command(std::string_view bytes);

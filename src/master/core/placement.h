@@ -21,6 +21,7 @@ struct StorageLayout {
   /// Of new volumes for large needles; {}: those lie in copies as all others.
   EcScheme large;
   std::uint64_t large_from = 1ULL << 20;  ///< Bytes of a needle from which on it is a large one.
+  EcScheme seal;    ///< What full volumes of copies become shards of; {}: they stay copies.
   std::string tag;  ///< On nodes that carry it (NodeIdentity::tags); empty: on any.
 };
 

@@ -1,5 +1,7 @@
 #include "master/core/plans.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "master/core/balance.h"
@@ -129,6 +131,47 @@ std::vector<StartJob> plan_moves(const PlacementView& view, const Survey& survey
   plan_draining(view, survey, budget, out);
   if (out.empty()) plan_tiers(view, survey, budget, out);
   if (out.empty()) plan_balance(view, survey, options, budget, out);
+  return out;
+}
+
+Result<StartJob> plan_seal(const PlacementView& view, const SurveyedVolume& volume,
+                           EcScheme scheme) {
+  const VolumeRecord& record = *volume.record;
+  const auto refuse = [&volume](std::string_view why) {
+    return Error(Errc::kConflict, fmt::format("volume {} {}", volume.id.value, why));
+  };
+  KELP_CHECK(check_scheme(scheme));
+  if (record.scheme) return refuse("lies in shards already");
+  if (record.phase != VolumePhase::kSealed) return refuse("still takes needles");
+  if (volume.job) return refuse("has a job under way");
+  if (!volume.movable() || !volume.whole()) return refuse("lacks a copy, or its last job failed");
+  const VolumeShape shape{.scheme = scheme, .tag = view.options.layout_of(record.collection).tag};
+  KELP_TRY(std::vector<NodeNumber> targets,
+           choose_members(view, shape, bytes_on_member(scheme, volume.bytes), volume.id.value));
+  JobRecord job{JobKind::kSeal, JobStep::kFreeze, volume.id, std::nullopt, targets.front()};
+  job.scheme = scheme;
+  job.targets = std::move(targets);
+  return StartJob{std::move(job), record.generation, {}};
+}
+
+std::vector<StartJob> plan_seals(const PlacementView& view, const Survey& survey,
+                                 const PlanOptions& options) {
+  std::vector<StartJob> out;
+  if (view.state.jobs_paused && !options.although_paused) return out;
+  for (const auto& [id, job] : view.state.jobs) {
+    if (job.kind == JobKind::kSeal) return out;
+  }
+  if (!needs(view, survey).empty()) return out;
+  JobBudget budget(view, options);
+  for (const SurveyedVolume& volume : survey.volumes()) {
+    const VolumeRecord& record = *volume.record;
+    const EcScheme scheme = view.options.layout_of(record.collection).seal;
+    if (!scheme || record.scheme || record.phase != VolumePhase::kSealed) continue;
+    auto start = plan_seal(view, volume, scheme);
+    if (!start.has_value() || !budget.allows(start->job, record)) continue;
+    out.push_back(*std::move(start));
+    break;
+  }
   return out;
 }
 

@@ -35,6 +35,16 @@ struct PlanOptions {
 [[nodiscard]] std::vector<StartJob> plan_moves(const PlacementView& view, const Survey& survey,
                                                const PlanOptions& options);
 
+/// The job that turns the copies of a volume into shards of `scheme`. `salt` as choose_members().
+/// kConflict for a volume that is not full, lies in shards already, has a job or lacks a copy;
+/// errors of choose_members(). Pure.
+[[nodiscard]] Result<StartJob> plan_seal(const PlacementView& view, const SurveyedVolume& volume,
+                                         EcScheme scheme);
+/// The next full volume of a storage class whose volumes are sealed (StorageLayout::seal), one at
+/// a time. Nothing while a repair is needed or jobs are paused. Pure.
+[[nodiscard]] std::vector<StartJob> plan_seals(const PlacementView& view, const Survey& survey,
+                                               const PlanOptions& options);
+
 /// Copies that may be removed: their volume has all its copies elsewhere in the newest generation,
 /// alive, and no job. A volume that was never decided on is left alone (it may be all that is left
 /// of a lost state). Pure.

@@ -65,6 +65,7 @@ struct KeyBlock {
 enum class JobKind : std::uint8_t {
   kRepair = 1,  ///< Copies are lost: `to` gets one. `from` is nobody.
   kMove = 2,    ///< `from` gives its copy to `to`: balance, draining, an operator.
+  kSeal = 3,    ///< The copies of a full volume become shards at `targets` (docs/adr/0011).
 };
 
 /// How far a job is; each step was committed before the next one's work begins, so that any leader
@@ -73,17 +74,26 @@ enum class JobStep : std::uint8_t {
   kFreeze = 1,   ///< Generation raised and frozen: tell the members, wait until they are.
   kCopy = 2,     ///< Let `to` pull from a member; compare digests.
   kSwitch = 3,   ///< `to` is a member in a new generation: tell all members.
-  kRetire = 4,   ///< Remove the copy at `from`.
+  kRetire = 4,   ///< Remove the copy at `from`; of a seal: all copies.
   kRelease = 5,  ///< Given up before the switch: thaw the members as they are.
+  kPack = 6,     ///< Of a seal, after kFreeze: let each target make its shard of what a member has.
+  kVerify = 7,   ///< Then: let each read back what it made; compare. kSwitch follows.
 };
+
+/// The members are those that the job was for: it cannot be given up any more, or was.
+[[nodiscard]] constexpr bool is_decided(JobStep step) {
+  return step == JobStep::kSwitch || step == JobStep::kRetire || step == JobStep::kRelease;
+}
 
 /// A recorded change of where a volume lives. At most one a volume.
 struct JobRecord {
   JobKind kind = JobKind::kRepair;
   JobStep step = JobStep::kFreeze;
   VolumeId volume;
-  std::optional<NodeNumber> from;  ///< kMove only.
-  NodeNumber to;
+  std::optional<NodeNumber> from;        ///< kMove only.
+  NodeNumber to;                         ///< Of a seal: the first of the targets.
+  EcScheme scheme = {};                  ///< kSeal only: what the volume is to have.
+  std::vector<NodeNumber> targets = {};  ///< kSeal only: who gets which shard, in their order.
   friend bool operator==(const JobRecord&, const JobRecord&) = default;
 };
 
@@ -139,8 +149,9 @@ void erase_member(VolumeRecord& volume, NodeNumber node);
 /// What `node` has of a volume that it is a member of: its shard number. 0 without a scheme.
 [[nodiscard]] std::uint8_t shard_of(const VolumeRecord& volume, NodeNumber node);
 
-/// The state as stored (docs/formats/master-state.md, version 4; 3 as long as no volume has a tier,
-/// 2 as long as none has a scheme either, so that masters of versions before read it), with its
+/// The state as stored (docs/formats/master-state.md, version 4; 3 as long as no volume has a tier
+/// or is being sealed, 2 as long as none has a scheme either, so that masters of versions before
+/// read it), with its
 /// checksum.
 [[nodiscard]] std::string encode_state(const MasterState& state);
 /// Reads versions 1 to 4. kCorruption for anything that encode_state() would not make;

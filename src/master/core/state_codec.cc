@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kMagic = "KLPM";
 constexpr std::uint32_t kVersion = 4;
-constexpr std::uint32_t kVersionOfSchemes = 3;  ///< Of a state in which no volume has a tier.
+constexpr std::uint32_t kVersionOfSchemes = 3;  ///< No volume has a tier or is being sealed.
 constexpr std::uint32_t kVersionOfCopies = 2;   ///< And none has a scheme.
 constexpr std::size_t kCrcBytes = 4;
 constexpr std::uint64_t kMaxCopies = 8;
@@ -226,6 +226,8 @@ Result<void> decode_tiers(ByteReader& reader, MasterState& state) {
 }
 
 std::uint32_t version_of(const MasterState& state) {
+  const auto seals = [](const auto& job) { return job.second.kind == JobKind::kSeal; };
+  if (std::ranges::any_of(state.jobs, seals)) return kVersion;
   std::uint32_t version = kVersionOfCopies;
   for (const auto& [id, volume] : state.volumes) {
     if (!volume.tier.empty()) return kVersion;
@@ -333,6 +335,10 @@ void encode_job(const JobRecord& job, std::string& out) {
   writer.fixed(job.volume.value);
   writer.fixed(job.from.value_or(NodeNumber{}).value);  // 0 is no node
   writer.fixed(job.to.value);
+  if (job.kind != JobKind::kSeal) return;
+  writer.fixed(job.scheme.data);
+  writer.fixed(job.scheme.parity);
+  for (const NodeNumber target : job.targets) writer.fixed(target.value);
 }
 
 Result<JobRecord> decode_job(ByteReader& reader) {
@@ -344,10 +350,20 @@ Result<JobRecord> decode_job(ByteReader& reader) {
   if (from.value != 0) job.from = from;
   job.to.value = reader.fixed<std::uint32_t>();
   if (reader.failed()) return job;
-  if (kind < 1 || kind > 2) return bad("job kind", kind);
-  if (step < 1 || step > 5) return bad("job step", step);
+  if (kind < 1 || kind > 3) return bad("job kind", kind);
+  const bool sealing = kind == static_cast<std::uint8_t>(JobKind::kSeal);
+  const bool its_own = step == static_cast<std::uint8_t>(JobStep::kCopy) ? !sealing : sealing;
+  if (step < 1 || step > 7 || ((step == 2 || step > 5) && !its_own)) return bad("job step", step);
   job.kind = static_cast<JobKind>(kind);
   job.step = static_cast<JobStep>(step);
+  if (job.kind != JobKind::kSeal) return job;
+  job.scheme.data = reader.fixed<std::uint8_t>();
+  job.scheme.parity = reader.fixed<std::uint8_t>();
+  if (reader.failed()) return job;
+  if (!check_scheme(job.scheme).has_value()) return bad("scheme", job.scheme.data);
+  while (job.targets.size() < job.scheme.shards()) {
+    job.targets.emplace_back(reader.fixed<std::uint32_t>());
+  }
   return job;
 }
 

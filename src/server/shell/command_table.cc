@@ -59,6 +59,8 @@ constexpr ShellCommand kCommands[] = {
     {"volume.tier.move", "--fromDiskType TAG --toDiskType TAG --collection NAME",
      "keep sealed volumes that lie on servers with one tag on those with another", true,
      volume_tier_move},
+    {"volume.seal", "VOLUME SCHEME", "turn the copies of a full volume into shards, ec(4,2)", true,
+     volume_seal},
     {"volumeServer.activate", "NODE", "take new data again: ends evacuate and maintain", true,
      node_activate},
     {"volumeServer.evacuate", "NODE", "move everything off a volume server", true, node_evacuate},

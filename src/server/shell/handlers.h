@@ -36,6 +36,7 @@ ShellHandler volume_balance;
 ShellHandler volume_fix_replication;
 ShellHandler volume_check_disk;
 ShellHandler volume_scrub;
+ShellHandler volume_seal;
 ShellHandler collection_list;
 
 // file_commands.cc: buckets and objects.

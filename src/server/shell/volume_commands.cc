@@ -92,6 +92,13 @@ Task<Result<void>> start_move(ShellWorld& world, VolumeId volume, std::string fr
   co_return Result<void>();
 }
 
+Task<Result<void>> start_seal(ShellWorld& world, VolumeId volume, EcScheme scheme,
+                              json::object& result) {
+  KELP_CO_TRY(const std::uint64_t job, co_await world.masters.pack_volume(volume, scheme));
+  result["job"] = job;
+  co_return Result<void>();
+}
+
 Task<Result<void>> grow(ShellWorld& world, std::string collection, std::uint32_t count,
                         json::object& result) {
   KELP_CO_TRY(const auto made, co_await world.masters.grow_volumes(std::move(collection), count));
@@ -289,6 +296,26 @@ Task<Result<ShellReply>> volume_mark(ShellWorld& world, ShellArguments arguments
                                        id.value, bytes_text(volume.bytes)));
   }
   co_return co_await apply_or_show(world, arguments.apply, change, world.masters.seal_volume(id));
+}
+
+Task<Result<ShellReply>> volume_seal(ShellWorld& world, ShellArguments arguments) {
+  KELP_CO_TRY(const EcScheme scheme, parse_ec_scheme(arguments.get("SCHEME")));
+  KELP_CO_TRY(const ClusterView view, co_await world.masters.view());
+  KELP_CO_TRY(const VolumeView volume, find_volume(view, arguments));
+  const VolumeId id = volume.location.volume;
+  if (volume.phase != "sealed" || volume.location.scheme) {
+    co_return Error(
+        Errc::kInvalidArgument,
+        fmt::format("volume {} {}: copies of a full volume become shards; see "
+                    "volume.mark",
+                    id.value,
+                    volume.location.scheme ? "lies in shards already" : "is " + volume.phase));
+  }
+  ShellChange change;
+  change.steps.push_back(fmt::format("turn the copies of volume {} ({}) into shards of {}",
+                                     id.value, bytes_text(volume.bytes), to_string(scheme)));
+  co_return co_await apply_or_show(world, arguments.apply, change,
+                                   start_seal(world, id, scheme, change.result));
 }
 
 Task<Result<ShellReply>> volume_grow(ShellWorld& world, ShellArguments arguments) {

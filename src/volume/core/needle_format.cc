@@ -12,9 +12,12 @@ namespace kelp {
 namespace {
 
 constexpr std::uint8_t kFlagTombstone = 1;
-constexpr std::uint8_t kWholeVersion = 1;  ///< Of needles that are no shards.
-constexpr std::uint8_t kShardVersion = 2;  ///< Of those that are.
-constexpr std::uint8_t kPlainVersion = 3;  ///< Of either, without an origin.
+constexpr std::uint8_t kFlagOrigin = 2;     ///< Of a stub; else the version says it.
+constexpr std::uint8_t kWholeVersion = 1;   ///< Of needles that are no shards.
+constexpr std::uint8_t kShardVersion = 2;   ///< Of those that are.
+constexpr std::uint8_t kPlainVersion = 3;   ///< Of either, without an origin.
+constexpr std::uint8_t kOriginVersion = 4;  ///< Of either, with one.
+constexpr std::uint8_t kStubVersion = 5;    ///< Of stubs, and of nothing else.
 
 /// The header as it lies on disk; little-endian, no padding. `crc` covers all in front of it.
 struct RawHeader {
@@ -53,7 +56,16 @@ StripePart part_of(const RawHeader& raw) {
 }
 
 bool is_shard(const RawHeader& raw) {
-  return part_of(raw) != StripePart{};
+  return raw.version != kStubVersion && part_of(raw) != StripePart{};
+}
+
+bool stub_is_sane(const RawHeader& raw) {
+  const StripePart part = part_of(raw);
+  return !part.scheme && part.shard == 0 && part.body_bytes > 0 &&
+         part.body_bytes <= kMaxNeedleBodyBytes && raw.flags <= kFlagOrigin &&
+         raw.flags != kFlagTombstone && raw.body_bytes > 0 &&
+         (raw.flags == kFlagOrigin ? raw.back_pointer_bytes > 0
+                                   : raw.back_pointer_bytes <= kMaxObjectKeyBytes);
 }
 
 bool part_is_sane(const RawHeader& raw) {
@@ -70,13 +82,17 @@ Result<NeedleHeader> interpret(const RawHeader& raw) {
                  fmt::format("needle of format version {}, this program knows versions {} to {}",
                              raw.version, kWholeVersion, kNeedleVersion));
   }
+  const bool stub = raw.version == kStubVersion;
   const bool tombstone = raw.flags == kFlagTombstone;
-  const bool sane = raw.flags <= kFlagTombstone && raw.body_bytes <= kMaxNeedleBodyBytes &&
-                    raw.back_pointer_bytes <= kMaxBackPointerBytes &&
-                    tombstone == (raw.body_bytes == 0) && raw.reserved == 0 &&
-                    raw.more_reserved == 0 && part_is_sane(raw) &&
-                    (raw.version > kPlainVersion ? !tombstone && raw.back_pointer_bytes > 0
-                                                 : raw.back_pointer_bytes <= kMaxObjectKeyBytes);
+  const bool origin = stub ? raw.flags == kFlagOrigin : raw.version == kOriginVersion;
+  const bool fits = raw.body_bytes <= kMaxNeedleBodyBytes &&
+                    raw.back_pointer_bytes <= kMaxBackPointerBytes && raw.reserved == 0 &&
+                    raw.more_reserved == 0;
+  const bool sane = fits && (stub ? stub_is_sane(raw)
+                                  : raw.flags <= kFlagTombstone &&
+                                        tombstone == (raw.body_bytes == 0) && part_is_sane(raw) &&
+                                        (origin ? !tombstone && raw.back_pointer_bytes > 0
+                                                : raw.back_pointer_bytes <= kMaxObjectKeyBytes));
   if (!sane) return corrupt("needle header: a field out of range");
   return NeedleHeader{.key = NeedleKey{raw.key},
                       .cookie = Cookie{raw.cookie},
@@ -85,8 +101,14 @@ Result<NeedleHeader> interpret(const RawHeader& raw) {
                       .created_ns = raw.created_ns,
                       .bucket = BucketId{raw.bucket},
                       .back_pointer_bytes = raw.back_pointer_bytes,
-                      .has_origin = raw.version > kPlainVersion,
-                      .part = is_shard(raw) ? std::optional(part_of(raw)) : std::nullopt};
+                      .has_origin = origin,
+                      .part = is_shard(raw) ? std::optional(part_of(raw)) : std::nullopt,
+                      .packed_bytes = stub ? part_of(raw).body_bytes : 0};
+}
+
+std::uint8_t version_of(const NeedleHeader& header) {
+  if (header.packed_bytes > 0) return kStubVersion;
+  return header.has_origin ? kOriginVersion : kPlainVersion;
 }
 
 /// Of an encoded header with the back pointer, and block checksums. Without the header's own
@@ -121,11 +143,16 @@ void encode_needle_header(const NeedleHeader& header, std::uint32_t seed, Mutabl
   KELP_ASSERT(header.body_bytes <= kMaxNeedleBodyBytes, "the caller bounds bodies");
   KELP_ASSERT(header.back_pointer_bytes <= kMaxBackPointerBytes, "the caller bounds back pointers");
   KELP_ASSERT(header.tombstone == (header.body_bytes == 0), "only a tombstone has no body");
-  const StripePart part = header.part.value_or(StripePart{});
+  StripePart part = header.part.value_or(StripePart{});
   KELP_ASSERT(!header.part || header.body_bytes == stored_bytes(part), "a shard of its length");
+  const bool stub = header.packed_bytes > 0;
+  KELP_ASSERT(!stub || (!header.part && !header.tombstone), "a stub is nothing else");
+  if (stub) part.body_bytes = header.packed_bytes;
   RawHeader raw{.magic = kNeedleMagic,
-                .version = header.has_origin ? kNeedleVersion : kPlainVersion,
-                .flags = header.tombstone ? kFlagTombstone : std::uint8_t{0},
+                .version = version_of(header),
+                .flags = header.tombstone            ? kFlagTombstone
+                         : stub && header.has_origin ? kFlagOrigin
+                                                     : std::uint8_t{0},
                 .back_pointer_bytes = header.back_pointer_bytes,
                 .key = header.key.value,
                 .body_bytes = header.body_bytes,

@@ -16,7 +16,7 @@ namespace kelp {
 // (docs/formats/needle.md).
 
 inline constexpr std::uint32_t kNeedleMagic = 0x4c444e4b;  ///< "KNDL" in file order.
-inline constexpr std::uint8_t kNeedleVersion = 4;          ///< The newest; 1 and 2 are only read.
+inline constexpr std::uint8_t kNeedleVersion = 5;          ///< The newest; 1 and 2 are only read.
 inline constexpr std::size_t kNeedleHeaderBytes = 64;
 inline constexpr std::size_t kNeedleAlignment = 8;
 inline constexpr std::size_t kNeedleBlockBytes = 64 * 1024;  ///< Body bytes under one checksum.
@@ -52,6 +52,9 @@ struct NeedleHeader {
   bool has_origin = false;
   /// The body is this shard of a longer one; then body_bytes is stored_bytes(*part).
   std::optional<StripePart> part;
+  /// Not 0: a stub. The needle's body has so many bytes and lies in an extent; the body here says
+  /// where (volume/core/packing.h).
+  std::uint64_t packed_bytes = 0;
   friend bool operator==(const NeedleHeader&, const NeedleHeader&) = default;
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "rpc/rpc_types.h"
+#include "volume/core/packing.h"
 
 namespace kelp {
 namespace {
@@ -22,6 +23,7 @@ MutableByteSpan scratch(std::size_t size) {
 }
 
 std::string name_of(const NeedleHeader& header) {
+  if (header.packed_bytes > 0) return "packed";
   if (!header.part) return "a whole needle";
   return fmt::format("shard {} of {}", header.part->shard, to_string(header.part->scheme));
 }
@@ -42,7 +44,7 @@ Result<NeedleReader::Range> admit(const NeedleHeader& header, const FileId& fid,
   }
   const bool as_asked = range.shard ? header.part && header.part->scheme == range.shard->scheme &&
                                           header.part->shard == range.shard->number
-                                    : !header.part;
+                                    : !header.part && header.packed_bytes == 0;
   if (!as_asked) {
     return Error(Errc::kConflict, fmt::format("needle {} is {} here, not what is asked for",
                                               to_string(fid), name_of(header)));
@@ -110,6 +112,21 @@ Result<bool> NeedleReader::read_small(const NeedlePlace& place, const FileId& fi
     std::memcpy(stored.buffer.data(), needle.body.data() + stored.offset, stored.buffer.size());
   }
   return true;
+}
+
+Result<std::optional<NeedleReader::Stub>> NeedleReader::read_stub(const IndexEntry& entry,
+                                                                  ReadMode mode) {
+  const auto& [key, place] = entry;
+  const Error not_packed(Errc::kConflict, fmt::format("needle {:x} is not packed here", key.value));
+  if (place.bytes > kNeedleBlockBytes) return not_packed;  // longer than any stub
+  const MutableByteSpan bytes = scratch(place.bytes);
+  KELP_TRY(const bool there, fetch(place.offset, bytes, mode));
+  if (!there) return std::nullopt;
+  KELP_TRY(const WholeNeedle needle, decode_needle(bytes, seed_.at(place.offset)));
+  KELP_CHECK(check_place(needle.header, key));
+  if (needle.header.packed_bytes == 0) return not_packed;
+  KELP_TRY(PackedPlace packed, decode_stub(needle.header, needle.body));
+  return Stub{needle.header, std::move(packed)};
 }
 
 /// Whole blocks go straight into the caller's buffer; the pieces at the two ends by way of scratch.

@@ -11,6 +11,7 @@
 #include "volume/core/needle_format.h"
 #include "volume/core/volume_index.h"
 #include "wire/fid.h"
+#include "wire/packed_place.h"
 
 namespace kelp {
 
@@ -48,6 +49,14 @@ class NeedleReader {
   /// be done at once, or they do not match: read() tells which.
   [[nodiscard]] PinnedPages try_pin(const NeedlePlace& place, const FileId& fid,
                                     std::uint64_t offset, std::size_t bytes);
+  /// A needle that lies in an extent, as its stub says it (volume/core/packing.h).
+  struct Stub {
+    NeedleHeader header;
+    PackedPlace place;
+  };
+  /// Verified; nothing when the disk would have to be waited for. kConflict for a needle that is no
+  /// stub.
+  Result<std::optional<Stub>> read_stub(const IndexEntry& entry, ReadMode mode);
   /// Reads only the header.
   Result<bool> read_header(const NeedlePlace& place, ReadMode mode, NeedleHeader& header);
   /// As VolumeReplicas::read_part. Nothing instead of false.

@@ -94,8 +94,16 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   /// As VolumeReplicas::set_role; waits for uploads that were let finish.
   Task<Result<void>> set_role(Generation oldest, CopyRole role);
   [[nodiscard]] VolumeDigest digest() const;
-  /// As VolumeReplicas::read_needles. Blocks.
-  Result<std::string> read_needles(NeedleKey after);
+  /// Whether it is a packed volume.
+  [[nodiscard]] bool holds_extents() const;
+  /// Extents in which no packed needle lies any more. kCorruption when a stub does not check: then
+  /// nobody knows which it needs. Blocks.
+  Result<std::vector<FileId>> dead_extents();
+  /// What is packed here, as VolumeReplicas::pack() tells it. Blocks.
+  Result<VolumeDigest> packed_digest();
+  /// As VolumeReplicas::read_needles, up to about `bytes`. Blocks.
+  static constexpr std::uint64_t kBatchBytes = 4ULL << 20;
+  Result<std::string> read_needles(NeedleKey after, std::uint64_t bytes = kBatchBytes);
   /// As VolumeReplicas::read_needle. Blocks.
   Result<std::string> read_needle(NeedleKey key);
   /// As VolumeReplicas::read_part; nothing when `mode` is kCachedOnly and the disk would have to be
@@ -119,6 +127,8 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   static Task<Result<void>> read(std::shared_ptr<VolumeFile> self, FileId fid,
                                  NeedleReader::Range range);
   [[nodiscard]] PinnedPages try_pin(const FileId& fid, std::uint64_t offset, std::size_t bytes);
+  /// As VolumeReplicas::find_packed.
+  static Task<Result<PackedPlace>> find_packed(std::shared_ptr<VolumeFile> self, FileId fid);
   Task<Result<void>> remove(std::vector<FileId> fids);
   Task<Result<std::vector<NeedleInfo>>> list_needles(NeedleKey after, std::uint32_t limit);
   /// `pass`: called with about what was read, between pieces; may wait, and end it with an error.
@@ -187,6 +197,8 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   std::string encode_tombstones(const std::vector<Doomed>& doomed, std::uint64_t offset) const;
   std::vector<Doomed> drop(const std::vector<Doomed>& doomed, std::uint64_t tombstones_at);
   void give_back(const std::vector<Doomed>& dropped);
+  Result<void> each_needle(std::optional<NeedleKey> after,
+                           const std::function<Result<void>(const IndexEntry&)>& visit);
   [[nodiscard]] Result<IndexEntry> entry_of(NeedleKey key) const;
   Error gone_or_damaged(const IndexEntry& entry);
   Result<void> append_image(const IndexEntry& entry, std::string& batch);

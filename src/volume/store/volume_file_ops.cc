@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "volume/core/packing.h"
 #include "volume/store/volume_file.h"
 
 namespace kelp {
@@ -16,8 +17,10 @@ constexpr std::size_t kVerifyPage = 256;             ///< Needles listed at a ti
 constexpr std::uint64_t kVerifyBytes = 16ULL << 20;  ///< About as much is read in one job.
 constexpr std::size_t kTombstoneBytes = layout_of(0, 0).total_bytes;
 
-/// What a list says of a needle: metadata knows the length of the whole body, not of a shard.
+/// What a list says of a needle: metadata knows the length of the whole body, not of a shard or of
+/// a stub.
 std::uint64_t told_bytes(const NeedleHeader& header) {
+  if (header.packed_bytes > 0) return header.packed_bytes;
   return header.part ? header.part->body_bytes : header.body_bytes;
 }
 
@@ -47,6 +50,26 @@ PinnedPages VolumeFile::try_pin(const FileId& fid, std::uint64_t offset, std::si
   PinnedPages pages = reader_.try_pin(*place, fid, offset, bytes);
   shared_->probe.read_bytes.Increment(static_cast<double>(pages.size()));
   return pages;
+}
+
+Task<Result<PackedPlace>> VolumeFile::find_packed(std::shared_ptr<VolumeFile> self, FileId fid) {
+  const auto place = self->find(fid.key);
+  if (!place.has_value()) {
+    co_return Error(Errc::kNotFound, fmt::format("needle {} is not here", to_string(fid)));
+  }
+  const IndexEntry entry{fid.key, *place};
+  auto found = self->reader_.read_stub(entry, ReadMode::kCachedOnly);
+  if (found.has_value() && !found->has_value()) {
+    auto job = [self, entry] { return self->reader_.read_stub(entry, ReadMode::kMayWait); };
+    found =
+        co_await offload<std::optional<NeedleReader::Stub>>(self->shared_->pool, std::move(job));
+  }
+  if (!found.has_value()) {
+    const Result<void> explained = self->explain(std::move(found).error(), fid, *place);
+    co_return explained.error();
+  }
+  if ((*found)->header.cookie == fid.cookie) co_return (*found)->place;
+  co_return Error(Errc::kNotFound, fmt::format("needle {}: cookie differs", to_string(fid)));
 }
 
 /// Tells damage from a needle that was removed while it was read.
@@ -226,6 +249,10 @@ Task<Result<std::vector<NeedleInfo>>> VolumeFile::list_needles(NeedleKey after,
   {
     const std::lock_guard lock(mutex_);
     entries = index_.list(after, limit);
+  }
+  // No metadata names extents: only who asks for them sees them.
+  if (after < kLastNeedleKey) {
+    std::erase_if(entries, [](const IndexEntry& entry) { return is_extent(entry.key); });
   }
   auto job = [self = shared_from_this(), entries = std::move(entries)] {
     return self->describe(entries);

@@ -2,10 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <map>
 
 #include "async/task_group.h"
+#include "base/crc.h"
 #include "base/log.h"
+#include "base/rng.h"
+#include "ec/layout.h"
+#include "ec/reed_solomon.h"
 #include "tests/support/sim_context.h"
 
 namespace kelp::test {
@@ -25,6 +30,7 @@ class SlowNode final : public VolumeNode {
     ++reads;
     KELP_CO_CHECK(co_await timers_.sleep_until(world_.now() + delay));
     if (error) co_return *error;
+    if (!whole) co_return Error(Errc::kConflict, "packed here");
     std::ranges::fill(buffer, static_cast<std::byte>(name_[0]));
     co_return Result<void>();
   }
@@ -62,7 +68,33 @@ class SlowNode final : public VolumeNode {
     return none<std::string>();
   }
 
+  Task<Result<void>> read_shard(ShardRead request, MutableByteSpan buffer) override {
+    KELP_CO_CHECK(co_await timers_.sleep_until(world_.now() + delay));
+    if (error) co_return *error;
+    if (request.fid.key == kFid.key) {
+      ++stubs_asked;
+      co_return Error(Errc::kConflict, "packed here");
+    }
+    const std::string& lane = shard;
+    const std::size_t take = std::min(buffer.size(), lane.size() - request.offset);
+    std::ranges::fill(buffer, std::byte{0});
+    std::memcpy(buffer.data(), lane.data() + request.offset, take);
+    co_return Result<void>();
+  }
+  Task<Result<PackedPlace>> find_packed(FileId) override {
+    ++finds;
+    KELP_CO_CHECK(co_await timers_.sleep_until(world_.now() + delay));
+    if (error) co_return *error;
+    if (!place) co_return Error(Errc::kNotFound, "it was removed");
+    co_return *place;
+  }
+
   milliseconds delay{1};
+  bool whole = true;                 ///< Has needles whole.
+  std::string shard;                 ///< Of the extent.
+  std::optional<PackedPlace> place;  ///< Of kFid.
+  int stubs_asked = 0;
+  int finds = 0;
   std::optional<Error> error;
   int reads = 0;
   int removed = 0;
@@ -84,6 +116,7 @@ class FakeMaster final : public MasterClient, public MasterControl {
   Task<Result<VolumeLocation>> locate(VolumeId volume) override {
     ++asked;
     if (volume != VolumeId{1}) co_return Error(Errc::kNotFound, "never made");
+    if (asked <= stale_answers) co_return stale;
     co_return location;
   }
   Task<Result<WriteLease>> lease(LeaseRequest) override { return none<WriteLease>(); }
@@ -119,6 +152,8 @@ class FakeMaster final : public MasterClient, public MasterControl {
   }
 
   VolumeLocation location;
+  VolumeLocation stale;   ///< What the first answers say.
+  int stale_answers = 0;  ///< How many those are.
   int asked = 0;
   int watched = 0;
 
@@ -248,6 +283,111 @@ TEST_F(ClusterVolumesTest, WritesThroughTheFirstMember) {
   (void)world_.run(volumes_.open(request));
   EXPECT_EQ(node("b").opens, 1);
   EXPECT_EQ(node("a").opens, 0);
+}
+
+/// kFid is packed into an extent of ec(2,1) at a, b and c.
+class PackedReads : public ClusterVolumesTest {
+ protected:
+  static constexpr EcScheme kScheme{.data = 2, .parity = 1};
+  static constexpr std::size_t kBefore = 100'000;
+
+  PackedReads() {
+    Rng rng(5);
+    std::string extent(500'000, '?');
+    for (char& byte : extent) byte = static_cast<char>(rng.next());
+    body_ = extent.substr(kBefore, 150'000);
+    std::vector<std::string> lanes(3, std::string(shard_bytes(kScheme, 0, extent.size()), '\0'));
+    for (const CellPiece& piece : cut_into_cells(kScheme, 0, extent.size())) {
+      lanes[piece.shard].replace(piece.shard_offset, piece.bytes, extent, piece.body_offset,
+                                 piece.bytes);
+    }
+    const std::vector<ByteSpan> data{as_bytes(lanes[0]), as_bytes(lanes[1])};
+    const MutableByteSpan parity = std::as_writable_bytes(std::span(lanes[2]));
+    (*ReedSolomon::shared(kScheme))->encode(data, std::span(&parity, 1));
+    PackedPlace place{.extent = NeedleKey{kExtentBit | 3},
+                      .cookie = Cookie{1},
+                      .offset = kBefore,
+                      .body_bytes = body_.size()};
+    for (std::size_t at = 0; at < body_.size(); at += 65'536) {
+      ByteWriter(place.table).fixed(crc32c(as_bytes(body_.substr(at, 65'536))));
+    }
+    master_.location.scheme = kScheme;
+    master_.location.members.clear();
+    std::uint8_t number = 0;
+    for (const char* name : {"a", "b", "c"}) {
+      master_.location.members.push_back({name, name, number});
+      node(name).shard = lanes[number++];
+      node(name).place = place;
+    }
+  }
+  Result<std::string> read_at(std::uint64_t offset, std::size_t size) {
+    std::string buffer(size, '?');
+    KELP_CHECK(world_.run(volumes_.read(kFid, offset, std::as_writable_bytes(std::span(buffer)))));
+    return buffer;
+  }
+  [[nodiscard]] int stubs_asked() {
+    return node("a").stubs_asked + node("b").stubs_asked + node("c").stubs_asked;
+  }
+  std::string body_;
+};
+
+TEST_F(PackedReads, GiveAnyRangeOfTheNeedle) {
+  for (const auto& [offset, size] : {std::pair<std::size_t, std::size_t>{0, 150'000},
+                                     {0, 1},
+                                     {65'536, 65'536},
+                                     {65'535, 2},
+                                     {149'999, 1},
+                                     {70'000, 70'000}}) {
+    const auto got = read_at(offset, size);
+    ASSERT_TRUE(got.has_value()) << got.error().message();
+    EXPECT_TRUE(*got == body_.substr(offset, size)) << offset;
+  }
+  EXPECT_EQ(read_at(149'999, 2).error().code(), Errc::kInvalidArgument);
+}
+
+TEST_F(PackedReads, AskForShardsOfTheNeedleOnlyOnce) {
+  ASSERT_TRUE(read_at(0, 10).has_value());
+  const int asked = stubs_asked();
+  EXPECT_GT(asked, 0);
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(read_at(0, 10).has_value());
+  EXPECT_EQ(stubs_asked(), asked);
+}
+
+TEST_F(PackedReads, ServeNothingThatDoesNotCheck) {
+  for (const char* name : {"a", "b", "c"}) node(name).place->table[5] ^= 1;  // the second block's
+  EXPECT_EQ(read_at(70'000, 10).error().code(), Errc::kCorruption);
+  EXPECT_TRUE(read_at(0, 60'000).has_value()) << "the first one is good";
+}
+
+TEST_F(PackedReads, DoNotWaitForAServerThatIsSilentOrGone) {
+  ASSERT_TRUE(read_at(0, 10).has_value());
+  node("a").delay = std::chrono::hours(1);
+  const MonoTime begin = world_.now();
+  for (int i = 0; i < 4; ++i) {
+    const auto got = read_at(0, 150'000);
+    ASSERT_TRUE(got.has_value()) << got.error().message();
+    EXPECT_TRUE(*got == body_);
+  }
+  EXPECT_LT(world_.now() - begin, std::chrono::seconds(20));
+  node("a").delay = milliseconds(1);
+  node("b").error = Error(Errc::kUnavailable, "down");
+  EXPECT_TRUE(read_at(0, 150'000).value_or("") == body_);
+}
+
+TEST_F(PackedReads, AskAgainWhenAMasterHasNotHeardOfTheSwitch) {
+  master_.stale = master_.location;
+  master_.stale.scheme = {};
+  master_.stale_answers = 3;
+  master_.location.generation = Generation{2};
+  for (const char* name : {"a", "b", "c"}) node(name).whole = false;
+  const auto got = read_at(0, 150'000);
+  ASSERT_TRUE(got.has_value()) << got.error().message();
+  EXPECT_TRUE(*got == body_);
+}
+
+TEST_F(PackedReads, SayThatANeedleWasRemoved) {
+  for (const char* name : {"a", "b", "c"}) node(name).place.reset();
+  EXPECT_EQ(read_at(0, 10).error().code(), Errc::kNotFound);
 }
 
 }  // namespace

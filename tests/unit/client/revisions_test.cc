@@ -20,7 +20,8 @@ namespace {
 
 using ReplicaMessages =
     std::tuple<SetRole, PullVolume, RebuildVolume, VolumeDigest, DigestVolume, RetireVolume,
-               ReadNeedles, ReadOneNeedle, ReadNeedlePart, NeedlePartFrame>;
+               ReadNeedles, ReadOneNeedle, ReadNeedlePart, NeedlePartFrame, PackVolume,
+               PackedVolume, ReadPacked, FindPacked, PackedPlace>;
 using Everything = decltype(std::tuple_cat(AllMessages(), ReplicaMessages()));
 
 std::string path_of(int revision) {

@@ -358,7 +358,7 @@ TEST(MasterCommands, ReadWhatTheyWroteAndRefuseTheRest) {
   }
   EXPECT_EQ(hex_encode(together), golden("master-commands-v2.hex"));
   EXPECT_EQ(decode_command("\x02\x63").error().code(), Errc::kUnimplemented);
-  EXPECT_EQ(decode_command("\x04\x01").error().code(), Errc::kUnimplemented);
+  EXPECT_EQ(decode_command("\x05\x01").error().code(), Errc::kUnimplemented);
 }
 
 TEST(Reservations, EndByReleaseOrByTime) {

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -124,6 +125,46 @@ class FakeNode final : public VolumeNode {
     co_return Result<void>();
   }
 
+  Task<Result<VolumeDigest>> pack(VolumeId volume, Generation generation, std::string,
+                                  PackSource from, Urgency) override {
+    KELP_CO_CHECK(check());
+    packed_from.push_back(from);
+    const VolumeStatus* const source = peers->at(from.copy.address)->find(volume);
+    if (source == nullptr || !source->frozen || source->generation != generation) {
+      co_return Error(Errc::kConflict, "not frozen in this generation");
+    }
+    packed = *source;
+    if (spoil_packs > 0) {
+      --spoil_packs;
+      packed->live_bytes += static_cast<unsigned char>(node.node_id.back());
+    }
+    co_return digest_of(*packed);
+  }
+  Task<Result<VolumeDigest>> verify_packed(VolumeId, Generation generation, Urgency) override {
+    KELP_CO_CHECK(check());
+    ++verified;
+    if (!packed || packed->generation != generation) co_return Error(Errc::kNotFound, "none");
+    co_return digest_of(*packed);
+  }
+  Task<Result<void>> adopt_packed(VolumeId volume, Generation generation) override {
+    KELP_CO_CHECK(check());
+    if (loses_packed) packed.reset();
+    if (!packed) {
+      const VolumeStatus* const here = find(volume);
+      const bool done = adopted && here != nullptr && here->generation >= generation;
+      co_return done ? Result<void>() : Error(Errc::kNotFound, "none");
+    }
+    retire_now(volume);
+    node.volumes.push_back(*std::exchange(packed, std::nullopt));
+    adopted = true;
+    co_return Result<void>();
+  }
+  Task<Result<void>> drop_packed(VolumeId, Generation) override {
+    KELP_CO_CHECK(check());
+    packed.reset();
+    co_return Result<void>();
+  }
+
   Task<Result<std::string>> read_needles(VolumeId, Generation, NeedleKey, Urgency) override {
     co_return Error(Errc::kUnimplemented, "not needed");
   }
@@ -155,6 +196,12 @@ class FakeNode final : public VolumeNode {
   std::vector<Urgency> pulled_as;           ///< Of each pull(), in order.
   std::vector<Urgency> rebuilt_as;          ///< Of each rebuild().
   std::vector<StripeSources> rebuilt_from;  ///< Likewise.
+  std::vector<PackSource> packed_from;      ///< Of each pack().
+  std::optional<VolumeStatus> packed;       ///< Made by pack(), not adopted.
+  bool adopted = false;
+  int verified = 0;           ///< Calls of verify_packed().
+  int spoil_packs = 0;        ///< So many come out different.
+  bool loses_packed = false;  ///< What it packed is gone when it is to be adopted.
   VolumeStatus* find(VolumeId volume) {
     for (auto& status : node.volumes) {
       if (status.volume == volume) return &status;

@@ -154,6 +154,7 @@ TEST(Config, ReadsIdentitiesAndNeverPrintsTheirSecrets) {
 TEST(Config, ReadsStorageClasses) {
   const std::string text =
       "[[master.class]]\nname = \"STANDARD_IA\"\nlarge = \"ec(4,2)\"\nlarge_from = \"2MiB\"\n"
+      "seal = \"ec(8,4)\"\n"
       "tag = \"hdd\"\n[[master.class]]\nname = \"ONEZONE_IA\"\nspread = \"001\"\n";
   const auto loaded = from_toml(text);
   ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();
@@ -162,6 +163,7 @@ TEST(Config, ReadsStorageClasses) {
   const master::StorageLayout layout = layout_of(classes[0]);
   EXPECT_TRUE(layout.large == (EcScheme{.data = 4, .parity = 2}));
   EXPECT_EQ(layout.large_from, 2U << 20);
+  EXPECT_TRUE(layout.seal == (EcScheme{.data = 8, .parity = 4}));
   EXPECT_EQ(layout.tag, "hdd");
   EXPECT_EQ(layout_of(classes[1]).spread.other_nodes, 1);
   // What is printed is the same again.
@@ -173,8 +175,9 @@ TEST(Config, ReadsStorageClasses) {
             "master.class 'COLD': S3 has no");
   const std::string one = "[[master.class]]\nname = \"GLACIER\"\n";
   EXPECT_EQ(refusal(from_toml(one + one)), "master.class 'GLACIER': it is there twice");
-  for (const char* wrong : {"spread = \"9\"", "large = \"ec(1,1)\"", "large_from = 1",
-                            "large_from = \"many\"", "colour = \"red\"", "tag = [\"a\"]"}) {
+  for (const char* wrong :
+       {"spread = \"9\"", "large = \"ec(1,1)\"", "large_from = 1", "seal = \"ec(9)\"",
+        "large_from = \"many\"", "colour = \"red\"", "tag = [\"a\"]"}) {
     const auto refused = from_toml(one + wrong);
     ASSERT_FALSE(refused.has_value()) << wrong;
     EXPECT_EQ(refused.error().code(), Errc::kInvalidArgument) << wrong;

@@ -94,6 +94,10 @@ class NotingMaster final : public MasterControl {
   Task<Result<void>> set_volume_tier(VolumeId volume, std::string tag) override {
     return done("tier " + std::to_string(volume.value) + " " + tag);
   }
+  Task<Result<std::uint64_t>> pack_volume(VolumeId volume, EcScheme scheme) override {
+    changes.push_back("pack " + std::to_string(volume.value) + " " + to_string(scheme));
+    co_return std::uint64_t{12};
+  }
   Task<Result<std::vector<VolumeId>>> grow_volumes(std::string, std::uint32_t count) override {
     changes.push_back("grow " + std::to_string(count));
     co_return std::vector{VolumeId{8}};
@@ -194,6 +198,24 @@ TEST(Shell, DoesNothingWithoutApplyAndTheWorkUnderTheLockWithIt) {
     EXPECT_TRUE(done.at("applied").as_bool());
     EXPECT_THAT(rig.master.changes, ElementsAre("lock", change, "unlock")) << command;
   }
+}
+
+TEST(Shell, SealsAFullVolumeOfCopiesAndNoOther) {
+  ShellRig rig;
+  rig.master.cluster.volumes[0].phase = "sealed";
+  EXPECT_EQ(rig.run("volume.seal 7 ec(4,2)"), Shell::kGood) << rig.err;
+  EXPECT_THAT(rig.out, HasSubstr("into shards of ec(4,2)"));
+  EXPECT_EQ(rig.run("volume.seal 7 ec(1,2) --apply"), Shell::kFailed);
+  EXPECT_EQ(rig.run("volume.seal 8 ec(4,2) --apply"), Shell::kFailed);
+  EXPECT_THAT(rig.master.changes, IsEmpty());
+  EXPECT_EQ(rig.run("volume.seal 7 ec(4,2) --apply"), Shell::kGood) << rig.err;
+  EXPECT_THAT(rig.master.changes, ElementsAre("lock", "pack 7 ec(4,2)", "unlock"));
+  rig.master.cluster.volumes[0].location.scheme = {.data = 4, .parity = 2};
+  EXPECT_EQ(rig.run("volume.seal 7 ec(4,2)"), Shell::kFailed);
+  EXPECT_THAT(rig.err, HasSubstr("in shards already"));
+  rig.master.cluster.volumes[0] = two_nodes_and_a_spare().volumes[0];
+  EXPECT_EQ(rig.run("volume.seal 7 ec(4,2)"), Shell::kFailed);
+  EXPECT_THAT(rig.err, HasSubstr("is writable"));
 }
 
 TEST(Shell, ChangesNothingWhileAnotherOperatorHasTheLock) {

@@ -8,6 +8,7 @@
 #include "ec/reed_solomon.h"
 #include "tests/support/sim_disk.h"
 #include "volume/core/needle_format.h"
+#include "volume/core/packing.h"
 #include "volume/core/superblock.h"
 #include "wire/collections.h"
 
@@ -52,6 +53,17 @@ class Log {
   }
   Log& put(std::uint64_t key, std::size_t bytes) {
     return put(header_of(key), body_of(key, bytes));
+  }
+  /// Needles as they travel.
+  Log& take(std::string images) {
+    for (std::size_t at = 0; at < images.size();) {
+      const auto image = std::as_writable_bytes(std::span(images)).subspan(at);
+      const NeedleHeader header = *decode_needle_header(image, kImageSeed);
+      reseal_needle(header, image, seed_.at(bytes_.size() + at));
+      at += layout_of(header).total_bytes;
+    }
+    bytes_ += images;
+    return *this;
   }
   Log& remove(std::uint64_t key) {
     NeedleHeader header = header_of(key);
@@ -157,6 +169,34 @@ TEST_F(Shelf, AStripedNeedleIsReadFromAnyShardsThatAreEnough) {
   disk_.flip_bit("/s0/000000001.dat", 4096 + 5000, 1);
   EXPECT_TRUE(open({"/s0", "/s1", "/s3"}).read(fid(7)).value() == body_of(7, 500'001));
   EXPECT_EQ(open({"/s0", "/s1"}).read(fid(7)).error().code(), Errc::kCorruption);
+}
+
+TEST_F(Shelf, APackedNeedleIsReadFromItsExtentWhenEnoughOfThatIsHere) {
+  const std::string origin = encode_origin({.bucket = "b", .body = NeedleKey{7}});
+  const std::string pointer = encode_back_pointer({.origin = origin, .key = "k"});
+  std::string images;
+  for (const std::uint64_t key : {7U, 8U, 9U}) {
+    images +=
+        encode_needle(header_of(key), pointer, as_bytes(body_of(key, key * 10'000)), kImageSeed);
+  }
+  const PackedExtent extent = *pack_extent(kTwoTwo, images);
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    Log log(1);
+    log.take(extent.shards[i]).take(extent.stubs);
+    if (i == 3) log.remove(8);
+    store(folder(i), log);
+  }
+  const VolumeShelf shelf = open({folder(1), folder(2)});
+  EXPECT_THAT(keys_of(shelf), ElementsAre(7, 8, 9)) << "and no extent";
+  EXPECT_EQ(shelf.needles()[0].body_bytes, 70'000U);
+  EXPECT_EQ(shelf.needles()[0].origin->bucket, "b");
+  for (const std::uint64_t key : {7U, 8U, 9U}) {
+    EXPECT_TRUE(shelf.read(fid(key)).value() == body_of(key, key * 10'000));
+  }
+  EXPECT_THAT(keys_of(open({folder(0), folder(3)})), ElementsAre(7, 9)) << "one was removed";
+  EXPECT_THAT(keys_of(open({folder(0)})), ElementsAre()) << "one shard is not enough";
+  disk_.flip_bit("/s0/000000001.dat", 4096 + 5000, 1);
+  EXPECT_EQ(open({folder(0), folder(1)}).read(fid(9)).error().code(), Errc::kCorruption);
 }
 
 }  // namespace

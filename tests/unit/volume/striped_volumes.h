@@ -88,11 +88,28 @@ class Reached final : public VolumeNode {
     co_return part;
   }
 
+  Task<Result<VolumeDigest>> pack(VolumeId volume, Generation generation, std::string collection,
+                                  PackSource from, Urgency urgency) override {
+    return service_->pack(volume, generation, std::move(collection), std::move(from), urgency);
+  }
+  Task<Result<std::string>> read_packed(VolumeId volume, Generation generation, PackSource from,
+                                        NeedleKey after, Urgency urgency) override {
+    if (packed_reads++ == trouble_after_packed) trouble = Trouble::kDown;
+    KELP_CO_CHECK(co_await answer());
+    co_return co_await service_->read_packed(volume, generation, std::move(from), after, urgency);
+  }
+  Task<Result<PackedPlace>> find_packed(FileId fid) override {
+    KELP_CO_CHECK(co_await answer());
+    co_return co_await service_->find_packed(fid);
+  }
+
   Trouble trouble = Trouble::kNone;
   int shard_reads = 0;
   std::uint64_t shard_bytes_read = 0;
   int part_reads = 0;
-  int trouble_after_parts = -1;            ///< From then on it is down; negative: never.
+  int trouble_after_parts = -1;  ///< From then on it is down; negative: never.
+  int packed_reads = 0;
+  int trouble_after_packed = -1;           ///< Likewise, of read_packed().
   std::function<void(NeedlePart&)> spoil;  ///< What happens to parts on their way.
 
  private:
@@ -125,6 +142,13 @@ class StripedVolumes : public ::testing::Test, public VolumeNodes {
   ~StripedVolumes() override { world_.run_out(); }
 
   void begin(EcScheme scheme) {
+    begin_servers(scheme);
+    for (std::uint32_t i = 0; i < scheme.shards(); ++i) {
+      ASSERT_TRUE(run(at(i).create_volume(kStriped, Generation{1}, "")).has_value());
+    }
+  }
+  /// Servers without a volume; location_ is that of the striped one.
+  void begin_servers(EcScheme scheme) {
     scheme_ = scheme;
     for (std::uint32_t i = 0; i <= scheme.shards(); ++i) {
       const std::string name = std::to_string(i);
@@ -134,9 +158,6 @@ class StripedVolumes : public ::testing::Test, public VolumeNodes {
                            .first->second;
       server.reached = std::make_shared<Reached>(server.service, timers_, clock_);
       start(i);
-    }
-    for (std::uint32_t i = 0; i < scheme.shards(); ++i) {
-      ASSERT_TRUE(run(at(i).create_volume(kStriped, Generation{1}, "")).has_value());
     }
     location_ = {.volume = kStriped, .generation = Generation{1}, .scheme = scheme};
     // The order of members says nothing: each has a number.

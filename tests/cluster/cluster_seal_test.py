@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Full volumes of small objects become ec(4,2) on six volume servers: what they cost, any two servers killed, removals, fsck."""
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import unittest
+
+from cluster_case import ClusterCase, in_client_environment
+
+if __name__ == "__main__":
+    in_client_environment()
+import boto3  # noqa: E402
+from kelpdev.process import wait_for  # noqa: E402
+
+BUCKET = "small"
+SCHEME = "ec(4,2)"
+KIB = 1 << 10
+
+
+class SealedVolumes(ClusterCase):
+    SETTINGS = {"volume.size_limit": "8MiB", "volume.writable": "1", "collector.quarantine": "1s", "collector.interval": "1s"}
+    SIZES = {"volume": 6}
+
+    def setUp(self):
+        super().setUp()
+        access, secret = self.cluster.keys
+        self.s3 = boto3.client("s3", endpoint_url=self.cluster["gateway1"].endpoint, region_name="us-east-1",
+                               aws_access_key_id=access, aws_secret_access_key=secret)
+        self.s3.create_bucket(Bucket=BUCKET)
+
+    def put_all(self, count):
+        sizes = random.Random(7)
+        objects = {}
+        for number in range(count):
+            body = os.urandom(sizes.randrange(9 * KIB, 150 * KIB))
+            self.s3.put_object(Bucket=BUCKET, Key=f"object-{number}", Body=body)
+            objects[f"object-{number}"] = hashlib.md5(body).hexdigest()
+        return objects
+
+    def check(self, objects, when):
+        wrong = [key for key, md5 in objects.items()
+                 if hashlib.md5(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()).hexdigest() != md5]
+        self.assertEqual(wrong, [], when)
+
+    def shell(self, script, *more, code=0):
+        done = subprocess.run([*self.cluster.shell_words(), "-c", script, *more], capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, code, f"{script}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def volumes(self, **wanted):
+        status = self.cluster.status() or {"volumes": []}
+        return [volume for volume in status["volumes"] if all(volume.get(key) == value for key, value in wanted.items())]
+
+    def stored_bytes(self, volumes):
+        """What those volumes take on all disks."""
+        names = {f"{volume['volume']:09}.dat" for volume in volumes}
+        return sum(log.stat().st_blocks * 512 for daemon in self.cluster.of("volume") for log in daemon.data.rglob("*.dat*")
+                   if log.name in names)
+
+    def is_settled(self, numbers):
+        status = self.cluster.status()
+        return status and not status["jobs"] and all(volume.get("scheme") == SCHEME and volume["copies_healthy"] == 6
+                                                     for volume in status["volumes"] if volume["volume"] in numbers)
+
+    def test_full_volumes_become_shards_that_survive_any_two_servers(self):
+        objects = self.put_all(500)
+        full = self.volumes(phase="sealed")
+        self.assertGreaterEqual(len(full), 3, "volumes are full")
+        numbers = {volume["volume"] for volume in full}
+        before = self.stored_bytes(full)
+        open_volume = self.volumes(phase="writable")[0]["volume"]
+        self.shell(f"volume.seal {open_volume} '{SCHEME}' --apply", code=1)
+        for number in sorted(numbers):
+            self.shell(f"volume.seal {number} '{SCHEME}' --apply")
+        for _ in range(3):
+            self.check(objects, "while they are sealed")
+        wait_for(lambda: self.is_settled(numbers), "the volumes to be shards", 120, 0.2)
+        after = self.stored_bytes(full)
+        times = 2 * after / before
+        print(f"{len(full)} volumes of two copies took {before / 2**20:.1f} MiB, in {SCHEME} {after / 2**20:.1f}: {times:.3f} times one copy")
+        self.assertLess(times, 1.5 * 1.05)
+        self.check(objects, "in shards")
+
+        # Removed objects are gone from every member, and fsck misses nothing.
+        removed = [f"object-{number}" for number in range(0, 100, 2)]
+        for key in removed:
+            self.s3.delete_object(Bucket=BUCKET, Key=key)
+            del objects[key]
+        self.assertIn("good", self.shell("volume.fsck --json"))
+        self.check(objects, "after others were removed")
+
+        in_shards = {key: objects[key] for key in self.keys_in(list(objects), numbers)}
+        self.assertGreater(len(in_shards), 100)
+        servers = [daemon.name for daemon in self.cluster.of("volume")]
+        for pair in ((servers[0], servers[3]), (servers[1], servers[2]), (servers[4], servers[5])):
+            for name in pair:
+                self.cluster[name].kill()
+            self.check(in_shards, f"without {pair}")
+            self.cluster.start()
+        self.cluster.wait_whole(120)
+        self.check(objects, "after they came back")
+
+    def keys_in(self, keys, numbers):
+        """Those of `keys` whose bytes lie in the volumes `numbers`."""
+        script = "; ".join(f"fs.meta.cat /{BUCKET}/{key}" for key in keys)
+        entries = [json.loads(line) for line in self.shell(script, "--json").splitlines() if line.strip()]
+        self.assertEqual(len(entries), len(keys))
+        return [key for key, entry in zip(keys, entries, strict=True)
+                if all(int(chunk["fid"].split(",")[0]) in numbers for chunk in entry["chunks"])]
+
+
+if __name__ == "__main__":
+    print(sys.version.split()[0], boto3.__version__)
+    unittest.main(verbosity=2)

@@ -15,6 +15,8 @@ constexpr std::chrono::minutes kRest{10};         ///< After something failed wi
 constexpr std::chrono::minutes kSaveInterval{1};  ///< Between stores of the cursor.
 constexpr int kMostTries = 30;  ///< To go on with a volume; pauses of 45 s in all.
 constexpr std::chrono::milliseconds kTryPause{100};
+constexpr std::uint64_t kLookShare = 100;  ///< See collect_extents_once().
+constexpr std::uint64_t kStubBytes = 256;  ///< About.
 constexpr VolumeId kAllDone{UINT32_MAX};   ///< A cursor that waits for the next pass.
 constexpr std::size_t kMostHealed = 1024;  ///< Needles of a volume at a time.
 constexpr std::uint64_t kMostHealedBytes = 256ULL << 20;
@@ -54,8 +56,13 @@ Task<void> VolumeUpkeep::collect_extents_once() {
     const VolumeId id = volume->superblock().volume;
     const std::uint64_t needles = volume->status().needle_count;
     if (!volume->holds_extents() || rests(id)) continue;
+    // A look reads every stub: one for each hundredth that was removed.
     const auto known = needles_.find(id);
-    if (known != needles_.end() && known->second == needles) continue;
+    if (known != needles_.end() && needles + known->second / kLookShare >= known->second) {
+      continue;
+    }
+    const auto paid = co_await service_.parts_.background->take(needles * kStubBytes);
+    if (!paid.has_value()) co_return;  // cancelled
     const auto dropped = co_await service_.drop_dead_extents(id);
     if (dropped.has_value()) {
       needles_[id] = needles - std::min<std::uint64_t>(needles, *dropped);

@@ -45,8 +45,8 @@ class VolumeUpkeep {
   Task<Result<ScrubPass>> scrub_once();
   /// Vacuums the volume for which it is worth most, if there is one.
   Task<void> vacuum_once();
-  /// Drops the extents of packed volumes from which everything was removed, where needles were
-  /// removed since the last look.
+  /// Drops the extents of packed volumes from which everything was removed, where one needle in a
+  /// hundred was removed since the last look.
   Task<void> collect_extents_once();
   /// Copies each volume with damage anew, with sound needles instead of the damaged ones.
   Task<void> heal_once();

@@ -67,18 +67,21 @@ class SealedVolumes(ClusterCase):
                                                      for volume in status["volumes"] if volume["volume"] in numbers)
 
     def test_full_volumes_become_shards_that_survive_any_two_servers(self):
-        objects = self.put_all(500)
+        objects = self.put_all(900)
+        self.cluster.wait_whole(60)
+        self.shell("job.pause --apply")  # no moves meanwhile
         full = self.volumes(phase="sealed")
         self.assertGreaterEqual(len(full), 3, "volumes are full")
         numbers = {volume["volume"] for volume in full}
         before = self.stored_bytes(full)
         open_volume = self.volumes(phase="writable")[0]["volume"]
-        self.shell(f"volume.seal {open_volume} '{SCHEME}' --apply", code=1)
+        self.shell(f"volume.seal {open_volume} '{SCHEME}' --apply", code=2)
         for number in sorted(numbers):
             self.shell(f"volume.seal {number} '{SCHEME}' --apply")
         for _ in range(3):
             self.check(objects, "while they are sealed")
         wait_for(lambda: self.is_settled(numbers), "the volumes to be shards", 120, 0.2)
+        self.shell("job.resume --apply")
         after = self.stored_bytes(full)
         times = 2 * after / before
         print(f"{len(full)} volumes of two copies took {before / 2**20:.1f} MiB, in {SCHEME} {after / 2**20:.1f}: {times:.3f} times one copy")

@@ -275,10 +275,9 @@ Task<Result<void>> Daemon::Parts::open_master() {
 }
 
 Task<Result<void>> Daemon::Parts::open_volume() {
-  disks = std::make_unique<VolumeDisks>(
-      VolumeDiskWorld{config, identity, io, clock, cluster_clock, *timers, metrics, *disk_pool,
-                      world(), executors_of(runtime), *masters, *volume_nodes, *locations,
-                      *cluster_volumes, *front});
+  disks = std::make_unique<VolumeDisks>(VolumeDiskWorld{
+      config, identity, io, clock, cluster_clock, *timers, metrics, *disk_pool, world(),
+      executors_of(runtime), *masters, *volume_nodes, *locations, *cluster_volumes, *front});
   KELP_CO_CHECK(co_await disks->open(disk_places(config, machine_name())));
   addresses.rpc = disks->addresses();
   addresses.volume_http = disks->http_addresses();

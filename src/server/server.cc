@@ -188,8 +188,8 @@ Result<void> Server::Rooms::listen_volume() {
                      identity.cluster_secret,
                      config.limits.body_memory};
   volume_http = std::make_unique<FidHttp>(std::move(parts));
-  KELP_TRY(volume_listener, front->listen_volume(config.volume.http_listen, *volume_http,
-                                                 addresses.volume_http));
+  KELP_TRY(volume_listener,
+           front->listen_volume(config.volume.http_listen, *volume_http, addresses.volume_http));
   return {};
 }
 

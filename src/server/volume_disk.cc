@@ -102,10 +102,9 @@ Result<void> VolumeDisk::listen_http(const std::string& listen) {
     if (again) world_.locations.forget(volume);
     return world_.locations.locate(volume);
   };
-  fids_ = std::make_unique<FidHttp>(FidHttpParts{*service_, world_.everywhere, &world_.nodes,
-                                                 std::move(locate), world_.cluster_clock,
-                                                 world_.identity.cluster_secret,
-                                                 world_.config.limits.body_memory});
+  fids_ = std::make_unique<FidHttp>(FidHttpParts{
+      *service_, world_.everywhere, &world_.nodes, std::move(locate), world_.cluster_clock,
+      world_.identity.cluster_secret, world_.config.limits.body_memory});
   KELP_TRY(http_, world_.front.listen_volume(listen, *fids_, http_address_));
   return {};
 }

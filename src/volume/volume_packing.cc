@@ -97,7 +97,7 @@ Task<Result<VolumeDigest>> VolumeService::pack_alone(VolumeId volume, Generation
     settle_piece(parts_.background, urgency, images.has_value() ? images->size() : 0);
     KELP_CO_CHECK(images);
     if (images->empty()) break;
-    KELP_CO_TRY(after, co_await take_images(copy, *std::move(images)));
+    KELP_CO_TRY(after, co_await take_images(copy, std::as_writable_bytes(std::span(*images))));
     reached(volume, after);
   }
   auto sync = [copy] { return copy->sync(); };
@@ -252,7 +252,8 @@ Task<Result<void>> VolumeService::copy_stubs_of(VolumeMember member, VolumePtr c
     KELP_CO_TRY(const std::string_view stubs, leading_stubs(*batch, after));
     settle_piece(parts_.background, urgency, stubs.size());
     if (stubs.empty()) co_return Result<void>();
-    KELP_CO_CHECK(co_await take_images(copy, std::string(stubs)));
+    std::string images(stubs);
+    KELP_CO_CHECK(co_await take_images(copy, std::as_writable_bytes(std::span(images))));
     if (stubs.size() < batch->size()) co_return Result<void>();
   }
 }

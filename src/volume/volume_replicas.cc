@@ -298,13 +298,14 @@ Task<Result<NeedleKey>> VolumeService::take_images(VolumePtr copy, MutableByteSp
 }
 
 std::shared_ptr<VolumeShared> VolumeService::pull_shared() const {
-  return std::shared_ptr<VolumeShared>(new VolumeShared{.io = parts_.io,
-                                                        .pool = parts_.pool,
-                                                        .clock = parts_.clock,
-                                                        .probe = VolumeProbe(parts_.metrics, options_.metrics_directory),
-                                                        .directory = pull_dir(options_.directory),
-                                                        .sync = options_.sync,
-                                                        .limit_bytes = UINT64_MAX});
+  return std::shared_ptr<VolumeShared>(
+      new VolumeShared{.io = parts_.io,
+                       .pool = parts_.pool,
+                       .clock = parts_.clock,
+                       .probe = VolumeProbe(parts_.metrics, options_.metrics_directory),
+                       .directory = pull_dir(options_.directory),
+                       .sync = options_.sync,
+                       .limit_bytes = UINT64_MAX});
 }
 
 /// The unfinished copy of an earlier attempt in this generation, or an empty one.

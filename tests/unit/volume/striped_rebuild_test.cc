@@ -81,8 +81,7 @@ TEST_F(StripedRebuild, MakeTheSameImageInUsedMemory) {
     ASSERT_TRUE(put(++key, size).has_value());
     for (std::uint8_t shard = 0; shard < 4; ++shard) {
       const StripeSources from{kTwoTwo, shard, location_.members};
-      const auto fresh =
-          run(rebuild_shard(*this, kStriped, Generation{1}, from, NeedleKey{key}));
+      const auto fresh = run(rebuild_shard(*this, kStriped, Generation{1}, from, NeedleKey{key}));
       const auto used =
           run(rebuild_shard(*this, kStriped, Generation{1}, from, NeedleKey{key}, garbage));
       ASSERT_TRUE(fresh.has_value() && used.has_value());

@@ -102,11 +102,12 @@ Task<void> VolumeDisks::close_one(std::string path, MonoTime grace) {
     return slots_.extract(path);
   };
   const auto taken = take();
+  if (taken.mapped().disk != nullptr) {
+    const std::string node = taken.mapped().disk->node_id();
+    co_await taken.mapped().disk->close(grace);
+    logger("volume").info("disk_closed directory={} node={}", log_value(path), node);
+  }
   failed_gauge(world_.metrics, taken.mapped().place).Set(0);
-  if (taken.mapped().disk == nullptr) co_return;
-  const std::string node = taken.mapped().disk->node_id();
-  co_await taken.mapped().disk->close(grace);
-  logger("volume").info("disk_closed directory={} node={}", log_value(path), node);
 }
 
 VolumeDisk::Addresses VolumeDisks::addresses_of(const Slot& slot) const {

@@ -92,6 +92,17 @@ TEST(Hosts, HaveNoMoreShardsThanTheSchemeCanLose) {
     ASSERT_TRUE(members.has_value()) << members.error().message();
     EXPECT_EQ(uneven.most(*members), 4);
   }
+  // To be even over racks comes second.
+  Machines racks({});
+  for (int disk = 0; disk < 8; ++disk) racks.add_node("default", "alone", {"host=large"});
+  for (const char* host : {"host=a", "host=b", "host=c"}) {
+    for (int disk = 0; disk < 4; ++disk) racks.add_node("default", "shared", {host});
+  }
+  for (std::uint64_t salt = 0; salt < 20; ++salt) {
+    const auto members = choose_members(racks.view(), {.scheme = kEightFour}, 1000, salt);
+    ASSERT_TRUE(members.has_value()) << members.error().message();
+    EXPECT_EQ(racks.counts(*members)["large"], 4);
+  }
 }
 
 TEST(Hosts, RefuseShardsThatOneMachineWouldTakeWithIt) {

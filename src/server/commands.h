@@ -54,5 +54,6 @@ void add_volume_commands(CLI::App& app, int& exit_code);
 void add_shell_command(CLI::App& app, int& exit_code);
 void add_meta_command(CLI::App& app, int& exit_code);
 void add_mount_command(CLI::App& app, int& exit_code);
+void add_import_command(CLI::App& app, int& exit_code);
 
 }  // namespace kelp::server

@@ -30,6 +30,20 @@ TEST(Config, TheMastersHttpTakesNoPortUntilOneIsNamed) {
   EXPECT_EQ(named->config.master.http_listen, "127.0.0.1:9333");
 }
 
+TEST(Config, TheVolumeServersHttpTakesNoPortUntilOneIsNamedAndHasATagOfItsOwn) {
+  const auto by_default = load_config({});
+  ASSERT_TRUE(by_default.has_value());
+  EXPECT_EQ(by_default->config.volume.http_listen, "");
+  EXPECT_EQ(refusal(load_config({.flags = {{"volume.http_listen", "127.0.0.1:8080"},
+                                           {"volume.http_address", "files.example:80"}}})),
+            "accepted");
+  EXPECT_NE(refusal(load_config({.flags = {{"volume.http_listen", "8080"}}})), "accepted");
+  EXPECT_NE(refusal(load_config({.flags = {{"volume.http_address", "files"}}})), "accepted");
+  EXPECT_EQ(refusal(load_config({.flags = {{"volume.tags", "ssd,https"}}})), "accepted");
+  EXPECT_NE(refusal(load_config({.flags = {{"volume.tags", "ssd,http=elsewhere:80"}}})),
+            "accepted");
+}
+
 TEST(Config, AnEngineElsewhereHasAnUrlAndNoPasswordInIt) {
   const auto refused = [](std::string engine, std::string url) {
     return refusal(load_config({.flags = {{"filer.engine", engine}, {"filer.engine_url", url}}}));

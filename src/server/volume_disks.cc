@@ -68,10 +68,16 @@ VolumeDisks::Slot& VolumeDisks::add(const VolumeDiskPlace& place) {
     return item.second.place.port == 0 && item.second.offset == offset;
   };
   while (std::ranges::any_of(slots_, taken)) ++offset;
+  std::uint16_t http_offset = 0;
+  const auto http_taken = [&http_offset](const auto& item) {
+    return item.second.http_offset == http_offset;
+  };
+  while (std::ranges::any_of(slots_, http_taken)) ++http_offset;
   const std::lock_guard lock(mutex_);
   Slot& slot = slots_[place.path];
   slot.place = place;
   slot.offset = offset;
+  slot.http_offset = http_offset;
   slot.error = Error(Errc::kUnavailable, "it is being opened");
   return slot;
 }
@@ -113,13 +119,13 @@ Task<void> VolumeDisks::close_one(std::string path, MonoTime grace) {
 VolumeDisk::Addresses VolumeDisks::addresses_of(const Slot& slot) const {
   const VolumeConfig& volume = world_.config.volume;
   const std::uint16_t port = slot.place.port;
-  const auto unless_empty = [&](const std::string& address, std::uint16_t own) {
-    return address.empty() ? address : moved(address, own, slot.offset);
+  const auto unless_empty = [](const std::string& address, std::uint16_t own, std::uint16_t by) {
+    return address.empty() ? address : moved(address, own, by);
   };
   return {.listen = moved(volume.listen, port, slot.offset),
-          .reach = unless_empty(volume.address, port),
-          .http_listen = unless_empty(volume.http_listen, 0),
-          .http_reach = unless_empty(volume.http_address, 0)};
+          .reach = unless_empty(volume.address, port, slot.offset),
+          .http_listen = unless_empty(volume.http_listen, 0, slot.http_offset),
+          .http_reach = unless_empty(volume.http_address, 0, slot.http_offset)};
 }
 
 std::string VolumeDisks::addresses() const {

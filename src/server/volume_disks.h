@@ -42,6 +42,7 @@ class VolumeDisks {
   struct Slot {
     VolumeDiskPlace place;
     std::uint16_t offset = 0;          ///< From the ports of volume.listen and volume.address.
+    std::uint16_t http_offset = 0;     ///< The same of HTTP, which has no port of the place's own.
     std::unique_ptr<VolumeDisk> disk;  ///< Null: it could not be opened.
     std::optional<Error> error;        ///< Why.
   };

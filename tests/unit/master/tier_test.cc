@@ -116,7 +116,7 @@ TEST(Tier, IsWrittenAsTheFormatSaysAndReadAgain) {
   }
   const Command command = SetVolumeTier{VolumeId{2}, "hdd"};
   const std::string encoded = encode_command(command);
-  EXPECT_EQ(hex_encode(encoded), "03100200000003686464");
+  EXPECT_EQ(hex_encode(encoded), "04100200000003686464");
   EXPECT_TRUE(decode_command(encoded).value() == command);
   EXPECT_FALSE(decode_command(std::string_view(encoded).substr(0, encoded.size() - 1)).has_value());
 }

@@ -119,6 +119,22 @@ TEST(VolumeDisks, AreNodesOfTheirOwn) {
               HasSubstr("kelp_volume_syncs_total{directory=\"" + first.path + "\"} 0"));
 }
 
+TEST(VolumeDisks, HaveHttpOfTheirOwnThatGoesWithThem) {
+  Machine machine;
+  machine.config.volume.http_listen = "127.0.0.1:0";
+  const auto first = machine.place("a");
+  const auto second = machine.place("b");
+  ASSERT_TRUE(machine.open({first, second}).has_value());
+  EXPECT_EQ(std::ranges::count(machine.disks.http_addresses(), ','), 1);
+  const std::string both = machine.disks.http_addresses();
+  machine.reload({second});
+  const std::string left = machine.disks.http_addresses();
+  EXPECT_EQ(std::ranges::count(left, ':'), 1);
+  EXPECT_TRUE(both.ends_with(left)) << both << " " << left;
+  machine.reload({first, second});
+  EXPECT_EQ(std::ranges::count(machine.disks.http_addresses(), ','), 1);
+}
+
 TEST(VolumeDisks, OneThatIsNotThereKeepsNoOtherFromWorking) {
   Machine machine;
   const auto there = machine.place("a");

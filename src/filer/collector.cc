@@ -53,7 +53,7 @@ struct DeadPage {
   /// Takes away the rows whose needles others name still. Conditions: their counts are what was
   /// read.
   KvBatch drops;
-  /// Takes manifests apart. Conditions: the counts of the shared ones are what was read.
+  /// Takes manifests apart that have no name any more, and so get none again.
   KvBatch unfolds;
   std::set<NeedleKey> unfolded;  ///< These.
   std::string next;              ///< Where to go on; empty at the end.
@@ -76,11 +76,8 @@ Result<void> sort_in(DeadNeedle dead, WallTime since, KvStore& store, DeadPage& 
     std::string share = keys::share(dead.fid);
     KELP_TRY(auto counted, store.get(share));
     KELP_TRY(const std::int64_t count, decode_counter(counted));
-    KvBatch& batch = still_named(count) ? page.drops : page.unfolds;
-    if (still_named(count) || manifest) {
-      batch.conditions.push_back(KvCondition::unchanged(share, std::move(counted)));
-    }
     if (still_named(count)) {
+      page.drops.conditions.push_back(KvCondition::unchanged(std::move(share), std::move(counted)));
       page.drops.writes.push_back(KvWrite::remove(std::move(dead.row_key)));
       return {};
     }

@@ -6,12 +6,9 @@
 #include <array>
 #include <cctype>
 #include <charconv>
-#include <set>
 
 #include "base/config_value.h"
-#include "net/network.h"
 #include "server/toml_text.h"
-#include "wire/node_http.h"
 
 namespace kelp::server {
 namespace {
@@ -61,46 +58,6 @@ Result<void> read(std::vector<std::string>& value, std::string_view text) {
   return {};
 }
 
-std::string print(const std::string& value) {
-  return toml_quoted(value);
-}
-
-std::string print(bool value) {
-  return value ? "true" : "false";
-}
-
-std::string print(double value) {
-  return fmt::format("{}", value);
-}
-
-std::string print(std::uint64_t value) {
-  constexpr std::array<std::pair<std::string_view, unsigned>, 3> kUnits = {
-      {{"GiB", 30}, {"MiB", 20}, {"KiB", 10}}};
-  for (const auto& [unit, shift] : kUnits) {
-    if (value >= 1ULL << shift && value % (1ULL << shift) == 0) {
-      return fmt::format("\"{}{}\"", value >> shift, unit);
-    }
-  }
-  return fmt::format("{}", value);
-}
-
-std::string print(nanoseconds value) {
-  constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> kUnits = {
-      {{"h", 3'600'000'000'000}, {"m", 60'000'000'000}, {"s", 1'000'000'000}, {"ms", 1'000'000}}};
-  for (const auto& [unit, factor] : kUnits) {
-    if (value.count() != 0 && value.count() % factor == 0) {
-      return fmt::format("\"{}{}\"", value.count() / factor, unit);
-    }
-  }
-  return fmt::format("\"{}ns\"", value.count());
-}
-
-std::string print(const std::vector<std::string>& values) {
-  std::string out = "[";
-  for (const auto& value : values) out += (out.size() > 1 ? ", " : "") + toml_quoted(value);
-  return out + "]";
-}
-
 #define KELP_COUNT(name, field, text)                                                 \
   Setting {                                                                           \
     name, text, [](Config& c, std::string_view v) { return read_count(c.field, v); }, \
@@ -109,7 +66,7 @@ std::string print(const std::vector<std::string>& values) {
 #define KELP_SETTING(name, field, text)                                         \
   Setting {                                                                     \
     name, text, [](Config& c, std::string_view v) { return read(c.field, v); }, \
-        [](const Config& c) { return print(c.field); }                          \
+        [](const Config& c) { return toml_value(c.field); }                     \
   }
 
 constexpr std::array kSettings = {
@@ -217,233 +174,7 @@ constexpr std::array kSettings = {
 #undef KELP_SETTING
 #undef KELP_COUNT
 
-/// Collects what the checks of one Config share.
-class Checker {
- public:
-  Checker(const Config& config, const Origins& origins) : config_(config), origins_(origins) {}
-
-  /// kInvalidArgument naming the key, its value, what is wrong, and where it was set.
-  Result<void> refuse(std::string_view key, std::string_view why) const {
-    const auto origin = origins_.find(key);
-    const Setting* setting = find_setting(key);
-    return Error(Errc::kInvalidArgument,
-                 fmt::format("{} = {} ({}): {}", key, setting ? setting->get(config_) : "",
-                             origin == origins_.end() ? "default" : origin->second, why));
-  }
-  template <typename T>
-  Result<void> range(std::string_view key, T value, T low, T high) const {
-    if (value >= low && value <= high) return {};
-    return refuse(key, fmt::format("must lie between {} and {}", print(low), print(high)));
-  }
-  Result<void> one_of(std::string_view key, std::string_view value,
-                      std::initializer_list<std::string_view> known) const {
-    if (std::ranges::find(known, value) != known.end()) return {};
-    return refuse(key, fmt::format("must be one of {}", fmt::join(known, ", ")));
-  }
-  Result<void> address(std::string_view key, const std::string& value, bool may_be_empty) const {
-    if (value.empty() && may_be_empty) return {};
-    if (const auto parsed = parse_host_port(value); !parsed.has_value()) {
-      return refuse(key, parsed.error().detail());
-    }
-    return {};
-  }
-
- private:
-  const Config& config_;
-  const Origins& origins_;
-};
-
-constexpr std::uint64_t kMiB = 1ULL << 20;
-constexpr std::uint64_t kGiB = 1ULL << 30;
-
-Result<void> check_ranges(const Config& config, const Checker& check) {
-  const nanoseconds tenth = std::chrono::milliseconds(100);
-  const nanoseconds hour = std::chrono::hours(1);
-  const nanoseconds none{0};
-  const LimitsConfig& limits = config.limits;
-  KELP_CHECK(check.range<std::uint64_t>("server.io_threads", config.threads.io_threads, 0, 64));
-  KELP_CHECK(
-      check.range<std::uint64_t>("server.disk_threads", config.threads.disk_threads, 1, 256));
-  KELP_CHECK(check.range("server.drain_grace", config.threads.drain_grace, none, hour));
-  KELP_CHECK(check.range<std::uint64_t>("limits.connections", limits.connections, 1, 1'000'000));
-  KELP_CHECK(check.range<std::uint64_t>("master.large_from", config.master.standard.large_from,
-                                        64 * 1024, 8 * kMiB));
-  KELP_CHECK(check.range("limits.body_memory", limits.body_memory, 4 * kMiB, 64 * kGiB));
-  KELP_CHECK(check.range("limits.head_timeout", limits.head_timeout, tenth, hour));
-  KELP_CHECK(check.range("limits.idle_timeout", limits.idle_timeout, tenth, hour));
-  KELP_CHECK(check.range("limits.progress_timeout", limits.progress_timeout, tenth, hour));
-  KELP_CHECK(
-      check.range<std::uint64_t>("limits.minimum_body_rate", limits.minimum_body_rate, 0, kGiB));
-  KELP_CHECK(check.range("filer.memory", config.filer.memory, 64 * kMiB, 1024 * kGiB));
-  KELP_CHECK(check.range("volume.size_limit", config.volume.size_limit, kMiB, 1024 * kGiB));
-  KELP_CHECK(check.range<std::uint64_t>("volume.reserve", config.volume.reserve, 0, 1024 * kGiB));
-  if (config.volume.background_rate > 0) {
-    KELP_CHECK(check.range("volume.background_rate", config.volume.background_rate, 4 * kMiB,
-                           1024 * kGiB));
-  }
-  KELP_CHECK(check.range("volume.vacuum_garbage", config.volume.vacuum_garbage, 0.05, 1.0));
-  if (config.volume.scrub_period.count() > 0) {
-    KELP_CHECK(check.range<nanoseconds>("volume.scrub_period", config.volume.scrub_period,
-                                        std::chrono::hours(1), std::chrono::days(365)));
-  }
-  if (config.filer.journal_keep.count() > 0) {
-    KELP_CHECK(check.range<nanoseconds>("filer.journal_keep", config.filer.journal_keep,
-                                        std::chrono::minutes(1), std::chrono::days(365)));
-  }
-  KELP_CHECK(check.range<std::uint64_t>("volume.writable", config.volume.writable, 0, 16));
-  KELP_CHECK(check.range<nanoseconds>("master.repair_after", config.master.repair_after,
-                                      std::chrono::seconds(1), std::chrono::hours(24)));
-  KELP_CHECK(check.range<nanoseconds>("master.key_grace", config.master.key_grace,
-                                      std::chrono::seconds(10), std::chrono::hours(48)));
-  KELP_CHECK(check.range<std::uint64_t>("master.id", config.master.id, 1, 1'000'000));
-  KELP_CHECK(check.range<nanoseconds>("collector.interval", config.collector.interval,
-                                      std::chrono::milliseconds(10), std::chrono::hours(24)));
-  KELP_CHECK(check.range<nanoseconds>("collector.orphan_interval", config.collector.orphan_interval,
-                                      std::chrono::seconds(1), std::chrono::days(30)));
-  return check.range<nanoseconds>("collector.quarantine", config.collector.quarantine, none,
-                                  std::chrono::days(30));
-}
-
-/// Whether `url` carries a password: `://user:password@`, or a parameter.
-bool has_password(std::string_view url) {
-  if (url.find("password=") != std::string_view::npos) return true;
-  for (std::size_t scheme = url.find("://"); scheme != std::string_view::npos;
-       scheme = url.find("://", scheme + 3)) {
-    const std::string_view rest = url.substr(scheme + 3);
-    const std::string_view place = rest.substr(0, rest.find_first_of("/,"));
-    const std::size_t at = place.rfind('@');
-    const std::size_t colon = place.find(':');
-    if (at != std::string_view::npos && colon < at) return true;
-  }
-  return false;
-}
-
-Result<void> check_engine(const Config& config, const Checker& check) {
-  KELP_CHECK(check.one_of("filer.engine", config.filer.engine,
-                          {"rocksdb", "postgresql", "etcd", "redis"}));
-  if (has_password(config.filer.engine_url)) {
-    return Error(Errc::kInvalidArgument,
-                 "filer.engine_url holds a password, which would be printed and logged: give it in "
-                 "filer.engine_password_file or KELP_ENGINE_PASSWORD");
-  }
-  if ((config.filer.engine == "rocksdb") != config.filer.engine_url.empty()) {
-    return check.refuse("filer.engine_url", config.filer.engine == "rocksdb"
-                                                ? "rocksdb is embedded and has none"
-                                                : "this engine needs one");
-  }
-  return {};
-}
-
-Result<void> check_cluster(const Config& config, const Checker& check) {
-  KELP_CHECK(check.address("server.rpc_listen", config.rpc_listen, true));
-  KELP_CHECK(check.address("master.listen", config.master.listen, false));
-  KELP_CHECK(check.address("master.http_listen", config.master.http_listen, true));
-  KELP_CHECK(check.address("volume.listen", config.volume.listen, false));
-  KELP_CHECK(check.address("volume.address", config.volume.address, true));
-  KELP_CHECK(check.address("volume.http_listen", config.volume.http_listen, true));
-  KELP_CHECK(check.address("volume.http_address", config.volume.http_address, true));
-  for (const std::string& tag : config.volume.tags) {
-    if (http_address_of({tag}).empty()) continue;
-    return check.refuse("volume.tags",
-                        "a word that begins with http= says where a server's HTTP is");
-  }
-  KELP_CHECK(check.address("filer.listen", config.filer.listen, false));
-  KELP_CHECK(check.address("filer.http_listen", config.filer.http_listen, true));
-  KELP_CHECK(check.address("filer.https_listen", config.filer.https_listen, true));
-  KELP_CHECK(check_engine(config, check));
-  for (const auto& filer : config.cluster.filers) {
-    KELP_CHECK(check.address("cluster.filers", filer, false));
-  }
-  if (const auto masters = parse_masters(config.cluster.masters); !masters.has_value()) {
-    return check.refuse("cluster.masters", masters.error().detail());
-  }
-  if (const auto spread = parse_spread(config.master.standard.spread); !spread.has_value()) {
-    return check.refuse("master.spread", spread.error().detail());
-  }
-  if (const auto& large = config.master.standard.large; !large.empty()) {
-    if (const auto scheme = parse_ec_scheme(large); !scheme.has_value()) {
-      return check.refuse("master.large", scheme.error().detail());
-    }
-  }
-  if (const auto& seal = config.master.standard.seal; !seal.empty()) {
-    if (const auto scheme = parse_ec_scheme(seal); !scheme.has_value()) {
-      return check.refuse("master.seal", scheme.error().detail());
-    }
-  }
-  return {};
-}
-
-Result<void> check_domain(const std::string& domain, const Checker& check) {
-  const auto fits = [](unsigned char c) {
-    return std::islower(c) || std::isdigit(c) || c == '.' || c == '-';
-  };
-  if (!domain.empty() && domain.size() <= 253 && domain.front() != '.' &&
-      std::ranges::all_of(domain, fits)) {
-    return {};
-  }
-  return check.refuse("s3.domain", "a domain is lower-case letters, digits, dots and hyphens");
-}
-
-Result<void> check_identities(const std::vector<IdentityConfig>& identities) {
-  const auto key_fits = [](unsigned char c) {
-    return std::isalnum(c) || c == '.' || c == '_' || c == '-';
-  };
-  const auto prints = [](unsigned char c) { return c > ' ' && c < 0x7f; };
-  std::set<std::string_view> names{"admin"};
-  std::set<std::string_view> keys;
-  for (const IdentityConfig& identity : identities) {
-    const auto refuse = [&identity](std::string_view why) {
-      return Error(Errc::kInvalidArgument, fmt::format("s3.identity '{}': {}", identity.name, why));
-    };
-    if (identity.name.empty() || identity.name.size() > 64) return refuse("name has 1 to 64 bytes");
-    if (!names.insert(identity.name).second) return refuse("the name is taken");
-    if (identity.access_key.size() < 3 || identity.access_key.size() > 128 ||
-        !std::ranges::all_of(identity.access_key, key_fits)) {
-      return refuse("access_key has 3 to 128 characters of A-Z a-z 0-9 . _ -");
-    }
-    if (!keys.insert(identity.access_key).second) return refuse("the access_key is taken");
-    if (identity.secret_key.size() < 8 || identity.secret_key.size() > 128 ||
-        !std::ranges::all_of(identity.secret_key, prints)) {
-      return refuse("secret_key has 8 to 128 printable characters");
-    }
-  }
-  return {};
-}
-
 }  // namespace
-
-Result<std::map<std::uint64_t, std::string>> parse_masters(
-    const std::vector<std::string>& masters) {
-  std::map<std::uint64_t, std::string> out;
-  for (const std::string& master : masters) {
-    const std::size_t equals = master.find('=');
-    std::uint64_t id = 0;
-    const auto [end, code] =
-        std::from_chars(master.data(), master.data() + std::min(equals, master.size()), id);
-    if (equals == std::string::npos || code != std::errc{} || end != master.data() + equals ||
-        id == 0) {
-      return Error(Errc::kInvalidArgument, fmt::format("'{}' is not id=host:port", master));
-    }
-    std::string address = master.substr(equals + 1);
-    KELP_TRY([[maybe_unused]] const HostPort at, parse_host_port(address));
-    if (!out.emplace(id, std::move(address)).second) {
-      return Error(Errc::kInvalidArgument, fmt::format("two masters have the id {}", id));
-    }
-  }
-  return out;
-}
-
-Result<Spread> parse_spread(std::string_view text) {
-  const auto digit = [text](std::size_t at) { return static_cast<std::uint8_t>(text[at] - '0'); };
-  const bool digits =
-      text.size() == 3 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '7'; });
-  if (!digits || digit(0) + digit(1) + digit(2) > 7) {
-    return Error(Errc::kInvalidArgument,
-                 "must be three digits whose sum is at most 7: copies in other data centres, in "
-                 "other racks, on other nodes");
-  }
-  return Spread{digit(0), digit(1), digit(2)};
-}
 
 std::span<const Setting> settings() {
   return kSettings;
@@ -460,31 +191,6 @@ std::string environment_name(std::string_view key) {
     name.push_back(c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
   }
   return name;
-}
-
-Result<void> check_config(const Config& config, const Origins& origins) {
-  const Checker check(config, origins);
-  KELP_CHECK(
-      check.one_of("log.level", config.log_level, {"trace", "debug", "info", "warn", "error"}));
-  KELP_CHECK(check.one_of("durability", config.durability, {"synced", "os"}));
-  KELP_CHECK(check.address("s3.listen", config.s3.listen, false));
-  KELP_CHECK(check.address("s3.tls_listen", config.s3.tls_listen, true));
-  KELP_CHECK(check.address("admin.listen", config.admin_listen, true));
-  if (!config.s3.tls_listen.empty() && (config.s3.tls_cert.empty() || config.s3.tls_key.empty())) {
-    return check.refuse("s3.tls_listen", "needs s3.tls_cert and s3.tls_key");
-  }
-  if (!config.filer.https_listen.empty() &&
-      (config.s3.tls_cert.empty() || config.s3.tls_key.empty())) {
-    return check.refuse("filer.https_listen", "needs s3.tls_cert and s3.tls_key");
-  }
-  for (const auto& domain : config.s3.domains) {
-    KELP_CHECK(check_domain(domain, check));
-  }
-  KELP_CHECK(check_cluster(config, check));
-  KELP_CHECK(check_ranges(config, check));
-  KELP_CHECK(check_classes(config.master.classes));
-  KELP_CHECK(check_disks(config.volume.disks));
-  return check_identities(config.s3.identities);
 }
 
 bool uses_tls(const Config& config) {

@@ -2,8 +2,11 @@
 
 #include <toml++/toml.h>
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kelp/result.h"
 
@@ -14,5 +17,13 @@ namespace kelp::server {
 
 /// A TOML string literal for `text`, which has no control characters.
 [[nodiscard]] std::string toml_quoted(std::string_view text);
+
+/// Values as they are written in TOML: sizes and times in the largest unit that divides them.
+[[nodiscard]] std::string toml_value(const std::string& value);
+[[nodiscard]] std::string toml_value(bool value);
+[[nodiscard]] std::string toml_value(double value);
+[[nodiscard]] std::string toml_value(std::uint64_t value);
+[[nodiscard]] std::string toml_value(std::chrono::nanoseconds value);
+[[nodiscard]] std::string toml_value(const std::vector<std::string>& values);
 
 }  // namespace kelp::server

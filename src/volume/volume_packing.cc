@@ -65,17 +65,10 @@ Task<Result<std::string>> VolumeService::read_packed(VolumeId volume, Generation
 Task<Result<VolumeDigest>> VolumeService::pack(VolumeId volume, Generation generation,
                                                std::string collection, PackSource from,
                                                Urgency urgency) {
-  if (parts_.peers == nullptr) {
-    co_return Error(Errc::kUnimplemented, "this server has no peers to pack from");
-  }
-  KELP_CO_CHECK(check_works());
-  KELP_CO_CHECK(begin_copying(volume));
-  auto packed =
-      co_await pack_alone(volume, generation, std::move(collection), std::move(from), urgency);
-  const std::unique_lock lock(volumes_mutex_);
-  copying_.erase(volume);
-  if (packed.has_value()) pulled_.erase(volume);
-  co_return packed;
+  auto make = [&] {
+    return pack_alone(volume, generation, std::move(collection), std::move(from), urgency);
+  };
+  co_return co_await one_at_a_time(volume, std::move(make));
 }
 
 Task<Result<VolumeDigest>> VolumeService::pack_alone(VolumeId volume, Generation generation,

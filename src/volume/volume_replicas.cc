@@ -120,13 +120,19 @@ Task<Result<VolumeDigest>> VolumeService::rebuild(VolumeId volume, Generation ge
 Task<Result<VolumeDigest>> VolumeService::make_copy(VolumeId volume, Generation generation,
                                                     std::string collection, Urgency urgency,
                                                     Fill fill) {
+  auto make = [&] {
+    return make_alone(volume, generation, std::move(collection), urgency, std::move(fill));
+  };
+  co_return co_await one_at_a_time(volume, std::move(make));
+}
+
+Task<Result<VolumeDigest>> VolumeService::one_at_a_time(VolumeId volume, Making make) {
   if (parts_.peers == nullptr) {
     co_return Error(Errc::kUnimplemented, "this server has no peers to copy from");
   }
   KELP_CO_CHECK(check_works());
   KELP_CO_CHECK(begin_copying(volume));
-  auto made =
-      co_await make_alone(volume, generation, std::move(collection), urgency, std::move(fill));
+  auto made = co_await make();
   const std::unique_lock lock(volumes_mutex_);
   copying_.erase(volume);
   if (made.has_value()) pulled_.erase(volume);

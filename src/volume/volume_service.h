@@ -174,6 +174,9 @@ class VolumeService final : public VolumeNode {
                                const std::string& collection);
   [[nodiscard]] std::shared_ptr<VolumeShared> pull_shared() const;
   Result<void> begin_copying(VolumeId volume);
+  /// Makes a copy beside what is here, as the only job that does so for this volume.
+  using Making = std::function<Task<Result<VolumeDigest>>()>;
+  Task<Result<VolumeDigest>> one_at_a_time(VolumeId volume, Making make);
   /// Puts the needles of a volume into a new copy, from the key on that it has.
   using Fill = std::function<Task<Result<void>>(VolumePtr)>;
   Task<Result<VolumeDigest>> make_copy(VolumeId volume, Generation generation,

@@ -2,22 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/bytes.h"
-#include "crypto/digest.h"
+#include "wire/signed_token.h"
 
 namespace kelp {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kMacBytes = 32;
 /// Keeps this use of the cluster secret apart from every other one.
 constexpr std::string_view kPurpose = "kelp-lease-v1";
-
-std::string mac_of(std::string_view secret, std::string_view claims) {
-  std::string text(kPurpose);
-  text.append(claims);
-  return std::string(view(hmac_sha256(secret, text)));
-}
 
 std::int64_t milliseconds_of(WallTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
@@ -35,20 +30,13 @@ std::string sign_lease(std::string_view secret, const LeaseClaims& claims) {
   writer.fixed(claims.first_key.value);
   writer.fixed(claims.key_count);
   writer.fixed(static_cast<std::uint64_t>(milliseconds_of(claims.expires)));
-  token += mac_of(secret, token);
-  return token;
+  return sign_token(secret, kPurpose, std::move(token));
 }
 
 Result<LeaseClaims> verify_lease(std::string_view secret, std::string_view token, const FileId& fid,
                                  Generation generation, WallTime now) {
-  if (token.size() != kLeaseTokenBytes) {
-    return Error(Errc::kPermissionDenied,
-                 fmt::format("lease token: {} bytes, not {}", token.size(), kLeaseTokenBytes));
-  }
-  const std::string_view signed_part = token.substr(0, kLeaseTokenBytes - kMacBytes);
-  if (!equal_constant_time(mac_of(secret, signed_part), token.substr(signed_part.size()))) {
-    return Error(Errc::kPermissionDenied, "lease token: not signed by this cluster");
-  }
+  KELP_TRY(const std::string_view signed_part,
+           open_token(secret, kPurpose, token, kLeaseTokenBytes, "lease token"));
   ByteReader reader(signed_part);
   const auto version = reader.fixed<std::uint8_t>();
   LeaseClaims claims;

@@ -2,22 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/bytes.h"
-#include "crypto/digest.h"
+#include "wire/signed_token.h"
 
 namespace kelp {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kMacBytes = 32;
 /// Keeps this use of the cluster secret apart from every other one.
 constexpr std::string_view kPurpose = "kelp-remove-v1";
-
-std::string mac_of(std::string_view secret, std::string_view claims) {
-  std::string text(kPurpose);
-  text.append(claims);
-  return std::string(view(hmac_sha256(secret, text)));
-}
 
 }  // namespace
 
@@ -32,20 +27,13 @@ std::string sign_removal(std::string_view secret, const FileId& fid, WallTime ex
   writer.fixed(fid.key.value);
   writer.fixed(fid.cookie.value);
   writer.fixed(static_cast<std::uint64_t>(milliseconds));
-  token += mac_of(secret, token);
-  return token;
+  return sign_token(secret, kPurpose, std::move(token));
 }
 
 Result<void> verify_removal(std::string_view secret, std::string_view token, const FileId& fid,
                             WallTime now) {
-  if (token.size() != kRemovalTokenBytes) {
-    return Error(Errc::kPermissionDenied,
-                 fmt::format("removal token: {} bytes, not {}", token.size(), kRemovalTokenBytes));
-  }
-  const std::string_view claims = token.substr(0, kRemovalTokenBytes - kMacBytes);
-  if (!equal_constant_time(mac_of(secret, claims), token.substr(claims.size()))) {
-    return Error(Errc::kPermissionDenied, "removal token: not signed by this cluster");
-  }
+  KELP_TRY(const std::string_view claims,
+           open_token(secret, kPurpose, token, kRemovalTokenBytes, "removal token"));
   ByteReader reader(claims);
   const auto version = reader.fixed<std::uint8_t>();
   FileId claimed;

@@ -118,13 +118,18 @@ TEST(Journal, EveryMomentOfAnEmbeddedStoreComesBackThroughRestarts) {
   }
 }
 
-TEST(Journal, EveryMomentOfRocksDbComesBack) {
-  const TempDir dir;
+RocksKvOptions unsynced(const TempDir& dir) {
   RocksKvOptions options;
   options.path = dir.path() + "/kv";
   options.sync = false;
   options.bulk_prefix = kBulkPrefix;
   options.bulk_prefixes = kBulkPrefixes;
+  return options;
+}
+
+TEST(Journal, EveryMomentOfRocksDbComesBack) {
+  const TempDir dir;
+  const RocksKvOptions options = unsynced(dir);
   Restores run(5);
   std::unique_ptr<Writer> writer;
   for (int i = 0; i < 400; ++i) {
@@ -141,11 +146,7 @@ TEST(Journal, EveryMomentOfRocksDbComesBack) {
 // Commits of many threads share groups, numbers and stamps.
 TEST(Journal, WhatManyThreadsDidComesBack) {
   const TempDir dir;
-  RocksKvOptions options;
-  options.path = dir.path() + "/kv";
-  options.sync = false;
-  options.bulk_prefix = kBulkPrefix;
-  options.bulk_prefixes = kBulkPrefixes;
+  const RocksKvOptions options = unsynced(dir);
   Writer writer(open_rocks_kv(options).value(), true, false, 3);
   std::deque<std::string> chain = {full_dump(*writer.store)};
   std::vector<std::thread> threads;

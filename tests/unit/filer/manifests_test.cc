@@ -5,27 +5,22 @@
 #include <gtest/gtest.h>
 
 #include "base/encoding.h"
-#include "filer/collector.h"
-#include "filer/core/keys.h"
-#include "filer/fsck.h"
-#include "tests/unit/filer/fake_volumes.h"
-#include "tests/unit/filer/filer_world.h"
+#include "tests/unit/filer/collected_world.h"
 
 namespace kelp {
 namespace {
 
 using std::chrono::seconds;
 
-class ManifestsTest : public testing::Test {
+class ManifestsTest : public testing::Test, protected test::CollectedWorld {
  protected:
-  ManifestsTest() { world_.make_bucket("films"); }
+  ManifestsTest() : CollectedWorld(1, {.min_part_bytes = 1, .most_chunks = 3}) {
+    world_.make_bucket("films");
+  }
 
   std::vector<Chunk> needles(std::size_t count) {
     std::vector<Chunk> chunks;
-    for (std::size_t i = 0; i < count; ++i) {
-      chunks.push_back(world_.chunk(100));
-      volumes_.add(chunks.back());
-    }
+    for (std::size_t i = 0; i < count; ++i) chunks.push_back(needle());
     return chunks;
   }
   UploadName begin(const std::string& key) {
@@ -67,31 +62,12 @@ class ManifestsTest : public testing::Test {
     put.entry.layout.chunks = std::move(chunks);
     return world_.run(world_.filer.share_object({std::move(put), {"films", from}, source.version}));
   }
-  void collect(bool with_walks = false) {
-    world_.clock.advance(seconds(61));
-    EXPECT_TRUE(world_.run(collector_.collect(with_walks)));
-  }
-  FsckReport check(bool verify = false) {
-    return world_.run(fsck(*world_.store, world_.work, volumes_, {.verify = verify})).value();
-  }
-  std::size_t rows(char kind) {
-    return world_.store->scan(keys::within(std::string(1, kind)), 100'000)->size();
-  }
   void expect_nothing_left() {
     for (int i = 0; i < 3; ++i) collect();
     EXPECT_EQ(volumes_.size(), 0U);
     EXPECT_EQ(rows(keys::kDead) + rows(keys::kShare) + rows(keys::kManifest), 0U);
     EXPECT_TRUE(check().clean());
   }
-
-  test::FilerWorld world_{1, {.min_part_bytes = 1, .most_chunks = 3}};
-  test::FakeVolumes volumes_;
-  std::unique_ptr<Timers> timers_ = make_asio_timers();
-  Metrics metrics_;
-  NeedleKey oldest_provisional_{0};
-  Collector collector_{{world_.kv, world_.work, world_.clock, *timers_, volumes_, volumes_,
-                        [this] { return oldest_provisional_; }, metrics_},
-                       {.quarantine = seconds(60)}};
 };
 
 TEST_F(ManifestsTest, ALongPartIsOneChunkOfItsObject) {

@@ -7,21 +7,17 @@
 #include <algorithm>
 
 #include "base/encoding.h"
-#include "filer/collector.h"
-#include "filer/core/keys.h"
-#include "filer/core/rows.h"
-#include "filer/fsck.h"
-#include "tests/unit/filer/fake_volumes.h"
-#include "tests/unit/filer/filer_world.h"
+#include "tests/unit/filer/collected_world.h"
 
 namespace kelp {
 namespace {
 
 using std::chrono::seconds;
 
-class SharesTest : public testing::TestWithParam<std::uint64_t> {
+class SharesTest : public testing::TestWithParam<std::uint64_t>, protected test::CollectedWorld {
  protected:
-  SharesTest() {
+  SharesTest()
+      : CollectedWorld(seed(), {.min_part_bytes = 1, .most_chunks = seed() % 2 == 0 ? 1U : 8U}) {
     for (const char* bucket : {"photos", "films"}) world_.make_bucket(bucket);
   }
   static std::uint64_t seed() {
@@ -29,11 +25,6 @@ class SharesTest : public testing::TestWithParam<std::uint64_t> {
     return test->value_param() == nullptr ? 1 : GetParam();
   }
 
-  Chunk needle() {
-    const Chunk chunk = world_.chunk(100);
-    volumes_.add(chunk);
-    return chunk;
-  }
   static std::uint64_t sum_of(const std::vector<Chunk>& chunks) {
     std::uint64_t sum = 0;
     for (const Chunk& chunk : chunks) sum += chunk.size_bytes;
@@ -73,18 +64,6 @@ class SharesTest : public testing::TestWithParam<std::uint64_t> {
   void remove(const ObjectKey& name) {
     EXPECT_TRUE(world_.run(world_.filer.delete_object(name, {})));
   }
-  /// The collector's rounds after a quarantine.
-  void collect(bool with_walks = false) {
-    world_.clock.advance(seconds(61));
-    EXPECT_TRUE(world_.run(collector_.collect(with_walks)));
-  }
-  FsckReport check() {
-    return world_.run(fsck(*world_.store, world_.work, volumes_)).value_or(FsckReport{});
-  }
-  std::size_t rows(char kind) {
-    return world_.store->scan(keys::within(std::string(1, kind)), 100'000)->size();
-  }
-
   Task<void> client(int actions);
   Task<void> act();
   Task<void> copy_somewhere();
@@ -95,15 +74,6 @@ class SharesTest : public testing::TestWithParam<std::uint64_t> {
     return {rng.below(2) == 0 ? "photos" : "films", std::string(1, char('a' + rng.below(5)))};
   }
   void expect_all_readable();
-
-  test::FilerWorld world_{seed(), {.min_part_bytes = 1, .most_chunks = seed() % 2 == 0 ? 1U : 8U}};
-  test::FakeVolumes volumes_;
-  std::unique_ptr<Timers> timers_ = make_asio_timers();
-  Metrics metrics_;
-  NeedleKey oldest_provisional_{0};
-  Collector collector_{{world_.kv, world_.work, world_.clock, *timers_, volumes_, volumes_,
-                        [this] { return oldest_provisional_; }, metrics_},
-                       {.quarantine = seconds(60)}};
 };
 
 const ObjectKey kFrom{"photos", "from"};

@@ -171,6 +171,7 @@ Task<Result<VolumeDigest>> VolumeService::verify_packed(VolumeId volume, Generat
 }
 
 Task<Result<void>> VolumeService::adopt_packed(VolumeId volume, Generation generation) {
+  if (failed_) co_return Error(Errc::kNotFound, failure_->detail());
   auto job = [this, volume, generation]() -> Result<void> {
     KELP_CHECK(open_packed(volume, generation));
     if (find_adopted(volume, generation) == nullptr) {
@@ -185,6 +186,7 @@ Task<Result<void>> VolumeService::adopt_packed(VolumeId volume, Generation gener
 }
 
 Task<Result<void>> VolumeService::drop_packed(VolumeId volume, Generation generation) {
+  if (failed_) co_return Result<void>();  // packed there again, it is made anew
   KELP_CO_CHECK(begin_copying(volume));
   auto job = [this, volume, generation]() -> Result<void> {
     const auto copy = VolumeFile::open(pull_shared(), volume, cluster_id_);
@@ -205,6 +207,7 @@ Task<Result<void>> VolumeService::drop_packed(VolumeId volume, Generation genera
 /// Takes away what lies in pull_dir() of a volume.
 Result<void> VolumeService::drop_files(VolumeId volume) {
   const std::lock_guard creating(create_mutex_);
+  KELP_CHECK(check_home());
   const std::string directory = pull_dir(options_.directory);
   KELP_CHECK(remove_if_there(parts_.io, role_path(directory, volume)));
   KELP_CHECK(remove_if_there(parts_.io, VolumeFile::snapshot_path(directory, volume)));

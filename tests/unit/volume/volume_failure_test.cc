@@ -52,6 +52,9 @@ TEST_F(FailingDirectory, HasNoCopyForJobs) {
   EXPECT_EQ(rig.world.run(rig.service->set_role(VolumeId{1}, Generation{1}, role)).error().code(),
             Errc::kNotFound);
   EXPECT_TRUE(rig.world.run(rig.service->retire(VolumeId{1}, Generation{9})).has_value());
+  const auto adopted = rig.world.run(rig.service->adopt_packed(VolumeId{1}, Generation{1}));
+  EXPECT_EQ(adopted.error().code(), Errc::kNotFound);
+  EXPECT_TRUE(rig.world.run(rig.service->drop_packed(VolumeId{1}, Generation{9})).has_value());
   EXPECT_EQ(rig.disk.changes(), changes);
 }
 
@@ -81,6 +84,8 @@ TEST_F(FailingDirectory, TouchesNothingWhenAnotherDiskIsAtItsPath) {
     const std::uint64_t changes = rig.disk.changes();
     const auto retired = rig.world.run(rig.service->retire(VolumeId{1}, Generation{9}));
     EXPECT_EQ(retired.has_value(), noticed);
+    const auto dropped = rig.world.run(rig.service->drop_packed(VolumeId{1}, Generation{9}));
+    EXPECT_EQ(dropped.has_value(), noticed);
     EXPECT_FALSE(rig.world.run(rig.service->create_volume(VolumeId{3}, Generation{1}, "")));
     EXPECT_FALSE(rig.vacuum_now().has_value());
     EXPECT_FALSE(rig.service->close().has_value());

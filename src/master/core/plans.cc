@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "master/core/balance.h"
+#include "wire/collections.h"
 
 namespace kelp::master {
 namespace {
@@ -142,10 +143,11 @@ Result<StartJob> plan_seal(const PlacementView& view, const SurveyedVolume& volu
   };
   KELP_CHECK(check_scheme(scheme));
   if (record.scheme) return refuse("lies in shards already");
+  if (record.collection == kFidCollection) return refuse("is read by file id, as shards are not");
   if (record.phase != VolumePhase::kSealed) return refuse("still takes needles");
   if (volume.job) return refuse("has a job under way");
   if (!volume.movable() || !volume.whole()) return refuse("lacks a copy, or its last job failed");
-  const VolumeShape shape{.scheme = scheme, .tag = view.options.layout_of(record.collection).tag};
+  const VolumeShape shape{.scheme = scheme, .tag = tag_of(view.options, record)};
   KELP_TRY(std::vector<NodeNumber> targets,
            choose_members(view, shape, bytes_on_member(scheme, volume.bytes), volume.id.value));
   JobRecord job{JobKind::kSeal, JobStep::kFreeze, volume.id, std::nullopt, targets.front()};

@@ -35,8 +35,9 @@ struct PlanOptions {
 [[nodiscard]] std::vector<StartJob> plan_moves(const PlacementView& view, const Survey& survey,
                                                const PlanOptions& options);
 
-/// The job that turns the copies of a volume into shards of `scheme`. `salt` as choose_members().
-/// kConflict for a volume that is not full, lies in shards already, has a job or lacks a copy;
+/// The job that turns the copies of a volume into shards of `scheme`, on nodes with its tag.
+/// kConflict for a volume that is not full, lies in shards already, holds files (kFidCollection),
+/// has a job or lacks a copy;
 /// errors of choose_members(). Pure.
 [[nodiscard]] Result<StartJob> plan_seal(const PlacementView& view, const SurveyedVolume& volume,
                                          EcScheme scheme);

@@ -10,6 +10,7 @@
 #include "tests/support/golden.h"
 #include "tests/unit/master/house.h"
 #include "tests/unit/master/master_rig.h"
+#include "wire/collections.h"
 
 namespace kelp::master {
 namespace {
@@ -215,6 +216,32 @@ TEST(SealPlan, SaysWhyAVolumeIsNotSealed) {
   EXPECT_THAT(why(kTwoTwo), HasSubstr("needs 4 nodes"));
   house.apply(*plan_seal(house.view(), *Survey(house.view()).find(volume), kTwoOne));
   EXPECT_THAT(why(kTwoOne), HasSubstr("has a job"));
+}
+
+TEST(SealPlan, LeavesFilesAlone) {
+  House house(5, 2);
+  house.options.standard.seal = kTwoTwo;
+  const VolumeId files = house.add_volume({2, 3}, 8ULL << 30);
+  house.apply(SealVolume{files});
+  house.state.volumes.at(files).collection = kFidCollection;
+  EXPECT_TRUE(seals(house).empty());
+  const auto planned = plan_seal(house.view(), *Survey(house.view()).find(files), kTwoTwo);
+  EXPECT_THAT(planned.error().detail(), HasSubstr("read by file id"));
+}
+
+TEST(SealPlan, StaysOnTheTierOfTheVolume) {
+  House house(6, 2);
+  house.options.standard.seal = kTwoTwo;
+  const VolumeId full = house.add_volume({2, 3}, 8ULL << 30);
+  house.apply(SealVolume{full});
+  for (const std::uint32_t node : {2U, 3U, 5U, 6U}) {
+    house.state.nodes.at(NodeNumber{node}).identity.tags = {"hdd"};
+  }
+  house.apply(SetVolumeTier{full, "hdd"});
+  ASSERT_EQ(seals(house).size(), 1U);
+  const auto targets = seals(house)[0].job.targets;
+  EXPECT_EQ(std::set<NodeNumber>(targets.begin(), targets.end()),
+            (std::set{NodeNumber{2}, NodeNumber{3}, NodeNumber{5}, NodeNumber{6}}));
 }
 
 // --- the service

@@ -137,15 +137,13 @@ Task<void> HttpConnection::refuse() {
 }
 
 /// Closing with unread bytes resets the connection and may take our answer from the peer: say that
-/// no more comes, then read on for a while.
+/// no more comes, then read on for a while. Most peers look at the answer when they have sent all.
 Task<void> HttpConnection::linger() {
   transport_.shutdown_send();
   const MonoTime deadline = worker_.now() + kLinger;
-  std::uint64_t dropped_bytes = 0;
-  while (dropped_bytes <= worker_.limits().drain_limit_bytes && worker_.now() < deadline) {
+  while (worker_.now() < deadline) {
     const IoOutcome outcome = co_await transport_.read_some(worker_.scratch(), deadline);
     if (outcome.status != IoStatus::kOk) break;
-    dropped_bytes += outcome.bytes;
   }
 }
 

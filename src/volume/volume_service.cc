@@ -19,6 +19,8 @@ namespace {
 constexpr std::uint32_t kListLimit = 10'000;
 constexpr std::uint64_t kNodeIdBytes = 64;  // a UUID and a line's end, and room to see more
 constexpr auto kSpaceAge = std::chrono::seconds(1);
+/// A disk with less room is asked each time: others may write on it, too.
+constexpr std::uint64_t kPlenty = 1ULL << 30;
 
 Task<Result<void>> answer(Error error) {
   co_return error;
@@ -397,11 +399,12 @@ Result<void> VolumeService::check_space(std::uint64_t bytes) {
                            options_.directory, disk.free_bytes, kept, bytes));
 }
 
-/// What the disk has: as it said at most kSpaceAge ago, less what was let in since.
+/// What the disk has: as it says now, or, when there is plenty, as it said at most kSpaceAge ago,
+/// less what was let in since.
 Result<DiskSpace> VolumeService::space() {
   const std::lock_guard lock(space_mutex_);
   const MonoTime now = parts_.clock.mono();
-  if (!space_known_ || now - space_read_ >= kSpaceAge) {
+  if (!space_known_ || space_.free_bytes < kPlenty || now - space_read_ >= kSpaceAge) {
     KELP_TRY(space_, parts_.io.space(options_.directory));
     space_read_ = now;
     space_known_ = true;

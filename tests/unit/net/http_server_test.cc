@@ -143,6 +143,13 @@ TEST_F(ServingHttp, ClosesRatherThanDropALargeUnreadBody) {
   EXPECT_TRUE(chunked.sees_close());
 }
 
+TEST_F(ServingHttp, APeerThatSendsAllBeforeItReadsGetsItsAnswer) {
+  start({.drain_limit_bytes = 1000});
+  RawClient client(port());
+  EXPECT_TRUE(client.send(put("/deny", std::string(20'000'000, 'x'))));
+  EXPECT_EQ(client.receive().status, 403);
+}
+
 TEST_F(ServingHttp, Answers500WhenTheHandlerDoesNot) {
   start();
   for (const char* path : {"/none", "/throw", "/start-only"}) {

@@ -402,6 +402,19 @@ TEST_F(VolumeServiceTest, KeepsAReserveForDeletesOnAFullDisk) {
   EXPECT_TRUE(rig.put_now(3, body_for(3, 100)).has_value());
 }
 
+TEST_F(VolumeServiceTest, SeesAtOnceThatOthersFillADiskWithLittleRoom) {
+  SimDiskOptions small;
+  small.capacity_bytes = 100'000'000;
+  rig.disk.set_faults(small);
+  rig.world.run_for(std::chrono::seconds(2));  // what was known of the disk grows old
+  ASSERT_TRUE(rig.put_now(1, body_for(1, 1'000'000)).has_value());
+  const std::uint64_t used = small.capacity_bytes - rig.disk.space("/data")->free_bytes;
+  small.capacity_bytes = used + used / 20;  // just what is kept back
+  rig.disk.set_faults(small);
+  EXPECT_EQ(rig.put_now(2, body_for(2, 100)).error().code(), Errc::kNoSpace);
+  EXPECT_TRUE(rig.remove_now({fid_of(1)}).has_value());
+}
+
 TEST_F(VolumeServiceTest, AFullVolumeTakesNoMoreNeedlesButTombstones) {
   rig.options.volume_limit_bytes = 100'000;
   ASSERT_TRUE(rig.start().has_value());

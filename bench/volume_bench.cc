@@ -12,8 +12,10 @@
 #include <filesystem>
 
 #include "base/rng.h"
+#include "os/file_io.h"
 #include "os/posix_file_io.h"
 #include "os/system_clock.h"
+#include "volume/core/index_snapshot.h"
 #include "volume/core/needle_format.h"
 #include "volume/core/packing.h"
 #include "volume/core/volume_index.h"
@@ -160,6 +162,7 @@ BENCHMARK(put)
     ->Args({4096, 1, 1})
     ->Args({4096, 16, 1})
     ->Args({4096, 32, 1})
+    ->Args({4096, 64, 1})
     ->Args({4096, 32, 0})
     ->Args({1 << 20, 8, 1})
     ->Args({8 << 20, 4, 1})
@@ -235,6 +238,33 @@ void index_lookup(benchmark::State& state) {
       static_cast<double>(index.memory_bytes()) / static_cast<double>(index.size());
 }
 BENCHMARK(index_lookup);
+
+/// From a snapshot's file in the page cache to an index that answers. range(0): needles.
+void load_snapshot(benchmark::State& state) {
+  const auto needles = static_cast<std::uint64_t>(state.range(0));
+  IndexSnapshotWriter writer({.volume = VolumeId{1}, .covered_bytes = 4096});
+  for (std::uint64_t key = 1; key <= needles; ++key) {
+    writer.add({NeedleKey{key + key / 1000 * 7}, {.offset = 4096 + 1136 * key, .bytes = 1136}});
+  }
+  const auto io = make_posix_file_io();
+  const std::string path =
+      (std::filesystem::temp_directory_path() / "kelp-volume-bench-snapshot").string();
+  if (!write_file_atomically(*io, path, std::move(writer).finish()).has_value()) std::abort();
+  for (auto _ : state) {
+    const auto bytes = read_whole_file(*io, path, 1ULL << 32);
+    const auto snapshot = decode_index_snapshot(*bytes);
+    const VolumeIndex index(snapshot->entries);
+    if (index.size() != needles) std::abort();
+    state.counters["bytes_per_needle"] =
+        static_cast<double>(index.memory_bytes()) / static_cast<double>(index.size());
+  }
+  (void)io->remove(path);
+}
+BENCHMARK(load_snapshot)
+    ->ArgNames({"needles"})
+    ->Arg(10'000'000)
+    ->Iterations(5)
+    ->Unit(benchmark::kMillisecond);
 
 Task<void> remove_some(Server& server, std::uint64_t percent) {
   Rng rng(3);

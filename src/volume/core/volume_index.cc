@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kFreshLimit = 4096;
 constexpr std::size_t kSectionRows = 1024;
+constexpr std::size_t kRowsAtATime = 64 * kSectionRows;
 constexpr unsigned kOffsetBits = 40;
 constexpr std::uint64_t kOffsetMask = (1ULL << kOffsetBits) - 1;
 
@@ -25,6 +26,20 @@ std::uint64_t pack(NeedlePlace place) {
 NeedlePlace unpack_place(std::uint64_t packed) {
   return {.offset = (packed & kOffsetMask) * 8,
           .bytes = static_cast<std::uint32_t>((packed >> kOffsetBits) * 8)};
+}
+
+VolumeIndex::VolumeIndex(std::span<const IndexEntry> entries) : size_(entries.size()) {
+  sections_.reserve(entries.size() / kSectionRows + 1);
+  std::vector<Row> rows;
+  while (!entries.empty()) {
+    rows.clear();
+    for (const IndexEntry& entry : entries.first(std::min(entries.size(), kRowsAtATime))) {
+      rows.push_back({entry.key.value, pack(entry.place)});
+      live_bytes_ += entry.place.bytes;
+    }
+    append_sections(rows, sections_);
+    entries = entries.subspan(rows.size());
+  }
 }
 
 bool VolumeIndex::insert(NeedleKey key, NeedlePlace place) {

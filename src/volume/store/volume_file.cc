@@ -152,7 +152,7 @@ std::uint64_t VolumeFile::load_snapshot(std::uint64_t file_bytes) {
       std::ranges::any_of(snapshot->entries, past_end)) {
     return unusable("it covers more than the log has");
   }
-  for (const IndexEntry& entry : snapshot->entries) index_.insert(entry.key, entry.place);
+  index_ = VolumeIndex(snapshot->entries);
   return header.covered_bytes;
 }
 

@@ -16,6 +16,7 @@
 #include "tests/support/pages.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/volume/volume_rig.h"
+#include "volume/core/index_snapshot.h"
 #include "volume/core/needle_format.h"
 
 namespace kelp::test {
@@ -34,6 +35,7 @@ class VolumePosixTest : public ::testing::Test {
     VolumeServiceOptions options;
     options.directory = dir_.path() + "/volumes";
     options.cluster_id = kClusterId;
+    if (limit_bytes_ > 0) options.volume_limit_bytes = limit_bytes_;
     return options;
   }
   VolumeServiceParts parts() {
@@ -99,7 +101,23 @@ class VolumePosixTest : public ::testing::Test {
 
   std::string sent(std::uint64_t offset, std::size_t bytes);
 
+  /// Makes the log one that has grown to `bytes`: a hole, over which the snapshot goes.
+  void grow_log(std::uint64_t bytes) {
+    EXPECT_TRUE(service_->close().has_value());
+    service_.reset();
+    const auto log = *io_->open(options().directory + "/000000001.dat", OpenMode::kReadWrite);
+    ASSERT_TRUE(log->truncate(bytes).has_value());
+    const std::string path = options().directory + "/000000001.idx";
+    auto snapshot = *decode_index_snapshot(*read_whole_file(*io_, path, 1 << 20));
+    snapshot.header.covered_bytes = bytes;
+    IndexSnapshotWriter writer(snapshot.header);
+    for (const IndexEntry& entry : snapshot.entries) writer.add(entry);
+    ASSERT_TRUE(write_file_atomically(*io_, path, std::move(writer).finish()).has_value());
+    start();
+  }
+
   const TempDir dir_;
+  std::uint64_t limit_bytes_ = 0;  ///< Of a volume; 0: as it is by default.
   const std::unique_ptr<FileIo> io_ = make_posix_file_io();
   SystemClock clock_;
   Metrics metrics_;
@@ -107,6 +125,27 @@ class VolumePosixTest : public ::testing::Test {
   std::unique_ptr<VolumeService> service_;
   std::unique_ptr<WorkPool> pool_ = make_thread_pool({});
 };
+
+TEST_F(VolumePosixTest, GoesOnBehind32GiBAndBehind4TiB) {
+  limit_bytes_ = 1ULL << 43;
+  std::uint64_t key = 1;
+  ASSERT_TRUE(run(put(key, 100'000)).has_value());
+  for (const std::uint64_t far : {33ULL << 30, (4ULL << 40) + 4096, 7ULL << 40}) {
+    grow_log(far);
+    ASSERT_TRUE(run(put(++key, 100'000)).has_value()) << far;
+    ASSERT_TRUE(run(put(++key, 100)).has_value());
+    ASSERT_TRUE(run(service_->remove({fid_of(key)})).has_value());
+    for (int round = 0; round < 2; ++round) {
+      for (std::uint64_t each = 1; each <= key; each += each == 1 ? 1 : 2) {
+        EXPECT_EQ(run(get(each, 100'000)).value_or(""), body_for(each, 100'000))
+            << each << " " << far;
+      }
+      EXPECT_EQ(run(get(key, 100)).error().code(), Errc::kNotFound);
+      EXPECT_GT(run(service_->status())->volumes.at(0).file_bytes, far);
+      start();
+    }
+  }
+}
 
 TEST_F(VolumePosixTest, WorksUnderManyThreadsAndComesBackTheSame) {
   constexpr std::uint64_t kWriters = 12;

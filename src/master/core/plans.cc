@@ -89,6 +89,30 @@ void plan_tiers(const PlacementView& view, const Survey& survey, JobBudget& budg
   }
 }
 
+/// Where more shards of a volume are missing than the one that `job` makes at `job.to`: who gets
+/// them from the same reading of the others. As far as nodes are found; what remains has another
+/// job. `left`: the volume without the `lost` members.
+void add_targets(const PlacementView& view, const SurveyedVolume& volume,
+                 const std::vector<NodeNumber>& lost, VolumeRecord left, const JobBudget& budget,
+                 JobRecord& job) {
+  VolumeRecord with = *volume.record;
+  std::vector<NodeNumber> targets;
+  std::vector<std::uint8_t> shards;
+  std::optional<NodeNumber> next = job.to;
+  while (next.has_value() && budget.has_room(*next)) {
+    targets.push_back(*next);
+    shards.push_back(missing_shard(left));
+    add_member(left, *next, shards.back());
+    add_member(with, *next, shards.back());
+    if (left.members.size() >= volume.wanted) break;
+    const auto another = choose_replacement(view, with, lost, volume.bytes, volume.id.value);
+    next = another.has_value() ? std::optional(*another) : std::nullopt;
+  }
+  if (targets.size() < 2) return;
+  job.targets = std::move(targets);
+  job.shards = std::move(shards);
+}
+
 }  // namespace
 
 std::uint32_t healthy_copies(const PlacementView& view, VolumeId id, const VolumeRecord& volume) {
@@ -115,8 +139,9 @@ std::vector<StartJob> plan_repairs(const PlacementView& view, const Survey& surv
     const auto to =
         choose_replacement(view, *volume.record, need.lost, volume.bytes, volume.id.value);
     if (!to.has_value()) continue;
-    const JobRecord job{JobKind::kRepair, JobStep::kFreeze, volume.id, std::nullopt, *to};
+    JobRecord job{JobKind::kRepair, JobStep::kFreeze, volume.id, std::nullopt, *to};
     if (!budget.allows(job, left)) continue;
+    if (options.together && left.scheme) add_targets(view, volume, need.lost, left, budget, job);
     budget.take(job, left);
     out.push_back({job, volume.record->generation, need.lost});
   }

@@ -52,31 +52,33 @@ def peak_mib(daemon):
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 
-def rebuild(side, shards, gigabytes):
-    """Kills a server that has shards; GB of objects for each CPU second until all are whole, and the most MiB that the
-    server which made the shards anew took more than before."""
+def rebuild(side, shards, gigabytes, count=1):
+    """Kills `count` servers that have shards; GB of objects for each CPU second until all are whole, and the most MiB that
+    one of the servers which made the shards anew took more than before."""
     status = side.cluster.status()
     members = {node for volume in status["volumes"] if volume["scheme"] for node in volume["members"]}
     names = [daemon.name for daemon in side.cluster.of("volume")]
     node_ids = {name: side.cluster.node_of(status, name)["node_id"] for name in names}
-    spare = next(name for name in names if node_ids[name] not in members)
-    lost = next(name for name in names if node_ids[name] in members and name != spare)
-    before_mib = peak_mib(side.cluster[spare])
-    side.cluster[lost].kill()
+    running = [name for name in names if side.cluster[name].running()]
+    spares = [name for name in running if node_ids[name] not in members]
+    before_mib = {name: peak_mib(side.cluster[name]) for name in spares}
+    for name in [name for name in running if node_ids[name] in members][:count]:
+        side.cluster[name].kill()
 
     def healthy(wanted):
         now = side.cluster.status()
         return now and not now["jobs"] and all(volume["copies_healthy"] == wanted
                                                for volume in now["volumes"] if volume["scheme"])
 
-    wait_for(lambda: healthy(shards - 1), "the loss to be seen", 60, 0.05)
+    wait_for(lambda: healthy(shards - count), "the loss to be seen", 60, 0.05)
     begun = cpu_seconds(side.pids())
     idle_begin = time.monotonic()
     wait_for(lambda: healthy(shards), "the shards to be made anew", 180, 0.05)
     spent = cpu_seconds(side.pids()) - begun
     waited = time.monotonic() - idle_begin
     idle = side.spent(lambda: time.sleep(2)) / 2
-    return gigabytes / max(spent - idle * waited, 1e-9), peak_mib(side.cluster[spare]) - before_mib
+    return gigabytes / max(spent - idle * waited, 1e-9), max(
+        peak_mib(side.cluster[name]) - before_mib[name] for name in spares)
 
 
 def main():
@@ -102,7 +104,7 @@ def main():
         sides = {}
         try:
             sides["copy"] = Side(Path(folder) / "copy", options.kelp, 2, "")
-            sides["ec"] = Side(Path(folder) / "ec", options.kelp, shards + 1, options.scheme)
+            sides["ec"] = Side(Path(folder) / "ec", options.kelp, shards + parity + 1, options.scheme)
             costs = {(name, verb): [] for name in sides for verb in ("put", "get")}
             for number in range(options.rounds + 1):
                 for name, side in sides.items():
@@ -129,6 +131,10 @@ def main():
             rebuilt, peak = rebuild(side, shards, (options.rounds + 1) * len(body) / 1e9)
             bar("rebuild of a lost server: data", rebuilt, "GB per CPU-s", least=1.0)
             bar("memory that it took", peak, "MiB", most=64)
+            if parity > 1:
+                rebuilt, peak = rebuild(side, shards, 2 * (options.rounds + 1) * len(body) / 1e9, 2)
+                bar("two lost servers at once: data of each", rebuilt, "GB per CPU-s", least=1.4)
+                bar("memory that it took", peak, "MiB", most=64)
             gone = next(daemon for daemon in side.cluster.of("volume") if daemon.running())
             gone.kill()
             slow = []

@@ -84,6 +84,11 @@ Task<Result<VolumeDigest>> VolumeReplicas::rebuild(VolumeId, Generation, std::st
   co_return Error(Errc::kUnimplemented, "shards are made by volume servers");
 }
 
+Task<Result<std::string>> VolumeReplicas::read_rebuilt(VolumeId, Generation, std::uint8_t,
+                                                       NeedleKey) {
+  co_return Error(Errc::kUnimplemented, "shards are made by volume servers");
+}
+
 namespace {
 
 Error cannot_pack() {

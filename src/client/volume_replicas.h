@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,11 @@ struct StripeSources {
   EcScheme scheme;
   std::uint8_t shard = 0;             ///< That is to be made.
   std::vector<VolumeMember> members;  ///< Who has the others; of at least `scheme.data` of them.
+  /// Shards that are missing as well: they are made beside this one from the same reading, and who
+  /// is to have them comes for them (VolumeReplicas::read_rebuilt).
+  std::vector<std::uint8_t> others = {};
+  /// Who makes this shard in that way.
+  std::optional<VolumeMember> maker = {};
 };
 
 /// From what a shard of a packed volume is made.
@@ -77,9 +83,16 @@ class VolumeReplicas {
   /// As pull(), of a volume whose needles lie in shards: makes each live needle's shard from k
   /// others of a generation, each read once and verified. A needle that fewer than k members have
   /// was never acknowledged and is left out.
+  /// Where several are missing, one server reads the k shards and makes all of them, and the
+  /// others come to it for theirs; one that it does not have (any more) they make themselves.
   virtual Task<Result<VolumeDigest>> rebuild(VolumeId volume, Generation generation,
                                              std::string collection, StripeSources from,
                                              Urgency urgency);
+  /// A needle's image that this server makes in passing, for rebuild() of shard `shard` elsewhere;
+  /// under seed 0. Given once; keys ascend. Waits a while; empty: not made yet, ask again.
+  /// kNotFound: not made for others, or not kept. kConflict: nothing is made for others now.
+  virtual Task<Result<std::string>> read_rebuilt(VolumeId volume, Generation generation,
+                                                 std::uint8_t shard, NeedleKey key);
   /// The copy's digest. `verify`: after reading every byte back and comparing its checksums.
   virtual Task<Result<VolumeDigest>> digest(VolumeId volume, bool verify) = 0;
   /// Removes a copy whose generation is `generation` or older; kConflict for a newer one. A copy

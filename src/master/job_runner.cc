@@ -34,8 +34,11 @@ Task<Result<void>> JobRunner::turn() {
   for (const auto& [id, job] : context_.state().jobs) {
     if (!running_.contains(id)) running_[id] = tasks_.spawn(run(id));
   }
-  std::erase_if(errors_,
-                [this](const auto& item) { return !context_.state().jobs.contains(item.first); });
+  const auto is_over = [this](const auto& item) {
+    return !context_.state().jobs.contains(item.first);
+  };
+  std::erase_if(errors_, is_over);
+  std::erase_if(several_, is_over);
   const PlacementView view = context_.view();
   const Survey survey(view, resting());
   auto starts = plan_repairs(view, survey, context_.options.plan);
@@ -60,6 +63,7 @@ Task<void> JobRunner::stop() {
   co_await tasks_.join();
   running_.clear();
   errors_.clear();
+  several_.clear();
   rests_.clear();
 }
 
@@ -183,29 +187,6 @@ Task<Result<void>> JobRunner::copy(JobRecord job, VolumeRecord volume) {
     last = copied.error();
   }
   co_return last;
-}
-
-/// A shard is on one member: a move copies it, and when that does not answer it is computed from
-/// the others, as a repair does.
-Task<Result<void>> JobRunner::rebuild(JobRecord job, VolumeRecord volume) {
-  const MonoTime now = context_.seams.clock.mono();
-  if (job.from && context_.topology.alive(*job.from, now)) {
-    const auto copied = co_await copy_from(*job.from, job, volume);
-    if (copied.has_value() || copied.error().code() != Errc::kCorruption) co_return copied;
-  }
-  StripeSources from{.scheme = volume.scheme,
-                     .shard = job.from ? shard_of(volume, *job.from) : missing_shard(volume),
-                     .members = {}};
-  for (const VolumeMember& member : context_.location(job.volume, volume).members) {
-    const auto number = context_.state().find_node(member.node_id);
-    if (member.shard != from.shard && number && context_.topology.alive(*number, now)) {
-      from.members.push_back(member);
-    }
-  }
-  auto rebuilt = co_await context_.reach(job.to)->rebuild(
-      job.volume, volume.generation, volume.collection, std::move(from), urgency_of(job, volume));
-  KELP_CO_CHECK(rebuilt);
-  co_return Result<void>();
 }
 
 /// The members that are alive, fullest first: where a log rotted, needles are missing. But a move

@@ -29,13 +29,17 @@ class JobRunner {
   Task<Result<void>> work_on(JobRecord job, VolumeRecord volume);
   Task<Result<void>> freeze(JobRecord job, VolumeRecord volume);
   Task<Result<void>> copy(JobRecord job, VolumeRecord volume);
-  Task<Result<void>> rebuild(JobRecord job, VolumeRecord volume);
   Task<Result<void>> copy_from(NodeNumber source, JobRecord job, VolumeRecord volume);
   Task<Result<void>> check_covers(JobRecord job, VolumeDigest made, NodeNumber other);
   [[nodiscard]] std::vector<NodeNumber> sources(const JobRecord& job,
                                                 const VolumeRecord& volume) const;
   Task<Result<void>> thaw(JobRecord job, VolumeRecord volume);
   Task<Result<void>> retire(JobRecord job, VolumeRecord volume);
+  // Of shards (job_rebuild.cc):
+  Task<Result<void>> rebuild(JobRecord job, VolumeRecord volume);
+  Task<Result<void>> rebuild_several(JobRecord job, VolumeRecord volume);
+  [[nodiscard]] StripeSources shard_sources(const JobRecord& job, const VolumeRecord& volume) const;
+  Task<Result<void>> leave_out(JobId id, std::map<NodeNumber, Error> failed);
   // Of seals (job_seal.cc):
   Task<Result<void>> pack(JobRecord job, VolumeRecord volume);
   Task<Result<void>> pack_from(NodeNumber source, JobRecord job, VolumeRecord volume);
@@ -54,6 +58,12 @@ class JobRunner {
   TaskGroup tasks_;
   std::map<JobId, std::uint64_t> running_;  ///< The task of each job that is worked on.
   std::map<JobId, std::string> errors_;     ///< What the last attempt came to.
+  /// Of a repair of several shards.
+  struct Several {
+    std::set<NodeNumber> made;  ///< Who has its shard, as far as this leader asked.
+    int failures = 0;
+  };
+  std::map<JobId, Several> several_;
   /// Of a volume whose last job was given up: each such job froze it for nothing.
   struct Rest {
     Backoff backoff;

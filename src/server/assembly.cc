@@ -95,6 +95,7 @@ master::MasterOptions master_options(const Config& config, const ClusterIdentity
     options.placement.classes.emplace(each.name, layout_of(each));
   }
   options.plan.balance_bytes = config.volume.size_limit / 16;
+  options.plan.together = config.master.repair_together;
   options.liveness.dead_after = milliseconds(config.master.repair_after);
   options.key_grace = std::chrono::duration_cast<std::chrono::seconds>(config.master.key_grace);
   options.placement.free_reserve_bytes = 0;  // the volume server keeps its reserve back itself

@@ -144,6 +144,8 @@ constexpr std::array kSettings = {
                  "the one of volume.tags that servers of new data carry; empty: any"),
     KELP_SETTING("master.repair_after", master.repair_after,
                  "silence of a volume server before its volumes are repaired, 1s to 24h"),
+    KELP_SETTING("master.repair_together", master.repair_together,
+                 "true: several lost shards of a volume are made from one reading of the others"),
     KELP_SETTING("master.share_hosts", master.share_hosts,
                  "true: a volume may have more members on one machine than it can lose"),
     KELP_SETTING("master.key_grace", master.key_grace,

@@ -69,6 +69,8 @@ struct MasterConfig {
   std::chrono::nanoseconds repair_after = std::chrono::seconds(30);  ///< Silence, 1s to 24h.
   std::chrono::nanoseconds key_grace = std::chrono::hours(24);  ///< From lease to commit, at most.
   bool share_hosts = false;  ///< One machine may have more of a volume than may be lost.
+  /// Lost shards of a volume are made in one pass; not while masters of before are in the group.
+  bool repair_together = true;
 };
 
 /// A filer's own.

@@ -38,36 +38,48 @@ std::uint64_t bytes_at(std::uint64_t body_bytes, std::uint64_t offset, std::uint
   return std::min(piece, body_bytes - std::min(offset, body_bytes));
 }
 
-/// One needle's shard, being made from those of others: a piece of each of k sources at a time.
+/// A shard that is made.
+struct Made {
+  std::uint8_t shard = 0;
+  NeedleFrame frame;
+  NeedleLayout layout;
+  std::string image;
+  BlockChecksums checksums;
+};
+
+/// Some of a needle's shards, being made from those of others: a piece of each of k sources at a
+/// time.
 class ShardRebuild {
  public:
   ShardRebuild(VolumeNodes& peers, VolumeId volume, Generation generation, StripeSources from,
-               NeedleKey key, std::string room)
+               NeedleKey key, std::vector<RebuiltShard> wanted)
       : peers_(peers),
         volume_(volume),
         generation_(generation),
         key_(key),
         scheme_(from.scheme),
-        shard_(from.shard),
-        piece_bytes_(piece_bytes(from.scheme)),
-        image_(std::move(room)) {
+        piece_bytes_(piece_bytes(from.scheme)) {
+    for (RebuiltShard& want : wanted) {
+      made_.push_back({want.shard, {}, {}, std::move(want.image), {}});
+    }
     for (VolumeMember& member : from.members) {
-      if (member.shard == shard_ || member.shard >= scheme_.shards()) continue;
+      const bool is_made = std::ranges::find(made_, member.shard, &Made::shard) != made_.end();
+      if (is_made || member.shard >= scheme_.shards()) continue;
       unasked_.push_back({std::move(member), nullptr, {}, {}, {}});
     }
     std::ranges::reverse(unasked_);
   }
 
-  Task<Result<std::string>> run() {
+  Task<Result<std::vector<RebuiltShard>>> run() {
     KELP_CO_TRY(ReedSolomon* const code, ReedSolomon::shared(scheme_));
     std::uint64_t longest = 0;
     do {
       KELP_CO_CHECK(co_await read_pieces());
-      if (offset_ == 0) longest = begin_image();
+      if (offset_ == 0) longest = begin_images();
       KELP_CO_CHECK(compute(*code, bytes_at(longest, offset_, piece_bytes_)));
       offset_ += piece_bytes_;
     } while (offset_ < longest);
-    co_return finish_image();
+    co_return finish_images();
   }
 
  private:
@@ -145,16 +157,19 @@ class ShardRebuild {
   }
 
   /// The bytes of the longest shard, which are computed of each.
-  std::uint64_t begin_image() {
+  std::uint64_t begin_images() {
     const NeedleFrame& source = sources_.front().frame;
-    frame_.header = source.header;
-    frame_.back_pointer = source.back_pointer;
-    frame_.header.part->shard = shard_;
-    frame_.header.body_bytes = stored_bytes(*frame_.header.part);
-    layout_ = layout_of(frame_.header);
-    const std::uint64_t longest = shard_bytes(scheme_, 0, frame_.header.part->body_bytes);
-    const std::uint64_t bytes = std::max(layout_.total_bytes, layout_.body_offset + longest);
-    image_.resize_and_overwrite(bytes, [bytes](char*, std::size_t) { return bytes; });
+    const std::uint64_t longest = shard_bytes(scheme_, 0, source.header.part->body_bytes);
+    for (Made& made : made_) {
+      made.frame.header = source.header;
+      made.frame.back_pointer = source.back_pointer;
+      made.frame.header.part->shard = made.shard;
+      made.frame.header.body_bytes = stored_bytes(*made.frame.header.part);
+      made.layout = layout_of(made.frame.header);
+      const std::uint64_t bytes =
+          std::max(made.layout.total_bytes, made.layout.body_offset + longest);
+      made.image.resize_and_overwrite(bytes, [bytes](char*, std::size_t) { return bytes; });
+    }
     return longest;
   }
 
@@ -164,22 +179,33 @@ class ShardRebuild {
       source.body.resize(bytes, '\0');  // Cells that are not there count as zeros.
       shards[source.member.shard] = as_bytes(source.body);
     }
-    const auto image = std::as_writable_bytes(std::span(image_));
-    const WantedShard out{shard_, image.subspan(layout_.body_offset + offset_, bytes)};
-    KELP_CHECK(code.reconstruct(shards, std::span(&out, 1)));
-    checksums_.update(out.out.first(bytes_at(frame_.header.body_bytes, offset_, bytes)));
+    std::vector<WantedShard> out;
+    for (Made& made : made_) {
+      const auto image = std::as_writable_bytes(std::span(made.image));
+      out.push_back({made.shard, image.subspan(made.layout.body_offset + offset_, bytes)});
+    }
+    KELP_CHECK(code.reconstruct(shards, out));
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      Made& made = made_[i];
+      made.checksums.update(
+          out[i].out.first(bytes_at(made.frame.header.body_bytes, offset_, bytes)));
+    }
     return {};
   }
 
-  std::string finish_image() {
-    const auto blocks = std::move(checksums_).finish();
-    frame_.table = as_text(std::as_bytes(std::span(blocks)));
-    const std::string frame = encode_needle_frame(frame_, kImageSeed);
-    std::memcpy(image_.data(), frame.data(), layout_.body_offset);
-    image_.resize(layout_.trailer_offset);
-    image_ += std::string_view(frame).substr(layout_.body_offset);
-    image_.resize(layout_.total_bytes, '\0');
-    return std::move(image_);
+  std::vector<RebuiltShard> finish_images() {
+    std::vector<RebuiltShard> images;
+    for (Made& made : made_) {
+      const auto blocks = std::move(made.checksums).finish();
+      made.frame.table = as_text(std::as_bytes(std::span(blocks)));
+      const std::string frame = encode_needle_frame(made.frame, kImageSeed);
+      std::memcpy(made.image.data(), frame.data(), made.layout.body_offset);
+      made.image.resize(made.layout.trailer_offset);
+      made.image += std::string_view(frame).substr(made.layout.body_offset);
+      made.image.resize(made.layout.total_bytes, '\0');
+      images.push_back({made.shard, std::move(made.image)});
+    }
+    return images;
   }
 
   VolumeNodes& peers_;
@@ -187,29 +213,44 @@ class ShardRebuild {
   const Generation generation_;
   const NeedleKey key_;
   const EcScheme scheme_;
-  const std::uint8_t shard_;  ///< That is made.
   const std::uint64_t piece_bytes_;
+  std::vector<Made> made_;       ///< In the order that was asked for.
   std::vector<Source> unasked_;  ///< The next one last.
   std::vector<Source> sources_;
   std::optional<Error> failure_;
   std::uint64_t offset_ = 0;  ///< Of the piece, in every shard.
-  NeedleFrame frame_;         ///< Of what is made.
-  NeedleLayout layout_;
-  std::string image_;
-  BlockChecksums checksums_;
 };
 
 }  // namespace
 
+Task<Result<std::vector<RebuiltShard>>> rebuild_shards(VolumeNodes& peers, VolumeId volume,
+                                                       Generation generation, StripeSources from,
+                                                       NeedleKey key,
+                                                       std::vector<RebuiltShard> wanted) {
+  KELP_CO_CHECK(check_scheme(from.scheme));
+  std::uint32_t seen = 0;
+  for (const RebuiltShard& want : wanted) {
+    const bool known = want.shard < from.scheme.shards() && (seen >> want.shard & 1U) == 0;
+    if (!known) {
+      co_return Error(Errc::kInvalidArgument,
+                      fmt::format("{} has no shard {}, or one is made twice",
+                                  to_string(from.scheme), want.shard));
+    }
+    seen |= 1U << want.shard;
+  }
+  if (wanted.empty()) co_return wanted;
+  ShardRebuild rebuild(peers, volume, generation, std::move(from), key, std::move(wanted));
+  co_return co_await rebuild.run();
+}
+
 Task<Result<std::string>> rebuild_shard(VolumeNodes& peers, VolumeId volume, Generation generation,
                                         StripeSources from, NeedleKey key, std::string room) {
-  KELP_CO_CHECK(check_scheme(from.scheme));
-  if (from.shard >= from.scheme.shards()) {
-    co_return Error(Errc::kInvalidArgument,
-                    fmt::format("{} has no shard {}", to_string(from.scheme), from.shard));
-  }
-  ShardRebuild rebuild(peers, volume, generation, std::move(from), key, std::move(room));
-  co_return co_await rebuild.run();
+  std::vector<RebuiltShard> wanted;
+  wanted.push_back({from.shard, std::move(room)});
+  KELP_CO_TRY(
+      std::vector<RebuiltShard> made,
+      co_await rebuild_shards(peers, volume, generation, std::move(from), key, std::move(wanted)));
+  co_return std::move(made.front().image);
 }
 
 }  // namespace kelp

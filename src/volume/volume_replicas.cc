@@ -6,8 +6,6 @@
 #include "base/log.h"
 #include "crypto/random.h"
 #include "volume/copying.h"
-#include "volume/core/packing.h"
-#include "volume/shard_rebuild.h"
 #include "volume/store/volume_file.h"
 #include "volume/store/volume_role.h"
 #include "volume/volume_service.h"
@@ -104,15 +102,6 @@ Task<Result<VolumeDigest>> VolumeService::pull(VolumeId volume, Generation gener
                                                Urgency urgency) {
   Fill fill = [this, generation, source, urgency](VolumePtr copy) {
     return pull_needles(std::move(copy), generation, source, urgency);
-  };
-  return make_copy(volume, generation, std::move(collection), urgency, std::move(fill));
-}
-
-Task<Result<VolumeDigest>> VolumeService::rebuild(VolumeId volume, Generation generation,
-                                                  std::string collection, StripeSources from,
-                                                  Urgency urgency) {
-  Fill fill = [this, generation, from, urgency](VolumePtr copy) {
-    return rebuild_needles(std::move(copy), generation, from, urgency);
   };
   return make_copy(volume, generation, std::move(collection), urgency, std::move(fill));
 }
@@ -215,83 +204,6 @@ NeedleKey VolumeService::go_on_after(const VolumeFile& copy, const std::string& 
 void VolumeService::reached(VolumeId volume, NeedleKey after) {
   const std::unique_lock lock(volumes_mutex_);
   pulled_[volume].after = after;
-}
-
-namespace {
-
-/// What each of several servers lists, as far as all of them have been asked: keys with how many
-/// have them, ascending.
-class ShardListing {
- public:
-  ShardListing(VolumeNodes& peers, const StripeSources& from, VolumeId volume, NeedleKey after)
-      : peers_(peers), from_(from), volume_(volume), after_(after) {}
-
-  /// The next keys; empty at the end. Every server must answer: a needle that is only known to one
-  /// that did not would be left out.
-  Task<Result<std::map<NeedleKey, std::uint32_t>>> next() {
-    std::map<NeedleKey, std::uint32_t> found;
-    NeedleKey complete_to{UINT64_MAX};
-    for (const VolumeMember& member : from_.members) {
-      const auto node = peers_.at(member.address);
-      KELP_CO_TRY(const auto page, co_await node->list_needles(volume_, after_, kListed));
-      if (page.size() >= kListed) complete_to = std::min(complete_to, page.back().key);
-      for (const NeedleInfo& info : page) ++found[info.key];
-    }
-    found.erase(found.upper_bound(complete_to), found.end());
-    if (!found.empty()) after_ = found.rbegin()->first;
-    co_return found;
-  }
-
- private:
-  static constexpr std::uint32_t kListed = 1000;
-  VolumeNodes& peers_;
-  const StripeSources& from_;
-  const VolumeId volume_;
-  NeedleKey after_;
-};
-
-}  // namespace
-
-Task<Result<void>> VolumeService::rebuild_needles(VolumePtr copy, Generation generation,
-                                                  StripeSources from, Urgency urgency) {
-  const VolumeId volume = copy->superblock().volume;
-  if (from.members.size() < from.scheme.data) {
-    co_return Error(Errc::kUnavailable,
-                    fmt::format("volume {}: {} members are there, {} needs {}", volume.value,
-                                from.members.size(), to_string(from.scheme), from.scheme.data));
-  }
-  KELP_CO_TRY(const bool packed, co_await is_packed(volume, from));
-  if (packed) {
-    KELP_CO_CHECK(co_await copy_stubs(copy, generation, from, urgency));
-  }
-  // From the first key on: an earlier attempt may have left out what its sources lacked.
-  ShardListing listing(*parts_.peers, from, volume, packed ? kLastNeedleKey : NeedleKey{});
-  std::uint64_t left_out = 0;
-  std::string room;  // of the image before: fresh memory costs as much as the copy into it
-  while (true) {
-    KELP_CO_TRY(const auto keys, co_await listing.next());
-    if (keys.empty()) break;
-    for (const auto& [key, holders] : keys) {
-      if (copy->find(key).has_value()) continue;
-      if (holders < from.scheme.data) {
-        ++left_out;
-        continue;
-      }
-      KELP_CO_CHECK(co_await take_piece(parts_.background, urgency));
-      auto image =
-          co_await rebuild_shard(*parts_.peers, volume, generation, from, key, std::move(room));
-      const std::size_t bytes = image.has_value() ? image->size() : 0;
-      settle_piece(parts_.background, urgency, bytes * (from.scheme.data + 1));
-      KELP_CO_CHECK(image);
-      room = *std::move(image);
-      KELP_CO_CHECK(co_await take_images(copy, std::as_writable_bytes(std::span(room))));
-    }
-  }
-  if (left_out > 0) {
-    logger("volume").warn("needles_left_out volume={} needles={} scheme={}", volume.value, left_out,
-                          to_string(from.scheme));
-  }
-  co_return Result<void>();
 }
 
 /// The last key of `images`, which the caller keeps meanwhile.

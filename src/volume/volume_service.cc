@@ -44,7 +44,7 @@ Result<std::unique_ptr<VolumeService>> VolumeService::start(VolumeServiceOptions
 }
 
 VolumeService::VolumeService(VolumeServiceOptions options, VolumeServiceParts parts)
-    : options_(std::move(options)), parts_(std::move(parts)) {
+    : options_(std::move(options)), parts_(std::move(parts)), shelf_(parts_.clock, parts_.timers) {
   shared_.reset(new VolumeShared{.io = parts_.io,
                                  .pool = parts_.pool,
                                  .clock = parts_.clock,

@@ -20,6 +20,7 @@
 #include "volume/core/needle_format.h"
 #include "volume/core/superblock.h"
 #include "volume/pack_cache.h"
+#include "volume/rebuild_shelf.h"
 
 namespace kelp {
 
@@ -97,6 +98,8 @@ class VolumeService final : public VolumeNode {
                                   VolumeMember source, Urgency urgency) override;
   Task<Result<VolumeDigest>> rebuild(VolumeId volume, Generation generation, std::string collection,
                                      StripeSources from, Urgency urgency) override;
+  Task<Result<std::string>> read_rebuilt(VolumeId volume, Generation generation, std::uint8_t shard,
+                                         NeedleKey key) override;
   Task<Result<VolumeDigest>> digest(VolumeId volume, bool verify) override;
   Task<Result<void>> retire(VolumeId volume, Generation generation) override;
   Task<Result<std::string>> read_needles(VolumeId volume, Generation generation, NeedleKey after,
@@ -248,6 +251,7 @@ class VolumeService final : public VolumeNode {
   std::map<VolumeId, Pulled> pulled_;     ///< How far unfinished copies are.
   std::map<VolumeId, VolumePtr> packed_;  ///< What pack() made and nobody adopted yet.
   PackCache pack_cache_;
+  RebuildShelf shelf_;       ///< Shards that are made here for others.
   std::mutex create_mutex_;  ///< One creation at a time; blocks, pool threads only.
   std::atomic<bool> vacuuming_ = false;
 

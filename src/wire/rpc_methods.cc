@@ -64,6 +64,8 @@ constexpr RpcMethodInfo kMethods[] = {
     {kVolumeDropPacked, "volume.drop_packed", kCommit, true},
     {kVolumeReadPacked, "volume.read_packed", kData, true},
     {kVolumeFindPacked, "volume.find_packed", kData, true},
+    {kVolumeRebuildTogether, "volume.rebuild_together", kScan, true},
+    {kVolumeReadRebuilt, "volume.read_rebuilt", kData, false},  // is given once
 
     {kFilerLimits, "filer.limits", kLook, true},
     {kFilerCreateBucket, "filer.create_bucket", kCommit, false},

@@ -83,5 +83,51 @@ class ErasureCoding(ClusterCase):
         self.check(large, "from what was rebuilt")
 
 
+class SeveralLost(ClusterCase):
+    """ec(4,2) on eight volume servers, of which two die at once."""
+
+    SETTINGS = {"master.large": "ec(4,2)", "volume.writable": "1", "volume.background_rate": "0"}
+    SIZES = {"volume": 8, "gateway": 1}
+
+    def read_for_repairs(self):
+        return sum(daemon.metric("kelp_volume_background_read_bytes_total")
+                   for daemon in self.cluster.of("volume") if daemon.running())
+
+    def test_two_lost_servers_cost_one_reading_of_the_others(self):
+        gateway = self.client("gateway1")
+        gateway.must("PUT", f"/{BUCKET}")
+        objects = {f"/{BUCKET}/object-{number}": os.urandom(8 * MIB) for number in range(8)}
+        for path, body in objects.items():
+            gateway.must("PUT", path, body=body)
+        status = self.cluster.status()
+        volume = next(each for each in status["volumes"] if each.get("scheme"))
+        lost = [daemon for daemon in self.cluster.of("volume")
+                if self.cluster.node_of(status, daemon.name)["node_id"] in volume["members"]][:2]
+        gone = {self.cluster.node_of(status, daemon.name)["node_id"] for daemon in lost}
+        before = self.read_for_repairs()
+        for daemon in lost:
+            daemon.kill()
+
+        def whole():
+            now = self.cluster.status()
+            return now and not now["jobs"] and all(
+                each["copies_healthy"] == each["copies_asked"] and not gone & set(each["members"])
+                for each in now["volumes"] if each.get("scheme"))
+
+        wait_for(whole, "all shards to be there again", REPAIR_AFTER_SECONDS + 90, 0.2)
+        read = self.read_for_repairs() - before
+        bodies = sum(len(body) for body in objects.values())
+        print(f"two of six shards of {bodies / MIB:.0f} MiB made from {read / MIB:.1f} MiB")
+        self.assertLess(read, 1.1 * bodies, "four shards are read once, for both that are lost")
+        # Any two more may go.
+        members = next(each for each in self.cluster.status()["volumes"] if each.get("scheme"))["members"]
+        status = self.cluster.status()
+        for daemon in [daemon for daemon in self.cluster.of("volume") if daemon.running()
+                       and self.cluster.node_of(status, daemon.name)["node_id"] in members][-2:]:
+            daemon.kill()
+        for path, body in objects.items():
+            self.assertTrue(gateway.must("GET", path).body == body, path)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -194,6 +194,7 @@ Task<void> VolumeHost::start() {
   VolumeServiceParts parts{
       machine.disk, machine.pool, machine.clock, *machine.metrics, std::move(verify_token),
       nodes.get()};
+  parts.timers = &world.timers;
   auto started = VolumeService::start(
       {.directory = "/volume", .cluster_id = std::string(kClusterId), .reserve_bytes = 0},
       std::move(parts));

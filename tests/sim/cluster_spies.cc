@@ -199,6 +199,12 @@ class SpiedVolume final : public VolumeNode {
     if (rebuilt) promised(volume, {generation, true});
     co_return rebuilt;
   }
+  Task<Result<std::string>> read_rebuilt(VolumeId volume, Generation generation, std::uint8_t shard,
+                                         NeedleKey key) override {
+    auto image = co_await inner_.read_rebuilt(volume, generation, shard, key);
+    if (image.has_value() && !image->empty()) ++host_.world.images_given;
+    co_return image;
+  }
   Task<Result<void>> retire(VolumeId volume, Generation generation) override {
     ClusterWorld& world = host_.world;
     KELP_CO_TRY(const NodeStatus before, co_await inner_.status());

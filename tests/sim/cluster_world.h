@@ -192,6 +192,7 @@ struct ClusterWorld {
   std::vector<std::unique_ptr<ClientHost>> clients;
   std::unique_ptr<ClientHost> operator_host;
   std::set<VolumeId> packed_volumes;  ///< Of which a member adopted its shard.
+  std::uint64_t images_given = 0;     ///< By servers that rebuilt several shards, to others.
   bool rotten = false;                ///< Bits were flipped on one disk.
   bool tracing = false;
   std::deque<std::string> lines;

@@ -95,12 +95,12 @@ MUTANTS = {
         "tasks.push_back(finish_one(writer));",
         "if (writer.member.shard < scheme_.data) tasks.push_back(finish_one(writer));"),
     "rebuild-leaves-out": (
-        "a rebuild passes over what just enough members have", "src/volume/volume_replicas.cc",
-        "      if (holders < from.scheme.data) {", "      if (holders <= from.scheme.data) {"),
+        "a rebuild passes over what just enough members have", "src/volume/volume_rebuilding.cc",
+        "there || holders < from.scheme.data", "there || holders <= from.scheme.data"),
     "another-shard-rebuilt": (
         "a member gets the bytes of its neighbour's shard", "src/volume/shard_rebuild.cc",
-        "const WantedShard out{shard_, ",
-        "const WantedShard out{static_cast<std::uint8_t>((shard_ + 1) % scheme_.shards()), "),
+        "out.push_back({made.shard, image",
+        "out.push_back({(made.shard + 1U) % scheme_.shards(), image"),
 }
 # Found where larger needles lie in shards.
 STRIPED = {"parity-not-awaited", "rebuild-leaves-out", "another-shard-rebuilt"}

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "client/volume_replicas.h"
 #include "wire/message_codec.h"
@@ -34,6 +36,20 @@ struct RebuildVolume {
   std::uint8_t shard = 0;
   std::vector<VolumeMember> members;
   Urgency urgency = Urgency::kRepair;
+};
+/// The same of several shards of a volume in one pass; servers of before do not know it, and make
+/// theirs alone.
+struct RebuildTogether {
+  RebuildVolume one;
+  std::vector<std::uint8_t> others;
+  std::optional<VolumeMember> maker;
+};
+/// Of VolumeReplicas::read_rebuilt; answered as ReadNeedles.
+struct ReadRebuilt {
+  VolumeId volume;
+  Generation generation;
+  std::uint8_t shard = 0;
+  NeedleKey key;
 };
 /// Of VolumeReplicas::digest.
 struct DigestVolume {
@@ -152,6 +168,12 @@ inline constexpr auto kFields<RebuildVolume> =
     std::tuple(&RebuildVolume::volume, &RebuildVolume::generation, &RebuildVolume::collection,
                &RebuildVolume::scheme, &RebuildVolume::shard, &RebuildVolume::members,
                &RebuildVolume::urgency);
+template <>
+inline constexpr auto kFields<RebuildTogether> =
+    std::tuple(&RebuildTogether::one, &RebuildTogether::others, &RebuildTogether::maker);
+template <>
+inline constexpr auto kFields<ReadRebuilt> = std::tuple(
+    &ReadRebuilt::volume, &ReadRebuilt::generation, &ReadRebuilt::shard, &ReadRebuilt::key);
 template <>
 inline constexpr auto kFields<DigestVolume> =
     std::tuple(&DigestVolume::volume, &DigestVolume::verify);

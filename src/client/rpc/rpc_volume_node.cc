@@ -215,9 +215,20 @@ Task<Result<VolumeDigest>> RpcVolumeNode::pull(VolumeId volume, Generation gener
 Task<Result<VolumeDigest>> RpcVolumeNode::rebuild(VolumeId volume, Generation generation,
                                                   std::string collection, StripeSources from,
                                                   Urgency urgency) {
-  return caller_.ask<VolumeDigest>(
-      kVolumeRebuild, RebuildVolume{volume, generation, std::move(collection), from.scheme,
-                                    from.shard, std::move(from.members), urgency});
+  const bool alone = from.others.empty() && !from.maker;
+  RebuildVolume one{volume,      generation, std::move(collection),
+                    from.scheme, from.shard, std::move(from.members),
+                    urgency};
+  if (!alone) {
+    const RebuildTogether all{one, std::move(from.others), std::move(from.maker)};
+    auto made = co_await caller_.ask<VolumeDigest>(kVolumeRebuildTogether, all);
+    if (made.has_value() || made.error().code() != Errc::kUnimplemented) co_return made;
+  }
+  co_return co_await caller_.ask<VolumeDigest>(kVolumeRebuild, std::move(one));
+}
+Task<Result<std::string>> RpcVolumeNode::read_rebuilt(VolumeId volume, Generation generation,
+                                                      std::uint8_t shard, NeedleKey key) {
+  return bytes_of(kVolumeReadRebuilt, ReadRebuilt{volume, generation, shard, key});
 }
 Task<Result<VolumeDigest>> RpcVolumeNode::digest(VolumeId volume, bool verify) {
   return caller_.ask<VolumeDigest>(kVolumeDigest, DigestVolume{volume, verify});

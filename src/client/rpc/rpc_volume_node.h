@@ -45,6 +45,8 @@ class RpcVolumeNode final : public VolumeNode {
                                         NeedleKey key) override;
   Task<Result<NeedlePart>> read_part(VolumeId volume, Generation generation, NeedleKey key,
                                      std::uint64_t offset, std::size_t bytes) override;
+  Task<Result<std::string>> read_rebuilt(VolumeId volume, Generation generation, std::uint8_t shard,
+                                         NeedleKey key) override;
   Task<Result<VolumeDigest>> pack(VolumeId volume, Generation generation, std::string collection,
                                   PackSource from, Urgency urgency) override;
   Task<Result<VolumeDigest>> verify_packed(VolumeId volume, Generation generation,

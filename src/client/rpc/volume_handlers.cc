@@ -284,6 +284,14 @@ Task<Result<RpcMessage>> read_packed(VolumeReplicas& replicas, RpcMessage messag
       replicas.read_packed(r.volume, r.generation, std::move(from), r.after, r.urgency));
 }
 
+Task<Result<RpcMessage>> read_rebuilt(VolumeReplicas& replicas, RpcMessage message,
+                                      RpcCallInfo info) {
+  constexpr std::size_t kShardBytes = 2 << 20;
+  KELP_CO_TRY(const ReadRebuilt r, read_request<ReadRebuilt>(kVolumeReadRebuilt, message));
+  co_return co_await send_images(info, kShardBytes,
+                                 replicas.read_rebuilt(r.volume, r.generation, r.shard, r.key));
+}
+
 Task<Result<RpcMessage>> read_part(VolumeReplicas& replicas, RpcMessage message, RpcCallInfo info) {
   KELP_CO_TRY(const ReadNeedlePart r, read_request<ReadNeedlePart>(kVolumeReadPart, message));
   KELP_CO_CHECK(co_await reserve_piece(r.bytes, info));
@@ -315,6 +323,12 @@ void serve_volume_replicas(RpcServer& server, VolumeReplicas& replicas) {
     StripeSources from{r.scheme, r.shard, std::move(r.members)};
     return v->rebuild(r.volume, r.generation, std::move(r.collection), std::move(from), r.urgency);
   });
+  serve_method<RebuildTogether>(server, kVolumeRebuildTogether, [v](RebuildTogether r) {
+    StripeSources from{r.one.scheme, r.one.shard, std::move(r.one.members), std::move(r.others),
+                       std::move(r.maker)};
+    return v->rebuild(r.one.volume, r.one.generation, std::move(r.one.collection), std::move(from),
+                      r.one.urgency);
+  });
   serve_method<DigestVolume>(server, kVolumeDigest,
                              [v](DigestVolume r) { return v->digest(r.volume, r.verify); });
   serve_method<RetireVolume>(server, kVolumeRetire,
@@ -336,6 +350,9 @@ void serve_volume_replicas(RpcServer& server, VolumeReplicas& replicas) {
                            [v](FindPacked r) { return v->find_packed(r.fid); });
   server.handle(std::to_underlying(kVolumeReadPacked), [v](RpcMessage message, RpcCallInfo info) {
     return read_packed(*v, std::move(message), info);
+  });
+  server.handle(std::to_underlying(kVolumeReadRebuilt), [v](RpcMessage message, RpcCallInfo info) {
+    return read_rebuilt(*v, std::move(message), info);
   });
   server.handle(std::to_underlying(kVolumeReadNeedles), [v](RpcMessage message, RpcCallInfo info) {
     return read_needles(*v, std::move(message), info);

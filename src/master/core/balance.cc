@@ -33,6 +33,9 @@ std::vector<std::int64_t> used_bytes(const PlacementView& view, const Survey& su
     const SurveyedVolume* volume = survey.find(job.volume);
     if (volume == nullptr || is_decided(job.step)) continue;
     used.at(job.to.value) += static_cast<std::int64_t>(volume->bytes);
+    for (std::size_t i = 1; job.kind == JobKind::kRepair && i < job.targets.size(); ++i) {
+      used.at(job.targets[i].value) += static_cast<std::int64_t>(volume->bytes);
+    }
     if (job.from.has_value()) used.at(job.from->value) -= static_cast<std::int64_t>(volume->bytes);
   }
   return used;

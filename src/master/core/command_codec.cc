@@ -6,7 +6,7 @@ namespace kelp::master {
 namespace {
 
 constexpr std::uint8_t kVersion = 4;
-/// Of commands that no seal and no tier is in.
+/// Of commands that no seal, no tier and no targets of a repair are in.
 constexpr std::uint8_t kVersionOfStripes = 3;
 /// Of commands that masters of versions before know: all but those, and those with a scheme.
 constexpr std::uint8_t kVersionOfCopies = 2;
@@ -29,6 +29,7 @@ enum class Kind : std::uint8_t {
   kTakeLock = 14,
   kImportState = 15,
   kSetVolumeTier = 16,
+  kLeaveOut = 17,
 };
 
 struct Encode {
@@ -77,6 +78,11 @@ struct Encode {
   }
   void operator()(const AbandonJob& command) const {
     begin(Kind::kAbandonJob).fixed(command.job.value);
+  }
+  void operator()(const LeaveOut& command) const {
+    auto writer = begin(Kind::kLeaveOut);
+    writer.fixed(command.job.value);
+    writer.fixed(command.target.value);
   }
   void operator()(const PauseJobs& command) const {
     begin(Kind::kPauseJobs).fixed(static_cast<std::uint8_t>(command.paused));
@@ -157,6 +163,7 @@ Result<Command> read_job_command(Kind kind, ByteReader& reader) {
   }
   const JobId job{reader.fixed<std::uint64_t>()};
   if (kind == Kind::kAbandonJob) return Command(AbandonJob{job});
+  if (kind == Kind::kLeaveOut) return Command(LeaveOut{job, read_node(reader)});
   KELP_TRY(const JobStep step, read_value(reader, JobStep::kVerify));
   return Command(AdvanceJob{job, step});
 }
@@ -187,6 +194,7 @@ Result<Command> read_command(ByteReader& reader) {
     case Kind::kStartJob:
     case Kind::kAdvanceJob:
     case Kind::kAbandonJob:
+    case Kind::kLeaveOut:
       return read_job_command(kind, reader);
     case Kind::kPauseJobs:
       return Command(PauseJobs{reader.fixed<std::uint8_t>() != 0});
@@ -220,9 +228,9 @@ namespace {
 std::uint8_t version_of(const Command& command) {
   const auto* const start = std::get_if<StartJob>(&command);
   const auto* const advance = std::get_if<AdvanceJob>(&command);
-  if ((start != nullptr && start->job.kind == JobKind::kSeal) ||
+  if ((start != nullptr && !start->job.targets.empty()) ||
       (advance != nullptr && advance->from_step > JobStep::kRelease) ||
-      std::holds_alternative<SetVolumeTier>(command)) {
+      std::holds_alternative<SetVolumeTier>(command) || std::holds_alternative<LeaveOut>(command)) {
     return kVersion;
   }
   const auto* const create = std::get_if<CreateVolume>(&command);

@@ -205,6 +205,24 @@ struct Apply {
     found->second.step = JobStep::kRelease;
     return {};
   }
+  Result<void> operator()(const LeaveOut& command) const {
+    const auto found = state.jobs.find(command.job);
+    if (found == state.jobs.end() || is_decided(found->second.step) ||
+        found->second.kind != JobKind::kRepair) {
+      return conflict(
+          fmt::format("job {} is over, has switched, or repairs nothing", command.job.value));
+    }
+    JobRecord& job = found->second;
+    const auto target = std::ranges::find(job.targets, command.target);
+    if (target == job.targets.end() || job.targets.size() == 1) {
+      return conflict(fmt::format("job {}: node {} is not one of several targets",
+                                  command.job.value, command.target.value));
+    }
+    job.shards.erase(job.shards.begin() + (target - job.targets.begin()));
+    job.targets.erase(target);
+    job.to = job.targets.front();
+    return {};
+  }
   Result<void> operator()(const PauseJobs& command) const {
     state.jobs_paused = command.paused;
     return {};
@@ -290,6 +308,34 @@ struct Apply {
         volume.members.size() - command.lost.size() >= volume.scheme.shards()) {
       return conflict(fmt::format("volume {} lacks no shard", job.volume.value));
     }
+    return job.targets.empty() && job.shards.empty() ? Result<void>()
+                                                     : check_targets(command, volume);
+  }
+
+  /// Each target is another node that is no member, each shard is missing, once.
+  Result<void> check_targets(const StartJob& command, const VolumeRecord& volume) const {
+    const JobRecord& job = command.job;
+    const auto refuse = [&job] {
+      return Error(Errc::kInvalidArgument,
+                   fmt::format("volume {}: a repair in one pass asks for a node for each of some "
+                               "missing shards",
+                               job.volume.value));
+    };
+    if (job.kind != JobKind::kRepair || !volume.scheme || job.targets.empty() ||
+        job.targets.size() != job.shards.size() || job.to != job.targets.front()) {
+      return refuse();
+    }
+    VolumeRecord with = volume;
+    for (const NodeNumber lost : command.lost) erase_member(with, lost);
+    for (std::size_t i = 0; i < job.targets.size(); ++i) {
+      KELP_CHECK(find_node(state, job.targets[i]));
+      const bool taken = std::ranges::find(with.shards, job.shards[i]) != with.shards.end();
+      const bool member =
+          std::ranges::find(volume.members, job.targets[i]) != volume.members.end() ||
+          std::ranges::find(with.members, job.targets[i]) != with.members.end();
+      if (job.shards[i] >= volume.scheme.shards() || taken || member) return refuse();
+      add_member(with, job.targets[i], job.shards[i]);
+    }
     return {};
   }
 
@@ -323,9 +369,12 @@ struct Apply {
     } else if (job.kind == JobKind::kMove) {
       // The new copy takes the place of the old one, also as primary.
       std::ranges::replace(volume.members, *job.from, job.to);
+    } else if (job.targets.empty()) {
+      add_member(volume, job.to, missing_shard(volume));
     } else {
-      if (volume.scheme) volume.shards.push_back(missing_shard(volume));
-      volume.members.push_back(job.to);
+      for (std::size_t i = 0; i < job.targets.size(); ++i) {
+        add_member(volume, job.targets[i], job.shards[i]);
+      }
     }
   }
 };

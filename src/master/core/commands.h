@@ -79,12 +79,20 @@ struct StartJob {
 };
 /// The job's step is done; what follows is decided by its kind. From kCopy to kSwitch `to` becomes
 /// a member in a new generation and the volume thaws, a move takes `from` out of the members. With
-/// a scheme `to` has the shard of `from`, or the first one that is missing. From kVerify to kSwitch
-/// the targets of a seal are the members, with its scheme. The last step ends the job.
+/// a scheme `to` has the shard of `from`, or the first one that is missing; the targets of a repair
+/// have theirs. From kVerify to kSwitch the targets of a seal are the members, with its scheme. The
+/// last step ends the job.
 struct AdvanceJob {
   JobId job;
   JobStep from_step = JobStep::kFreeze;
   friend bool operator==(const AdvanceJob&, const AdvanceJob&) = default;
+};
+/// A target of a repair of several shards that has not switched yet gets none: it failed, and the
+/// others go on without it. At least one stays.
+struct LeaveOut {
+  JobId job;
+  NodeNumber target;
+  friend bool operator==(const LeaveOut&, const LeaveOut&) = default;
 };
 /// Gives a job up that has not switched yet: the volume thaws with the members that it has, in a
 /// new generation.
@@ -123,14 +131,14 @@ struct ImportState {
 
 using Command = std::variant<ReserveKeys, CreateVolume, ActivateVolume, DropVolume, SealVolume,
                              RegisterNode, SetIntent, RemoveNode, StartJob, AdvanceJob, AbandonJob,
-                             PauseJobs, SetMaster, TakeLock, ImportState, SetVolumeTier>;
+                             PauseJobs, SetMaster, TakeLock, ImportState, SetVolumeTier, LeaveOut>;
 
 /// Changes `state`, or leaves it alone and gives kConflict (kNotFound, kInvalidArgument,
 /// kCorruption) with what does not fit.
 [[nodiscard]] Result<void> apply_command(MasterState& state, const Command& command);
 
-/// A command as a log keeps it (docs/formats/master-state.md, version 4; 3 without a seal or a tier
-/// in it, 2 without a scheme).
+/// A command as a log keeps it (docs/formats/master-state.md, version 4; 3 without a seal, a tier
+/// or targets of a repair in it, 2 without a scheme).
 [[nodiscard]] std::string encode_command(const Command& command);
 /// kCorruption; kUnimplemented for a newer version or an unknown command.
 [[nodiscard]] Result<Command> decode_command(std::string_view bytes);

@@ -21,6 +21,9 @@ class JobBudget {
   void take(const JobRecord& job, const VolumeRecord& volume) {
     ++total_;
     ++used_[job.to];
+    for (std::size_t i = 1; job.kind == JobKind::kRepair && i < job.targets.size(); ++i) {
+      ++used_[job.targets[i]];
+    }
     ++used_[source_of(job, volume)];
   }
   [[nodiscard]] bool spent() const { return total_ >= options_.jobs; }

@@ -89,6 +89,52 @@ void plan_tiers(const PlacementView& view, const Survey& survey, JobBudget& budg
   }
 }
 
+/// Servers that fail together are not heard to within this.
+constexpr std::chrono::seconds kMoment{2};
+
+/// Another member is about to count as lost as well: one job for both is worth the moment, after
+/// which it does or is heard again.
+bool loses_more_soon(const PlacementView& view, const SurveyedVolume& volume) {
+  for (const NodeNumber member : volume.record->members) {
+    const auto node = view.state.nodes.find(member);
+    const bool maintained =
+        node != view.state.nodes.end() && node->second.intent == NodeIntent::kMaintenance;
+    if (!maintained && !view.topology.dead(member, view.now) &&
+        view.topology.dead(member, view.now + kMoment)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Where more shards of a volume are missing than the one that `job` makes at `job.to`: who gets
+/// them from the same reading of the others. As far as nodes are found that may do more; what
+/// remains has another job. `left`: the volume without the `lost` members.
+void add_targets(const PlacementView& view, const SurveyedVolume& volume,
+                 std::vector<NodeNumber> lost, VolumeRecord left, const JobBudget& budget,
+                 JobRecord& job) {
+  VolumeRecord taken = *volume.record;  // nobody of these is chosen
+  std::vector<NodeNumber> targets;
+  std::vector<std::uint8_t> shards;
+  std::optional<NodeNumber> next = job.to;
+  while (next.has_value()) {
+    add_member(taken, *next, 0);
+    if (budget.has_room(*next)) {
+      targets.push_back(*next);
+      shards.push_back(missing_shard(left));
+      add_member(left, *next, shards.back());
+      if (left.members.size() >= volume.wanted) break;
+    } else {
+      lost.push_back(*next);
+    }
+    const auto another = choose_replacement(view, taken, lost, volume.bytes, volume.id.value);
+    next = another.has_value() ? std::optional(*another) : std::nullopt;
+  }
+  if (targets.size() < 2) return;
+  job.targets = std::move(targets);
+  job.shards = std::move(shards);
+}
+
 }  // namespace
 
 std::uint32_t healthy_copies(const PlacementView& view, VolumeId id, const VolumeRecord& volume) {
@@ -112,11 +158,14 @@ std::vector<StartJob> plan_repairs(const PlacementView& view, const Survey& surv
         !budget.has_room(left.members.front())) {
       continue;
     }
+    const bool together = options.together && left.scheme.parity > 1;
+    if (together && loses_more_soon(view, volume)) continue;
     const auto to =
         choose_replacement(view, *volume.record, need.lost, volume.bytes, volume.id.value);
     if (!to.has_value()) continue;
-    const JobRecord job{JobKind::kRepair, JobStep::kFreeze, volume.id, std::nullopt, *to};
+    JobRecord job{JobKind::kRepair, JobStep::kFreeze, volume.id, std::nullopt, *to};
     if (!budget.allows(job, left)) continue;
+    if (together) add_targets(view, volume, need.lost, left, budget, job);
     budget.take(job, left);
     out.push_back({job, volume.record->generation, need.lost});
   }

@@ -17,6 +17,9 @@ struct PlanOptions {
   std::uint32_t balance_percent = 5;
   /// Nor do they for less than this many bytes.
   std::uint64_t balance_bytes = 512ULL << 20;
+  /// One job makes several lost shards of a volume, from one reading of the others. Masters of
+  /// before do not know such jobs.
+  bool together = true;
   bool although_paused = false;  ///< An operator asks: paused jobs are no obstacle.
 };
 

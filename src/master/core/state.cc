@@ -27,6 +27,11 @@ void erase_member(VolumeRecord& volume, NodeNumber node) {
   volume.members.erase(member);
 }
 
+void add_member(VolumeRecord& volume, NodeNumber node, std::uint8_t shard) {
+  volume.members.push_back(node);
+  if (volume.scheme) volume.shards.push_back(shard);
+}
+
 std::uint8_t missing_shard(const VolumeRecord& volume) {
   std::uint8_t shard = 0;
   while (std::ranges::find(volume.shards, shard) != volume.shards.end()) ++shard;

@@ -63,7 +63,7 @@ struct KeyBlock {
 
 /// Why a job runs. Values are stored: never renumber.
 enum class JobKind : std::uint8_t {
-  kRepair = 1,  ///< Copies are lost: `to` gets one. `from` is nobody.
+  kRepair = 1,  ///< Copies are lost: `to` gets one, or each of `targets`. `from` is nobody.
   kMove = 2,    ///< `from` gives its copy to `to`: balance, draining, an operator.
   kSeal = 3,    ///< The copies of a full volume become shards at `targets` (docs/adr/0011).
 };
@@ -90,10 +90,13 @@ struct JobRecord {
   JobKind kind = JobKind::kRepair;
   JobStep step = JobStep::kFreeze;
   VolumeId volume;
-  std::optional<NodeNumber> from;        ///< kMove only.
-  NodeNumber to;                         ///< Of a seal: the first of the targets.
-  EcScheme scheme = {};                  ///< kSeal only: what the volume is to have.
-  std::vector<NodeNumber> targets = {};  ///< kSeal only: who gets which shard, in their order.
+  std::optional<NodeNumber> from;  ///< kMove only.
+  NodeNumber to;                   ///< The first of the targets, if there are any.
+  EcScheme scheme = {};            ///< kSeal only: what the volume is to have.
+  /// kSeal: who gets which shard, in their order. kRepair of several shards in one pass: who gets
+  /// one; empty: `to` alone gets the first that is missing.
+  std::vector<NodeNumber> targets = {};
+  std::vector<std::uint8_t> shards = {};  ///< kRepair with targets: which one each gets.
   friend bool operator==(const JobRecord&, const JobRecord&) = default;
 };
 
@@ -146,13 +149,14 @@ struct MasterState {
 void erase_member(VolumeRecord& volume, NodeNumber node);
 /// The smallest shard number that no member has. 0 without a scheme.
 [[nodiscard]] std::uint8_t missing_shard(const VolumeRecord& volume);
+/// Makes `node` a member that has shard `shard` (without a scheme: a copy).
+void add_member(VolumeRecord& volume, NodeNumber node, std::uint8_t shard);
 /// What `node` has of a volume that it is a member of: its shard number. 0 without a scheme.
 [[nodiscard]] std::uint8_t shard_of(const VolumeRecord& volume, NodeNumber node);
 
-/// The state as stored (docs/formats/master-state.md, version 4; 3 as long as no volume has a tier
-/// or is being sealed, 2 as long as none has a scheme either, so that masters of versions before
-/// read it), with its
-/// checksum.
+/// The state as stored (docs/formats/master-state.md, version 4; 3 as long as no volume has a tier,
+/// is being sealed or gets several shards at once, 2 as long as none has a scheme either, so that
+/// masters of versions before read it), with its checksum.
 [[nodiscard]] std::string encode_state(const MasterState& state);
 /// Reads versions 1 to 4. kCorruption for anything that encode_state() would not make;
 /// kUnimplemented for a newer version, naming both.

@@ -11,12 +11,14 @@ namespace {
 
 constexpr std::string_view kMagic = "KLPM";
 constexpr std::uint32_t kVersion = 4;
-constexpr std::uint32_t kVersionOfSchemes = 3;  ///< No volume has a tier or is being sealed.
+constexpr std::uint32_t kVersionOfSchemes = 3;  ///< No volume has a tier, no job has targets.
 constexpr std::uint32_t kVersionOfCopies = 2;   ///< And none has a scheme.
 constexpr std::size_t kCrcBytes = 4;
 constexpr std::uint64_t kMaxCopies = 8;
 constexpr std::uint8_t kFrozen = 1;
 constexpr std::uint8_t kStriped = 2;  ///< A scheme and shard numbers follow the members.
+/// In place of JobKind::kRepair: targets and their shards follow.
+constexpr std::uint8_t kRepairOfSeveral = 4;
 
 Error bad(std::string_view what, std::uint64_t value) {
   return {Errc::kCorruption, fmt::format("master state: {} {}", what, value)};
@@ -226,8 +228,8 @@ Result<void> decode_tiers(ByteReader& reader, MasterState& state) {
 }
 
 std::uint32_t version_of(const MasterState& state) {
-  const auto seals = [](const auto& job) { return job.second.kind == JobKind::kSeal; };
-  if (std::ranges::any_of(state.jobs, seals)) return kVersion;
+  const auto has_targets = [](const auto& job) { return !job.second.targets.empty(); };
+  if (std::ranges::any_of(state.jobs, has_targets)) return kVersion;
   std::uint32_t version = kVersionOfCopies;
   for (const auto& [id, volume] : state.volumes) {
     if (!volume.tier.empty()) return kVersion;
@@ -330,16 +332,45 @@ Result<NodeRecord> decode_node(ByteReader& reader) {
 
 void encode_job(const JobRecord& job, std::string& out) {
   ByteWriter writer(out);
-  writer.fixed(static_cast<std::uint8_t>(job.kind));
+  const bool several = !job.shards.empty();
+  writer.fixed(several ? kRepairOfSeveral : static_cast<std::uint8_t>(job.kind));
   writer.fixed(static_cast<std::uint8_t>(job.step));
   writer.fixed(job.volume.value);
   writer.fixed(job.from.value_or(NodeNumber{}).value);  // 0 is no node
   writer.fixed(job.to.value);
+  if (several) {
+    writer.varint(job.targets.size());
+    for (std::size_t i = 0; i < job.targets.size(); ++i) {
+      writer.fixed(job.targets[i].value);
+      writer.fixed(job.shards[i]);
+    }
+  }
   if (job.kind != JobKind::kSeal) return;
   writer.fixed(job.scheme.data);
   writer.fixed(job.scheme.parity);
   for (const NodeNumber target : job.targets) writer.fixed(target.value);
 }
+
+namespace {
+
+/// Who gets which shard, behind a repair of several.
+Result<void> decode_targets(ByteReader& reader, JobRecord& job) {
+  const std::uint64_t count = reader.varint();
+  if (reader.failed()) return {};
+  if (count == 0 || count > kMostShards) return bad("targets of a repair:", count);
+  std::uint32_t seen = 0;
+  for (std::uint64_t i = 0; i < count && !reader.failed(); ++i) {
+    job.targets.emplace_back(reader.fixed<std::uint32_t>());
+    const auto shard = reader.fixed<std::uint8_t>();
+    if (shard >= kMostShards || (seen >> shard & 1U) != 0) return bad("shard", shard);
+    seen |= 1U << shard;
+    job.shards.push_back(shard);
+  }
+  if (reader.failed() || job.to == job.targets.front()) return {};
+  return bad("first target", job.targets.front().value);
+}
+
+}  // namespace
 
 Result<JobRecord> decode_job(ByteReader& reader) {
   JobRecord job;
@@ -350,12 +381,15 @@ Result<JobRecord> decode_job(ByteReader& reader) {
   if (from.value != 0) job.from = from;
   job.to.value = reader.fixed<std::uint32_t>();
   if (reader.failed()) return job;
-  if (kind < 1 || kind > 3) return bad("job kind", kind);
+  if (kind < 1 || kind > kRepairOfSeveral) return bad("job kind", kind);
   const bool sealing = kind == static_cast<std::uint8_t>(JobKind::kSeal);
   const bool its_own = step == static_cast<std::uint8_t>(JobStep::kCopy) ? !sealing : sealing;
   if (step < 1 || step > 7 || ((step == 2 || step > 5) && !its_own)) return bad("job step", step);
-  job.kind = static_cast<JobKind>(kind);
+  job.kind = kind == kRepairOfSeveral ? JobKind::kRepair : static_cast<JobKind>(kind);
   job.step = static_cast<JobStep>(step);
+  if (kind == kRepairOfSeveral) {
+    KELP_CHECK(decode_targets(reader, job));
+  }
   if (job.kind != JobKind::kSeal) return job;
   job.scheme.data = reader.fixed<std::uint8_t>();
   job.scheme.parity = reader.fixed<std::uint8_t>();

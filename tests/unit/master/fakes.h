@@ -96,7 +96,9 @@ class FakeNode final : public VolumeNode {
   Task<Result<VolumeDigest>> rebuild(VolumeId volume, Generation generation, std::string,
                                      StripeSources from, Urgency urgency) override {
     rebuilt_as.push_back(urgency);
+    if (before_rebuild) before_rebuild();
     KELP_CO_CHECK(check());
+    if (spoils_rebuilds) co_return Error(Errc::kCorruption, "the new copy does not check");
     rebuilt_from.push_back(from);
     for (const VolumeMember& member : from.members) {
       const VolumeStatus* const source = peers->at(member.address)->find(volume);
@@ -198,6 +200,8 @@ class FakeNode final : public VolumeNode {
   std::vector<StripeSources> rebuilt_from;  ///< Likewise.
   std::vector<PackSource> packed_from;      ///< Of each pack().
   std::optional<VolumeStatus> packed;       ///< Made by pack(), not adopted.
+  std::function<void()> before_rebuild;     ///< Whenever rebuild() is called.
+  bool spoils_rebuilds = false;             ///< None comes out well.
   bool adopted = false;
   int verified = 0;           ///< Calls of verify_packed().
   int spoil_packs = 0;        ///< So many come out different.

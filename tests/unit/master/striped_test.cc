@@ -330,7 +330,7 @@ TEST(StripedJobs, RebuildALostShardFromOthersOfThisGeneration) {
   EXPECT_FALSE(made.find(cluster.lease.volume)->frozen);
 }
 
-TEST(StripedJobs, RebuildAllThatIsLostOneAfterTheOther) {
+TEST(StripedJobs, RebuildAllThatIsLost) {
   StripedCluster cluster;
   cluster.holder(0).up = false;
   cluster.holder(3).up = false;

@@ -88,6 +88,22 @@ class Reached final : public VolumeNode {
     co_return part;
   }
 
+  Task<Result<VolumeDigest>> rebuild(VolumeId volume, Generation generation, std::string collection,
+                                     StripeSources from, Urgency urgency) override {
+    return service_->rebuild(volume, generation, std::move(collection), std::move(from), urgency);
+  }
+  Task<Result<std::string>> read_rebuilt(VolumeId volume, Generation generation, std::uint8_t shard,
+                                         NeedleKey key) override {
+    if (rebuilt_reads++ == trouble_after_rebuilt) trouble = Trouble::kDown;
+    KELP_CO_CHECK(co_await answer());
+    auto image = co_await service_->read_rebuilt(volume, generation, shard, key);
+    if (image.has_value() && !image->empty()) {
+      ++images_given;
+      if (spoil_image) spoil_image(*image);
+    }
+    co_return image;
+  }
+
   Task<Result<VolumeDigest>> pack(VolumeId volume, Generation generation, std::string collection,
                                   PackSource from, Urgency urgency) override {
     return service_->pack(volume, generation, std::move(collection), std::move(from), urgency);
@@ -108,6 +124,10 @@ class Reached final : public VolumeNode {
   std::uint64_t shard_bytes_read = 0;
   int part_reads = 0;
   int trouble_after_parts = -1;  ///< From then on it is down; negative: never.
+  int rebuilt_reads = 0;
+  int images_given = 0;                           ///< By read_rebuilt().
+  int trouble_after_rebuilt = -1;                 ///< As trouble_after_parts, of read_rebuilt().
+  std::function<void(std::string&)> spoil_image;  ///< What happens to images on their way.
   int packed_reads = 0;
   int trouble_after_packed = -1;           ///< Likewise, of read_packed().
   std::function<void(NeedlePart&)> spoil;  ///< What happens to parts on their way.
@@ -150,18 +170,19 @@ class StripedVolumes : public ::testing::Test, public VolumeNodes {
   /// Servers without a volume; location_ is that of the striped one.
   void begin_servers(EcScheme scheme) {
     scheme_ = scheme;
-    for (std::uint32_t i = 0; i <= scheme.shards(); ++i) {
-      const std::string name = std::to_string(i);
-      Server& server = servers_
-                           .emplace(std::piecewise_construct, std::forward_as_tuple(name),
-                                    std::forward_as_tuple(i + 1))
-                           .first->second;
-      server.reached = std::make_shared<Reached>(server.service, timers_, clock_);
-      start(i);
-    }
+    for (std::uint32_t i = 0; i <= scheme.shards(); ++i) add_server(i);
     location_ = {.volume = kStriped, .generation = Generation{1}, .scheme = scheme};
     // The order of members says nothing: each has a number.
     for (std::uint32_t i = scheme.shards(); i-- > 0;) location_.members.push_back(member(i));
+  }
+  void add_server(std::uint32_t i) {
+    Server& server =
+        servers_
+            .emplace(std::piecewise_construct, std::forward_as_tuple(std::to_string(i)),
+                     std::forward_as_tuple(i + 1))
+            .first->second;
+    server.reached = std::make_shared<Reached>(server.service, timers_, clock_);
+    start(i);
   }
   void start(std::uint32_t i) {
     Server& server = servers_.at(std::to_string(i));

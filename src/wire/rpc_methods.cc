@@ -64,6 +64,8 @@ constexpr RpcMethodInfo kMethods[] = {
     {kVolumeDropPacked, "volume.drop_packed", kCommit, true},
     {kVolumeReadPacked, "volume.read_packed", kData, true},
     {kVolumeFindPacked, "volume.find_packed", kData, true},
+    {kVolumeRepack, "volume.repack", kScan, true},  // goes on where it was
+    {kVolumeSparse, "volume.sparse", kLook, true},
 
     {kFilerLimits, "filer.limits", kLook, true},
     {kFilerCreateBucket, "filer.create_bucket", kCommit, false},

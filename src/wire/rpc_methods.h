@@ -60,6 +60,8 @@ enum class RpcMethod : std::uint32_t {
   kVolumeDropPacked = 241,
   kVolumeReadPacked = 242,
   kVolumeFindPacked = 243,
+  kVolumeRepack = 244,
+  kVolumeSparse = 245,
 
   kFilerLimits = 300,
   kFilerCreateBucket = 301,

@@ -21,7 +21,7 @@ namespace {
 using ReplicaMessages =
     std::tuple<SetRole, PullVolume, RebuildVolume, VolumeDigest, DigestVolume, RetireVolume,
                ReadNeedles, ReadOneNeedle, ReadNeedlePart, NeedlePartFrame, PackVolume,
-               PackedVolume, ReadPacked, FindPacked, PackedPlace>;
+               PackedVolume, ReadPacked, FindPacked, PackedPlace, SparseVolume, SparseVolumes>;
 using Everything = decltype(std::tuple_cat(AllMessages(), ReplicaMessages()));
 
 std::string path_of(int revision) {

@@ -66,7 +66,12 @@ enum class JobKind : std::uint8_t {
   kRepair = 1,  ///< Copies are lost: `to` gets one. `from` is nobody.
   kMove = 2,    ///< `from` gives its copy to `to`: balance, draining, an operator.
   kSeal = 3,    ///< The copies of a full volume become shards at `targets` (docs/adr/0011).
+  kRepack = 4,  ///< The members of a packed volume, `targets`, pack it anew (docs/adr/0015).
 };
+/// Whether servers make shards beside what they have: then the job has kPack and kVerify.
+[[nodiscard]] constexpr bool packs(JobKind kind) {
+  return kind == JobKind::kSeal || kind == JobKind::kRepack;
+}
 
 /// How far a job is; each step was committed before the next one's work begins, so that any leader
 /// can go on. Values are stored: never renumber.
@@ -76,8 +81,8 @@ enum class JobStep : std::uint8_t {
   kSwitch = 3,   ///< `to` is a member in a new generation: tell all members.
   kRetire = 4,   ///< Remove the copy at `from`; of a seal: all copies.
   kRelease = 5,  ///< Given up before the switch: thaw the members as they are.
-  kPack = 6,     ///< Of a seal, after kFreeze: let each target make its shard of what a member has.
-  kVerify = 7,   ///< Then: let each read back what it made; compare. kSwitch follows.
+  kPack = 6,    ///< If packs(), after kFreeze: let each target make its shard of what members have.
+  kVerify = 7,  ///< Then: let each read back what it made; compare. kSwitch follows.
 };
 
 /// The members are those that the job was for: it cannot be given up any more, or was.
@@ -91,9 +96,9 @@ struct JobRecord {
   JobStep step = JobStep::kFreeze;
   VolumeId volume;
   std::optional<NodeNumber> from;        ///< kMove only.
-  NodeNumber to;                         ///< Of a seal: the first of the targets.
-  EcScheme scheme = {};                  ///< kSeal only: what the volume is to have.
-  std::vector<NodeNumber> targets = {};  ///< kSeal only: who gets which shard, in their order.
+  NodeNumber to;                         ///< If it packs: the first of the targets.
+  EcScheme scheme = {};                  ///< If it packs: what the volume is to have.
+  std::vector<NodeNumber> targets = {};  ///< If it packs: who gets which shard, in their order.
   friend bool operator==(const JobRecord&, const JobRecord&) = default;
 };
 
@@ -149,12 +154,11 @@ void erase_member(VolumeRecord& volume, NodeNumber node);
 /// What `node` has of a volume that it is a member of: its shard number. 0 without a scheme.
 [[nodiscard]] std::uint8_t shard_of(const VolumeRecord& volume, NodeNumber node);
 
-/// The state as stored (docs/formats/master-state.md, version 4; 3 as long as no volume has a tier
-/// or is being sealed, 2 as long as none has a scheme either, so that masters of versions before
-/// read it), with its
-/// checksum.
+/// The state as stored (docs/formats/master-state.md, version 5; 4 as long as no volume is being
+/// packed anew, 3 as long as none has a tier or is being sealed either, 2 as long as none has a
+/// scheme either, so that masters of versions before read it), with its checksum.
 [[nodiscard]] std::string encode_state(const MasterState& state);
-/// Reads versions 1 to 4. kCorruption for anything that encode_state() would not make;
+/// Reads versions 1 to 5. kCorruption for anything that encode_state() would not make;
 /// kUnimplemented for a newer version, naming both.
 [[nodiscard]] Result<MasterState> decode_state(std::string_view bytes);
 

@@ -195,10 +195,7 @@ Task<Result<std::size_t>> VolumeService::drop_dead_extents(VolumeId volume) {
   if (found->role().frozen) co_return std::size_t{0};
   auto look = [found] { return found->extents_use(); };
   KELP_CO_TRY(const ExtentsUse use, co_await offload<ExtentsUse>(parts_.pool, std::move(look)));
-  {
-    const std::unique_lock lock(volumes_mutex_);
-    looked_[volume] = {found->superblock().generation, use.summary(volume)};
-  }
+  note_looked(volume, {found->superblock().generation, use.summary(volume)});
   std::vector<FileId> dead;
   for (const auto& [key, extent] : use.extents) {
     if (extent.live_bytes == 0) dead.push_back({volume, key, extent.cookie});
@@ -208,6 +205,22 @@ Task<Result<std::size_t>> VolumeService::drop_dead_extents(VolumeId volume) {
   KELP_CO_CHECK(co_await found->remove(std::move(dead)));
   logger("volume").info("extents_dropped volume={} extents={}", volume.value, count);
   co_return count;
+}
+
+void VolumeService::note_looked(VolumeId volume, Looked looked) {
+  const std::unique_lock lock(volumes_mutex_);
+  forget_looked(volume);
+  shared_->probe.sparse_garbage_bytes.Increment(static_cast<double>(looked.found.garbage_bytes));
+  looked_[volume] = looked;
+}
+
+/// Under volumes_mutex_.
+void VolumeService::forget_looked(VolumeId volume) {
+  const auto known = looked_.find(volume);
+  if (known == looked_.end()) return;
+  shared_->probe.sparse_garbage_bytes.Decrement(
+      static_cast<double>(known->second.found.garbage_bytes));
+  looked_.erase(known);
 }
 
 Task<Result<std::vector<SparseVolume>>> VolumeService::sparse_volumes() {

@@ -407,7 +407,7 @@ Result<void> VolumeService::remove_files(VolumeId volume, Generation generation)
 /// Readers that have it keep it until they are done.
 void VolumeService::forget(VolumeId volume) {
   const std::unique_lock lock(volumes_mutex_);
-  looked_.erase(volume);
+  forget_looked(volume);
   const auto gone = volumes_.find(volume);
   const bool refused = refused_.erase(volume) > 0;
   if (refused) shared_->probe.refused_volumes.Decrement();

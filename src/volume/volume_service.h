@@ -272,6 +272,8 @@ class VolumeService final : public VolumeNode {
     Generation made;
     SparseVolume found;
   };
+  void note_looked(VolumeId volume, Looked looked);
+  void forget_looked(VolumeId volume);
   std::map<VolumeId, Looked> looked_;
   PackCache pack_cache_;
   std::mutex create_mutex_;  ///< One creation at a time; blocks, pool threads only.

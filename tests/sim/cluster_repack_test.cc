@@ -190,15 +190,17 @@ INSTANTIATE_TEST_SUITE_P(Steps, ClusterRepackKill,
 
 TEST_P(ClusterRepackKill, TheLeadingMaster) {
   in_worlds(
-      3, [](ClusterWorld& w) { return kill_at(w, {GetParam(), Kill::Who::kLeader}); }, repacking());
+      10, [](ClusterWorld& w) { return kill_at(w, {GetParam(), Kill::Who::kLeader}); },
+      repacking());
 }
 TEST_P(ClusterRepackKill, AMember) {
   in_worlds(
-      3, [](ClusterWorld& w) { return kill_at(w, {GetParam(), Kill::Who::kMember}); }, repacking());
+      10, [](ClusterWorld& w) { return kill_at(w, {GetParam(), Kill::Who::kMember}); },
+      repacking());
 }
 TEST_P(ClusterRepackKill, AMemberAndItsDisk) {
   in_worlds(
-      3, [](ClusterWorld& w) { return kill_at(w, {GetParam(), Kill::Who::kMember, true}); },
+      10, [](ClusterWorld& w) { return kill_at(w, {GetParam(), Kill::Who::kMember, true}); },
       repacking());
 }
 

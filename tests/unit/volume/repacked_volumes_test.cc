@@ -301,10 +301,15 @@ TEST_F(RepackedVolumes, AreLookedAtByTheServersThemselves) {
   EXPECT_EQ(found.extent_bytes, bodies);
   EXPECT_GT(found.garbage_bytes, found.extent_bytes / 3);
   EXPECT_LT(found.garbage_bytes, bodies - alive());
+  const auto metric = [this] {
+    return metrics_.gauge("kelp_volume_sparse_garbage_bytes", "").Value();
+  };
+  EXPECT_EQ(metric(), static_cast<double>(found.garbage_bytes));
   freeze_members();
   repack_all();
   adopt_all_anew();
   EXPECT_EQ(sparse(0), SparseVolume{}) << "that was another log";
+  EXPECT_EQ(metric(), 0);
   run(upkeep.collect_extents_once());
   EXPECT_EQ(sparse(0), SparseVolume{});
 }

@@ -117,6 +117,13 @@ Task<Result<std::string>> VolumeReplicas::read_packed(VolumeId, Generation, Pack
 Task<Result<PackedPlace>> VolumeReplicas::find_packed(FileId) {
   co_return cannot_pack();
 }
+Task<Result<VolumeDigest>> VolumeReplicas::repack(VolumeId, Generation, std::string, StripeSources,
+                                                  Urgency) {
+  co_return cannot_pack();
+}
+Task<Result<std::vector<SparseVolume>>> VolumeReplicas::sparse_volumes() {
+  co_return cannot_pack();
+}
 
 Task<Result<std::unique_ptr<NeedleUpload>>> ClusterVolumes::open(OpenNeedle request) {
   if (request.members.empty()) {
@@ -189,14 +196,41 @@ bool ClusterVolumes::knows_packed(VolumeId volume) {
   return packed_.contains(volume.value);
 }
 
+/// While a volume is packed anew (docs/adr/0015-repacking.md) members may say different places, and
+/// one that missed it says one that is gone: then the others are asked.
 Task<Result<void>> ClusterVolumes::read_packed(VolumeLocation location, FileId fid,
                                                std::uint64_t offset, MutableByteSpan buffer) {
-  const auto begun = std::make_shared<Race>();
-  begun->fid = fid;
-  begun->members = health_.rank(location.members, turn_++, clock_.mono());
-  begun->packed = true;
-  KELP_CO_CHECK(co_await race(begun));
-  const PackedPlace& place = begun->runners[*begun->winner]->place;
+  std::vector<VolumeMember> members = health_.rank(location.members, turn_++, clock_.mono());
+  std::vector<PackedPlace> tried;
+  std::optional<Error> failed;
+  while (!members.empty()) {
+    const auto begun = std::make_shared<Race>();
+    begun->fid = fid;
+    begun->members = members;
+    begun->packed = true;
+    const auto raced = co_await race(begun);
+    if (!raced.has_value()) co_return failed.value_or(raced.error());
+    const Race::Runner& winner = *begun->runners[*begun->winner];
+    std::erase_if(members, [&winner](const VolumeMember& member) {
+      return member.address == winner.member.address;
+    });
+    if (std::ranges::find(tried, winner.place) != tried.end()) continue;
+    const auto outcome = co_await read_place(location, fid, winner.place, {offset, buffer});
+    if (outcome.has_value() || outcome.error().code() == Errc::kCorruption ||
+        !other_may_know(outcome.error())) {
+      co_return outcome;
+    }
+    failed = outcome.error();
+    tried.push_back(winner.place);
+  }
+  co_return failed.value_or(
+      Error(Errc::kUnavailable, fmt::format("volume {} has no copy", fid.volume.value)));
+}
+
+/// Reads a packed needle out of its extent.
+Task<Result<void>> ClusterVolumes::read_place(VolumeLocation location, FileId fid,
+                                              PackedPlace place, BodyRange wanted) {
+  const auto [offset, buffer] = wanted;
   if (offset > place.body_bytes || buffer.size() > place.body_bytes - offset) {
     co_return Error(Errc::kInvalidArgument,
                     fmt::format("needle {}: {} bytes at {} of a body of {}", to_string(fid),

@@ -41,6 +41,12 @@ class ClusterVolumes final : public VolumeClient {
                                   MutableByteSpan buffer);
   Task<Result<void>> read_packed(VolumeLocation location, FileId fid, std::uint64_t offset,
                                  MutableByteSpan buffer);
+  struct BodyRange {
+    std::uint64_t offset = 0;
+    MutableByteSpan buffer;
+  };
+  Task<Result<void>> read_place(VolumeLocation location, FileId fid, PackedPlace place,
+                                BodyRange wanted);
   Task<Result<void>> read_at(VolumeMember member, FileId fid, std::uint64_t offset,
                              MutableByteSpan buffer);
   Task<Result<void>> find_at(VolumeMember member, FileId fid, PackedPlace* place);

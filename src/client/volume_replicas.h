@@ -138,6 +138,18 @@ class VolumeReplicas {
                                                 PackSource from, NeedleKey after, Urgency urgency);
   /// Where a packed needle lies. kNotFound, kConflict for one that is not packed here, kCorruption.
   virtual Task<Result<PackedPlace>> find_packed(FileId fid);
+  /// Packs a frozen packed volume anew, for this server: its shard of the extents of which half or
+  /// more is alive, and of new ones with the living needles of the others, and all stubs. As
+  /// pack(): durable on return, beside what is here, and no copy before adopt_packed(). Neither
+  /// more nor fewer needles than are here, or kCorruption; kConflict for a volume that is not
+  /// packed.
+  /// `from`  all members, this one too; `shard` is the one here.
+  virtual Task<Result<VolumeDigest>> repack(VolumeId volume, Generation generation,
+                                            std::string collection, StripeSources from,
+                                            Urgency urgency);
+  /// The packed volumes here that have garbage which repack() would take away, as they were when
+  /// last looked at.
+  virtual Task<Result<std::vector<SparseVolume>>> sparse_volumes();
 };
 
 }  // namespace kelp

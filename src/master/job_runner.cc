@@ -16,6 +16,7 @@ constexpr std::chrono::seconds kFirstRest{5};
 /// A move can wait; a copy that is missing less.
 constexpr std::chrono::seconds kLongestRest{300};
 constexpr std::chrono::seconds kLongestRestOfRepair{30};
+constexpr std::chrono::seconds kLongestRestOfRepack{3600};
 
 Generation before(Generation generation, std::uint32_t steps) {
   return Generation{generation.value - std::min(generation.value, steps)};
@@ -44,6 +45,8 @@ Task<Result<void>> JobRunner::turn() {
   auto starts = plan_repairs(view, survey, context_.options.plan);
   if (starts.empty()) starts = plan_moves(view, survey, context_.options.plan);
   if (starts.empty()) starts = plan_seals(view, survey, context_.options.plan);
+  if (starts.empty()) starts = plan_repacks(view, survey, sparse_, context_.options.plan);
+  look_for_sparse();
   auto strays = plan_retirements(survey);
   name_unexplained(survey);
   for (StartJob& start : starts) {
@@ -65,6 +68,9 @@ Task<void> JobRunner::stop() {
   errors_.clear();
   several_.clear();
   rests_.clear();
+  repack_rests_.clear();
+  sparse_.clear();
+  asking_ = false;
 }
 
 std::string JobRunner::error_of(JobId id) const {
@@ -117,14 +123,19 @@ Task<Result<void>> JobRunner::step(JobId id, JobRecord job, VolumeRecord volume)
   if (job.step != JobStep::kRelease) {
     done_.Increment();
     rests_.erase(job.volume);
+    repack_rests_.erase(job.volume);
   }
   co_return Result<void>();
 }
 
 void JobRunner::rest(const JobRecord& job) {
-  const auto longest = job.kind == JobKind::kRepair ? kLongestRestOfRepair : kLongestRest;
+  const bool repacks = job.kind == JobKind::kRepack;
+  const auto longest = repacks                        ? kLongestRestOfRepack
+                       : job.kind == JobKind::kRepair ? kLongestRestOfRepair
+                                                      : kLongestRest;
   const auto [found, added] =
-      rests_.try_emplace(job.volume, Backoff({.first = kFirstRest, .most = longest}), MonoTime());
+      (repacks ? repack_rests_ : rests_)
+          .try_emplace(job.volume, Backoff({.first = kFirstRest, .most = longest}), MonoTime());
   Rng rng(job.volume.value);
   found->second.until = context_.seams.clock.mono() + found->second.backoff.failed(rng);
 }
@@ -144,6 +155,7 @@ Task<Result<void>> JobRunner::work_on(JobRecord job, VolumeRecord volume) {
     case JobStep::kCopy:
       return copy(job, std::move(volume));
     case JobStep::kPack:
+      if (job.kind == JobKind::kRepack) return repack(job, std::move(volume));
       return pack(job, std::move(volume));
     case JobStep::kVerify:
       return verify_packed(job, std::move(volume));
@@ -151,10 +163,10 @@ Task<Result<void>> JobRunner::work_on(JobRecord job, VolumeRecord volume) {
       if (job.kind == JobKind::kSeal) return retire_copies(job, std::move(volume));
       return retire(job, std::move(volume));
     case JobStep::kSwitch:
-      if (job.kind == JobKind::kSeal) return settle(job, std::move(volume));
+      if (packs(job.kind)) return settle(job, std::move(volume));
       break;
     case JobStep::kRelease:
-      if (job.kind == JobKind::kSeal) return give_up(job, std::move(volume));
+      if (packs(job.kind)) return give_up(job, std::move(volume));
       break;
   }
   return thaw(job, std::move(volume));

@@ -47,11 +47,16 @@ class JobRunner {
   Task<Result<void>> settle(JobRecord job, VolumeRecord volume);
   Task<Result<void>> retire_copies(JobRecord job, VolumeRecord volume);
   Task<Result<void>> give_up(JobRecord job, VolumeRecord volume);
+  // Of volumes that are packed anew (job_repack.cc):
+  Task<Result<void>> repack(JobRecord job, VolumeRecord volume);
+  Task<void> ask_for_sparse(std::vector<NodeNumber> nodes, SparseReports found);
+  void look_for_sparse();
   Task<void> retire_strays(std::vector<StrayCopy> strays);
   void name_unexplained(const Survey& survey);
   [[nodiscard]] Urgency urgency_of(const JobRecord& job, const VolumeRecord& volume) const;
   [[nodiscard]] bool hopeless(const JobRecord& job, const Error& error, int attempts) const;
   void rest(const JobRecord& job);
+  [[nodiscard]] bool repack_rests(VolumeId volume) const;
   [[nodiscard]] std::set<VolumeId> resting() const;
 
   MasterContext& context_;
@@ -70,8 +75,13 @@ class JobRunner {
     MonoTime until;
   };
   std::map<VolumeId, Rest> rests_;
+  /// Of those that could not be packed anew: only that waits, they lack nothing.
+  std::map<VolumeId, Rest> repack_rests_;
   std::set<StrayCopy> unexplained_;  ///< Named in the log already.
   MonoTime looked_{};                ///< For unexplained copies.
+  SparseReports sparse_;             ///< Of the last look.
+  MonoTime asked_{};                 ///< For sparse volumes.
+  bool asking_ = false;
   bool retiring_ = false;
   prometheus::Counter& done_;
   prometheus::Counter& abandoned_;

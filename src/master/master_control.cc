@@ -13,6 +13,7 @@ namespace {
 
 std::string_view name_of(JobKind kind) {
   if (kind == JobKind::kSeal) return "seal";
+  if (kind == JobKind::kRepack) return "repack";
   return kind == JobKind::kRepair ? "repair" : "move";
 }
 

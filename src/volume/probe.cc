@@ -57,7 +57,9 @@ VolumeProbe::VolumeProbe(Labelled metrics)
                                    "Times that scrub was through all volumes")),
       vacuumed_volumes(metrics.counter("kelp_volume_vacuumed_volumes_total",
                                        "Times that a volume was copied without its garbage")),
-      vacuumed_bytes(
-          metrics.counter("kelp_volume_vacuumed_bytes_total", "Bytes copied by vacuum")) {}
+      vacuumed_bytes(metrics.counter("kelp_volume_vacuumed_bytes_total", "Bytes copied by vacuum")),
+      sparse_garbage_bytes(metrics.gauge(
+          "kelp_volume_sparse_garbage_bytes",
+          "Bytes of removed needles in extents of which less than half lives, of all shards")) {}
 
 }  // namespace kelp

@@ -30,6 +30,7 @@ struct VolumeProbe {
   prometheus::Counter& scrub_passes;
   prometheus::Counter& vacuumed_volumes;
   prometheus::Counter& vacuumed_bytes;
+  prometheus::Gauge& sparse_garbage_bytes;
 };
 
 }  // namespace kelp

@@ -175,6 +175,7 @@ Task<Result<void>> VolumeService::adopt_packed(VolumeId volume, Generation gener
   auto job = [this, volume, generation]() -> Result<void> {
     KELP_CHECK(open_packed(volume, generation));
     if (find_adopted(volume, generation) == nullptr) {
+      keep_replaced(volume);
       KELP_CHECK(adopt(volume, generation));
     }
     // Only now: reads found the needles there all the time.
@@ -254,33 +255,60 @@ Task<Result<void>> VolumeService::copy_stubs_of(VolumeMember member, VolumePtr c
   }
 }
 
-Task<Result<std::size_t>> VolumeService::drop_dead_extents(VolumeId volume) {
-  KELP_CO_TRY(const VolumePtr found, find(volume));
-  if (found->role().frozen) co_return std::size_t{0};
-  auto look = [found] { return found->dead_extents(); };
-  KELP_CO_TRY(std::vector<FileId> dead,
-              co_await offload<std::vector<FileId>>(parts_.pool, std::move(look)));
-  const std::size_t count = dead.size();
-  if (count == 0) co_return count;
-  KELP_CO_CHECK(co_await found->remove(std::move(dead)));
-  logger("volume").info("extents_dropped volume={} extents={}", volume.value, count);
-  co_return count;
-}
-
 Task<Result<PackedPlace>> VolumeService::find_packed(FileId fid) {
-  KELP_CO_TRY(VolumePtr volume, find_with(fid));
-  co_return co_await VolumeFile::find_packed(std::move(volume), fid);
+  Result<PackedPlace> last = Error(Errc::kNotFound, "");
+  for (VolumePtr& each : readable(fid.volume)) {
+    last = co_await VolumeFile::find_packed(std::move(each), fid);
+    if (last.has_value() || last.error().code() != Errc::kNotFound) co_return last;
+  }
+  KELP_CO_CHECK(find(fid.volume));
+  co_return last;
 }
 
-/// Where a needle is read: what pack() made counts as soon as it is whole, so that no read waits
-/// for the switch.
-Result<VolumeService::VolumePtr> VolumeService::find_with(const FileId& fid) const {
+/// Where the needles of a volume are read, in this order: what pack() made counts as soon as it is
+/// whole, so that no read waits for the switch. What is packed anew is read like before until it is
+/// adopted, because other members may not have theirs yet. What was left of a job that was given up
+/// counts no more: it has what was removed since.
+std::vector<VolumeService::VolumePtr> VolumeService::readable(VolumeId volume) const {
+  std::vector<VolumePtr> found;
+  VolumePtr packed;
   {
     const std::shared_lock lock(volumes_mutex_);
-    const auto packed = packed_.find(fid.volume);
-    if (packed != packed_.end() && packed->second->find(fid.key)) return packed->second;
+    if (const auto here = volumes_.find(volume); here != volumes_.end()) {
+      found.push_back(here->second);
+    }
+    if (const auto made = packed_.find(volume); made != packed_.end()) packed = made->second;
   }
-  return find(fid.volume);
+  if (packed == nullptr) return found;
+  if (found.empty()) return {packed};
+  if (packed->role().generation != found[0]->role().generation) return found;
+  found.push_back(packed);
+  if (!found[0]->holds_extents()) std::swap(found[0], found[1]);
+  return found;
+}
+
+/// Extents of the one kind and of the other have one key perhaps, and never one cookie.
+Task<Result<void>> VolumeService::read_in_switch(ShardRead request, MutableByteSpan buffer) {
+  std::vector<VolumePtr> places = readable(request.fid.volume);
+  {
+    const std::shared_lock lock(volumes_mutex_);
+    const auto before = replaced_.find(request.fid.volume);
+    if (before != replaced_.end()) places.push_back(before->second);
+  }
+  const NeedleReader::Shard shard{request.scheme, request.shard, request.body_end};
+  const NeedleReader::Range range{.offset = request.offset, .buffer = buffer, .shard = shard};
+  Result<void> last =
+      Error(Errc::kNotFound, fmt::format("volume {} is not here", request.fid.volume.value));
+  for (VolumePtr& each : places) {
+    last = co_await VolumeFile::read(std::move(each), request.fid, range);
+    if (last.has_value() || last.error().code() != Errc::kNotFound) co_return last;
+  }
+  co_return last;
+}
+
+bool VolumeService::in_switch(VolumeId volume) const {
+  const std::shared_lock lock(volumes_mutex_);
+  return packed_.contains(volume) || replaced_.contains(volume);
 }
 
 }  // namespace kelp

@@ -26,6 +26,10 @@ Task<Result<void>> VolumeService::set_role(VolumeId volume, Generation oldest, C
   KELP_CO_CHECK(co_await found->set_role(oldest, role));
   if (role.frozen) co_return Result<void>();
   pack_cache_.forget(volume);
+  {
+    const std::unique_lock lock(volumes_mutex_);
+    replaced_.erase(volume);
+  }
   auto clean = [this, volume] {
     return remove_if_there(parts_.io, aside_path(options_.directory, volume));
   };
@@ -300,6 +304,10 @@ Result<void> VolumeService::remove_files(VolumeId volume, Generation generation)
   }
   const std::string& directory = options_.directory;
   forget(volume);
+  {
+    const std::unique_lock lock(volumes_mutex_);
+    replaced_.erase(volume);
+  }
   KELP_CHECK(remove_if_there(parts_.io, VolumeFile::snapshot_path(directory, volume)));
   KELP_CHECK(remove_if_there(parts_.io, role_path(directory, volume)));
   KELP_CHECK(remove_if_there(parts_.io, aside_path(directory, volume)));
@@ -311,6 +319,7 @@ Result<void> VolumeService::remove_files(VolumeId volume, Generation generation)
 /// Readers that have it keep it until they are done.
 void VolumeService::forget(VolumeId volume) {
   const std::unique_lock lock(volumes_mutex_);
+  forget_looked(volume);
   const auto gone = volumes_.find(volume);
   const bool refused = refused_.erase(volume) > 0;
   if (refused) shared_->probe.refused_volumes.Decrement();

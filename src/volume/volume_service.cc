@@ -150,9 +150,10 @@ Task<Result<void>> VolumeService::read(FileId fid, std::uint64_t offset, Mutable
 }
 
 Task<Result<void>> VolumeService::read_shard(ShardRead request, MutableByteSpan buffer) {
-  auto volume = find_with(request.fid);
-  if (!volume.has_value()) return answer(std::move(volume).error());
   served(buffer.size());
+  if (in_switch(request.fid.volume)) return read_in_switch(std::move(request), buffer);
+  auto volume = find(request.fid.volume);
+  if (!volume.has_value()) return answer(std::move(volume).error());
   const NeedleReader::Shard shard{request.scheme, request.shard, request.body_end};
   return VolumeFile::read(*std::move(volume), request.fid,
                           {.offset = request.offset, .buffer = buffer, .shard = shard});

@@ -26,6 +26,7 @@ namespace kelp {
 
 class VolumeFile;
 class VolumeVacuum;
+struct ExtentsUse;
 struct VolumeShared;
 
 /// Where and how a volume server keeps its needles.
@@ -122,6 +123,9 @@ class VolumeService final : public VolumeNode {
   Task<Result<std::string>> read_packed(VolumeId volume, Generation generation, PackSource from,
                                         NeedleKey after, Urgency urgency) override;
   Task<Result<PackedPlace>> find_packed(FileId fid) override;
+  Task<Result<VolumeDigest>> repack(VolumeId volume, Generation generation, std::string collection,
+                                    StripeSources from, Urgency urgency) override;
+  Task<Result<std::vector<SparseVolume>>> sparse_volumes() override;
 
   /// Gives the room of removed needles of a volume back (store/volume_vacuum.h); reads and writes
   /// go on. `replacements`: needles to take instead of damaged ones. One volume at a time:
@@ -130,6 +134,7 @@ class VolumeService final : public VolumeNode {
   /// needle: then nothing changes.
   Task<Result<void>> vacuum(VolumeId volume, std::map<NeedleKey, std::string> replacements = {});
   /// Removes the extents of a packed volume that no needle lies in any more; how many they were.
+  /// Notes what is alive in the others, for sparse_volumes().
   /// The volume takes no needles, so what is dead stays dead. 0 for other volumes, and while it is
   /// frozen.
   Task<Result<std::size_t>> drop_dead_extents(VolumeId volume);
@@ -204,7 +209,19 @@ class VolumeService final : public VolumeNode {
                                 Urgency urgency);
   Task<Result<void>> copy_stubs_of(VolumeMember member, VolumePtr copy, Generation generation,
                                    Urgency urgency);
-  [[nodiscard]] Result<VolumePtr> find_with(const FileId& fid) const;
+  [[nodiscard]] std::vector<VolumePtr> readable(VolumeId volume) const;
+  [[nodiscard]] bool in_switch(VolumeId volume) const;
+  Task<Result<void>> read_in_switch(ShardRead request, MutableByteSpan buffer);
+  Task<Result<VolumeDigest>> repack_alone(VolumeId volume, Generation generation,
+                                          std::string collection, StripeSources from,
+                                          Urgency urgency);
+  Task<Result<void>> make_anew(VolumePtr here, VolumePtr copy, StripeSources from, Urgency urgency);
+  Task<Result<void>> copy_kept(VolumePtr here, VolumePtr copy,
+                               std::shared_ptr<const ExtentsUse> use, Urgency urgency);
+  Task<Result<void>> pack_sparse(VolumePtr here, VolumePtr copy,
+                                 std::shared_ptr<const ExtentsUse> use, StripeSources from,
+                                 Urgency urgency);
+  void keep_replaced(VolumeId volume);
   /// An unfinished copy has everything of `source` up to `after`.
   struct Pulled {
     std::string source;
@@ -250,6 +267,17 @@ class VolumeService final : public VolumeNode {
   std::set<VolumeId> copying_;            ///< Volumes of which a copy is being made here.
   std::map<VolumeId, Pulled> pulled_;     ///< How far unfinished copies are.
   std::map<VolumeId, VolumePtr> packed_;  ///< What pack() made and nobody adopted yet.
+  /// What adopt_packed() set aside of volumes that were packed before, until they thaw: who found
+  /// a stub in it still reads the extent.
+  std::map<VolumeId, VolumePtr> replaced_;
+  /// What drop_dead_extents() found, of a log made in that generation.
+  struct Looked {
+    Generation made;
+    SparseVolume found;
+  };
+  void note_looked(VolumeId volume, Looked looked);
+  void forget_looked(VolumeId volume);
+  std::map<VolumeId, Looked> looked_;
   PackCache pack_cache_;
   RebuildShelf shelf_;       ///< Shards that are made here for others.
   std::mutex create_mutex_;  ///< One creation at a time; blocks, pool threads only.

@@ -57,15 +57,17 @@ Task<void> VolumeUpkeep::collect_extents_once() {
     const std::uint64_t needles = volume->status().needle_count;
     if (!volume->holds_extents() || rests(id)) continue;
     // A look reads every stub: one for each hundredth that was removed.
-    const auto known = needles_.find(id);
-    if (known != needles_.end() && needles + known->second / kLookShare >= known->second) {
+    const Generation made = volume->superblock().generation;
+    const auto known = looked_.find(id);
+    if (known != looked_.end() && known->second.made == made &&
+        needles + known->second.needles / kLookShare >= known->second.needles) {
       continue;
     }
     const auto paid = co_await service_.parts_.background->take(needles * kStubBytes);
     if (!paid.has_value()) co_return;  // cancelled
     const auto dropped = co_await service_.drop_dead_extents(id);
     if (dropped.has_value()) {
-      needles_[id] = needles - std::min<std::uint64_t>(needles, *dropped);
+      looked_[id] = {made, needles - std::min<std::uint64_t>(needles, *dropped)};
     } else {
       failed("extents_not_dropped", id, dropped.error());
     }

@@ -70,8 +70,13 @@ class VolumeUpkeep {
   double rate_ = 0;     ///< Bytes a second that get the pass through in time.
   MonoTime next_step_{};
   MonoTime saved_{};
-  std::map<VolumeId, MonoTime> resting_;       ///< Volumes with which something failed, until when.
-  std::map<VolumeId, std::uint64_t> needles_;  ///< Of packed volumes, when last looked at.
+  std::map<VolumeId, MonoTime> resting_;  ///< Volumes with which something failed, until when.
+  /// A packed volume, when last looked at.
+  struct Looked {
+    Generation made;  ///< Of its log.
+    std::uint64_t needles = 0;
+  };
+  std::map<VolumeId, Looked> looked_;
   bool told_no_room_ = false;
 };
 

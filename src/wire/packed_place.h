@@ -29,6 +29,14 @@ struct PackedPlace {
   friend bool operator==(const PackedPlace&, const PackedPlace&) = default;
 };
 
+/// A packed volume whose extents have garbage inside (docs/adr/0015-repacking.md).
+struct SparseVolume {
+  VolumeId volume;
+  std::uint64_t extent_bytes = 0;   ///< Of the bodies of all its extents, of all shards together.
+  std::uint64_t garbage_bytes = 0;  ///< What of that would be gone if it were packed anew.
+  friend bool operator==(const SparseVolume&, const SparseVolume&) = default;
+};
+
 /// Body bytes of a packed needle that are read together, so that they can be verified.
 struct PackedRange {
   std::uint64_t begin = 0;

@@ -62,6 +62,8 @@ enum class RpcMethod : std::uint32_t {
   kVolumeFindPacked = 243,
   kVolumeRebuildTogether = 244,
   kVolumeReadRebuilt = 245,
+  kVolumeRepack = 246,
+  kVolumeSparse = 247,
 
   kFilerLimits = 300,
   kFilerCreateBucket = 301,

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Full volumes of small objects become ec(4,2) on six volume servers: what they cost, any two servers killed, removals, fsck."""
+"""Full volumes of small objects become ec(4,2) on six volume servers: what they cost, any two servers killed, removals and their room, fsck."""
 
 import hashlib
 import json
@@ -104,6 +104,46 @@ class SealedVolumes(ClusterCase):
                 self.cluster[name].kill()
             self.check(in_shards, f"without {pair}")
             self.cluster.start()
+        self.cluster.wait_whole(120)
+        self.check(objects, "after they came back")
+
+    def test_the_room_of_removed_objects_comes_back(self):
+        objects = self.put_all(400)
+        self.cluster.wait_whole(60)
+        self.shell("job.pause --apply")
+        full = self.volumes(phase="sealed")
+        numbers = {volume["volume"] for volume in full}
+        self.assertGreaterEqual(len(numbers), 2, "volumes are full")
+        for number in sorted(numbers):
+            self.shell(f"volume.seal {number} '{SCHEME}' --apply")
+        wait_for(lambda: self.is_settled(numbers), "the volumes to be shards", 120, 0.2)
+        before = self.stored_bytes(full)
+
+        in_shards = self.keys_in(list(objects), numbers)
+        removed = random.Random(3).sample(in_shards, len(in_shards) * 7 // 10)
+        for key in removed:
+            self.s3.delete_object(Bucket=BUCKET, Key=key)
+            del objects[key]
+        alive = sum(self.s3.head_object(Bucket=BUCKET, Key=key)["ContentLength"] for key in in_shards if key in objects)
+        self.shell("job.resume --apply")
+
+        def is_back():
+            self.check(dict(random.sample(sorted(objects.items()), 20)), "while their volume is packed anew")
+            return self.stored_bytes(full) < 1.5 * alive * 1.15 and self.is_settled(numbers)
+
+        wait_for(is_back, "the room of removed objects to come back", 240, 0.2)
+        after = self.stored_bytes(full)
+        print(f"{len(numbers)} volumes took {before / 2**20:.1f} MiB, without 70 % of their objects {after / 2**20:.1f}: "
+              f"{after / alive:.3f} times what lives")
+        self.check(objects, "after their volumes were packed anew")
+        self.assertIn("good", self.shell("volume.fsck --json"))
+        there = {entry["Key"] for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET) for entry in page["Contents"]}
+        self.assertEqual(there, set(objects))
+        servers = [daemon.name for daemon in self.cluster.of("volume")]
+        for name in (servers[1], servers[4]):
+            self.cluster[name].kill()
+        self.check({key: objects[key] for key in in_shards if key in objects}, "without two servers")
+        self.cluster.start()
         self.cluster.wait_whole(120)
         self.check(objects, "after they came back")
 

@@ -151,6 +151,17 @@ class SpiedVolume final : public VolumeNode {
                       packed ? "done" : packed.error().message());
     co_return packed;
   }
+  Task<Result<VolumeDigest>> repack(VolumeId volume, Generation generation, std::string collection,
+                                    StripeSources from, Urgency urgency) override {
+    const auto made =
+        co_await inner_.repack(volume, generation, std::move(collection), std::move(from), urgency);
+    host_.world.trace("{}: volume {} generation {} packed anew: {}", host_.machine.name,
+                      volume.value, generation.value, made ? "done" : made.error().message());
+    co_return made;
+  }
+  Task<Result<std::vector<SparseVolume>>> sparse_volumes() override {
+    return inner_.sparse_volumes();
+  }
   Task<Result<VolumeDigest>> verify_packed(VolumeId volume, Generation generation,
                                            Urgency urgency) override {
     return inner_.verify_packed(volume, generation, urgency);

@@ -318,6 +318,16 @@ class FakeReplicas final : public VolumeReplicas {
   Task<Result<PackedPlace>> find_packed(FileId fid) override {
     return script.answer<PackedPlace>(FindPacked{fid});
   }
+  Task<Result<VolumeDigest>> repack(VolumeId volume, Generation generation, std::string collection,
+                                    StripeSources from, Urgency urgency) override {
+    return script.answer<VolumeDigest>(RebuildVolume{volume, generation, std::move(collection),
+                                                     from.scheme, from.shard,
+                                                     std::move(from.members), urgency});
+  }
+  Task<Result<std::vector<SparseVolume>>> sparse_volumes() override {
+    KELP_CO_CHECK(co_await script.done(Done{}));
+    co_return std::vector{SparseVolume{VolumeId(3), 8 << 20, 5 << 20}};
+  }
 };
 
 /// Needles in memory. Volume 1 has generation 1 and takes the token "good"; volume 2 is read-only.

@@ -27,7 +27,7 @@ struct PullVolume {
   VolumeMember source;
   Urgency urgency = Urgency::kRepair;
 };
-/// Of VolumeReplicas::rebuild.
+/// Of VolumeReplicas::rebuild and repack.
 struct RebuildVolume {
   VolumeId volume;
   Generation generation;
@@ -119,6 +119,11 @@ struct FindPacked {
   FileId fid;
 };
 
+/// The answer of VolumeReplicas::sparse_volumes.
+struct SparseVolumes {
+  std::vector<SparseVolume> volumes;
+};
+
 /// The values of Urgency.
 template <>
 inline constexpr std::pair kEnumerators<Urgency> = {Urgency::kMove, Urgency::kLastCopy};
@@ -146,6 +151,11 @@ inline constexpr auto kFields<ReadPacked> =
                &ReadPacked::shard, &ReadPacked::after, &ReadPacked::urgency);
 template <>
 inline constexpr auto kFields<FindPacked> = std::tuple(&FindPacked::fid);
+template <>
+inline constexpr auto kFields<SparseVolume> =
+    std::tuple(&SparseVolume::volume, &SparseVolume::extent_bytes, &SparseVolume::garbage_bytes);
+template <>
+inline constexpr auto kFields<SparseVolumes> = std::tuple(&SparseVolumes::volumes);
 template <>
 inline constexpr auto kFields<PackedPlace> =
     std::tuple(&PackedPlace::extent, &PackedPlace::cookie, &PackedPlace::offset,

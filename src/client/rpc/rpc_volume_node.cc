@@ -283,6 +283,16 @@ Task<Result<std::string>> RpcVolumeNode::read_packed(VolumeId volume, Generation
 Task<Result<PackedPlace>> RpcVolumeNode::find_packed(FileId fid) {
   return caller_.ask<PackedPlace>(kVolumeFindPacked, FindPacked{fid});
 }
+Task<Result<VolumeDigest>> RpcVolumeNode::repack(VolumeId volume, Generation generation,
+                                                 std::string collection, StripeSources from,
+                                                 Urgency urgency) {
+  return caller_.ask<VolumeDigest>(
+      kVolumeRepack, RebuildVolume{volume, generation, std::move(collection), from.scheme,
+                                   from.shard, std::move(from.members), urgency});
+}
+Task<Result<std::vector<SparseVolume>>> RpcVolumeNode::sparse_volumes() {
+  return caller_.ask(kVolumeSparse, Done{}, &SparseVolumes::volumes);
+}
 
 std::shared_ptr<VolumeNode> RpcVolumeNodes::at(const std::string& address) {
   if (own_ != nullptr && (address.empty() || address == own_address_)) return own_;

@@ -346,6 +346,12 @@ void serve_volume_replicas(RpcServer& server, VolumeReplicas& replicas) {
   serve_method<PackedVolume>(server, kVolumeDropPacked, [v](PackedVolume r) {
     return v->drop_packed(r.volume, r.generation);
   });
+  serve_method<RebuildVolume>(server, kVolumeRepack, [v](RebuildVolume r) {
+    StripeSources from{r.scheme, r.shard, std::move(r.members)};
+    return v->repack(r.volume, r.generation, std::move(r.collection), std::move(from), r.urgency);
+  });
+  serve_method<Done>(server, kVolumeSparse,
+                     [v](Done) { return wrap<SparseVolumes>(v->sparse_volumes()); });
   serve_method<FindPacked>(server, kVolumeFindPacked,
                            [v](FindPacked r) { return v->find_packed(r.fid); });
   server.handle(std::to_underlying(kVolumeReadPacked), [v](RpcMessage message, RpcCallInfo info) {

@@ -5,8 +5,10 @@
 namespace kelp::master {
 namespace {
 
-constexpr std::uint8_t kVersion = 4;
-/// Of commands that no seal, no tier and no targets of a repair are in.
+constexpr std::uint8_t kVersion = 5;
+/// Of commands that no volume is packed anew by.
+constexpr std::uint8_t kVersionOfTiers = 4;
+/// Of commands that no seal, no tier and no targets of a repair are in either.
 constexpr std::uint8_t kVersionOfStripes = 3;
 /// Of commands that masters of versions before know: all but those, and those with a scheme.
 constexpr std::uint8_t kVersionOfCopies = 2;
@@ -228,10 +230,11 @@ namespace {
 std::uint8_t version_of(const Command& command) {
   const auto* const start = std::get_if<StartJob>(&command);
   const auto* const advance = std::get_if<AdvanceJob>(&command);
+  if (start != nullptr && start->job.kind == JobKind::kRepack) return kVersion;
   if ((start != nullptr && !start->job.targets.empty()) ||
       (advance != nullptr && advance->from_step > JobStep::kRelease) ||
       std::holds_alternative<SetVolumeTier>(command) || std::holds_alternative<LeaveOut>(command)) {
-    return kVersion;
+    return kVersionOfTiers;
   }
   const auto* const create = std::get_if<CreateVolume>(&command);
   return create != nullptr && create->record.scheme ? kVersionOfStripes : kVersionOfCopies;

@@ -52,7 +52,7 @@ void raise_generation(VolumeRecord& volume) {
 std::optional<JobStep> next_step(const JobRecord& job) {
   switch (job.step) {
     case JobStep::kFreeze:
-      return job.kind == JobKind::kSeal ? JobStep::kPack : JobStep::kCopy;
+      return packs(job.kind) ? JobStep::kPack : JobStep::kCopy;
     case JobStep::kPack:
       return JobStep::kVerify;
     case JobStep::kCopy:
@@ -294,6 +294,7 @@ struct Apply {
                       job.volume.value, volume.generation.value, command.expected.value));
     }
     if (job.kind == JobKind::kSeal) return check_seal(command, volume);
+    if (job.kind == JobKind::kRepack) return check_repack(command, volume);
     const bool is_move = job.kind == JobKind::kMove;
     if (is_member(job.to) || is_move != job.from.has_value() ||
         (is_move && (!is_member(*job.from) || !command.lost.empty()))) {
@@ -358,9 +359,23 @@ struct Apply {
                                                      job.volume.value, to_string(job.scheme)));
   }
 
+  static Result<void> check_repack(const StartJob& command, const VolumeRecord& volume) {
+    const JobRecord& job = command.job;
+    bool fits = volume.phase == VolumePhase::kSealed && volume.scheme &&
+                job.scheme == volume.scheme && !job.from && command.lost.empty() &&
+                job.targets.size() == volume.scheme.shards() &&
+                job.targets.size() == volume.members.size() && job.to == job.targets.front();
+    for (std::size_t i = 0; fits && i < volume.members.size(); ++i) {
+      fits = job.targets[volume.shards[i]] == volume.members[i];
+    }
+    if (fits) return {};
+    return conflict(fmt::format("volume {} is packed anew by all its members", job.volume.value));
+  }
+
   static void switch_members(const JobRecord& job, VolumeRecord& volume) {
     raise_generation(volume);
     volume.frozen = false;
+    if (job.kind == JobKind::kRepack) return;  // they have something else now
     if (job.kind == JobKind::kSeal) {
       volume.scheme = job.scheme;
       volume.members = job.targets;

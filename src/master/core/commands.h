@@ -137,8 +137,8 @@ using Command = std::variant<ReserveKeys, CreateVolume, ActivateVolume, DropVolu
 /// kCorruption) with what does not fit.
 [[nodiscard]] Result<void> apply_command(MasterState& state, const Command& command);
 
-/// A command as a log keeps it (docs/formats/master-state.md, version 4; 3 without a seal, a tier
-/// or targets of a repair in it, 2 without a scheme).
+/// A command as a log keeps it (docs/formats/master-state.md, version 5; 4 without a job that packs
+/// anew, 3 without a seal, a tier or targets of a repair in it either, 2 without a scheme).
 [[nodiscard]] std::string encode_command(const Command& command);
 /// kCorruption; kUnimplemented for a newer version or an unknown command.
 [[nodiscard]] Result<Command> decode_command(std::string_view bytes);

@@ -210,7 +210,7 @@ std::vector<StartJob> plan_seals(const PlacementView& view, const Survey& survey
   std::vector<StartJob> out;
   if (view.state.jobs_paused && !options.although_paused) return out;
   for (const auto& [id, job] : view.state.jobs) {
-    if (job.kind == JobKind::kSeal) return out;
+    if (packs(job.kind)) return out;
   }
   if (!needs(view, survey).empty()) return out;
   JobBudget budget(view, options);
@@ -222,6 +222,54 @@ std::vector<StartJob> plan_seals(const PlacementView& view, const Survey& survey
     if (!start.has_value() || !budget.allows(start->job, record)) continue;
     out.push_back(*std::move(start));
     break;
+  }
+  return out;
+}
+
+namespace {
+
+/// Bytes that come free when every member packs the volume anew; 0: not worth it, or not all of
+/// them say so.
+std::uint64_t gain_of(const VolumeRecord& volume, const std::map<NodeNumber, SparseVolume>& said,
+                      std::uint32_t percent) {
+  std::uint64_t gain = UINT64_MAX;
+  for (const NodeNumber member : volume.members) {
+    const auto word = said.find(member);
+    if (word == said.end()) return 0;
+    const SparseVolume& found = word->second;
+    if (found.garbage_bytes * 100 < found.extent_bytes * percent) return 0;
+    gain = std::min(gain, found.garbage_bytes);
+  }
+  return gain;
+}
+
+}  // namespace
+
+std::vector<StartJob> plan_repacks(const PlacementView& view, const Survey& survey,
+                                   const SparseReports& reports, const PlanOptions& options) {
+  std::vector<StartJob> out;
+  if (reports.empty() || (view.state.jobs_paused && !options.although_paused)) return out;
+  const auto packing = [](const auto& job) { return packs(job.second.kind); };
+  if (std::ranges::any_of(view.state.jobs, packing) || !needs(view, survey).empty()) return out;
+  const JobBudget budget(view, options);
+  std::uint64_t most = 0;
+  for (const auto& [id, report] : reports) {
+    const SurveyedVolume* const volume = survey.find(id);
+    if (volume == nullptr || !volume->movable() || !volume->whole()) continue;
+    const VolumeRecord& record = *volume->record;
+    if (record.generation != report.generation) continue;
+    const std::uint64_t gain = gain_of(record, report.said, options.repack_percent);
+    if (!record.scheme || record.phase != VolumePhase::kSealed || gain <= most) continue;
+    JobRecord job{JobKind::kRepack, JobStep::kFreeze, id, std::nullopt, {}};
+    job.scheme = record.scheme;
+    job.targets.resize(record.members.size());
+    for (std::size_t i = 0; i < record.members.size(); ++i) {
+      job.targets[record.shards[i]] = record.members[i];
+    }
+    job.to = job.targets.front();
+    if (!budget.allows(job, record)) continue;
+    most = gain;
+    out.assign(1, {std::move(job), record.generation, {}});
   }
   return out;
 }

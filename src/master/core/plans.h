@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "master/core/commands.h"
 #include "master/core/survey.h"
+#include "wire/packed_place.h"
 
 namespace kelp::master {
 
@@ -20,6 +22,8 @@ struct PlanOptions {
   /// One job makes several lost shards of a volume, from one reading of the others. Masters of
   /// before do not know such jobs.
   bool together = true;
+  /// A packed volume is packed anew when so much of its extents comes free by that, in percent.
+  std::uint32_t repack_percent = 30;
   bool although_paused = false;  ///< An operator asks: paused jobs are no obstacle.
 };
 
@@ -48,6 +52,19 @@ struct PlanOptions {
 /// a time. Nothing while a repair is needed or jobs are paused. Pure.
 [[nodiscard]] std::vector<StartJob> plan_seals(const PlacementView& view, const Survey& survey,
                                                const PlanOptions& options);
+
+/// What servers said of a packed volume (VolumeReplicas::sparse_volumes).
+struct SparseReport {
+  Generation generation;  ///< It was in when they were asked: in another one it counts no more.
+  std::map<NodeNumber, SparseVolume> said;
+};
+using SparseReports = std::map<VolumeId, SparseReport>;
+/// The job that has a packed volume packed anew where it lies: that of which most comes free, by
+/// all its members' word; one at a time, and none beside a seal. Nothing while a repair is needed
+/// or jobs are paused. Pure.
+[[nodiscard]] std::vector<StartJob> plan_repacks(const PlacementView& view, const Survey& survey,
+                                                 const SparseReports& reports,
+                                                 const PlanOptions& options);
 
 /// Copies that may be removed: their volume has all its copies elsewhere in the newest generation,
 /// alive, and no job. A volume that was never decided on is left alone (it may be all that is left

@@ -66,7 +66,13 @@ enum class JobKind : std::uint8_t {
   kRepair = 1,  ///< Copies are lost: `to` gets one, or each of `targets`. `from` is nobody.
   kMove = 2,    ///< `from` gives its copy to `to`: balance, draining, an operator.
   kSeal = 3,    ///< The copies of a full volume become shards at `targets` (docs/adr/0011).
+  // What is stored as 4 is a kRepair of several shards.
+  kRepack = 5,  ///< The members of a packed volume, `targets`, pack it anew (docs/adr/0015).
 };
+/// Whether servers make shards beside what they have: then the job has kPack and kVerify.
+[[nodiscard]] constexpr bool packs(JobKind kind) {
+  return kind == JobKind::kSeal || kind == JobKind::kRepack;
+}
 
 /// How far a job is; each step was committed before the next one's work begins, so that any leader
 /// can go on. Values are stored: never renumber.
@@ -76,8 +82,8 @@ enum class JobStep : std::uint8_t {
   kSwitch = 3,   ///< `to` is a member in a new generation: tell all members.
   kRetire = 4,   ///< Remove the copy at `from`; of a seal: all copies.
   kRelease = 5,  ///< Given up before the switch: thaw the members as they are.
-  kPack = 6,     ///< Of a seal, after kFreeze: let each target make its shard of what a member has.
-  kVerify = 7,   ///< Then: let each read back what it made; compare. kSwitch follows.
+  kPack = 6,    ///< If packs(), after kFreeze: let each target make its shard of what members have.
+  kVerify = 7,  ///< Then: let each read back what it made; compare. kSwitch follows.
 };
 
 /// The members are those that the job was for: it cannot be given up any more, or was.
@@ -92,9 +98,9 @@ struct JobRecord {
   VolumeId volume;
   std::optional<NodeNumber> from;  ///< kMove only.
   NodeNumber to;                   ///< The first of the targets, if there are any.
-  EcScheme scheme = {};            ///< kSeal only: what the volume is to have.
-  /// kSeal: who gets which shard, in their order. kRepair of several shards in one pass: who gets
-  /// one; empty: `to` alone gets the first that is missing.
+  EcScheme scheme = {};            ///< If it packs: what the volume is to have.
+  /// If it packs: who gets which shard, in their order. kRepair of several shards in one pass: who
+  /// gets one; empty: `to` alone gets the first that is missing.
   std::vector<NodeNumber> targets = {};
   std::vector<std::uint8_t> shards = {};  ///< kRepair with targets: which one each gets.
   friend bool operator==(const JobRecord&, const JobRecord&) = default;
@@ -154,11 +160,12 @@ void add_member(VolumeRecord& volume, NodeNumber node, std::uint8_t shard);
 /// What `node` has of a volume that it is a member of: its shard number. 0 without a scheme.
 [[nodiscard]] std::uint8_t shard_of(const VolumeRecord& volume, NodeNumber node);
 
-/// The state as stored (docs/formats/master-state.md, version 4; 3 as long as no volume has a tier,
-/// is being sealed or gets several shards at once, 2 as long as none has a scheme either, so that
-/// masters of versions before read it), with its checksum.
+/// The state as stored (docs/formats/master-state.md, version 5; 4 as long as no volume is being
+/// packed anew, 3 as long as none has a tier, is being sealed or gets several shards at once either,
+/// 2 as long as none has a scheme either, so that masters of versions before read it), with its
+/// checksum.
 [[nodiscard]] std::string encode_state(const MasterState& state);
-/// Reads versions 1 to 4. kCorruption for anything that encode_state() would not make;
+/// Reads versions 1 to 5. kCorruption for anything that encode_state() would not make;
 /// kUnimplemented for a newer version, naming both.
 [[nodiscard]] Result<MasterState> decode_state(std::string_view bytes);
 

@@ -10,8 +10,9 @@ namespace kelp::master {
 namespace {
 
 constexpr std::string_view kMagic = "KLPM";
-constexpr std::uint32_t kVersion = 4;
-constexpr std::uint32_t kVersionOfSchemes = 3;  ///< No volume has a tier, no job has targets.
+constexpr std::uint32_t kVersion = 5;
+constexpr std::uint32_t kVersionOfTiers = 4;  ///< No volume is being packed anew.
+constexpr std::uint32_t kVersionOfSchemes = 3;  ///< And none has a tier, no job has targets.
 constexpr std::uint32_t kVersionOfCopies = 2;   ///< And none has a scheme.
 constexpr std::size_t kCrcBytes = 4;
 constexpr std::uint64_t kMaxCopies = 8;
@@ -228,11 +229,13 @@ Result<void> decode_tiers(ByteReader& reader, MasterState& state) {
 }
 
 std::uint32_t version_of(const MasterState& state) {
+  const auto packs_anew = [](const auto& job) { return job.second.kind == JobKind::kRepack; };
+  if (std::ranges::any_of(state.jobs, packs_anew)) return kVersion;
   const auto has_targets = [](const auto& job) { return !job.second.targets.empty(); };
-  if (std::ranges::any_of(state.jobs, has_targets)) return kVersion;
+  if (std::ranges::any_of(state.jobs, has_targets)) return kVersionOfTiers;
   std::uint32_t version = kVersionOfCopies;
   for (const auto& [id, volume] : state.volumes) {
-    if (!volume.tier.empty()) return kVersion;
+    if (!volume.tier.empty()) return kVersionOfTiers;
     if (volume.scheme) version = kVersionOfSchemes;
   }
   return version;
@@ -345,7 +348,7 @@ void encode_job(const JobRecord& job, std::string& out) {
       writer.fixed(job.shards[i]);
     }
   }
-  if (job.kind != JobKind::kSeal) return;
+  if (!packs(job.kind)) return;
   writer.fixed(job.scheme.data);
   writer.fixed(job.scheme.parity);
   for (const NodeNumber target : job.targets) writer.fixed(target.value);
@@ -381,16 +384,16 @@ Result<JobRecord> decode_job(ByteReader& reader) {
   if (from.value != 0) job.from = from;
   job.to.value = reader.fixed<std::uint32_t>();
   if (reader.failed()) return job;
-  if (kind < 1 || kind > kRepairOfSeveral) return bad("job kind", kind);
-  const bool sealing = kind == static_cast<std::uint8_t>(JobKind::kSeal);
-  const bool its_own = step == static_cast<std::uint8_t>(JobStep::kCopy) ? !sealing : sealing;
+  if (kind < 1 || kind > 5) return bad("job kind", kind);
+  const bool packing = packs(static_cast<JobKind>(kind));
+  const bool its_own = step == static_cast<std::uint8_t>(JobStep::kCopy) ? !packing : packing;
   if (step < 1 || step > 7 || ((step == 2 || step > 5) && !its_own)) return bad("job step", step);
   job.kind = kind == kRepairOfSeveral ? JobKind::kRepair : static_cast<JobKind>(kind);
   job.step = static_cast<JobStep>(step);
   if (kind == kRepairOfSeveral) {
     KELP_CHECK(decode_targets(reader, job));
   }
-  if (job.kind != JobKind::kSeal) return job;
+  if (!packs(job.kind)) return job;
   job.scheme.data = reader.fixed<std::uint8_t>();
   job.scheme.parity = reader.fixed<std::uint8_t>();
   if (reader.failed()) return job;
@@ -422,7 +425,7 @@ std::string encode_state(const MasterState& state) {
     encode_volume(volume, out);
   }
   encode_rest(state, out);
-  if (version == kVersion) encode_tiers(state, out);
+  if (version >= kVersionOfTiers) encode_tiers(state, out);
   writer.fixed(crc32c(as_bytes(out)));
   return out;
 }
@@ -443,7 +446,7 @@ Result<MasterState> decode_state(std::string_view bytes) {
   if (body.version > 1) {
     KELP_CHECK(decode_rest(reader, state));
   }
-  if (body.version == kVersion) {
+  if (body.version >= kVersionOfTiers) {
     KELP_CHECK(decode_tiers(reader, state));
   }
   KELP_CHECK(reader.finish("master state"));

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <map>
 
 #include "async/completion.h"
 #include "base/rng.h"
@@ -123,67 +122,6 @@ Result<void> VolumeFile::each_needle(std::optional<NeedleKey> after,
     if (page.size() < kPage) return {};
     after = page.back().key;
   }
-}
-
-/// Of stubs and extents alike on every member: what differs between them are the shards' bytes
-/// alone. Each stub must have its extent here.
-Result<VolumeDigest> VolumeFile::packed_digest() {
-  VolumeDigest digest{.generation = role().generation};
-  const auto add = [&digest](NeedleKey key, Cookie cookie, std::uint64_t more) {
-    const std::uint64_t seed = cookie.value + (more << 32U);
-    digest.keys_hash += Rng(key.value * 0x9e3779b97f4a7c15ULL + seed).next();
-  };
-  std::map<NeedleKey, std::pair<Cookie, std::uint64_t>> extents;  // and the body's length
-  KELP_CHECK(each_needle(kLastNeedleKey, [&](const IndexEntry& entry) -> Result<void> {
-    NeedleHeader header;
-    KELP_CHECK(reader_.read_header(entry.place, ReadMode::kMayWait, header));
-    if (header.key != entry.key || !header.part) return does_not_check(entry);
-    extents[entry.key] = {header.cookie, header.part->body_bytes};
-    add(entry.key, header.cookie, 0);
-    return {};
-  }));
-  KELP_CHECK(each_needle(std::nullopt, [&](const IndexEntry& entry) -> Result<void> {
-    if (is_extent(entry.key)) return {};
-    KELP_TRY(const auto stub, reader_.read_stub(entry, ReadMode::kMayWait));
-    const PackedPlace& place = stub->place;
-    const auto extent = extents.find(place.extent);
-    if (extent == extents.end() || extent->second.first != place.cookie ||
-        place.offset + place.body_bytes > extent->second.second) {
-      return Error(Errc::kCorruption,
-                   fmt::format("volume {}: needle {:x} lies in extent {:x}, which is not here",
-                               superblock_.volume.value, entry.key.value, place.extent.value));
-    }
-    add(entry.key, stub->header.cookie, place.offset);
-    ++digest.needles;
-    digest.live_bytes += place.body_bytes;
-    return {};
-  }));
-  return digest;
-}
-
-bool VolumeFile::holds_extents() const {
-  const std::lock_guard lock(mutex_);
-  return !index_.list(kLastNeedleKey, 1).empty();
-}
-
-Result<std::vector<FileId>> VolumeFile::dead_extents() {
-  std::map<NeedleKey, Cookie> unused;
-  KELP_CHECK(each_needle(kLastNeedleKey, [&](const IndexEntry& entry) -> Result<void> {
-    NeedleHeader header;
-    const auto read = reader_.read_header(entry.place, ReadMode::kMayWait, header);
-    if (read.has_value()) unused[entry.key] = header.cookie;  // a damaged one is healed first
-    return {};
-  }));
-  KELP_CHECK(each_needle(std::nullopt, [&](const IndexEntry& entry) -> Result<void> {
-    if (is_extent(entry.key)) return {};
-    const auto stub = reader_.read_stub(entry, ReadMode::kMayWait);
-    if (stub.has_value()) unused.erase((*stub)->place.extent);
-    if (!stub.has_value() && still_at(entry)) return stub.error();
-    return {};
-  }));
-  std::vector<FileId> dead;
-  for (const auto& [key, cookie] : unused) dead.push_back({superblock_.volume, key, cookie});
-  return dead;
 }
 
 Result<std::string> VolumeFile::read_needles(NeedleKey after, std::uint64_t bytes) {

@@ -16,6 +16,7 @@
 #include "client/volume_admin.h"
 #include "client/volume_replicas.h"
 #include "os/file_io.h"
+#include "volume/core/extent_use.h"
 #include "volume/core/superblock.h"
 #include "volume/core/volume_index.h"
 #include "volume/probe.h"
@@ -96,9 +97,17 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   [[nodiscard]] VolumeDigest digest() const;
   /// Whether it is a packed volume.
   [[nodiscard]] bool holds_extents() const;
-  /// Extents in which no packed needle lies any more. kCorruption when a stub does not check: then
-  /// nobody knows which it needs. Blocks.
-  Result<std::vector<FileId>> dead_extents();
+  /// What of each extent is alive. kCorruption when a stub does not check: then nobody knows which
+  /// it needs. Blocks.
+  Result<ExtentsUse> extents_use();
+  /// For packing anew: the stubs and extents behind `after` that stay as they are and are not in
+  /// `into`, as read_needles(); `after` goes on. Empty at the end. Blocks.
+  Result<std::string> read_kept(const ExtentsUse& use, const VolumeFile& into, NeedleKey& after);
+  /// The needles behind `after` that go into the next new extent, by key; empty at the end. The
+  /// same on each member with the same stubs. Blocks.
+  Result<std::vector<PackedNeedle>> next_extent(const ExtentsUse& use, NeedleKey after);
+  /// kCorruption unless there are stubs of the same needles here as in `other`. Blocks.
+  Result<void> check_same_needles(VolumeFile& other);
   /// What is packed here, as VolumeReplicas::pack() tells it. Blocks.
   Result<VolumeDigest> packed_digest();
   /// As VolumeReplicas::read_needles, up to about `bytes`. Blocks.
@@ -201,6 +210,7 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
                            const std::function<Result<void>(const IndexEntry&)>& visit);
   [[nodiscard]] Result<IndexEntry> entry_of(NeedleKey key) const;
   Error gone_or_damaged(const IndexEntry& entry);
+  Result<NeedleKey> extent_of(const IndexEntry& entry);
   Result<void> append_image(const IndexEntry& entry, std::string& batch);
   Result<std::vector<NeedleInfo>> describe(const std::vector<IndexEntry>& entries);
   Result<NeedleKey> verify_some(const std::vector<IndexEntry>& entries,

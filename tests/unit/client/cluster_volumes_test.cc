@@ -19,6 +19,7 @@ namespace {
 using std::chrono::milliseconds;
 
 const FileId kFid{VolumeId{1}, NeedleKey{5}, Cookie{9}};
+const Cookie kGone{77};  ///< Of an extent that was packed anew.
 
 /// A volume server that answers with its own name, after a while, or with an error.
 class SlowNode final : public VolumeNode {
@@ -75,6 +76,7 @@ class SlowNode final : public VolumeNode {
       ++stubs_asked;
       co_return Error(Errc::kConflict, "packed here");
     }
+    if (request.fid.cookie == kGone) co_return Error(Errc::kNotFound, "that extent is gone");
     const std::string& lane = shard;
     const std::size_t take = std::min(buffer.size(), lane.size() - request.offset);
     std::ranges::fill(buffer, std::byte{0});
@@ -383,6 +385,20 @@ TEST_F(PackedReads, AskAgainWhenAMasterHasNotHeardOfTheSwitch) {
   const auto got = read_at(0, 150'000);
   ASSERT_TRUE(got.has_value()) << got.error().message();
   EXPECT_TRUE(*got == body_);
+}
+
+TEST_F(PackedReads, AskOthersWhereItIsWhenAMemberMissedThatItWasPackedAnew) {
+  for (const char* name : {"a", "b"}) {
+    node(name).place->extent.value += 100;
+    node(name).place->cookie = kGone;
+  }
+  for (int i = 0; i < 6; ++i) {
+    const auto got = read_at(0, 150'000);
+    ASSERT_TRUE(got.has_value()) << got.error().message();
+    EXPECT_TRUE(*got == body_);
+  }
+  node("c").place->cookie = kGone;
+  EXPECT_EQ(read_at(0, 10).error().code(), Errc::kNotFound);
 }
 
 TEST_F(PackedReads, SayThatANeedleWasRemoved) {

@@ -21,7 +21,8 @@ namespace {
 using ReplicaMessages =
     std::tuple<SetRole, PullVolume, RebuildVolume, VolumeDigest, DigestVolume, RetireVolume,
                ReadNeedles, ReadOneNeedle, ReadNeedlePart, NeedlePartFrame, PackVolume,
-               PackedVolume, ReadPacked, FindPacked, PackedPlace, RebuildTogether, ReadRebuilt>;
+               PackedVolume, ReadPacked, FindPacked, PackedPlace, RebuildTogether, ReadRebuilt,
+               SparseVolume, SparseVolumes>;
 using Everything = decltype(std::tuple_cat(AllMessages(), ReplicaMessages()));
 
 std::string path_of(int revision) {

@@ -108,6 +108,13 @@ Task<void> replicas(Clients c) {
   co_await answers(s, PackedVolume{volume, fresh}, r.drop_packed(volume, fresh));
   const FileId fid{volume, NeedleKey(5), Cookie(6)};
   co_await answers(s, FindPacked{fid}, r.find_packed(fid));
+  const StripeSources all{from.scheme, 3, {{"n", "a:1"}}};
+  co_await answers(s, RebuildVolume{volume, fresh, "c", all.scheme, 3, all.members, Urgency::kMove},
+                   r.repack(volume, fresh, "c", all, Urgency::kMove));
+  const auto sparse = co_await r.sparse_volumes();
+  EXPECT_EQ(s.last(), encode_message(Done{}));
+  const SparseVolume told{VolumeId(3), 8 << 20, 5 << 20};
+  EXPECT_TRUE(sparse && *sparse == std::vector{told});
   const auto packed = co_await r.read_packed(volume, old, from, NeedleKey(5), Urgency::kMove);
   EXPECT_EQ(s.last(),
             encode_message(ReadPacked{volume, old, from.scheme, 3, NeedleKey(5), Urgency::kMove}));

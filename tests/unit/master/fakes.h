@@ -167,6 +167,27 @@ class FakeNode final : public VolumeNode {
     co_return Result<void>();
   }
 
+  Task<Result<VolumeDigest>> repack(VolumeId volume, Generation generation, std::string,
+                                    StripeSources from, Urgency) override {
+    KELP_CO_CHECK(check());
+    repacked_from.push_back(from);
+    const VolumeStatus* const here = find(volume);
+    if (here == nullptr || !here->frozen || here->generation != generation) {
+      co_return Error(Errc::kConflict, "not frozen in this generation");
+    }
+    packed = *here;
+    packed->live_bytes /= 2;
+    if (spoil_packs > 0) {
+      --spoil_packs;
+      packed->live_bytes += static_cast<unsigned char>(node.node_id.back());
+    }
+    co_return digest_of(*packed);
+  }
+  Task<Result<std::vector<SparseVolume>>> sparse_volumes() override {
+    KELP_CO_CHECK(check());
+    co_return sparse;
+  }
+
   Task<Result<std::string>> read_needles(VolumeId, Generation, NeedleKey, Urgency) override {
     co_return Error(Errc::kUnimplemented, "not needed");
   }
@@ -195,13 +216,15 @@ class FakeNode final : public VolumeNode {
     co_return Error(Errc::kUnimplemented, "not needed");
   }
 
-  std::vector<Urgency> pulled_as;           ///< Of each pull(), in order.
-  std::vector<Urgency> rebuilt_as;          ///< Of each rebuild().
-  std::vector<StripeSources> rebuilt_from;  ///< Likewise.
-  std::vector<PackSource> packed_from;      ///< Of each pack().
-  std::optional<VolumeStatus> packed;       ///< Made by pack(), not adopted.
-  std::function<void()> before_rebuild;     ///< Whenever rebuild() is called.
-  bool spoils_rebuilds = false;             ///< None comes out well.
+  std::vector<Urgency> pulled_as;            ///< Of each pull(), in order.
+  std::vector<Urgency> rebuilt_as;           ///< Of each rebuild().
+  std::vector<StripeSources> rebuilt_from;   ///< Likewise.
+  std::vector<PackSource> packed_from;       ///< Of each pack().
+  std::vector<StripeSources> repacked_from;  ///< Of each repack().
+  std::vector<SparseVolume> sparse;
+  std::optional<VolumeStatus> packed;    ///< Made by pack() or repack(), not adopted.
+  std::function<void()> before_rebuild;  ///< Whenever rebuild() is called.
+  bool spoils_rebuilds = false;          ///< None comes out well.
   bool adopted = false;
   int verified = 0;           ///< Calls of verify_packed().
   int spoil_packs = 0;        ///< So many come out different.

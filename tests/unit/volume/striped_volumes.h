@@ -118,6 +118,10 @@ class Reached final : public VolumeNode {
     KELP_CO_CHECK(co_await answer());
     co_return co_await service_->find_packed(fid);
   }
+  Task<Result<VolumeDigest>> repack(VolumeId volume, Generation generation, std::string collection,
+                                    StripeSources from, Urgency urgency) override {
+    return service_->repack(volume, generation, std::move(collection), std::move(from), urgency);
+  }
 
   Trouble trouble = Trouble::kNone;
   int shard_reads = 0;

@@ -120,6 +120,11 @@ constexpr std::array kSettings = {
     KELP_SETTING("volume.host", volume.host,
                  "the machine, of which one may fail with all of its disks; empty: its name, when "
                  "there are several [[volume.disk]]"),
+    KELP_SETTING("volume.cache", volume.cache,
+                 "directory on an SSD, of what is read often from slower disks; empty: none"),
+    KELP_SETTING("volume.cache_size", volume.cache_size, "bytes of it, 16MiB to 16TiB"),
+    KELP_SETTING("volume.cache_tags", volume.cache_tags,
+                 "directories that carry one of these tags are cached; empty: all"),
     KELP_SETTING("cluster.file", cluster.file, "made by `kelp cluster init`; empty: DIR/cluster"),
     KELP_SETTING("cluster.masters", cluster.masters, "id=host:port of each master, with commas"),
     KELP_SETTING("cluster.filers", cluster.filers, "host:port of each filer, with commas"),

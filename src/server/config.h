@@ -96,8 +96,11 @@ struct VolumeConfig {
   std::string data_centre = "default";
   std::string rack = "default";
   std::vector<std::string> tags;
-  std::string host;                       ///< The machine; empty: its name, with several disks.
-  std::vector<VolumeDiskConfig> disks;    ///< Instead of DIR. TOML only: [[volume.disk]].
+  std::string host;                     ///< The machine; empty: its name, with several disks.
+  std::vector<VolumeDiskConfig> disks;  ///< Instead of DIR. TOML only: [[volume.disk]].
+  std::string cache;                    ///< Directory on a quicker disk; empty: no cache.
+  std::uint64_t cache_size = 0;         ///< Bytes of it; with `cache` 16 MiB to 16 TiB.
+  std::vector<std::string> cache_tags{"hdd"};  ///< One of them has what is cached; empty: all.
   std::uint64_t size_limit = 8ULL << 30;  ///< Bytes at which a volume is sealed; 1 MiB to 1 TiB.
   std::uint64_t reserve = 1ULL << 30;     ///< Free bytes of the disk that writes leave; at most a
                                           ///< twentieth of the disk is kept.

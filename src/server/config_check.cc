@@ -175,6 +175,20 @@ Result<void> check_cluster(const Config& config, const Checker& check) {
   return {};
 }
 
+Result<void> check_cache(const Config& config, const Checker& check) {
+  const VolumeConfig& volume = config.volume;
+  if (volume.cache.empty()) return {};
+  if (!volume.cache.starts_with('/') || (volume.cache.size() > 1 && volume.cache.ends_with('/'))) {
+    return check.refuse("volume.cache", "begins with a slash and does not end with one");
+  }
+  const auto& disks = volume.disks;
+  if (volume.cache == config.dir ||
+      std::ranges::find(disks, volume.cache, &VolumeDiskConfig::path) != disks.end()) {
+    return check.refuse("volume.cache", "is a directory of volumes");
+  }
+  return check.range("volume.cache_size", volume.cache_size, 16 * kMiB, 16 * 1024 * kGiB);
+}
+
 Result<void> check_domain(const std::string& domain, const Checker& check) {
   const auto fits = [](unsigned char c) {
     return std::islower(c) || std::isdigit(c) || c == '.' || c == '-';
@@ -269,6 +283,7 @@ Result<void> check_config(const Config& config, const Origins& origins) {
   KELP_CHECK(check_ranges(config, check));
   KELP_CHECK(check_classes(config.master.classes));
   KELP_CHECK(check_disks(config.volume.disks));
+  KELP_CHECK(check_cache(config, check));
   return check_identities(config.s3.identities);
 }
 

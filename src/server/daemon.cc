@@ -32,6 +32,7 @@
 #include "server/front.h"
 #include "server/process.h"
 #include "server/volume_disks.h"
+#include "volume/store/block_cache.h"
 
 namespace kelp::server {
 namespace {
@@ -93,6 +94,7 @@ struct Daemon::Parts {
   Task<void> open(Result<void>& outcome);
   Task<Result<void>> open_master();
   Task<Result<void>> open_volume();
+  Result<void> open_cache(const std::vector<VolumeDiskPlace>& places);
   Task<Result<void>> open_filer();
   Task<Result<void>> open_s3();
   Task<void> keep_key_floor();
@@ -130,6 +132,8 @@ struct Daemon::Parts {
 
   std::unique_ptr<raft::RpcTransport> transport;
   std::unique_ptr<master::MasterService> master;
+  std::unique_ptr<BlockCache> cache;
+  std::unique_ptr<WorkPool> cache_pool;  ///< Dies before the cache: its jobs need it.
   std::unique_ptr<VolumeDisks> disks;
   std::unique_ptr<KvStore> kv;
   MemoryBudget call_memory{filer_memory(config).calls};
@@ -274,11 +278,29 @@ Task<Result<void>> Daemon::Parts::open_master() {
   co_return co_await serve(config.master.listen, {runtime.executor(0)}, std::move(prepare));
 }
 
+/// Blocks. One that does not work is no error: it says so, and nothing is cached.
+Result<void> Daemon::Parts::open_cache(const std::vector<VolumeDiskPlace>& places) {
+  const auto cached = [this](const VolumeDiskPlace& place) { return is_cached(place, config); };
+  if (config.volume.cache.empty()) return {};
+  if (std::ranges::none_of(places, cached)) {
+    logger("volume").warn("cache_unused why=\"no directory has one of volume.cache_tags\"");
+  }
+  cache_pool = make_thread_pool({.threads = config.threads.disk_threads});
+  BlockCacheOptions options{config.volume.cache, config.volume.cache_size};
+  cache =
+      std::make_unique<BlockCache>(std::move(options), BlockCacheParts{io, *cache_pool, metrics});
+  return {};
+}
+
 Task<Result<void>> Daemon::Parts::open_volume() {
-  disks = std::make_unique<VolumeDisks>(VolumeDiskWorld{
-      config, identity, io, clock, cluster_clock, *timers, metrics, *disk_pool, world(),
-      executors_of(runtime), *masters, *volume_nodes, *locations, *cluster_volumes, *front});
-  KELP_CO_CHECK(co_await disks->open(disk_places(config, machine_name())));
+  const std::vector<VolumeDiskPlace> places = disk_places(config, machine_name());
+  auto open_it = [this, &places] { return open_cache(places); };
+  KELP_CO_CHECK(co_await offload<void>(*disk_pool, std::move(open_it)));
+  disks = std::make_unique<VolumeDisks>(
+      VolumeDiskWorld{config, identity, io, clock, cluster_clock, *timers, metrics, *disk_pool,
+                      world(), executors_of(runtime), *masters, *volume_nodes, *locations,
+                      *cluster_volumes, *front, cache.get()});
+  KELP_CO_CHECK(co_await disks->open(places));
   addresses.rpc = disks->addresses();
   addresses.volume_http = disks->http_addresses();
   co_return Result<void>();

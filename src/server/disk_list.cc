@@ -98,6 +98,15 @@ std::string print_disks(std::span<const VolumeDiskConfig> disks) {
   return out;
 }
 
+bool is_cached(const VolumeDiskPlace& place, const Config& config) {
+  const VolumeConfig& volume = config.volume;
+  const auto carried = [&place](const std::string& tag) {
+    return std::ranges::find(place.tags, tag) != place.tags.end();
+  };
+  return !volume.cache.empty() &&
+         (volume.cache_tags.empty() || std::ranges::any_of(volume.cache_tags, carried));
+}
+
 std::vector<VolumeDiskPlace> disk_places(const Config& config, std::string_view machine) {
   const VolumeConfig& volume = config.volume;
   std::vector<std::string> tags = volume.tags;

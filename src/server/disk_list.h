@@ -45,6 +45,9 @@ struct VolumeDiskPlace {
 
 struct Config;
 
+/// Whether what clients read from it often is kept in volume.cache.
+[[nodiscard]] bool is_cached(const VolumeDiskPlace& place, const Config& config);
+
 /// The directories that a volume server serves: those of [[volume.disk]], else DIR. Of several,
 /// each says in a tag which machine it is in: volume.host, else `machine`.
 [[nodiscard]] std::vector<VolumeDiskPlace> disk_places(const Config& config,

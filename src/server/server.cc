@@ -305,6 +305,11 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, const Cluste
                  "[[volume.disk]]: `kelp server` keeps all in one directory; see "
                  "docs/operations/disks.md");
   }
+  if (!config.volume.cache.empty()) {
+    return Error(Errc::kInvalidArgument,
+                 "volume.cache: `kelp server` has none, `kelp volume` has; see "
+                 "docs/operations/disks.md");
+  }
   std::unique_ptr<Server> server(new Server(std::make_unique<Rooms>(config, identity, io, clock)));
   KELP_CHECK(server->rooms_->open_stores());
   KELP_CHECK(server->rooms_->listen());

@@ -56,6 +56,7 @@ Result<void> VolumeDisk::open_files() {
                            &world_.nodes};
   parts.background = budget_.get();
   parts.timers = &world_.timers;
+  if (is_cached(place_, config)) parts.cache = world_.cache;
   VolumeServiceOptions options = volume_options(config, world_.identity);
   options.directory = volume_dir(place_.path);
   options.reserve_bytes = place_.reserve;

@@ -38,6 +38,7 @@ struct VolumeDiskWorld {
   LocationCache& locations;
   VolumeClient& everywhere;  ///< All volume servers.
   HttpFront& front;
+  BlockCache* cache = nullptr;  ///< Of the places that is_cached() says; null: none.
 };
 
 /// 1 while the place is to be served and is not, or has failed.

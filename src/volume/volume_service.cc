@@ -51,7 +51,8 @@ VolumeService::VolumeService(VolumeServiceOptions options, VolumeServiceParts pa
                                  .probe = VolumeProbe(parts_.metrics, options_.metrics_directory),
                                  .directory = options_.directory,
                                  .sync = options_.sync,
-                                 .limit_bytes = options_.volume_limit_bytes});
+                                 .limit_bytes = options_.volume_limit_bytes,
+                                 .cache = parts_.cache});
 }
 
 /// What it counted in gauges that outlive it goes with it.

@@ -24,6 +24,7 @@
 
 namespace kelp {
 
+class BlockCache;
 class VolumeFile;
 class VolumeVacuum;
 struct ExtentsUse;
@@ -60,6 +61,8 @@ struct VolumeServiceParts {
   /// such work, vacuum and scrub are refused.
   BackgroundBudget* background = nullptr;
   Timers* timers = nullptr;
+  /// Of what clients read; null: none. Outlives the service and the jobs in its pool.
+  BlockCache* cache = nullptr;
 };
 
 /// What of a volume does not match its checksums.

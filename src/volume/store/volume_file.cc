@@ -98,6 +98,9 @@ VolumeFile::VolumeFile(std::shared_ptr<VolumeShared> shared, std::shared_ptr<Fil
   options.failed = [this](const Error& error) { went_read_only(error); };
   group_commit_ =
       std::make_shared<GroupCommit>(file_, shared_->pool, shared_->probe, std::move(options));
+  if (shared_->cache == nullptr) return;
+  auto settled = [this] { return settled_bytes(); };
+  cached_ = std::make_unique<CachedLog>(*shared_->cache, file_, seed_, std::move(settled));
 }
 
 /// What was damaged in a log that is no more is nobody's concern.
@@ -312,6 +315,12 @@ std::uint64_t VolumeFile::disk_bytes() const {
 std::size_t VolumeFile::index_memory_bytes() const {
   const std::lock_guard lock(mutex_);
   return index_.memory_bytes();
+}
+
+/// Nothing before it is written any more: a place is given out once.
+std::uint64_t VolumeFile::settled_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return open_places_.empty() ? end_ : *open_places_.begin();
 }
 
 std::optional<NeedlePlace> VolumeFile::find(NeedleKey key) const {

@@ -20,6 +20,7 @@
 #include "volume/core/superblock.h"
 #include "volume/core/volume_index.h"
 #include "volume/probe.h"
+#include "volume/store/cached_log.h"
 #include "volume/store/group_commit.h"
 #include "volume/store/needle_reader.h"
 
@@ -36,6 +37,7 @@ struct VolumeShared {
   std::uint64_t limit_bytes = 0;  ///< Length at which a volume takes no more needles.
   std::atomic<std::uint64_t> reserved_bytes = 0;  ///< Taken by uploads that are still going on.
   DiskPulse pulse{clock};
+  BlockCache* cache = nullptr;  ///< Of what clients read; null: none.
 };
 
 /// One log of a volume, its index and its writes in flight. Vacuum replaces it by another one
@@ -196,6 +198,7 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
 
   Result<void> load_index();
   std::uint64_t load_snapshot(std::uint64_t file_bytes);
+  [[nodiscard]] std::uint64_t settled_bytes() const;
   void went_read_only(const Error& error);
   void count_changes(std::size_t changes);
   [[nodiscard]] bool still_at(const IndexEntry& entry) const;
@@ -221,6 +224,7 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   const Superblock superblock_;
   const NeedleSeed seed_;
   NeedleReader reader_;
+  std::unique_ptr<CachedLog> cached_;  ///< What clients read with; null: reader_.
   std::shared_ptr<GroupCommit> group_commit_;
   std::atomic<bool> read_only_ = false;
   std::atomic<bool> superblock_damaged_ = false;  ///< On the disk; the one in memory is sound.

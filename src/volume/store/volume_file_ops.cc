@@ -32,7 +32,17 @@ Task<Result<void>> VolumeFile::read(std::shared_ptr<VolumeFile> self, FileId fid
   if (!place.has_value()) {
     co_return Error(Errc::kNotFound, fmt::format("needle {} is not here", to_string(fid)));
   }
-  Result<bool> outcome = self->reader_.read(*place, fid, range, ReadMode::kCachedOnly);
+  Result<bool> outcome = false;
+  if (self->cached_ != nullptr) {
+    CachedLog::Look<bool> look = [place = *place, fid, range](NeedleReader& reader, ReadMode mode) {
+      return reader.read(place, fid, range, mode);
+    };
+    CachedLog::Where where{*place, range.offset, self};
+    outcome = co_await self->cached_->read(std::move(where), self->shared_->pool, self->reader_,
+                                           std::move(look));
+  } else {
+    outcome = self->reader_.read(*place, fid, range, ReadMode::kCachedOnly);
+  }
   if (outcome.has_value() && !*outcome) {
     auto job = [self, place = *place, fid, range] {
       return self->reader_.read(place, fid, range, ReadMode::kMayWait);
@@ -47,7 +57,8 @@ Task<Result<void>> VolumeFile::read(std::shared_ptr<VolumeFile> self, FileId fid
 PinnedPages VolumeFile::try_pin(const FileId& fid, std::uint64_t offset, std::size_t bytes) {
   const auto place = find(fid.key);
   if (!place.has_value()) return {};
-  PinnedPages pages = reader_.try_pin(*place, fid, offset, bytes);
+  PinnedPages pages = cached_ != nullptr ? cached_->try_pin(*place, fid, offset, bytes)
+                                         : reader_.try_pin(*place, fid, offset, bytes);
   shared_->probe.read_bytes.Increment(static_cast<double>(pages.size()));
   return pages;
 }
@@ -58,11 +69,21 @@ Task<Result<PackedPlace>> VolumeFile::find_packed(std::shared_ptr<VolumeFile> se
     co_return Error(Errc::kNotFound, fmt::format("needle {} is not here", to_string(fid)));
   }
   const IndexEntry entry{fid.key, *place};
-  auto found = self->reader_.read_stub(entry, ReadMode::kCachedOnly);
+  using Found = std::optional<NeedleReader::Stub>;
+  Result<Found> found = Found();
+  if (self->cached_ != nullptr) {
+    CachedLog::Look<Found> look = [entry](NeedleReader& reader, ReadMode mode) {
+      return reader.read_stub(entry, mode);
+    };
+    CachedLog::Where where{*place, 0, self};
+    found = co_await self->cached_->read(std::move(where), self->shared_->pool, self->reader_,
+                                         std::move(look));
+  } else {
+    found = self->reader_.read_stub(entry, ReadMode::kCachedOnly);
+  }
   if (found.has_value() && !found->has_value()) {
     auto job = [self, entry] { return self->reader_.read_stub(entry, ReadMode::kMayWait); };
-    found =
-        co_await offload<std::optional<NeedleReader::Stub>>(self->shared_->pool, std::move(job));
+    found = co_await offload<Found>(self->shared_->pool, std::move(job));
   }
   if (!found.has_value()) {
     const Result<void> explained = self->explain(std::move(found).error(), fid, *place);

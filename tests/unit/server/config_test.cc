@@ -234,6 +234,41 @@ TEST(Config, ReadsTheDisksOfAVolumeServer) {
   }
 }
 
+TEST(Config, SaysWhatIsCachedAndWhere) {
+  const std::string text =
+      "[volume]\ncache = \"/nvme/cache\"\ncache_size = \"100GiB\"\n"
+      "[[volume.disk]]\npath = \"/a\"\ntags = [\"hdd\", \"old\"]\n"
+      "[[volume.disk]]\npath = \"/b\"\ntags = [\"ssd\"]\n";
+  auto loaded = from_toml(text);
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();
+  Config& config = loaded->config;
+  const auto places = disk_places(config, "machine");
+  EXPECT_TRUE(is_cached(places[0], config));
+  EXPECT_FALSE(is_cached(places[1], config));
+  config.volume.cache_tags = {"fast", "ssd"};
+  EXPECT_FALSE(is_cached(places[0], config));
+  EXPECT_TRUE(is_cached(places[1], config));
+  config.volume.cache_tags.clear();
+  EXPECT_TRUE(is_cached(places[0], config)) << "no tags: all";
+  config.volume.cache.clear();
+  EXPECT_FALSE(is_cached(places[0], config)) << "no cache";
+
+  const auto with = [](const std::string& cache, const std::string& size) {
+    return load_config(
+        {.flags = {{"dir", "/d"}, {"volume.cache", cache}, {"volume.cache_size", size}}});
+  };
+  EXPECT_EQ(refusal(with("/nvme/cache", "16MiB")), "accepted");
+  for (const auto& [cache, size] :
+       {std::pair{"nvme/cache", "1GiB"}, std::pair{"/nvme/", "1GiB"}, std::pair{"/d", "1GiB"},
+        std::pair{"/nvme", "0"}, std::pair{"/nvme", "15MiB"}, std::pair{"/nvme", "17TiB"}}) {
+    EXPECT_NE(refusal(with(cache, size)), "accepted") << cache << " " << size;
+  }
+  EXPECT_EQ(refusal(from_toml("[volume]\ncache = \"/b\"\ncache_size = \"1GiB\"\n"
+                              "[[volume.disk]]\npath = \"/b\"\n"))
+                .find("volume.cache = "),
+            0u);
+}
+
 TEST(Config, AServerWithOneDirectoryIsWhatItWas) {
   const auto loaded = from_toml("dir = \"/d\"\n[volume]\ntags = [\"ssd\"]\n");
   ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();

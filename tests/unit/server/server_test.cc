@@ -128,6 +128,15 @@ TEST(Server, RefusesWhatNeedsSeveralVolumeServers) {
   EXPECT_NE(refused.error().detail().find("[[volume.disk]]"), std::string::npos);
 }
 
+TEST(Server, HasNoCacheOfItsOwn) {
+  House house;
+  house.config.volume.cache = house.temp.path();
+  house.config.volume.cache_size = 16 << 20;
+  const auto refused = house.start();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::kInvalidArgument);
+}
+
 TEST(Server, RefusesVolumesOfAnotherCluster) {
   House one;
   House two;

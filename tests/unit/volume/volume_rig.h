@@ -57,7 +57,8 @@ class VolumeRig {
                                return Error(Errc::kPermissionDenied, "another token");
                              },
                              .background = &budget,
-                             .timers = &timers};
+                             .timers = &timers,
+                             .cache = cache};
     KELP_TRY(service, VolumeService::start(options, std::move(parts)));
     return {};
   }
@@ -112,6 +113,7 @@ class VolumeRig {
   SimClock clock{world};
   SimTimers timers{world};
   BackgroundBudget budget{0, clock, timers};
+  BlockCache* cache = nullptr;
   std::string token = "good token";
   VolumeServiceOptions options;
   std::unique_ptr<Metrics> metrics;

@@ -66,7 +66,7 @@ constexpr RpcMethodInfo kMethods[] = {
     {kVolumeFindPacked, "volume.find_packed", kData, true},
     {kVolumeRebuildTogether, "volume.rebuild_together", kScan, true},
     {kVolumeReadRebuilt, "volume.read_rebuilt", kData, false},  // is given once
-    {kVolumeRepack, "volume.repack", kScan, true},  // goes on where it was
+    {kVolumeRepack, "volume.repack", kScan, true},              // goes on where it was
     {kVolumeSparse, "volume.sparse", kLook, true},
 
     {kFilerLimits, "filer.limits", kLook, true},

@@ -161,9 +161,9 @@ void add_member(VolumeRecord& volume, NodeNumber node, std::uint8_t shard);
 [[nodiscard]] std::uint8_t shard_of(const VolumeRecord& volume, NodeNumber node);
 
 /// The state as stored (docs/formats/master-state.md, version 5; 4 as long as no volume is being
-/// packed anew, 3 as long as none has a tier, is being sealed or gets several shards at once either,
-/// 2 as long as none has a scheme either, so that masters of versions before read it), with its
-/// checksum.
+/// packed anew, 3 as long as none has a tier, is being sealed or gets several shards at once
+/// either, 2 as long as none has a scheme either, so that masters of versions before read it), with
+/// its checksum.
 [[nodiscard]] std::string encode_state(const MasterState& state);
 /// Reads versions 1 to 5. kCorruption for anything that encode_state() would not make;
 /// kUnimplemented for a newer version, naming both.

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kMagic = "KLPM";
 constexpr std::uint32_t kVersion = 5;
-constexpr std::uint32_t kVersionOfTiers = 4;  ///< No volume is being packed anew.
+constexpr std::uint32_t kVersionOfTiers = 4;    ///< No volume is being packed anew.
 constexpr std::uint32_t kVersionOfSchemes = 3;  ///< And none has a tier, no job has targets.
 constexpr std::uint32_t kVersionOfCopies = 2;   ///< And none has a scheme.
 constexpr std::size_t kCrcBytes = 4;

@@ -2,11 +2,21 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 
 #include "tests/unit/volume/volume_rig.h"
 
 namespace kelp::test {
+
+/// How many seeds a test tries: KELP_SEEDS, else as many as usual.
+inline std::uint64_t seeds(std::uint64_t usual) {
+  const char* const asked = std::getenv("KELP_SEEDS");
+  return asked == nullptr ? usual : std::strtoull(asked, nullptr, 10);
+}
+
+/// What power cuts and kills left on disks, as far as it was checked; in this process.
+inline std::uint64_t crash_states = 0;
 
 /// What a writer knows of a needle.
 struct Known {
@@ -45,6 +55,7 @@ class CrashRun {
   }
 
   void check(bool power_cut_of_unsynced) {
+    ++crash_states;
     for (const auto& [key, known] : known_) {
       const auto got = rig.get_now(key, known.size);
       if (got.has_value()) {

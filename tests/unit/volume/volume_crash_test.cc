@@ -2,13 +2,23 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+
 #include "tests/unit/volume/volume_crash_rig.h"
 
 namespace kelp::test {
 namespace {
 
+class TellStates final : public ::testing::Environment {
+ public:
+  void TearDown() override {
+    std::printf("crash states checked: %llu\n", static_cast<unsigned long long>(crash_states));
+  }
+};
+const auto* const kTellStates = ::testing::AddGlobalTestEnvironment(new TellStates);
+
 TEST(VolumeCrash, KeepsEveryAcknowledgedNeedleThroughPowerCuts) {
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds(300); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     CrashRun run(seed, true);
     Rng rng(seed);
@@ -36,7 +46,7 @@ TEST(VolumeCrash, KeepsEveryAcknowledgedNeedleWhateverOperationIsTheLast) {
 }
 
 TEST(VolumeCrash, KeepsEveryAcknowledgedNeedleWhenAllThatWasNotSyncedIsLost) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds(60); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     CrashRun run(seed, true);
     run.work(1 + seed * 3);
@@ -50,7 +60,7 @@ TEST(VolumeCrash, KeepsEveryAcknowledgedNeedleWhenAllThatWasNotSyncedIsLost) {
 // A start after kill -9 sees what is in the page cache; a power cut right after must not take any
 // of that back which the start acted upon.
 TEST(VolumeCrash, KeepsEveryAcknowledgedNeedleThroughAKillAndThenAPowerCut) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds(60); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     CrashRun run(seed, true);
     Rng rng(seed);
@@ -66,7 +76,7 @@ TEST(VolumeCrash, KeepsEveryAcknowledgedNeedleThroughAKillAndThenAPowerCut) {
 }
 
 TEST(VolumeCrash, WithDurabilityOsAPowerCutLosesNeedlesButServesNothingWrong) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds(60); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     CrashRun run(seed, false);
     Rng rng(seed);

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdlib>
 
 #include "tests/unit/volume/volume_crash_rig.h"
 #include "volume/store/volume_vacuum.h"
@@ -11,14 +10,8 @@
 namespace kelp::test {
 namespace {
 
-/// How much more than usual is tried; KELP_SEEDS.
-std::uint64_t times(std::uint64_t usual) {
-  const char* const asked = std::getenv("KELP_SEEDS");
-  return asked == nullptr ? usual : std::strtoull(asked, nullptr, 10);
-}
-
 TEST(VacuumRaces, WritersAndReadersNeverNoticeIt) {
-  for (std::uint64_t seed = 1; seed <= times(150); ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds(150); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     CrashRun run(seed, true);
     run.with_vacuum = true;
@@ -41,7 +34,7 @@ void run_until(CrashRun& run, std::uint64_t nth) {
 
 TEST(VacuumCrash, KeepsEveryAcknowledgedNeedleWhateverOperationIsTheLast) {
   std::uint64_t done = 0;
-  for (std::uint64_t nth = 1; nth <= times(250); ++nth) {
+  for (std::uint64_t nth = 1; nth <= seeds(250); ++nth) {
     for (const bool lose_all : {false, true}) {
       SCOPED_TRACE("operation " + std::to_string(nth));
       CrashRun run(2000, true);
@@ -57,11 +50,11 @@ TEST(VacuumCrash, KeepsEveryAcknowledgedNeedleWhateverOperationIsTheLast) {
       if (::testing::Test::HasFatalFailure()) return;
     }
   }
-  EXPECT_GT(done, times(250) * 2 * 2);
+  EXPECT_GT(done, seeds(250) * 2 * 2);
 }
 
 TEST(VacuumCrash, KeepsEveryAcknowledgedNeedleThroughPowerCuts) {
-  for (std::uint64_t seed = 1; seed <= times(300); ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds(300); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     CrashRun run(seed, true);
     Rng rng(seed);

@@ -60,6 +60,11 @@ class File {
   /// Room that it takes on the disk: holes do not count.
   [[nodiscard]] virtual Result<std::uint64_t> allocated_bytes() { return size(); }
   virtual Result<void> truncate(std::uint64_t size) = 0;
+  /// Whether reads go past the page cache: asked for with kReadDirect, and the OS can.
+  [[nodiscard]] virtual bool is_direct() const { return false; }
+  /// Begins to write what is not on the disk yet and takes what is there out of the page cache, as
+  /// far as that goes without a wait. Says nothing about stable storage.
+  virtual void drop_pages() {}
   /// Gives the room of [offset, offset + length), or of the whole pages in it, back; it reads as
   /// zeros. Nobody may write there meanwhile. Does nothing where the OS cannot, or cannot without
   /// changing bytes that try_pin() lent.

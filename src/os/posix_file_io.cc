@@ -87,10 +87,10 @@ bool splices_page_cache(int fd) {
 
 class PosixFile final : public File {
  public:
-  PosixFile(Descriptor fd, std::string path, OpenMode mode, std::shared_ptr<Lending> lending)
+  PosixFile(Descriptor fd, std::string path, bool direct, std::shared_ptr<Lending> lending)
       : fd_(std::move(fd)),
         path_(std::move(path)),
-        direct_(mode == OpenMode::kReadDirect),
+        direct_(direct),
         lending_(std::move(lending)),
         lends_(!direct_ && splices_page_cache(fd_.get())) {}
   ~PosixFile() override { lending_->windows.forget(this); }
@@ -174,6 +174,10 @@ class PosixFile final : public File {
     }
     return {};
   }
+
+  [[nodiscard]] bool is_direct() const override { return direct_; }
+
+  void drop_pages() override { (void)::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED); }
 
   Result<void> punch_hole(std::uint64_t offset, std::uint64_t length) override {
     const std::uint64_t begin = (offset + kPageBytes - 1) / kPageBytes * kPageBytes;
@@ -283,9 +287,13 @@ class PosixFileIo final : public FileIo {
     if (mode == OpenMode::kCreateExclusive) flags = O_RDWR | O_CREAT | O_EXCL;
     Descriptor fd = open_retrying(path, flags);
     // Some file systems have no way around the page cache.
-    if (!fd.valid() && errno == EINVAL) fd = open_retrying(path, flags & ~O_DIRECT);
+    bool direct = mode == OpenMode::kReadDirect;
+    if (!fd.valid() && errno == EINVAL) {
+      fd = open_retrying(path, flags & ~O_DIRECT);
+      direct = false;
+    }
     if (!fd.valid()) return system_error("open", path);
-    return std::make_unique<PosixFile>(std::move(fd), path, mode, lending_);
+    return std::make_unique<PosixFile>(std::move(fd), path, direct, lending_);
   }
 
   Result<std::vector<std::string>> list(const std::string& dir) override {

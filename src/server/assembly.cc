@@ -71,6 +71,7 @@ VolumeServiceOptions volume_options(const Config& config, const ClusterIdentity&
   // The master seals at size_limit; leases that are out by then may still fill.
   options.volume_limit_bytes = 2 * config.volume.size_limit + 2 * kLeaseBytes;
   options.reserve_bytes = config.volume.reserve;
+  options.direct_io = config.volume.direct_io;
   return options;
 }
 

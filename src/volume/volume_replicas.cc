@@ -171,6 +171,7 @@ Task<Result<VolumeDigest>> VolumeService::make_alone(VolumeId volume, Generation
     co_return Error(Errc::kCorruption,
                     fmt::format("the new copy of volume {} does not check", volume.value));
   }
+  copy->leave_memory();
   auto adopt_copy = [this, volume, generation] { return adopt(volume, generation); };
   KELP_CO_CHECK(co_await offload<void>(parts_.pool, std::move(adopt_copy)));
   co_return co_await digest(volume, false);
@@ -227,7 +228,8 @@ std::shared_ptr<VolumeShared> VolumeService::pull_shared() const {
                        .probe = VolumeProbe(parts_.metrics, options_.metrics_directory),
                        .directory = pull_dir(options_.directory),
                        .sync = options_.sync,
-                       .limit_bytes = UINT64_MAX});
+                       .limit_bytes = UINT64_MAX,
+                       .direct_io = options_.direct_io});
 }
 
 /// The unfinished copy of an earlier attempt in this generation, or an empty one.

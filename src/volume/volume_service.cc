@@ -52,6 +52,7 @@ VolumeService::VolumeService(VolumeServiceOptions options, VolumeServiceParts pa
                                  .directory = options_.directory,
                                  .sync = options_.sync,
                                  .limit_bytes = options_.volume_limit_bytes,
+                                 .direct_io = options_.direct_io,
                                  .cache = parts_.cache});
 }
 

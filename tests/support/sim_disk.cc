@@ -30,12 +30,15 @@ Error io_error(const std::string& path, std::string_view what) {
 
 class SimFile final : public File {
  public:
-  SimFile(SimDisk& disk, SimDisk::InodePtr inode, std::string path, bool writable)
+  SimFile(SimDisk& disk, SimDisk::InodePtr inode, std::string path, OpenMode mode)
       : disk_(disk),
         inode_(std::move(inode)),
         path_(std::move(path)),
-        writable_(writable),
+        writable_(mode != OpenMode::kRead && mode != OpenMode::kReadDirect),
+        direct_(mode == OpenMode::kReadDirect),
         epoch_(disk.epoch_) {}
+
+  [[nodiscard]] bool is_direct() const override { return direct_; }
 
   Result<std::size_t> read_at(std::uint64_t offset, MutableByteSpan buffer) override {
     const std::lock_guard lock(disk_.mutex_);
@@ -155,6 +158,7 @@ class SimFile final : public File {
   SimDisk::InodePtr inode_;
   std::string path_;
   bool writable_;
+  bool direct_;
   std::uint64_t epoch_;
 };
 
@@ -200,8 +204,7 @@ Result<std::unique_ptr<File>> SimDisk::open(const std::string& path, OpenMode mo
   } else {
     inode = found->second;
   }
-  const bool writable = mode != OpenMode::kRead && mode != OpenMode::kReadDirect;
-  return std::make_unique<SimFile>(*this, std::move(inode), path, writable);
+  return std::make_unique<SimFile>(*this, std::move(inode), path, mode);
 }
 
 Result<std::vector<std::string>> SimDisk::list(const std::string& dir_path) {

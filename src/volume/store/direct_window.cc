@@ -13,10 +13,10 @@ void DirectWindow::Free::operator()(std::byte* bytes) const {
 
 Result<DirectWindow> DirectWindow::open(FileIo& io, const std::string& path) {
   KELP_TRY(auto file, io.open(path, OpenMode::kReadDirect));
-  return DirectWindow(std::move(file));
+  return DirectWindow(std::shared_ptr<File>(std::move(file)));
 }
 
-DirectWindow::DirectWindow(std::unique_ptr<File> file)
+DirectWindow::DirectWindow(std::shared_ptr<File> file)
     : file_(std::move(file)),
       buffer_(
           static_cast<std::byte*>(::operator new[](kBytes, std::align_val_t{kDirectAlignment}))) {}
@@ -40,6 +40,24 @@ Result<void> DirectWindow::load(std::uint64_t begin, std::size_t bytes) {
   begin_ = begin;
   KELP_TRY(filled_, file_->read_at(begin, MutableByteSpan(buffer_.get(), bytes)));
   return {};
+}
+
+LogStream::LogStream(std::shared_ptr<File> log, std::shared_ptr<File> direct)
+    : log_(std::move(log)) {
+  if (direct != nullptr) window_.emplace(std::move(direct));
+}
+
+Result<std::size_t> LogStream::read_at(std::uint64_t offset, MutableByteSpan buffer) {
+  if (!window_.has_value()) return log_->read_at(offset, buffer);
+  std::size_t done = 0;
+  while (done < buffer.size()) {
+    const std::size_t wanted = std::min(buffer.size() - done, DirectWindow::kMostBytes);
+    KELP_TRY(const ByteSpan piece, window_->at(offset + done, wanted));
+    std::ranges::copy(piece, buffer.subspan(done).begin());
+    done += piece.size();
+    if (piece.size() < wanted) break;
+  }
+  return done;
 }
 
 }  // namespace kelp

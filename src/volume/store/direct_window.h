@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "os/file_io.h"
@@ -16,6 +17,8 @@ class DirectWindow {
   /// Longest piece that at() gives.
   static constexpr std::size_t kMostBytes = kBytes - kDirectAlignment;
 
+  /// Of a file that was opened with OpenMode::kReadDirect.
+  explicit DirectWindow(std::shared_ptr<File> file);
   /// kNotFound, kIo.
   [[nodiscard]] static Result<DirectWindow> open(FileIo& io, const std::string& path);
   /// `bytes` bytes from `offset` on, or fewer at the end of the file; until the next call. Reads
@@ -28,13 +31,28 @@ class DirectWindow {
   struct Free {
     void operator()(std::byte* bytes) const;
   };
-  explicit DirectWindow(std::unique_ptr<File> file);
   Result<void> load(std::uint64_t begin, std::size_t bytes);
 
-  std::unique_ptr<File> file_;
+  std::shared_ptr<File> file_;
   std::unique_ptr<std::byte[], Free> buffer_;
   std::uint64_t begin_ = 0;
   std::size_t filled_ = 0;
+};
+
+/// A log that a job reads on and on, past the page cache if it may: what clients read often stays
+/// there. What was written behind a place that it has read may not be seen by it: ask the log.
+class LogStream {
+ public:
+  /// `direct`: the same file for reads past the page cache; null: `log` is read.
+  LogStream(std::shared_ptr<File> log, std::shared_ptr<File> direct);
+  /// As File::read_at.
+  Result<std::size_t> read_at(std::uint64_t offset, MutableByteSpan buffer);
+  /// Whether the page cache is passed by.
+  [[nodiscard]] bool is_direct() const { return window_.has_value(); }
+
+ private:
+  std::shared_ptr<File> log_;
+  std::optional<DirectWindow> window_;
 };
 
 }  // namespace kelp

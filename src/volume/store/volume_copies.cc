@@ -131,9 +131,10 @@ Result<std::string> VolumeFile::read_needles(NeedleKey after, std::uint64_t byte
     entries = index_.list(after, kPage);
   }
   std::string batch;
+  LogStream log = stream();
   for (const IndexEntry& entry : entries) {
     if (!batch.empty() && batch.size() + entry.place.bytes > bytes) break;
-    KELP_CHECK(append_image(entry, batch));
+    KELP_CHECK(append_image(entry, log, batch));
   }
   return batch;
 }
@@ -141,7 +142,8 @@ Result<std::string> VolumeFile::read_needles(NeedleKey after, std::uint64_t byte
 Result<std::string> VolumeFile::read_needle(NeedleKey key) {
   KELP_TRY(const IndexEntry entry, entry_of(key));
   std::string image;
-  KELP_CHECK(append_image(entry, image));
+  LogStream log(file_, nullptr);
+  KELP_CHECK(append_image(entry, log, image));
   return image;
 }
 
@@ -160,12 +162,18 @@ Result<IndexEntry> VolumeFile::entry_of(NeedleKey key) const {
 }
 
 /// Verified, under the seed of images.
-Result<void> VolumeFile::append_image(const IndexEntry& entry, std::string& batch) {
+Result<void> VolumeFile::append_image(const IndexEntry& entry, LogStream& stream,
+                                      std::string& batch) {
   const std::size_t begin = batch.size();
   batch.resize(begin + entry.place.bytes);
   const MutableByteSpan image = std::as_writable_bytes(std::span(batch)).subspan(begin);
-  KELP_TRY(const std::size_t got, file_->read_at(entry.place.offset, image));
-  const auto needle = decode_needle(image.first(got), seed_.at(entry.place.offset));
+  const std::uint64_t at = entry.place.offset;
+  KELP_TRY(std::size_t got, stream.read_at(at, image));
+  auto needle = decode_needle(image.first(got), seed_.at(at));
+  if (!needle.has_value() && stream.is_direct()) {
+    KELP_TRY(got, file_->read_at(at, image));
+    needle = decode_needle(image.first(got), seed_.at(at));
+  }
   if (!needle.has_value() || needle->header.key != entry.key) return gone_or_damaged(entry);
   reseal_needle(needle->header, image, kImageSeed);
   return {};
@@ -197,6 +205,7 @@ Result<NeedleKey> VolumeFile::take_needles(MutableByteSpan batch) {
     index_.insert(last, place);
     ++changes_;
   }
+  leave_memory();
   return last;
 }
 

@@ -88,6 +88,7 @@ Result<NeedleKey> VolumeFile::extent_of(const IndexEntry& entry) {
 Result<std::string> VolumeFile::read_kept(const ExtentsUse& use, const VolumeFile& into,
                                           NeedleKey& after) {
   std::string batch;
+  LogStream log = stream();
   while (true) {
     std::vector<IndexEntry> page;
     {
@@ -99,7 +100,7 @@ Result<std::string> VolumeFile::read_kept(const ExtentsUse& use, const VolumeFil
       if (!into.find(entry.key).has_value()) {
         KELP_TRY(const NeedleKey extent, extent_of(entry));
         if (use.keeps(extent)) {
-          KELP_CHECK(append_image(entry, batch));
+          KELP_CHECK(append_image(entry, log, batch));
         }
       }
       after = entry.key;

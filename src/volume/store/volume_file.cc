@@ -54,8 +54,24 @@ Result<std::shared_ptr<VolumeFile>> VolumeFile::create_at(const std::string& pat
   if (exists) return Error(Errc::kAlreadyExists, fmt::format("{} exists", path));
   KELP_CHECK(write_file_atomically(shared->io, path, encode_superblock(superblock)));
   KELP_TRY(std::unique_ptr<File> file, shared->io.open(path, OpenMode::kReadWrite));
-  return std::make_shared<VolumeFile>(std::move(shared), std::shared_ptr<File>(std::move(file)),
-                                      superblock, CopyRole{superblock.generation});
+  auto made =
+      std::make_shared<VolumeFile>(std::move(shared), std::shared_ptr<File>(std::move(file)),
+                                   superblock, CopyRole{superblock.generation});
+  KELP_CHECK(made->open_direct(path));
+  return made;
+}
+
+/// At once, as a path may lead to another log later.
+Result<void> VolumeFile::open_direct(const std::string& path) {
+  if (!shared_->direct_io) return {};
+  KELP_TRY(std::shared_ptr<File> direct, shared_->io.open(path, OpenMode::kReadDirect));
+  if (direct->is_direct()) {
+    direct_ = std::move(direct);
+  } else if (!shared_->no_direct_io.exchange(true)) {
+    logger("volume").warn("no_direct_io directory={} why=\"its file system has none\"",
+                          log_value(shared_->directory));
+  }
+  return {};
 }
 
 Result<std::shared_ptr<VolumeFile>> VolumeFile::open(std::shared_ptr<VolumeShared> shared,
@@ -81,6 +97,7 @@ Result<std::shared_ptr<VolumeFile>> VolumeFile::open(std::shared_ptr<VolumeShare
   KELP_TRY(const CopyRole role, load_volume_role(shared->io, shared->directory, volume,
                                                  CopyRole{superblock->generation}));
   auto opened = std::make_shared<VolumeFile>(std::move(shared), std::move(file), *superblock, role);
+  KELP_CHECK(opened->open_direct(path));
   KELP_CHECK(opened->load_index());
   return opened;
 }

@@ -21,6 +21,7 @@
 #include "volume/core/volume_index.h"
 #include "volume/probe.h"
 #include "volume/store/cached_log.h"
+#include "volume/store/direct_window.h"
 #include "volume/store/group_commit.h"
 #include "volume/store/needle_reader.h"
 
@@ -37,7 +38,9 @@ struct VolumeShared {
   std::uint64_t limit_bytes = 0;  ///< Length at which a volume takes no more needles.
   std::atomic<std::uint64_t> reserved_bytes = 0;  ///< Taken by uploads that are still going on.
   DiskPulse pulse{clock};
-  BlockCache* cache = nullptr;  ///< Of what clients read; null: none.
+  bool direct_io = false;                  ///< Streams of background work go past the page cache.
+  std::atomic<bool> no_direct_io = false;  ///< It was said that the disk cannot.
+  BlockCache* cache = nullptr;             ///< Of what clients read; null: none.
 };
 
 /// One log of a volume, its index and its writes in flight. Vacuum replaces it by another one
@@ -127,6 +130,12 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   Result<NeedleKey> take_needles(MutableByteSpan batch);
   /// Makes everything written so far durable. Blocks.
   Result<void> sync();
+  /// For a log of which a job wrote or read much at once: with direct_io it leaves the page cache.
+  void leave_memory() {
+    if (shared_->direct_io) file_->drop_pages();
+  }
+  /// For a job that reads much of it.
+  [[nodiscard]] LogStream stream() const { return {file_, direct_}; }
   /// Where the needle lies; nothing when it is not here.
   [[nodiscard]] std::optional<NeedlePlace> find(NeedleKey key) const;
   /// The largest key; nothing when empty.
@@ -214,13 +223,15 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   [[nodiscard]] Result<IndexEntry> entry_of(NeedleKey key) const;
   Error gone_or_damaged(const IndexEntry& entry);
   Result<NeedleKey> extent_of(const IndexEntry& entry);
-  Result<void> append_image(const IndexEntry& entry, std::string& batch);
+  Result<void> append_image(const IndexEntry& entry, LogStream& stream, std::string& batch);
+  Result<void> open_direct(const std::string& path);
   Result<std::vector<NeedleInfo>> describe(const std::vector<IndexEntry>& entries);
   Result<NeedleKey> verify_some(const std::vector<IndexEntry>& entries,
                                 std::vector<NeedleInfo>& failed);
 
   const std::shared_ptr<VolumeShared> shared_;
   const std::shared_ptr<File> file_;
+  std::shared_ptr<File> direct_;  ///< The same for reads past the page cache; null: none.
   const Superblock superblock_;
   const NeedleSeed seed_;
   NeedleReader reader_;

@@ -34,7 +34,8 @@ VolumeVacuum::VolumeVacuum(std::shared_ptr<VolumeFile> source, VacuumSeams seams
     : source_(std::move(source)),
       seams_(std::move(seams)),
       replacements_(std::move(replacements)),
-      path_(VolumeFile::log_path(seams_.folder, source_->superblock().volume)) {}
+      path_(VolumeFile::log_path(seams_.folder, source_->superblock().volume)),
+      stream_(source_->stream()) {}
 
 Task<Result<void>> VolumeVacuum::copy() {
   auto make = [this] { return begin(); };
@@ -96,8 +97,13 @@ Result<bool> VolumeVacuum::append_image(const IndexEntry& entry, Batch& batch) {
   const MutableByteSpan image =
       std::as_writable_bytes(std::span(batch.images)).last(entry.place.bytes);
   std::uint32_t seed = 0;
-  KELP_CHECK(read_image(entry, image, seed));
-  const auto needle = decode_needle(image, seed);
+  KELP_CHECK(read_image(entry, stream_, image, seed));
+  auto needle = decode_needle(image, seed);
+  if (!needle.has_value() && stream_.is_direct()) {
+    LogStream log(source_->file_, nullptr);
+    KELP_CHECK(read_image(entry, log, image, seed));
+    needle = decode_needle(image, seed);
+  }
   if (needle.has_value() && needle->header.key == entry.key &&
       layout_of(needle->header).total_bytes == entry.place.bytes) {
     reseal_needle(needle->header, image, copy_->seed_at(place.offset));
@@ -109,8 +115,8 @@ Result<bool> VolumeVacuum::append_image(const IndexEntry& entry, Batch& batch) {
 }
 
 /// `seed` is the one that the image was made with.
-Result<void> VolumeVacuum::read_image(const IndexEntry& entry, MutableByteSpan image,
-                                      std::uint32_t& seed) {
+Result<void> VolumeVacuum::read_image(const IndexEntry& entry, LogStream& log,
+                                      MutableByteSpan image, std::uint32_t& seed) {
   if (const auto other = replacements_.find(entry.key); other != replacements_.end()) {
     if (other->second.size() != image.size()) {
       return Error(Errc::kCorruption,
@@ -122,7 +128,7 @@ Result<void> VolumeVacuum::read_image(const IndexEntry& entry, MutableByteSpan i
     seed = kReplacementSeed;
     return {};
   }
-  KELP_TRY(const std::size_t got, source_->file_->read_at(entry.place.offset, image));
+  KELP_TRY(const std::size_t got, log.read_at(entry.place.offset, image));
   std::ranges::fill(image.subspan(got), std::byte{0});
   seed = source_->seed_at(entry.place.offset);
   return {};
@@ -133,6 +139,7 @@ Result<void> VolumeVacuum::write_batch(const Batch& batch) {
   KELP_CHECK(seams_.check_room(batch.images.size()));
   const ByteSpan piece = as_bytes(batch.images);
   KELP_CHECK(copy_->write(copy_->end_, std::span(&piece, 1)));
+  copy_->leave_memory();
   copied_bytes_ += piece.size();
   unsynced_bytes_ += piece.size();
   {
@@ -219,7 +226,9 @@ bool VolumeVacuum::try_close() {
 /// After a failed write or sync nothing is known of what the old log holds, so it stays.
 Result<void> VolumeVacuum::seal_copy() {
   KELP_CHECK(source_->check_writable());
-  return copy_->sync();
+  KELP_CHECK(copy_->sync());
+  copy_->leave_memory();
+  return {};
 }
 
 Result<void> VolumeVacuum::switch_over(

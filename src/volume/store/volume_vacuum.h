@@ -63,7 +63,8 @@ class VolumeVacuum {
   Task<Result<void>> copy_entries(std::vector<IndexEntry> entries);
   Result<void> copy_some(std::span<const IndexEntry> entries);
   Result<bool> append_image(const IndexEntry& entry, Batch& batch);
-  Result<void> read_image(const IndexEntry& entry, MutableByteSpan image, std::uint32_t& seed);
+  Result<void> read_image(const IndexEntry& entry, LogStream& log, MutableByteSpan image,
+                          std::uint32_t& seed);
   Result<void> write_batch(const Batch& batch);
   Task<Result<std::size_t>> catch_up();
   Result<void> bury(const std::vector<NeedleKey>& keys);
@@ -78,6 +79,7 @@ class VolumeVacuum {
   const Replacements replacements_;
   const std::string path_;  ///< Of the new log until it takes over.
   std::shared_ptr<VolumeFile> copy_;
+  LogStream stream_;  ///< Of the old log.
   std::uint64_t copied_bytes_ = 0;
   std::uint64_t unsynced_bytes_ = 0;
   bool hurry_ = false;  ///< The old log is closed: writers wait.

@@ -253,6 +253,8 @@ TEST(Config, SaysWhatIsCachedAndWhere) {
   config.volume.cache.clear();
   EXPECT_FALSE(is_cached(places[0], config)) << "no cache";
 
+  EXPECT_FALSE(config.volume.direct_io);
+  EXPECT_TRUE(load_config({.flags = {{"volume.direct_io", "true"}}})->config.volume.direct_io);
   const auto with = [](const std::string& cache, const std::string& size) {
     return load_config(
         {.flags = {{"dir", "/d"}, {"volume.cache", cache}, {"volume.cache_size", size}}});

@@ -271,14 +271,16 @@ TEST(VolumeCache, IsForClientsReadsOnly) {
                       rig.count("admitted_total"), rig.count("bytes")};
   };
   const auto before = seen();
+  const CopyRole frozen{Generation{1}, true};
+  ASSERT_TRUE(rig.world.run(rig.service->set_role(VolumeId{1}, Generation{1}, frozen)).has_value());
   for (int pass = 0; pass < 3; ++pass) {
     EXPECT_TRUE(rig.world.run(rig.service->verify_volume(VolumeId{1}))->empty());
     VolumeUpkeep upkeep(*rig.service, {});
     EXPECT_TRUE(rig.world.run(upkeep.scrub_once()).has_value());
-    EXPECT_FALSE(rig.world
-                     .run(rig.service->read_needles(VolumeId{1}, Generation{1}, NeedleKey{},
-                                                    Urgency::kRepair))
-                     ->empty());
+    const auto batch = rig.world.run(
+        rig.service->read_needles(VolumeId{1}, Generation{1}, NeedleKey{}, Urgency::kRepair));
+    ASSERT_TRUE(batch.has_value()) << batch.error().message();
+    EXPECT_FALSE(batch->empty());
     EXPECT_TRUE(
         rig.world.run(rig.service->read_part(VolumeId{1}, Generation{1}, NeedleKey{9}, 0, 200))
             .has_value());

@@ -15,6 +15,8 @@ TEST(VacuumRaces, WritersAndReadersNeverNoticeIt) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     CrashRun run(seed, true);
     run.with_vacuum = true;
+    run.rig.options.direct_io = seed % 2 == 0;
+    run.restart();
     run.work(10'000'000);
     EXPECT_EQ(run.vacuums_done, 3U);
     run.check(false);

@@ -222,6 +222,26 @@ TEST_F(VacuumTest, WaitsForAnUploadThatIsUnderWay) {
   expect_there(16, 20, 3000);
 }
 
+// What was read past the page cache before is not what is there now.
+TEST_F(VacuumTest, WithDirectIoItSeesWhatWasWrittenSince) {
+  rig.options.direct_io = true;
+  ASSERT_TRUE(rig.start().has_value());
+  put(1, 20, 3000);
+  remove(1, 15);
+  const auto put_one = [](VolumeRig& at) -> Task<void> {
+    (void)co_await put_slowly(at, 99, 300'000);
+  };
+  asio::co_spawn(rig.world.executor(), put_one(rig), [](std::exception_ptr) {});
+  rig.world.run_for(std::chrono::seconds(1));
+  put(100, 100, 3000);  // behind the room of the other one
+  ASSERT_TRUE(rig.vacuum_now().has_value());
+  rig.world.run_out();
+  ASSERT_TRUE(rig.start().has_value());
+  expect_there(16, 20, 3000);
+  expect_there(99, 99, 300'000);
+  expect_there(100, 100, 3000);
+}
+
 TEST_F(VacuumTest, GivesUpWhenTheVolumeIsNeverWithoutAnUpload) {
   put(1, 20, 3000);
   remove(1, 15);

@@ -274,7 +274,7 @@ TEST_F(RepackedVolumes, WriteNothingWhenItWouldNotFit) {
   begin_repack();
   SimDiskOptions small;
   const std::uint64_t used = small.capacity_bytes - disk(1).space("/data")->free_bytes;
-  const std::uint64_t kept = used / 20 + (1 << 20);  // of the disk no needle takes the last part
+  const std::uint64_t kept = used / 20 + (4 << 20);  // for a part of it
   small.capacity_bytes = used + kept;
   disk(1).set_faults(small);
   start(1);

@@ -15,6 +15,8 @@ namespace {
 
 using UsePtr = std::shared_ptr<const ExtentsUse>;
 
+constexpr std::uint64_t kStubBytes = 256;  ///< About.
+
 /// In place of the address of one source. Only what this process made is gone on with: a power cut
 /// may have torn the rest.
 const std::string kMembers = "members";
@@ -126,6 +128,10 @@ Task<Result<void>> VolumeService::make_anew(VolumePtr here, VolumePtr copy, Stri
                                 "packed",
                                 here->superblock().volume.value, use->homeless));
   }
+  // All of it at once: half of it would take the room of clients' needles for nothing.
+  const std::uint64_t whole =
+      use->bytes_anew() / from.scheme.data + here->status().needle_count * kStubBytes;
+  KELP_CO_CHECK(check_space(whole - std::min(whole, copy->status().live_bytes)));
   KELP_CO_CHECK(co_await copy_kept(here, copy, use, urgency));
   KELP_CO_CHECK(co_await pack_sparse(here, copy, use, std::move(from), urgency));
   auto finish = [here, copy]() -> Result<void> {

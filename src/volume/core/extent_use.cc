@@ -24,6 +24,12 @@ bool ExtentsUse::keeps(NeedleKey extent) const {
   return found != extents.end() && is_kept(found->second);
 }
 
+std::uint64_t ExtentsUse::bytes_anew() const {
+  std::uint64_t bytes = 0;
+  for (const auto& [key, use] : extents) bytes += is_kept(use) ? use.body_bytes : use.live_bytes;
+  return bytes;
+}
+
 SparseVolume ExtentsUse::summary(VolumeId volume) const {
   SparseVolume sum{.volume = volume};
   for (const auto& [key, use] : extents) {

@@ -30,6 +30,8 @@ struct ExtentsUse {
   void add(const PackedPlace& place, std::uint64_t bytes);
   /// Whether packing anew leaves this extent as it is. False for one that is not there.
   [[nodiscard]] bool keeps(NeedleKey extent) const;
+  /// What the extents come to when they are packed anew, of all shards together.
+  [[nodiscard]] std::uint64_t bytes_anew() const;
   /// What packing anew would come to. Extents that nothing lies in are not counted: they go
   /// without that.
   [[nodiscard]] SparseVolume summary(VolumeId volume) const;

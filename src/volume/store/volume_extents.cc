@@ -137,25 +137,22 @@ Result<std::vector<PackedNeedle>> VolumeFile::next_extent(const ExtentsUse& use,
 Result<void> VolumeFile::check_same_needles(VolumeFile& other) {
   std::uint64_t here = 0;
   std::uint64_t there = 0;
-  const auto count = [](std::uint64_t& needles) {
-    return [&needles](const IndexEntry& entry) -> Result<void> {
-      if (!is_extent(entry.key)) ++needles;
-      return {};
-    };
-  };
-  KELP_CHECK(each_needle(std::nullopt, count(here)));
-  KELP_CHECK(other.each_needle(std::nullopt, count(there)));
-  const auto differs = [this, here, there](NeedleKey key) {
+  KELP_CHECK(each_needle(std::nullopt, [&here](const IndexEntry& entry) -> Result<void> {
+    if (!is_extent(entry.key)) ++here;
+    return {};
+  }));
+  KELP_CHECK(other.each_needle(std::nullopt, [&](const IndexEntry& entry) -> Result<void> {
+    if (is_extent(entry.key)) return {};
+    ++there;
+    if (find(entry.key).has_value()) return {};
     return Error(Errc::kCorruption,
-                 fmt::format("volume {}: {} needles are packed anew, {} were there; needle {:x} is "
-                             "missing",
-                             superblock_.volume.value, here, there, key.value));
-  };
-  if (here != there) return differs(NeedleKey{});
-  return other.each_needle(std::nullopt, [&](const IndexEntry& entry) -> Result<void> {
-    if (is_extent(entry.key) || find(entry.key).has_value()) return {};
-    return differs(entry.key);
-  });
+                 fmt::format("volume {}: needle {:x} is missing in what was packed anew",
+                             superblock_.volume.value, entry.key.value));
+  }));
+  if (here == there) return {};
+  return Error(Errc::kCorruption,
+               fmt::format("volume {}: {} needles are packed anew, {} were there",
+                           superblock_.volume.value, here, there));
 }
 
 }  // namespace kelp

@@ -40,6 +40,7 @@ TEST(ExtentsUse, CountsWhatStubsSay) {
   EXPECT_EQ(sum.volume, VolumeId{5});
   EXPECT_EQ(sum.extent_bytes, 2000U) << "what is dead goes without being packed anew";
   EXPECT_EQ(sum.garbage_bytes, 600U);
+  EXPECT_EQ(use.bytes_anew(), 1400U) << "one as it is, of one what lives";
 }
 
 TEST(ExtentsUse, NoticesStubsWhoseExtentIsAnotherOne) {

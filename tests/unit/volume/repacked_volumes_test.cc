@@ -270,6 +270,25 @@ TEST_F(RepackedVolumes, RefuseWhatIsNotFrozenOrNotPacked) {
       << "nothing is packed there";
 }
 
+TEST_F(RepackedVolumes, WriteNothingWhenItWouldNotFit) {
+  begin_repack();
+  SimDiskOptions small;
+  const std::uint64_t used = small.capacity_bytes - disk(1).space("/data")->free_bytes;
+  const std::uint64_t kept = used / 20 + (4 << 20);  // for a part of it
+  small.capacity_bytes = used + kept;
+  disk(1).set_faults(small);
+  start(1);
+  const auto refused = repack(1);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), Errc::kNoSpace) << refused.error().message();
+  EXPECT_LT(disk(1).content("/data/pull/000000001.dat")->size(), 10'000U);
+  small.capacity_bytes = used + kept + alive();
+  disk(1).set_faults(small);
+  start(1);
+  const auto made = repack(1);
+  EXPECT_TRUE(made.has_value()) << made.error().message();
+}
+
 TEST_F(RepackedVolumes, NeverShowARemovedNeedleAfterTheyWereGivenUp) {
   begin_repack();
   repack_all();

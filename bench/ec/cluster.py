@@ -133,7 +133,7 @@ def main():
             bar("memory that it took", peak, "MiB", most=64)
             if parity > 1:
                 rebuilt, peak = rebuild(side, shards, 2 * (options.rounds + 1) * len(body) / 1e9, 2)
-                bar("two lost servers at once: data of each", rebuilt, "GB per CPU-s", least=1.4)
+                bar("two lost servers at once: data of each", rebuilt, "GB per CPU-s", least=1.0)
                 bar("memory that it took", peak, "MiB", most=64)
             gone = next(daemon for daemon in side.cluster.of("volume") if daemon.running())
             gone.kill()

@@ -71,6 +71,7 @@ Result<void> run(Role role, const DaemonFlags& flags) {
   KELP_CHECK(set_log_level(config.log_level));
   Signals signals(uses_tls(config) || role == Role::kVolume);
   prepare_process();
+  if (role == Role::kVolume) keep_pieces();
   const auto io = make_posix_file_io();
   SystemClock clock;
   KELP_TRY(const DataDir data, open_directory(role, config, *io));

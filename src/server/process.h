@@ -10,6 +10,9 @@ namespace kelp::server {
 /// reads, no core dumps or debuggers that could read secrets, no SIGPIPE. Call it before
 /// the first thread.
 void prepare_process();
+/// Keeps some MiB of what is freed, in place of giving it back and having it made anew page by page
+/// for the next piece: for volume servers, which repair and pack. After prepare_process().
+void keep_pieces();
 
 /// Cores that this process may use; at least 1.
 [[nodiscard]] std::size_t core_count();

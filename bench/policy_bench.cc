@@ -13,12 +13,12 @@ void evaluate(benchmark::State& state) {
   std::string text = R"({"Version":"2012-10-17","Statement":[)";
   for (int i = 1; i <= state.range(0); ++i) {
     const std::string number = std::to_string(i);
-    text +=
-        R"({"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::111122223333:user/ann","444455556666"]},)"
-        R"("Action":["s3:Get*","s3:PutObject"],"Resource":"arn:aws:s3:::lake/team)" +
-        number +
-        R"(/${aws:username}/*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"},)"
-        R"("Bool":{"aws:SecureTransport":"true"}}},)";
+    text += R"({"Effect":"Allow",)"
+            R"("Principal":{"AWS":["arn:aws:iam::111122223333:user/ann","444455556666"]},)"
+            R"("Action":["s3:Get*","s3:PutObject"],"Resource":"arn:aws:s3:::lake/team)" +
+            number +
+            R"(/${aws:username}/*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"},)"
+            R"("Bool":{"aws:SecureTransport":"true"}}},)";
   }
   text.back() = ']';
   const auto document = Document::parse(text + "}", PolicyKind::kBucket);

@@ -17,6 +17,7 @@ enum class PolicyKind : std::uint8_t {
   kTrust,     ///< Who may take a role: principals and no resources.
 };
 
+/// What a statement does to requests that it speaks of.
 enum class Effect : std::uint8_t { kAllow, kDeny };
 
 /// What is to be done.

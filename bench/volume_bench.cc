@@ -19,6 +19,7 @@
 #include "volume/core/needle_format.h"
 #include "volume/core/packing.h"
 #include "volume/core/volume_index.h"
+#include "volume/store/index_run.h"
 #include "volume/volume_service.h"
 #include "volume/volume_upkeep.h"
 
@@ -239,22 +240,59 @@ void index_lookup(benchmark::State& state) {
 }
 BENCHMARK(index_lookup);
 
+std::string write_snapshot_of(FileIo& io, std::uint64_t needles) {
+  const std::string path =
+      (std::filesystem::temp_directory_path() / "kelp-volume-bench-snapshot").string();
+  auto fill = [needles](IndexSnapshotWriter& writer) -> Result<void> {
+    for (std::uint64_t key = 1; key <= needles; ++key) {
+      const NeedlePlace place{.offset = 4096 + 1136 * key, .bytes = 1136};
+      KELP_CHECK(writer.add({NeedleKey{key + key / 1000 * 7}, place}));
+    }
+    return {};
+  };
+  const IndexSnapshotHeader header{.volume = VolumeId{1}, .covered_bytes = 4096};
+  if (!write_index_snapshot(io, path, header, fill).has_value()) std::abort();
+  return path;
+}
+
+/// An index that stays on disk, in the page cache: look-ups at random after 500,000 needles came
+/// and as many went. range(0): needles. "MiB": of the index in memory.
+void disk_index_lookup(benchmark::State& state) {
+  const auto needles = static_cast<std::uint64_t>(state.range(0));
+  const auto io = make_posix_file_io();
+  const std::string path = write_snapshot_of(*io, needles);
+  NeedleIndex index(*IndexRun::open(*io, path));
+  Rng rng(1);
+  const auto key_of = [](std::uint64_t number) { return NeedleKey{number + number / 1000 * 7}; };
+  for (std::uint64_t i = 1; i <= 500'000; ++i) {
+    index.add(key_of(needles + i), {.offset = 4096, .bytes = 1136});
+    if (!index.erase(key_of(i * (needles / 500'000))).has_value()) std::abort();
+  }
+  std::uint64_t found = 0;
+  for (auto _ : state) {
+    const auto place = index.find(key_of(1 + rng.below(needles)));
+    if (!place.has_value()) std::abort();
+    found += place->has_value() ? 1 : 0;
+  }
+  if (found == 0) std::abort();
+  state.counters["MiB"] = static_cast<double>(index.memory_bytes()) / (1 << 20);
+  (void)io->remove(path);
+}
+BENCHMARK(disk_index_lookup)->ArgNames({"needles"})->Arg(10'000'000)->Arg(100'000'000);
+
 /// From a snapshot's file in the page cache to an index that answers. range(0): needles.
 void load_snapshot(benchmark::State& state) {
   const auto needles = static_cast<std::uint64_t>(state.range(0));
-  IndexSnapshotWriter writer({.volume = VolumeId{1}, .covered_bytes = 4096});
-  for (std::uint64_t key = 1; key <= needles; ++key) {
-    writer.add({NeedleKey{key + key / 1000 * 7}, {.offset = 4096 + 1136 * key, .bytes = 1136}});
-  }
   const auto io = make_posix_file_io();
-  const std::string path =
-      (std::filesystem::temp_directory_path() / "kelp-volume-bench-snapshot").string();
-  if (!write_file_atomically(*io, path, std::move(writer).finish()).has_value()) std::abort();
+  const std::string path = write_snapshot_of(*io, needles);
   for (auto _ : state) {
-    const auto bytes = read_whole_file(*io, path, 1ULL << 32);
-    const auto snapshot = decode_index_snapshot(*bytes);
-    const VolumeIndex index(snapshot->entries);
-    if (index.size() != needles) std::abort();
+    const auto run = IndexRun::open(*io, path);
+    VolumeIndex index;
+    const auto loaded = (*run)->each([&index](std::span<const IndexEntry> entries) -> Result<void> {
+      index.append(entries);
+      return {};
+    });
+    if (!loaded.has_value() || index.size() != needles) std::abort();
     state.counters["bytes_per_needle"] =
         static_cast<double>(index.memory_bytes()) / static_cast<double>(index.size());
   }

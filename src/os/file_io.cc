@@ -13,25 +13,34 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Result<void> write_and_sync(FileIo& io, const std::string& path, std::string_view content) {
+Result<void> write_and_sync(FileIo& io, const std::string& path,
+                            const std::function<Result<void>(File&)>& write) {
   KELP_TRY(const auto file, io.open(path, OpenMode::kCreate));
   KELP_CHECK(file->truncate(0));  // a crash may have left an older one
-  const std::array<ByteSpan, 1> pieces{as_bytes(content)};
-  KELP_CHECK(file->write_at(0, pieces));
+  KELP_CHECK(write(*file));
   return file->sync();
 }
 
 }  // namespace
 
-Result<void> write_file_atomically(FileIo& io, const std::string& path, std::string_view content) {
+Result<void> replace_file(FileIo& io, const std::string& path,
+                          const std::function<Result<void>(File&)>& write) {
   const std::string temporary = path + ".tmp";
-  auto written = write_and_sync(io, temporary, content);
+  auto written = write_and_sync(io, temporary, write);
   if (written.has_value()) written = io.rename(temporary, path);
   if (!written.has_value()) {
     (void)io.remove(temporary);  // best effort: the next write truncates it anyway
     return written;
   }
   return io.sync_dir(folder_of(path));
+}
+
+Result<void> write_file_atomically(FileIo& io, const std::string& path, std::string_view content) {
+  auto write = [content](File& file) {
+    const ByteSpan piece = as_bytes(content);
+    return file.write_at(0, std::span(&piece, 1));
+  };
+  return replace_file(io, path, write);
 }
 
 Result<std::string> read_whole_file(FileIo& io, const std::string& path,

@@ -106,8 +106,11 @@ class FileIo {
   virtual Result<DiskSpace> space(const std::string& dir) = 0;
 };
 
-/// Writes `content` to `path` so that after a crash the file is the old one or the new one, whole:
-/// temporary file, sync, rename, sync of the folder. The file has mode 0600.
+/// Makes `path` so that after a crash the file is the old one or the new one, whole: temporary
+/// file, which `write` fills, sync, rename, sync of the folder. The file has mode 0600.
+[[nodiscard]] Result<void> replace_file(FileIo& io, const std::string& path,
+                                        const std::function<Result<void>(File&)>& write);
+/// The same with `content`.
 [[nodiscard]] Result<void> write_file_atomically(FileIo& io, const std::string& path,
                                                  std::string_view content);
 /// The whole file; kNotFound when missing, kInvalidArgument past `limit_bytes`.

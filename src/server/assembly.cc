@@ -72,6 +72,7 @@ VolumeServiceOptions volume_options(const Config& config, const ClusterIdentity&
   options.volume_limit_bytes = 2 * config.volume.size_limit + 2 * kLeaseBytes;
   options.reserve_bytes = config.volume.reserve;
   options.direct_io = config.volume.direct_io;
+  options.index_on_disk = config.volume.index_on_disk;
   return options;
 }
 

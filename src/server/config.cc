@@ -120,6 +120,8 @@ constexpr std::array kSettings = {
     KELP_SETTING("volume.host", volume.host,
                  "the machine, of which one may fail with all of its disks; empty: its name, when "
                  "there are several [[volume.disk]]"),
+    KELP_SETTING("volume.index_on_disk", volume.index_on_disk,
+                 "true: indexes of volumes stay on disk and take next to no memory"),
     KELP_SETTING("volume.direct_io", volume.direct_io,
                  "true: vacuum and copies push nothing out of the page cache"),
     KELP_SETTING("volume.cache", volume.cache,

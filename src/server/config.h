@@ -98,6 +98,7 @@ struct VolumeConfig {
   std::vector<std::string> tags;
   std::string host;                     ///< The machine; empty: its name, with several disks.
   std::vector<VolumeDiskConfig> disks;  ///< Instead of DIR. TOML only: [[volume.disk]].
+  bool index_on_disk = false;           ///< Indexes of volumes stay there.
   bool direct_io = false;               ///< Vacuum and copies pass the page cache by.
   std::string cache;                    ///< Directory on a quicker disk; empty: no cache.
   std::uint64_t cache_size = 0;         ///< Bytes of it; with `cache` 16 MiB to 16 TiB.

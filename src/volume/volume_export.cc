@@ -173,7 +173,8 @@ class Import {
     if (!blocks_match(as_bytes(body), 0, as_bytes(frame.table))) {
       return corrupt(fmt::format("{} does not match its checksums", member->name));
     }
-    if (volume_->find(frame.header.key).has_value()) {
+    KELP_TRY(const auto there, volume_->find(frame.header.key));
+    if (there.has_value()) {
       ++done_.were_here;
       return true;
     }

@@ -108,7 +108,9 @@ Result<VolumeService::VolumePtr> VolumeService::begin_packing(VolumeId volume,
                                                               const std::string& source) {
   KELP_TRY(VolumePtr copy, begin_pull(volume, generation, collection));
   if (copy->role().frozen) return copy;
-  if (!copy->last_key() || go_on_after(*copy, source) != NeedleKey{}) return copy;
+  const auto last = copy->last_key();
+  const bool empty = last.has_value() && !last->has_value();
+  if (empty || go_on_after(*copy, source) != NeedleKey{}) return copy;
   // Another source may have packed the same needles otherwise.
   copy.reset();
   KELP_CHECK(drop_files(volume));

@@ -173,7 +173,8 @@ Task<Result<void>> VolumeService::rebuild_needles(VolumePtr copy, Generation gen
     KELP_CO_TRY(const auto keys, co_await listing.next());
     if (keys.empty()) break;
     for (const auto& [key, holders] : keys) {
-      const bool there = copy->find(key).has_value();
+      KELP_CO_TRY(const auto place, copy->find(key));
+      const bool there = place.has_value();
       if (there || holders < from.scheme.data) {
         if (!there) ++left_out;
         if (pass != nullptr) pass->reached(key);

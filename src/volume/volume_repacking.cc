@@ -62,10 +62,12 @@ class ExtentBodies {
 
 /// Whether an earlier attempt made the extent of these needles. Blocks.
 bool is_made(const VolumeFile& copy, const std::vector<PackedNeedle>& needles) {
+  const auto has = [&copy](NeedleKey key) {
+    return copy.find(key).value_or(std::nullopt).has_value();
+  };
   const NeedleKey extent{needles.front().header.key.value | kExtentBit};
-  return copy.find(extent).has_value() &&
-         std::ranges::all_of(needles, [&copy](const PackedNeedle& needle) {
-           return copy.find(needle.header.key).has_value();
+  return has(extent) && std::ranges::all_of(needles, [&has](const PackedNeedle& needle) {
+           return has(needle.header.key);
          });
 }
 

@@ -197,7 +197,8 @@ Task<Result<void>> VolumeService::pull_needles(VolumePtr copy, Generation genera
 /// An unfinished copy of another source may lack what this one has in front of its last key.
 NeedleKey VolumeService::go_on_after(const VolumeFile& copy, const std::string& source) {
   const Generation generation = copy.superblock().generation;
-  const NeedleKey last = copy.last_key().value_or(NeedleKey{});
+  // What cannot be read is taken again from the first key on.
+  const NeedleKey last = copy.last_key().value_or(std::nullopt).value_or(NeedleKey{});
   const std::unique_lock lock(volumes_mutex_);
   Pulled& pulled = pulled_[copy.superblock().volume];
   if (pulled.source != source || pulled.generation != generation) {

@@ -51,6 +51,7 @@ VolumeService::VolumeService(VolumeServiceOptions options, VolumeServiceParts pa
                                  .probe = VolumeProbe(parts_.metrics, options_.metrics_directory),
                                  .directory = options_.directory,
                                  .sync = options_.sync,
+                                 .index_on_disk = options_.index_on_disk,
                                  .limit_bytes = options_.volume_limit_bytes,
                                  .direct_io = options_.direct_io,
                                  .cache = parts_.cache});

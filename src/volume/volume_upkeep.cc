@@ -51,6 +51,16 @@ Task<void> VolumeUpkeep::run_vacuum() {
   }
 }
 
+Task<void> VolumeUpkeep::mend_indexes() {
+  for (const auto& volume : service_.all()) {
+    if (!volume->index_damaged()) continue;
+    auto mend = [volume] { return volume->rewrite_snapshot(); };
+    const auto mended = co_await offload<void>(service_.parts_.pool, std::move(mend));
+    if (!mended.has_value())
+      failed("index_not_mended", volume->superblock().volume, mended.error());
+  }
+}
+
 Task<void> VolumeUpkeep::collect_extents_once() {
   for (const auto& volume : service_.all()) {
     const VolumeId id = volume->superblock().volume;
@@ -97,6 +107,7 @@ Task<void> VolumeUpkeep::vacuum_once() {
 }
 
 Task<void> VolumeUpkeep::heal_once() {
+  co_await mend_indexes();
   for (const DamagedVolume& damaged : service_.damaged()) {
     if (rests(damaged.volume) || (!damaged.needles.empty() && !options_.fetch)) continue;
     const auto healed = co_await heal(damaged);

@@ -49,6 +49,7 @@ class VolumeUpkeep {
   /// hundred was removed since the last look.
   Task<void> collect_extents_once();
   /// Copies each volume with damage anew, with sound needles instead of the damaged ones.
+  Task<void> mend_indexes();
   Task<void> heal_once();
 
  private:

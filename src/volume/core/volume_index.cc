@@ -28,8 +28,9 @@ NeedlePlace unpack_place(std::uint64_t packed) {
           .bytes = static_cast<std::uint32_t>((packed >> kOffsetBits) * 8)};
 }
 
-VolumeIndex::VolumeIndex(std::span<const IndexEntry> entries) : size_(entries.size()) {
-  sections_.reserve(entries.size() / kSectionRows + 1);
+void VolumeIndex::append(std::span<const IndexEntry> entries) {
+  KELP_ASSERT(fresh_.empty(), "needles are appended before others are inserted");
+  size_ += entries.size();
   std::vector<Row> rows;
   while (!entries.empty()) {
     rows.clear();

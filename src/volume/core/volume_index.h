@@ -34,10 +34,8 @@ struct IndexEntry {
 /// 100,000 needles on, when keys come in runs as the master leases them. Not thread-safe.
 class VolumeIndex {
  public:
-  VolumeIndex() = default;
-  /// Of needles whose keys ascend, each once: much faster than one by one.
-  explicit VolumeIndex(std::span<const IndexEntry> entries);
-
+  /// More needles, whose keys ascend and lie over all that are there: much faster than one by one.
+  void append(std::span<const IndexEntry> entries);
   /// False, changing nothing, when the key is there.
   bool insert(NeedleKey key, NeedlePlace place);
   [[nodiscard]] std::optional<NeedlePlace> find(NeedleKey key) const;

@@ -5,28 +5,30 @@
 namespace kelp {
 namespace {
 
-void apply(const NeedleHeader& header, std::uint64_t offset, VolumeIndex& index, LogScan& scan) {
+Result<void> apply(const NeedleHeader& header, std::uint64_t offset, NeedleIndex& index,
+                   LogScan& scan) {
   if (header.tombstone) {
     ++scan.tombstones;
-    index.erase(header.key);
-    return;
+    KELP_CHECK(index.erase(header.key));
+    return {};
   }
   ++scan.needles;
-  index.insert(header.key, {.offset = offset,
-                            .bytes = static_cast<std::uint32_t>(layout_of(header).total_bytes)});
+  const auto bytes = static_cast<std::uint32_t>(layout_of(header).total_bytes);
+  KELP_CHECK(index.insert(header.key, {.offset = offset, .bytes = bytes}));
+  return {};
 }
 
 }  // namespace
 
 Result<LogScan> scan_log(File& file, const NeedleSeed& seed, std::uint64_t from,
-                         std::uint64_t file_bytes, VolumeIndex& index) {
+                         std::uint64_t file_bytes, NeedleIndex& index) {
   LogScan scan;
   LogWalk walk(file, seed, from, file_bytes);
   while (true) {
     KELP_TRY(const auto step, walk.next());
     if (!step.has_value()) break;
     if (step->header.has_value() && step->trailer_matches) {
-      apply(*step->header, step->offset, index, scan);
+      KELP_CHECK(apply(*step->header, step->offset, index, scan));
       continue;
     }
     if (step->header.has_value()) ++scan.unfinished;

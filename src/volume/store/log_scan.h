@@ -2,7 +2,7 @@
 
 #include "os/file_io.h"
 #include "volume/core/needle_format.h"
-#include "volume/core/volume_index.h"
+#include "volume/core/needle_index.h"
 
 namespace kelp {
 
@@ -20,8 +20,8 @@ struct LogScan {
 ///
 /// `from`   a multiple of 8 at which a needle may begin.
 /// Errors   what the file answers (kIo): then nothing may be concluded; kUnimplemented for a needle
-///          of a newer format. Blocks.
+///          of a newer format; those of the index (kCorruption). Blocks.
 [[nodiscard]] Result<LogScan> scan_log(File& file, const NeedleSeed& seed, std::uint64_t from,
-                                       std::uint64_t file_bytes, VolumeIndex& index);
+                                       std::uint64_t file_bytes, NeedleIndex& index);
 
 }  // namespace kelp

@@ -80,13 +80,13 @@ Result<void> VolumeFile::store_role() {
                                encode_volume_role(superblock_.volume, role()));
 }
 
-VolumeDigest VolumeFile::digest() const {
+Result<VolumeDigest> VolumeFile::digest() const {
   VolumeDigest digest;
   std::optional<NeedleKey> after;
   while (true) {
     const std::lock_guard lock(mutex_);
     digest.generation = role_.generation;
-    const auto page = index_.list(after, kPage);
+    KELP_TRY(const auto page, index_.list(after, kPage));
     for (const IndexEntry& entry : page) {
       ++digest.needles;
       digest.live_bytes += entry.place.bytes;
@@ -97,11 +97,10 @@ VolumeDigest VolumeFile::digest() const {
   }
 }
 
-std::optional<NeedleKey> VolumeFile::last_key() const {
+Result<std::optional<NeedleKey>> VolumeFile::last_key() const {
   std::optional<NeedleKey> last;
   while (true) {
-    const std::lock_guard lock(mutex_);
-    const auto page = index_.list(last, kPage);
+    KELP_TRY(const auto page, list(last, kPage));
     if (page.empty()) return last;
     last = page.back().key;
   }
@@ -111,11 +110,7 @@ std::optional<NeedleKey> VolumeFile::last_key() const {
 Result<void> VolumeFile::each_needle(std::optional<NeedleKey> after,
                                      const std::function<Result<void>(const IndexEntry&)>& visit) {
   while (true) {
-    std::vector<IndexEntry> page;
-    {
-      const std::lock_guard lock(mutex_);
-      page = index_.list(after, kPage);
-    }
+    KELP_TRY(const auto page, list(after, kPage));
     for (const IndexEntry& entry : page) {
       KELP_CHECK(visit(entry));
     }
@@ -125,11 +120,7 @@ Result<void> VolumeFile::each_needle(std::optional<NeedleKey> after,
 }
 
 Result<std::string> VolumeFile::read_needles(NeedleKey after, std::uint64_t bytes) {
-  std::vector<IndexEntry> entries;
-  {
-    const std::lock_guard lock(mutex_);
-    entries = index_.list(after, kPage);
-  }
+  KELP_TRY(const auto entries, list(after, kPage));
   std::string batch;
   LogStream log = stream();
   for (const IndexEntry& entry : entries) {
@@ -156,7 +147,8 @@ Result<std::optional<NeedlePart>> VolumeFile::read_part(NeedleKey key, std::uint
 }
 
 Result<IndexEntry> VolumeFile::entry_of(NeedleKey key) const {
-  if (const auto place = find(key)) return IndexEntry{key, *place};
+  KELP_TRY(const auto place, find(key));
+  if (place.has_value()) return IndexEntry{key, *place};
   return Error(Errc::kNotFound,
                fmt::format("needle {:x} is not in volume {}", key.value, superblock_.volume.value));
 }
@@ -194,7 +186,8 @@ Result<NeedleKey> VolumeFile::take_needles(MutableByteSpan batch) {
     NeedlePlace place;
     {
       const std::lock_guard lock(mutex_);
-      if (index_.find(last).has_value()) continue;
+      KELP_TRY(const auto there, index_.find(last));
+      if (there.has_value()) continue;
       place = {.offset = end_, .bytes = static_cast<std::uint32_t>(image.size())};
       end_ += image.size();
     }
@@ -202,7 +195,8 @@ Result<NeedleKey> VolumeFile::take_needles(MutableByteSpan batch) {
     const ByteSpan piece = image;
     KELP_CHECK(write(place.offset, std::span(&piece, 1)));
     const std::lock_guard lock(mutex_);
-    index_.insert(last, place);
+    index_.add(last, place);
+    note_change(last);
     ++changes_;
   }
   leave_memory();

@@ -17,7 +17,7 @@ constexpr std::size_t kPage = 1024;
 
 bool VolumeFile::holds_extents() const {
   const std::lock_guard lock(mutex_);
-  return !index_.list(kLastNeedleKey, 1).empty();
+  return index_.may_have_over(kLastNeedleKey);
 }
 
 /// Of stubs and extents alike on every member: what differs between them are the shards' bytes
@@ -90,14 +90,11 @@ Result<std::string> VolumeFile::read_kept(const ExtentsUse& use, const VolumeFil
   std::string batch;
   LogStream log = stream();
   while (true) {
-    std::vector<IndexEntry> page;
-    {
-      const std::lock_guard lock(mutex_);
-      page = index_.list(after, kPage);
-    }
+    KELP_TRY(const auto page, list(after, kPage));
     for (const IndexEntry& entry : page) {
       if (!batch.empty() && batch.size() + entry.place.bytes > kBatchBytes) return batch;
-      if (!into.find(entry.key).has_value()) {
+      KELP_TRY(const auto there, into.find(entry.key));
+      if (!there.has_value()) {
         KELP_TRY(const NeedleKey extent, extent_of(entry));
         if (use.keeps(extent)) {
           KELP_CHECK(append_image(entry, log, batch));
@@ -113,11 +110,7 @@ Result<std::vector<PackedNeedle>> VolumeFile::next_extent(const ExtentsUse& use,
   std::vector<PackedNeedle> needles;
   std::uint64_t bytes = 0;
   while (after < kLastNeedleKey) {
-    std::vector<IndexEntry> page;
-    {
-      const std::lock_guard lock(mutex_);
-      page = index_.list(after, kPage);
-    }
+    KELP_TRY(const auto page, list(after, kPage));
     for (const IndexEntry& entry : page) {
       if (is_extent(entry.key)) return needles;
       KELP_TRY(auto stub, reader_.read_stub(entry, ReadMode::kMayWait));

@@ -7,16 +7,12 @@
 
 #include "async/completion.h"
 #include "base/log.h"
-#include "volume/core/index_snapshot.h"
-#include "volume/store/log_scan.h"
 #include "volume/store/volume_role.h"
 
 namespace kelp {
 namespace {
 
 constexpr std::uint64_t kMaxLogBytes = 1ULL << 43;  ///< What the index can address.
-constexpr std::uint64_t kMaxSnapshotBytes = 1ULL << 33;
-constexpr std::size_t kMinSnapshotChanges = 16 * 1024;
 
 }  // namespace
 
@@ -99,6 +95,8 @@ Result<std::shared_ptr<VolumeFile>> VolumeFile::open(std::shared_ptr<VolumeShare
   auto opened = std::make_shared<VolumeFile>(std::move(shared), std::move(file), *superblock, role);
   KELP_CHECK(opened->open_direct(path));
   KELP_CHECK(opened->load_index());
+  // What a scan found lies in memory until then.
+  if (opened->shared_->index_on_disk) opened->count_changes(0);
   return opened;
 }
 
@@ -125,57 +123,6 @@ VolumeFile::~VolumeFile() {
   shared_->probe.damaged_needles.Decrement(static_cast<double>(damaged_.size()));
 }
 
-/// The snapshot as far as it goes, then the log behind it.
-Result<void> VolumeFile::load_index() {
-  KELP_TRY(const std::uint64_t file_bytes, file_->size());
-  const std::uint64_t covered = load_snapshot(file_bytes);
-  KELP_TRY(const LogScan scan, scan_log(*file_, seed_, covered, file_bytes, index_));
-  // What the scan saw may be in the page cache only (kill -9); nobody may act on it before it
-  // lasts.
-  if (scan.end > covered) {
-    KELP_CHECK(file_->sync());
-  }
-  end_ = std::max(scan.end, covered);
-  changes_ = scan.needles + scan.tombstones;
-  logger("volume").info(
-      "volume_opened volume={} needles={} log_bytes={} from_snapshot={} replayed={} unfinished={} "
-      "skipped_bytes={}",
-      superblock_.volume.value, index_.size(), file_bytes, covered > kSuperblockBytes,
-      scan.needles + scan.tombstones, scan.unfinished, scan.skipped_bytes);
-  return {};
-}
-
-/// Fills the index from the snapshot and returns where the log is to be replayed from. Without a
-/// snapshot that fits, that is its beginning: the log alone gives the same index.
-std::uint64_t VolumeFile::load_snapshot(std::uint64_t file_bytes) {
-  const std::string path = snapshot_path(shared_->directory, superblock_.volume);
-  const auto unusable = [&](std::string_view why) {
-    logger("volume").warn("snapshot_unusable volume={} why={}", superblock_.volume.value,
-                          log_value(why));
-    return std::uint64_t{kSuperblockBytes};
-  };
-  const auto bytes = read_whole_file(shared_->io, path, kMaxSnapshotBytes);
-  if (!bytes.has_value()) {
-    if (bytes.error().code() == Errc::kNotFound) return kSuperblockBytes;
-    return unusable(bytes.error().detail());
-  }
-  auto snapshot = decode_index_snapshot(*bytes);
-  if (!snapshot.has_value()) return unusable(snapshot.error().detail());
-  const IndexSnapshotHeader& header = snapshot->header;
-  if (header.volume != superblock_.volume || header.salt != superblock_.salt) {
-    return unusable("it is of another volume");
-  }
-  const auto past_end = [&](const IndexEntry& entry) {
-    return entry.place.offset + entry.place.bytes > file_bytes;
-  };
-  if (header.covered_bytes < kSuperblockBytes || header.covered_bytes % kNeedleAlignment != 0 ||
-      std::ranges::any_of(snapshot->entries, past_end)) {
-    return unusable("it covers more than the log has");
-  }
-  index_ = VolumeIndex(snapshot->entries);
-  return header.covered_bytes;
-}
-
 Result<NeedlePlace> VolumeFile::reserve(NeedleKey key, std::uint64_t bytes) {
   KELP_CHECK(check_writable());
   const std::lock_guard lock(mutex_);
@@ -184,7 +131,8 @@ Result<NeedlePlace> VolumeFile::reserve(NeedleKey key, std::uint64_t bytes) {
     return Error(Errc::kNoSpace, fmt::format("volume {} is full: {} of {} bytes",
                                              superblock_.volume.value, end_, shared_->limit_bytes));
   }
-  if (index_.find(key).has_value() || !open_keys_.insert(key.value).second) {
+  KELP_TRY(const auto there, index_.find(key));
+  if (there.has_value() || !open_keys_.insert(key.value).second) {
     return Error(Errc::kAlreadyExists, fmt::format("needle {:x} is in volume {} already", key.value,
                                                    superblock_.volume.value));
   }
@@ -242,7 +190,7 @@ Result<void> VolumeFile::let_finish(Generation generation, NeedlePlace place) {
 void VolumeFile::publish(NeedleKey key, NeedlePlace place) {
   {
     const std::lock_guard lock(mutex_);
-    index_.insert(key, place);
+    index_.add(key, place);
     note_change(key);
     open_places_.erase(place.offset);
     open_keys_.erase(key.value);
@@ -255,6 +203,7 @@ void VolumeFile::publish(NeedleKey key, NeedlePlace place) {
 
 void VolumeFile::note_change(NeedleKey key) {
   if (changed_keys_.has_value()) changed_keys_->push_back(key);
+  if (changed_since_snapshot_.has_value()) changed_since_snapshot_->push_back(key);
 }
 
 void VolumeFile::abandon(NeedleKey key, NeedlePlace place, std::uint64_t hole_begin,
@@ -338,80 +287,6 @@ std::size_t VolumeFile::index_memory_bytes() const {
 std::uint64_t VolumeFile::settled_bytes() const {
   const std::lock_guard lock(mutex_);
   return open_places_.empty() ? end_ : *open_places_.begin();
-}
-
-std::optional<NeedlePlace> VolumeFile::find(NeedleKey key) const {
-  const std::lock_guard lock(mutex_);
-  return index_.find(key);
-}
-
-bool VolumeFile::still_at(const IndexEntry& entry) const {
-  return find(entry.key) == entry.place;
-}
-
-/// Notes changes of the index; every so often a snapshot keeps the next start short. Its cost is
-/// spread over at least an eighth of the index.
-void VolumeFile::count_changes(std::size_t changes) {
-  {
-    const std::lock_guard lock(mutex_);
-    changes_ += changes;
-    if (snapshotting_ || changes_ < kMinSnapshotChanges + index_.size() / 8) return;
-    snapshotting_ = true;
-  }
-  const bool posted = shared_->pool.try_post([self = shared_from_this()] {
-    if (auto written = self->write_snapshot(); !written.has_value()) {
-      logger("volume").warn("snapshot_failed volume={} error={}", self->superblock_.volume.value,
-                            log_value(written.error().message()));
-    }
-    const std::lock_guard lock(self->mutex_);
-    self->snapshotting_ = false;
-  });
-  if (posted) return;
-  const std::lock_guard lock(mutex_);
-  snapshotting_ = false;
-}
-
-/// The listing below is not one moment's: writers go on between its pages. That is right all the
-/// same: whatever happens after `covered` was taken lies behind it in the log, and is replayed.
-Result<void> VolumeFile::write_snapshot() {
-  const std::lock_guard one_at_a_time(snapshot_mutex_);
-  IndexSnapshotHeader header{.volume = superblock_.volume,
-                             .generation = superblock_.generation,
-                             .salt = superblock_.salt,
-                             .covered_bytes = 0};
-  std::size_t changes = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    if (changes_ == 0 || successor_ != nullptr) return {};  // the snapshot is of the new log
-    changes = changes_;
-    header.covered_bytes = open_places_.empty() ? end_ : *open_places_.begin();
-  }
-  IndexSnapshotWriter writer(header);
-  std::optional<NeedleKey> after;
-  while (true) {
-    constexpr std::size_t kPage = 4096;
-    std::vector<IndexEntry> page;
-    {
-      const std::lock_guard lock(mutex_);
-      page = index_.list(after, kPage);
-    }
-    for (const IndexEntry& entry : page) writer.add(entry);
-    if (page.size() < kPage) break;
-    after = page.back().key;
-  }
-  if (!shared_->sync) {  // the snapshot must not say more than the log can show after a power cut
-    KELP_CHECK(check_writable());
-    if (auto synced = file_->sync(); !synced.has_value()) {
-      group_commit_->fail(synced.error());
-      return synced;
-    }
-  }
-  KELP_CHECK(write_file_atomically(shared_->io,
-                                   snapshot_path(shared_->directory, superblock_.volume),
-                                   std::move(writer).finish()));
-  const std::lock_guard lock(mutex_);
-  changes_ -= changes;
-  return {};
 }
 
 }  // namespace kelp

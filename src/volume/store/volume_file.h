@@ -17,12 +17,13 @@
 #include "client/volume_replicas.h"
 #include "os/file_io.h"
 #include "volume/core/extent_use.h"
+#include "volume/core/needle_index.h"
 #include "volume/core/superblock.h"
-#include "volume/core/volume_index.h"
 #include "volume/probe.h"
 #include "volume/store/cached_log.h"
 #include "volume/store/direct_window.h"
 #include "volume/store/group_commit.h"
+#include "volume/store/index_run.h"
 #include "volume/store/needle_reader.h"
 
 namespace kelp {
@@ -35,6 +36,7 @@ struct VolumeShared {
   VolumeProbe probe;
   std::string directory;
   bool sync = true;               ///< False: durability "os".
+  bool index_on_disk = false;     ///< Of every volume.
   std::uint64_t limit_bytes = 0;  ///< Length at which a volume takes no more needles.
   std::atomic<std::uint64_t> reserved_bytes = 0;  ///< Taken by uploads that are still going on.
   DiskPulse pulse{clock};
@@ -99,7 +101,7 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   [[nodiscard]] CopyRole role() const;
   /// As VolumeReplicas::set_role; waits for uploads that were let finish.
   Task<Result<void>> set_role(Generation oldest, CopyRole role);
-  [[nodiscard]] VolumeDigest digest() const;
+  [[nodiscard]] Result<VolumeDigest> digest() const;
   /// Whether it is a packed volume.
   [[nodiscard]] bool holds_extents() const;
   /// What of each extent is alive. kCorruption when a stub does not check: then nobody knows which
@@ -137,9 +139,15 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   /// For a job that reads much of it.
   [[nodiscard]] LogStream stream() const { return {file_, direct_}; }
   /// Where the needle lies; nothing when it is not here.
-  [[nodiscard]] std::optional<NeedlePlace> find(NeedleKey key) const;
+  /// Blocks when the index is on disk; kCorruption, kIo then.
+  [[nodiscard]] Result<std::optional<NeedlePlace>> find(NeedleKey key) const;
+  /// The same when memory knows; nothing when the disk has to be asked.
+  [[nodiscard]] std::optional<std::optional<NeedlePlace>> find_at_once(NeedleKey key) const;
+  /// As VolumeIndex::list(). Blocks when the index is on disk; kCorruption, kIo then.
+  [[nodiscard]] Result<std::vector<IndexEntry>> list(std::optional<NeedleKey> after,
+                                                     std::size_t limit) const;
   /// The largest key; nothing when empty.
-  [[nodiscard]] std::optional<NeedleKey> last_key() const;
+  [[nodiscard]] Result<std::optional<NeedleKey>> last_key() const;
 
   // --- for the service; errors as VolumeClient and VolumeAdmin say
 
@@ -171,7 +179,9 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   /// What is to be told of a needle that is still here and does not check; counts and notes it.
   Error does_not_check(const IndexEntry& entry);
   void note_superblock(bool sound) { superblock_damaged_ = !sound; }
-  /// Writes the snapshot though nothing changed. Blocks.
+  /// Whether an index on disk could not be read: rewrite_snapshot() mends it.
+  [[nodiscard]] bool index_damaged() const { return index_damaged_; }
+  /// Writes the snapshot though nothing changed, from the log if need be. Blocks.
   Result<void> rewrite_snapshot();
 
   /// kUnavailable when writes are refused.
@@ -205,8 +215,16 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   Task<void> await_finishing();
   Result<void> store_role();
 
+  static Task<Result<std::optional<NeedlePlace>>> find_for_client(std::shared_ptr<VolumeFile> self,
+                                                                  NeedleKey key);
   Result<void> load_index();
   std::uint64_t load_snapshot(std::uint64_t file_bytes);
+  Result<void> load_needles(std::shared_ptr<const IndexRun> run);
+  Result<void> write_snapshot_file(const IndexSnapshotHeader& header);
+  Result<void> index_snapshot_file();
+  Result<void> rebuild_index();
+  void keep_sound_rows(NeedleIndex& made) const;
+  void index_is_damaged(const Error& error) const;
   [[nodiscard]] std::uint64_t settled_bytes() const;
   void went_read_only(const Error& error);
   void count_changes(std::size_t changes);
@@ -238,7 +256,8 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   std::unique_ptr<CachedLog> cached_;  ///< What clients read with; null: reader_.
   std::shared_ptr<GroupCommit> group_commit_;
   std::atomic<bool> read_only_ = false;
-  std::atomic<bool> superblock_damaged_ = false;  ///< On the disk; the one in memory is sound.
+  mutable std::atomic<bool> index_damaged_ = false;  ///< That on disk.
+  std::atomic<bool> superblock_damaged_ = false;     ///< On the disk; the one in memory is sound.
 
   std::mutex snapshot_mutex_;  ///< One snapshot at a time; waits, so never on an io thread.
 
@@ -248,7 +267,7 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   CopyRole role_;
   std::set<std::uint64_t> finishing_;  ///< Offsets of uploads that were let finish.
   std::vector<std::function<void(bool)>> role_waiters_;  ///< Told when finishing_ is empty.
-  VolumeIndex index_;
+  NeedleIndex index_;
   std::uint64_t end_ = kSuperblockBytes;  ///< Where the next needle goes.
   std::set<std::uint64_t> open_places_;   ///< Offsets taken whose outcome the index does not show.
   boost::unordered_flat_set<std::uint64_t> open_keys_;
@@ -257,6 +276,8 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   bool snapshotting_ = false;
   /// Keys of needles that came or went since vacuum began to copy; nothing when it does not.
   std::optional<std::vector<NeedleKey>> changed_keys_;
+  /// The same since a snapshot of an index on disk was begun.
+  std::optional<std::vector<NeedleKey>> changed_since_snapshot_;
   bool closed_ = false;  ///< No place is given out: another log is about to take over.
   std::shared_ptr<VolumeFile> successor_;
   std::vector<std::function<void(bool)>> move_waiters_;  ///< Told when closed_ ends.

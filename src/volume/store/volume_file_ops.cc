@@ -26,9 +26,17 @@ std::uint64_t told_bytes(const NeedleHeader& header) {
 
 }  // namespace
 
+/// On the caller's thread when memory knows.
+Task<Result<std::optional<NeedlePlace>>> VolumeFile::find_for_client(
+    std::shared_ptr<VolumeFile> self, NeedleKey key) {
+  if (const auto known = self->find_at_once(key)) co_return *known;
+  auto job = [self, key] { return self->find(key); };
+  co_return co_await offload<std::optional<NeedlePlace>>(self->shared_->pool, std::move(job));
+}
+
 Task<Result<void>> VolumeFile::read(std::shared_ptr<VolumeFile> self, FileId fid,
                                     NeedleReader::Range range) {
-  const auto place = self->find(fid.key);
+  KELP_CO_TRY(const auto place, co_await find_for_client(self, fid.key));
   if (!place.has_value()) {
     co_return Error(Errc::kNotFound, fmt::format("needle {} is not here", to_string(fid)));
   }
@@ -55,16 +63,17 @@ Task<Result<void>> VolumeFile::read(std::shared_ptr<VolumeFile> self, FileId fid
 }
 
 PinnedPages VolumeFile::try_pin(const FileId& fid, std::uint64_t offset, std::size_t bytes) {
-  const auto place = find(fid.key);
-  if (!place.has_value()) return {};
-  PinnedPages pages = cached_ != nullptr ? cached_->try_pin(*place, fid, offset, bytes)
-                                         : reader_.try_pin(*place, fid, offset, bytes);
+  const auto known = find_at_once(fid.key);
+  if (!known.has_value() || !known->has_value()) return {};
+  const NeedlePlace place = **known;
+  PinnedPages pages = cached_ != nullptr ? cached_->try_pin(place, fid, offset, bytes)
+                                         : reader_.try_pin(place, fid, offset, bytes);
   shared_->probe.read_bytes.Increment(static_cast<double>(pages.size()));
   return pages;
 }
 
 Task<Result<PackedPlace>> VolumeFile::find_packed(std::shared_ptr<VolumeFile> self, FileId fid) {
-  const auto place = self->find(fid.key);
+  KELP_CO_TRY(const auto place, co_await find_for_client(self, fid.key));
   if (!place.has_value()) {
     co_return Error(Errc::kNotFound, fmt::format("needle {} is not here", to_string(fid)));
   }
@@ -108,7 +117,8 @@ Result<void> VolumeFile::explain(Error error, const FileId& fid, NeedlePlace pla
 bool VolumeFile::note_damaged(const IndexEntry& entry, const Error& error) {
   {
     const std::lock_guard lock(mutex_);
-    if (index_.find(entry.key) != entry.place || successor_ != nullptr) return false;
+    const auto there = index_.find(entry.key);
+    if (!there.has_value() || *there != entry.place || successor_ != nullptr) return false;
     if (!damaged_.insert(entry.key).second) return false;
   }
   shared_->probe.damaged_needles.Increment();
@@ -187,7 +197,8 @@ Result<std::optional<std::vector<VolumeFile::Doomed>>> VolumeFile::pick(
   std::vector<Doomed> doomed;
   boost::unordered_flat_set<std::uint64_t> seen;
   for (const FileId& fid : fids) {
-    const auto place = find(fid.key);
+    if (mode == ReadMode::kCachedOnly && !find_at_once(fid.key)) return std::nullopt;
+    KELP_TRY(const auto place, find(fid.key));
     if (!place.has_value() || !seen.insert(fid.key.value).second) continue;
     NeedleHeader header;
     const auto there = reader_.read_header(*place, mode, header);
@@ -238,7 +249,7 @@ std::vector<VolumeFile::Doomed> VolumeFile::drop(const std::vector<Doomed>& doom
   {
     const std::lock_guard lock(mutex_);
     for (const Doomed& each : doomed) {
-      if (!index_.erase(each.entry.key).has_value()) continue;
+      if (!index_.erase_known(each.entry)) continue;
       dropped.push_back(each);
       note_change(each.entry.key);
       if (damaged_.erase(each.entry.key) > 0) shared_->probe.damaged_needles.Decrement();
@@ -266,11 +277,9 @@ void VolumeFile::give_back(const std::vector<Doomed>& dropped) {
 
 Task<Result<std::vector<NeedleInfo>>> VolumeFile::list_needles(NeedleKey after,
                                                                std::uint32_t limit) {
-  std::vector<IndexEntry> entries;
-  {
-    const std::lock_guard lock(mutex_);
-    entries = index_.list(after, limit);
-  }
+  auto page = [self = shared_from_this(), after, limit] { return self->list(after, limit); };
+  KELP_CO_TRY(std::vector<IndexEntry> entries,
+              co_await offload<std::vector<IndexEntry>>(shared_->pool, std::move(page)));
   // No metadata names extents: only who asks for them sees them.
   if (after < kLastNeedleKey) {
     std::erase_if(entries, [](const IndexEntry& entry) { return is_extent(entry.key); });
@@ -303,11 +312,9 @@ Task<Result<std::vector<NeedleInfo>>> VolumeFile::verify(Pass pass) {
   std::vector<NeedleInfo> failed;
   std::optional<NeedleKey> after;
   while (true) {
-    std::vector<IndexEntry> entries;
-    {
-      const std::lock_guard lock(mutex_);
-      entries = index_.list(after, kVerifyPage);
-    }
+    auto page = [self, after] { return self->list(after, kVerifyPage); };
+    KELP_CO_TRY(const auto entries,
+                co_await offload<std::vector<IndexEntry>>(shared_->pool, std::move(page)));
     if (entries.empty()) break;
     auto job = [self, &entries, &failed] { return self->verify_some(entries, failed); };
     KELP_CO_TRY(after, co_await offload<NeedleKey>(shared_->pool, std::move(job)));

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t kListed = 256;
 constexpr std::uint64_t kStepBytes = 4ULL << 20;
-constexpr std::uint64_t kMaxSnapshotBytes = 1ULL << 33;
 
 Error corrupt(std::string_view what) {
   return {Errc::kCorruption, std::string(what)};
@@ -62,6 +61,36 @@ Result<void> VolumeScrub::check_superblock() {
   return {};
 }
 
+namespace {
+
+/// Reads a snapshot from its first byte to its last.
+Result<void> check_index_file(DirectWindow& window) {
+  KELP_TRY(const ByteSpan head, window.at(0, kIndexBlockBytes));
+  KELP_TRY(const IndexSnapshotHeader header, decode_index_header(head));
+  std::uint64_t at = kIndexBlockBytes;
+  std::vector<IndexEntry> entries;
+  std::uint64_t needles = 0;
+  for (std::uint64_t block = 0; block < header.blocks; ++block, at += kIndexBlockBytes) {
+    entries.clear();
+    KELP_TRY(const ByteSpan bytes, window.at(at, kIndexBlockBytes));
+    KELP_CHECK(decode_index_block(bytes, entries));
+    needles += entries.size();
+  }
+  std::string firsts;
+  while (at + firsts.size() < header.file_bytes()) {
+    const std::uint64_t left = header.file_bytes() - at - firsts.size();
+    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(left, kIndexBlockBytes));
+    KELP_TRY(const ByteSpan bytes, window.at(at + firsts.size(), most));
+    if (bytes.empty()) break;
+    firsts += as_text(bytes);
+  }
+  KELP_CHECK(decode_index_firsts(header, as_bytes(firsts)));
+  if (needles == header.needles) return {};
+  return Error(Errc::kCorruption, "index snapshot: the counts are others");
+}
+
+}  // namespace
+
 /// A snapshot is a copy of what the index has: it is written anew.
 Result<void> VolumeScrub::check_snapshot() {
   const VolumeShared& shared = volume_->shared();
@@ -69,18 +98,7 @@ Result<void> VolumeScrub::check_snapshot() {
   auto window = DirectWindow::open(shared.io, VolumeFile::snapshot_path(shared.directory, volume));
   if (!window.has_value() && window.error().code() == Errc::kNotFound) return {};
   if (!window.has_value()) return window.error();
-  std::string bytes;
-  Result<void> read;
-  while (read.has_value() && bytes.size() < kMaxSnapshotBytes) {
-    const auto piece = window->at(bytes.size(), DirectWindow::kMostBytes);
-    if (!piece.has_value()) read = piece.error();
-    if (!piece.has_value() || piece->empty()) break;
-    bytes += as_text(*piece);
-  }
-  if (read.has_value()) {
-    const auto decoded = decode_index_snapshot(bytes);
-    if (!decoded.has_value()) read = decoded.error();
-  }
+  const Result<void> read = check_index_file(*window);
   if (read.has_value() || !is_damage(read.error())) return read;
   ++damaged_;
   volume_->shared().probe.corruptions.Increment();
@@ -94,7 +112,7 @@ Result<ScrubStep> VolumeScrub::step(NeedleKey after) {
   {
     const std::lock_guard lock(volume_->mutex_);
     if (volume_->successor_ != nullptr) return Error(Errc::kConflict, "another log took over");
-    entries = volume_->index_.list(after, kListed);
+    KELP_TRY(entries, volume_->index_.list(after, kListed));
   }
   ScrubStep step;
   for (const IndexEntry& entry : entries) {

@@ -42,11 +42,9 @@ Task<Result<void>> VolumeVacuum::copy() {
   KELP_CO_CHECK(co_await offload<void>(source_->shared().pool, std::move(make)));
   std::optional<NeedleKey> after;
   while (true) {
-    std::vector<IndexEntry> entries;
-    {
-      const std::lock_guard lock(source_->mutex_);
-      entries = source_->index_.list(after, kListed);
-    }
+    auto list = [this, after] { return source_->list(after, kListed); };
+    KELP_CO_TRY(std::vector<IndexEntry> entries,
+                co_await offload<std::vector<IndexEntry>>(source_->shared().pool, std::move(list)));
     if (entries.empty()) co_return Result<void>();
     after = entries.back().key;
     KELP_CO_CHECK(co_await copy_entries(std::move(entries)));
@@ -144,7 +142,7 @@ Result<void> VolumeVacuum::write_batch(const Batch& batch) {
   unsynced_bytes_ += piece.size();
   {
     const std::lock_guard lock(copy_->mutex_);
-    for (const IndexEntry& entry : batch.placed) copy_->index_.insert(entry.key, entry.place);
+    for (const IndexEntry& entry : batch.placed) copy_->index_.add(entry.key, entry.place);
     copy_->end_ += piece.size();
     copy_->changes_ += batch.placed.size();
   }
@@ -163,8 +161,9 @@ Task<Result<std::size_t>> VolumeVacuum::catch_up() {
     const std::lock_guard lock(source_->mutex_);
     keys.swap(*source_->changed_keys_);
     for (const NeedleKey key : keys) {
-      const auto place = source_->index_.find(key);
-      const bool copied = copy_->find(key).has_value();
+      KELP_CO_TRY(const auto place, source_->index_.find(key));
+      KELP_CO_TRY(const auto copied_to, copy_->find(key));
+      const bool copied = copied_to.has_value();
       if (place.has_value() && !copied) came.push_back({key, *place});
       if (!place.has_value() && copied) gone.push_back(key);
     }
@@ -180,7 +179,8 @@ Result<void> VolumeVacuum::bury(const std::vector<NeedleKey>& keys) {
   if (keys.empty()) return {};
   std::vector<VolumeFile::Doomed> doomed;
   for (const NeedleKey key : keys) {
-    if (const auto place = copy_->find(key)) doomed.push_back({{key, *place}, std::nullopt});
+    KELP_TRY(const auto place, copy_->find(key));
+    if (place.has_value()) doomed.push_back({{key, *place}, std::nullopt});
   }
   const std::string tombstones = copy_->encode_tombstones(doomed, copy_->end_);
   const ByteSpan piece = as_bytes(tombstones);
@@ -188,7 +188,7 @@ Result<void> VolumeVacuum::bury(const std::vector<NeedleKey>& keys) {
   const std::lock_guard lock(copy_->mutex_);
   copy_->end_ += piece.size();
   copy_->changes_ += doomed.size();
-  for (const VolumeFile::Doomed& each : doomed) copy_->index_.erase(each.entry.key);
+  for (const VolumeFile::Doomed& each : doomed) copy_->index_.erase_known(each.entry);
   return {};
 }
 

@@ -253,6 +253,9 @@ TEST(Config, SaysWhatIsCachedAndWhere) {
   config.volume.cache.clear();
   EXPECT_FALSE(is_cached(places[0], config)) << "no cache";
 
+  EXPECT_FALSE(config.volume.index_on_disk);
+  EXPECT_TRUE(
+      load_config({.flags = {{"volume.index_on_disk", "true"}}})->config.volume.index_on_disk);
   EXPECT_FALSE(config.volume.direct_io);
   EXPECT_TRUE(load_config({.flags = {{"volume.direct_io", "true"}}})->config.volume.direct_io);
   const auto with = [](const std::string& cache, const std::string& size) {

@@ -194,6 +194,7 @@ class StripedVolumes : public ::testing::Test, public VolumeNodes {
     VolumeServiceOptions options;
     options.directory = "/data";
     options.cluster_id = kClusterId;
+    options.index_on_disk = index_on_disk();
     VolumeServiceParts parts{.io = server.disk,
                              .pool = pool_,
                              .clock = clock_,

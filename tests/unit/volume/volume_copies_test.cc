@@ -64,6 +64,7 @@ class VolumeCopies : public ::testing::Test {
     VolumeServiceOptions options;
     options.directory = "/data";
     options.cluster_id = kClusterId;
+    options.index_on_disk = index_on_disk();
     if (!server.budget) server.budget = std::make_unique<BackgroundBudget>(0, clock_, timers_);
     VolumeServiceParts parts{.io = server.disk,
                              .pool = pool_,

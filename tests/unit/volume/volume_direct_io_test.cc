@@ -31,6 +31,7 @@ class DirectIoTest : public ::testing::TestWithParam<bool> {
     VolumeServiceOptions options;
     options.directory = dir_.path() + "/volumes";
     options.cluster_id = kClusterId;
+    options.index_on_disk = index_on_disk();
     options.direct_io = GetParam();
     VolumeServiceParts parts{.io = *io_,
                              .pool = *pool_,

@@ -35,6 +35,7 @@ class VolumePosixTest : public ::testing::Test {
     VolumeServiceOptions options;
     options.directory = dir_.path() + "/volumes";
     options.cluster_id = kClusterId;
+    options.index_on_disk = index_on_disk();
     if (limit_bytes_ > 0) options.volume_limit_bytes = limit_bytes_;
     return options;
   }
@@ -110,9 +111,8 @@ class VolumePosixTest : public ::testing::Test {
     const std::string path = options().directory + "/000000001.idx";
     auto snapshot = *decode_index_snapshot(*read_whole_file(*io_, path, 1 << 20));
     snapshot.header.covered_bytes = bytes;
-    IndexSnapshotWriter writer(snapshot.header);
-    for (const IndexEntry& entry : snapshot.entries) writer.add(entry);
-    ASSERT_TRUE(write_file_atomically(*io_, path, std::move(writer).finish()).has_value());
+    const std::string grown = encode_index_snapshot(snapshot.header, snapshot.entries);
+    ASSERT_TRUE(write_file_atomically(*io_, path, grown).has_value());
     start();
   }
 

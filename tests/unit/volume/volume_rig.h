@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -34,6 +35,12 @@ inline FileId fid_of(std::uint64_t key) {
   return {VolumeId{1}, NeedleKey{key}, Cookie{static_cast<std::uint32_t>(key * 7919)}};
 }
 
+/// KELP_INDEX=disk: all tests of the room with indexes on disk.
+inline bool index_on_disk() {
+  const char* const index = std::getenv("KELP_INDEX");
+  return index != nullptr && std::string_view(index) == "disk";
+}
+
 /// A volume server with volume 1 on a disk twin in a simulated world. Restarts as often as is
 /// asked.
 class VolumeRig {
@@ -41,6 +48,7 @@ class VolumeRig {
   explicit VolumeRig(std::uint64_t seed) : world(seed), disk({.seed = seed}), pool(world) {
     options.directory = "/data";
     options.cluster_id = kClusterId;
+    options.index_on_disk = index_on_disk();
     (void)set_log_level("error");
   }
   ~VolumeRig() { world.run_out(); }

@@ -164,7 +164,8 @@ Result<void> VolumeFile::write_snapshot() {
   std::size_t changes = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (changes_ == 0 || successor_ != nullptr) return {};  // the snapshot is of the new log
+    const bool is_sound = changes_ == 0 && !index_damaged_;
+    if (is_sound || successor_ != nullptr) return {};  // the snapshot is of the new log
     changes = changes_;
     header.covered_bytes = open_places_.empty() ? end_ : *open_places_.begin();
     if (shared_->index_on_disk) changed_since_snapshot_.emplace();
@@ -238,6 +239,8 @@ Result<void> VolumeFile::rebuild_index() {
     const std::lock_guard lock(mutex_);
     end = end_;
   }
+  KELP_TRY(const std::uint64_t file_bytes, file_->size());
+  end = std::min(end, file_bytes);  // a place may be given out and not written yet
   NeedleIndex made;
   KELP_CHECK(scan_log(*file_, seed_, kSuperblockBytes, end, made));
   keep_sound_rows(made);

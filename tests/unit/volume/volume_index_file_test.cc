@@ -107,6 +107,16 @@ TEST_F(VolumeIndexFile, ANeedleWithADamagedHeaderStaysKnownWhenAnotherBlockIsMen
   EXPECT_EQ(rig.get_now(1, 100).error().code(), Errc::kCorruption) << "not: it never was";
 }
 
+TEST_F(VolumeIndexFile, IsNotUsedWhenItNamesMoreThanTheLogHas) {
+  ASSERT_TRUE(rig.service->close().has_value());
+  IndexSnapshot snapshot = *decode_index_snapshot(*rig.disk.content(kSnapshot));
+  snapshot.entries.back().place.offset += 1 << 20;
+  const std::string wrong = encode_index_snapshot(snapshot.header, snapshot.entries);
+  ASSERT_TRUE(write_file_atomically(rig.disk, kSnapshot, wrong).has_value());
+  ASSERT_TRUE(rig.start().has_value());
+  EXPECT_EQ(get(kNeedles), body_for(kNeedles, 100));
+}
+
 TEST_F(VolumeIndexFile, AStartThatMeetsADamagedBlockReadsTheLog) {
   ASSERT_TRUE(rig.remove_now({fid_of(400)}).has_value());
   rig.disk.kill();

@@ -35,7 +35,7 @@ class VolumePosixTest : public ::testing::Test {
     VolumeServiceOptions options;
     options.directory = dir_.path() + "/volumes";
     options.cluster_id = kClusterId;
-    options.index_on_disk = index_on_disk();
+    options.index_on_disk = on_disk_;
     if (limit_bytes_ > 0) options.volume_limit_bytes = limit_bytes_;
     return options;
   }
@@ -100,6 +100,30 @@ class VolumePosixTest : public ::testing::Test {
     co_return wrong;
   }
 
+  /// Puts keys from `first` on and removes every third; what fails is tried again.
+  Task<void> insist(std::uint64_t first, std::uint64_t count) {
+    for (std::uint64_t key = first; key < first + count; ++key) {
+      while (!(co_await put(key, 100 + key)).has_value()) {
+      }
+      bool removed = key % 3 != 0;
+      while (!removed) {
+        std::vector<FileId> fids{fid_of(key)};
+        removed = (co_await service_->remove(std::move(fids))).has_value();
+      }
+    }
+  }
+  /// Flips a byte somewhere behind the header of the index's file.
+  void damage_index(Rng& rng) {
+    const auto file = io_->open(options().directory + "/000000001.idx", OpenMode::kReadWrite);
+    if (!file.has_value() || *(*file)->size() <= kIndexBlockBytes) return;
+    const std::uint64_t at = kIndexBlockBytes + rng.below(*(*file)->size() - kIndexBlockBytes);
+    std::array<std::byte, 1> byte;
+    ASSERT_TRUE((*file)->read_at(at, byte).has_value());
+    byte[0] ^= std::byte{16};
+    const std::array<ByteSpan, 1> flipped{byte};
+    ASSERT_TRUE((*file)->write_at(at, flipped).has_value());
+  }
+
   std::string sent(std::uint64_t offset, std::size_t bytes);
 
   /// Makes the log one that has grown to `bytes`: a hole, over which the snapshot goes.
@@ -118,6 +142,7 @@ class VolumePosixTest : public ::testing::Test {
 
   const TempDir dir_;
   std::uint64_t limit_bytes_ = 0;  ///< Of a volume; 0: as it is by default.
+  bool on_disk_ = index_on_disk();
   const std::unique_ptr<FileIo> io_ = make_posix_file_io();
   SystemClock clock_;
   Metrics metrics_;
@@ -173,6 +198,45 @@ TEST_F(VolumePosixTest, WorksUnderManyThreadsAndComesBackTheSame) {
     }
     EXPECT_TRUE(run(service_->verify_volume(VolumeId{1}))->empty());
     ASSERT_TRUE(io_->remove(options().directory + "/000000001.idx").has_value() || life == 1);
+  }
+}
+
+TEST_F(VolumePosixTest, AnIndexOnDiskIsMadeAnewUnderWriters) {
+  on_disk_ = true;
+  start();
+  constexpr std::uint64_t kWriters = 6;
+  constexpr std::uint64_t kEach = 120;
+  std::vector<std::future<void>> writers;
+  for (std::uint64_t writer = 0; writer < kWriters; ++writer) {
+    writers.push_back(asio::co_spawn(runtime_.executor(writer % runtime_.size()),
+                                     insist(1 + writer * kEach, kEach), asio::use_future));
+  }
+  std::atomic<bool> done = false;
+  auto mender = std::async(std::launch::async, [&] {
+    Rng rng(1);
+    while (!done) {
+      damage_index(rng);
+      const auto closed = service_->close();
+      EXPECT_TRUE(closed.has_value()) << closed.error().message();
+    }
+  });
+  for (auto& writer : writers) writer.get();
+  done = true;
+  mender.get();
+  // What is left damaged is mended with the next snapshot.
+  ASSERT_TRUE(run(put(1000, 100)).has_value());
+  EXPECT_TRUE(service_->close().has_value());
+  for (int life = 0; life < 2; ++life) {
+    for (std::uint64_t key = 1; key <= kWriters * kEach; ++key) {
+      const auto got = run(get(key, 100 + key));
+      if (key % 3 == 0) {
+        ASSERT_EQ(got.error().code(), Errc::kNotFound) << key;
+      } else {
+        ASSERT_EQ(got.value_or(""), body_for(key, 100 + key)) << key;
+      }
+    }
+    EXPECT_EQ(run(service_->status())->volumes.at(0).needle_count, kWriters * kEach * 2 / 3 + 1);
+    start();
   }
 }
 

@@ -22,8 +22,9 @@ bool allows(const Policies& policies, const Request& request, std::string_view o
   }
   const Verdict boundary = limit_of(policies.boundary, request);
   const Verdict session = limit_of(policies.session, request);
-  const Verdict resource =
+  Verdict resource =
       policies.resource == nullptr ? Verdict{} : policies.resource->evaluate(request);
+  resource.allowed = std::max(resource.allowed, policies.granted);
   if (identity.denied || boundary.denied || session.denied || resource.denied) return false;
 
   const Requester& who = request.who;

@@ -15,6 +15,8 @@ struct Policies {
   std::shared_ptr<const Document> boundary;  ///< The most that identity policies can allow.
   std::shared_ptr<const Document> session;   ///< The most that the session was given.
   std::shared_ptr<const Document> resource;  ///< The bucket's.
+  /// What an access control list of the resource says; counts as an allowance of its policy.
+  Naming granted = Naming::kNot;
 };
 
 /// Whether `request` is allowed on a resource of the account `owner` (twelve digits).

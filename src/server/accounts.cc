@@ -22,6 +22,7 @@ class Accounts final : public s3::CredentialStore {
  public:
   /// False when the access key is taken.
   [[nodiscard]] bool add(s3::Credential credential) {
+    credential.who = s3::root_of(credential.account);
     std::string key = credential.access_key;
     return credentials_.emplace(std::move(key), std::move(credential)).second;
   }

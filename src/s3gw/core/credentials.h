@@ -1,7 +1,18 @@
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "policy/requester.h"
+
+namespace kelp::policy {
+class Document;
+}  // namespace kelp::policy
 
 namespace kelp::s3 {
 
@@ -11,12 +22,35 @@ struct Account {
   std::string display_name;
 };
 
-/// A key pair and the account it acts for.
+/// The number by which policies name an account: twelve digits that follow from its canonical id.
+[[nodiscard]] std::string account_number(std::string_view canonical_id);
+
+/// What whoever uses a key may do at most.
+struct Permissions {
+  std::vector<std::shared_ptr<const policy::Document>> identity;
+  std::shared_ptr<const policy::Document> boundary;  ///< Null: none.
+  std::shared_ptr<const policy::Document> session;   ///< Null: none.
+};
+
+/// A key pair, the account it acts for, and as whom.
 struct Credential {
   std::string access_key;
   std::string secret_key;  ///< Never logged, never sent.
   Account account;
+  /// As whom; nothing filled in: as the account's root (root_of()).
+  policy::Requester who = {};
+  Permissions permissions = {};  ///< Of the root: none are needed.
+  std::string user_name = {};    ///< aws:username; of a user only.
+  std::string user_id = {};      ///< aws:userid; empty of the root: the account's number.
+  /// What stands in x-amz-security-token beside a temporary key; empty: the key is a lasting one.
+  std::string session_token = {};
+  std::optional<WallTime> expires = {};  ///< Of a temporary key.
+  /// aws:PrincipalTag/NAME.
+  std::vector<std::pair<std::string, std::string>> tags = {};
 };
+
+/// The requester that the root of `account` is.
+[[nodiscard]] policy::Requester root_of(const Account& account);
 
 /// The key pairs of one moment: an immutable snapshot. Whoever changes the keys makes a new store;
 /// a request holds its snapshot (a shared_ptr) until it is answered. Safe from any thread.

@@ -20,7 +20,8 @@ constexpr std::uint8_t kPlainEntryFormat = 1;
 constexpr std::uint8_t kSharedEntryFormat = 2;
 constexpr std::uint8_t kFlaggedEntryFormat = 3;
 constexpr std::uint8_t kLockedEntryFormat = 4;
-constexpr std::uint8_t kEntryFormat = 5;        // as 4, a lock may be missing; a manifest is named
+constexpr std::uint8_t kManifestEntryFormat = 5;  // as 4, may lack a lock; a manifest is named
+constexpr std::uint8_t kEntryFormat = 6;        // as 5, may lack a manifest; grants, or encryption
 constexpr std::uint8_t kQuotaBucketFormat = 2;  // 1: without a quota
 constexpr std::uint8_t kFullBucketFormat = 3;   // as 2, its limits may be 0; versioning, events
 constexpr std::uint8_t kClassBucketFormat = 4;  // as 3, all of it may be 0; a storage class
@@ -224,9 +225,11 @@ std::string encode_entry(const ObjectEntry& entry) {
   const std::uint8_t more = more_flags_of(entry);
   const bool locked = entry.headers.lock.any();
   const bool manifest = any_manifest(entry.layout.chunks);
-  const bool flagged = manifest || locked || more != 0;
+  const bool guarded = entry.headers.guarded();
+  const bool flagged = guarded || manifest || locked || more != 0;
   const ChunkForm form = flagged ? ChunkForm::kWithShared : form_of(entry.layout.chunks);
-  to.fixed(manifest                    ? kEntryFormat
+  to.fixed(guarded                     ? kEntryFormat
+           : manifest                  ? kManifestEntryFormat
            : locked                    ? kLockedEntryFormat
            : flagged                   ? kFlaggedEntryFormat
            : form == ChunkForm::kPlain ? kPlainEntryFormat
@@ -281,8 +284,10 @@ Result<ObjectEntry> decode_entry(std::string_view row) {
   // Else another format would have been written, or another flag.
   const bool manifest = any_manifest(entry.layout.chunks);
   const bool locked = entry.headers.lock.any();
-  const bool odd = more_flags_of(entry) != more || manifest != (format == kEntryFormat) ||
-                   (!manifest && locked != (format == kLockedEntryFormat));
+  const bool guarded = entry.headers.guarded();
+  const bool odd = more_flags_of(entry) != more || guarded != (format == kEntryFormat) ||
+                   (!guarded && manifest != (format == kManifestEntryFormat)) ||
+                   (!guarded && !manifest && locked != (format == kLockedEntryFormat));
   if (odd || (format == kFlaggedEntryFormat && more == 0)) {
     return Error(Errc::kCorruption, "entry row: flags that no encoder writes");
   }

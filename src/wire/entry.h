@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "kelp/result.h"
+#include "wire/encryption.h"
 #include "wire/fid.h"
 #include "wire/object_lock.h"
 
@@ -87,6 +88,10 @@ struct ObjectHeaders {
   std::string storage_class;  ///< Empty: STANDARD.
   std::vector<std::pair<std::string, std::string>> tags;
   ObjectLock lock;
+  std::string acl;  ///< The grants, as the gateway wrote them; empty: the owner's alone.
+  Encryption encryption;
+  /// Whether one of the last two says something: rows of before could not.
+  [[nodiscard]] bool guarded() const { return !acl.empty() || encryption.any(); }
   friend bool operator==(const ObjectHeaders&, const ObjectHeaders&) = default;
 };
 

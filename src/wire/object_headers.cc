@@ -89,11 +89,45 @@ ObjectLock decode_lock(ByteReader& in) {
   return lock;
 }
 
+// A byte: the kind, and its fourth bit the bucket key; then texts: the key's id and the context of
+// kKms, and the wrapped key.
+constexpr std::uint8_t kBucketKey = 1 << 3;
+
+void encode_encryption(const Encryption& encryption, std::string& out) {
+  ByteWriter to(out);
+  auto facts = static_cast<std::uint8_t>(encryption.kind);
+  if (encryption.bucket_key) facts |= kBucketKey;
+  to.fixed(facts);
+  if (encryption.kind == EncryptionKind::kKms) {
+    to.text(encryption.key_id);
+    to.text(encryption.context);
+  }
+  to.text(encryption.wrapped_key);
+}
+
+Encryption decode_encryption(ByteReader& in) {
+  Encryption encryption;
+  const auto facts = in.fixed<std::uint8_t>();
+  encryption.kind = EncryptionKind{static_cast<std::uint8_t>(facts & ~kBucketKey)};
+  encryption.bucket_key = (facts & kBucketKey) != 0;
+  const bool kms = encryption.kind == EncryptionKind::kKms;
+  if (kms) {
+    encryption.key_id = in.text();
+    encryption.context = in.text();
+  }
+  encryption.wrapped_key = in.text();
+  const bool known = encryption.any() && encryption.kind <= EncryptionKind::kCustomer;
+  if (!known || encryption.wrapped_key.empty() || (encryption.bucket_key && !kms)) spoil(in);
+  return encryption;
+}
+
 constexpr std::uint8_t kStandard = 1 << 0;
 constexpr std::uint8_t kUser = 1 << 1;
 constexpr std::uint8_t kTags = 1 << 2;
 constexpr std::uint8_t kLock = 1 << 3;
-constexpr std::uint8_t kKnownParts = (1 << 4) - 1;
+constexpr std::uint8_t kAcl = 1 << 4;
+constexpr std::uint8_t kEncryption = 1 << 5;
+constexpr std::uint8_t kKnownParts = (1 << 6) - 1;
 
 }  // namespace
 
@@ -105,11 +139,15 @@ void encode_headers(const ObjectHeaders& headers, std::string& out) {
   if (!headers.user.empty()) parts |= kUser;
   if (!headers.tags.empty()) parts |= kTags;
   if (headers.lock.any()) parts |= kLock;
+  if (!headers.acl.empty()) parts |= kAcl;
+  if (headers.encryption.any()) parts |= kEncryption;
   ByteWriter(out).fixed(parts);
   if ((parts & kStandard) != 0) encode_pairs(headers.standard, out);
   if ((parts & kUser) != 0) encode_pairs(headers.user, out);
   if ((parts & kTags) != 0) encode_pairs(headers.tags, out);
   if ((parts & kLock) != 0) encode_lock(headers.lock, out);
+  if ((parts & kAcl) != 0) ByteWriter(out).text(headers.acl);
+  if ((parts & kEncryption) != 0) encode_encryption(headers.encryption, out);
 }
 
 ObjectHeaders decode_headers(ByteReader& in) {
@@ -121,6 +159,11 @@ ObjectHeaders decode_headers(ByteReader& in) {
   if ((parts & kUser) != 0) headers.user = decode_pairs(in);
   if ((parts & kTags) != 0) headers.tags = decode_pairs(in);
   if ((parts & kLock) != 0) headers.lock = decode_lock(in);
+  if ((parts & kAcl) != 0) {
+    headers.acl = in.text();
+    if (headers.acl.empty()) spoil(in);
+  }
+  if ((parts & kEncryption) != 0) headers.encryption = decode_encryption(in);
   return headers;
 }
 

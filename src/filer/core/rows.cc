@@ -15,6 +15,7 @@ constexpr std::uint8_t kSharedDeadFormat = 2;         // 1: of a needle that has
 constexpr std::uint8_t kManifestDeadFormat = 3;       // of a manifest; says whether it is shared
 constexpr std::uint8_t kCountedPartFormat = 2;        // 1: not counted
 constexpr std::uint8_t kLockedUploadFormat = 2;       // 1: without a lock
+constexpr std::uint8_t kGuardedUploadFormat = 3;  // as 2, may lack a lock; grants, or encryption
 constexpr std::uint8_t kSharedPartFormat = 3;  // as 2, and says of each chunk whether it is shared
 constexpr std::uint8_t kManifestPartFormat = 4;    // as 3, of which one is a manifest
 constexpr std::uint8_t kSharedManifestFormat = 2;  // 1: shares no needle
@@ -39,7 +40,9 @@ Result<std::uint8_t> check_format(ByteReader& in, std::string_view what,
 std::string encode_upload(const UploadRow& upload) {
   std::string row;
   ByteWriter to(row);
-  to.fixed(upload.headers.lock.any() ? kLockedUploadFormat : kFormat);
+  to.fixed(upload.headers.guarded()    ? kGuardedUploadFormat
+           : upload.headers.lock.any() ? kLockedUploadFormat
+                                       : kFormat);
   to.varint(upload.epoch);
   encode_time(upload.created, row);
   to.fixed(upload.checksum_algorithm ? static_cast<std::uint8_t>(*upload.checksum_algorithm)
@@ -53,7 +56,7 @@ std::string encode_upload(const UploadRow& upload) {
 
 Result<UploadRow> decode_upload(std::string_view row) {
   ByteReader in(row);
-  KELP_TRY(const std::uint8_t format, check_format(in, "upload", kLockedUploadFormat));
+  KELP_TRY(const std::uint8_t format, check_format(in, "upload", kGuardedUploadFormat));
   UploadRow upload;
   upload.epoch = in.varint();
   upload.created = decode_time(in);
@@ -69,8 +72,10 @@ Result<UploadRow> decode_upload(std::string_view row) {
   upload.headers = decode_headers(in);
   upload.headers.storage_class = std::move(storage_class);
   KELP_CHECK(in.finish("upload row"));
-  if (upload.headers.lock.any() != (format == kLockedUploadFormat)) {
-    return Error(Errc::kCorruption, "upload row: a lock in the wrong format");
+  const bool guarded = upload.headers.guarded();
+  if (guarded != (format == kGuardedUploadFormat) ||
+      (!guarded && upload.headers.lock.any() != (format == kLockedUploadFormat))) {
+    return Error(Errc::kCorruption, "upload row: headers in the wrong format");
   }
   if (upload.checksum_type != ChecksumType::kComposite &&
       upload.checksum_type != ChecksumType::kFullObject) {

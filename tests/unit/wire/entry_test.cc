@@ -184,6 +184,53 @@ TEST(Entry, SaysInAFifthFormatThatAManifestIsNamed) {
   EXPECT_EQ(decode_entry(row).error().code(), Errc::kCorruption) << "no manifest is named";
 }
 
+TEST(Entry, SaysInASixthFormatWhoMayReadItAndHowItIsEncrypted) {
+  ObjectEntry entry = full_entry();
+  entry.headers.acl = "grants";
+  entry.headers.encryption = {.kind = EncryptionKind::kKms,
+                              .bucket_key = true,
+                              .key_id = "key-1",
+                              .context = "{}",
+                              .wrapped_key = std::string(64, 'w')};
+  std::string row = encode_entry(entry);
+  EXPECT_EQ(hex_encode(row), golden("entry_v6.hex"));
+  EXPECT_EQ(decode_entry(row).value(), entry);
+  EXPECT_EQ(decode_listed(row)->size_bytes, entry.size_bytes);
+  for (const char format : {'\x03', '\x04', '\x05'}) {  // of builds that would read ciphertext
+    row.front() = format;
+    EXPECT_EQ(decode_entry(row).error().code(), Errc::kCorruption) << int{format};
+  }
+  entry.layout.chunks.back() = {{kManifests, NeedleKey(0x1234), Cookie(0)}, 1};
+  entry.headers.lock.hold = LegalHold::kOn;
+  EXPECT_EQ(decode_entry(encode_entry(entry)).value(), entry);
+  ObjectEntry granted = plain_entry();
+  granted.headers.acl = "grants";
+  EXPECT_EQ(decode_entry(encode_entry(granted)).value(), granted);
+  ObjectEntry versioned = full_entry();
+  versioned.has_id = true;
+  row = encode_entry(versioned);
+  row.front() = 6;
+  EXPECT_EQ(decode_entry(row).error().code(), Errc::kCorruption) << "neither is there";
+}
+
+TEST(Entry, RefusesEncryptionThatNobodyHas) {
+  ObjectEntry entry = plain_entry();
+  for (const auto kind : {EncryptionKind::kS3, EncryptionKind::kCustomer}) {
+    entry.headers.encryption = {.kind = kind, .key_id = {}, .context = {}, .wrapped_key = "w"};
+    EXPECT_EQ(decode_entry(encode_entry(entry)).value(), entry);
+    std::string row = encode_entry(entry);
+    EXPECT_EQ(row.size(), encode_entry(plain_entry()).size() + 4) << "flags, kind, text";
+    for (const char facts : {'\x00', '\x04', '\x09', '\x11'}) {  // none, unknown, a bucket key
+      row[row.size() - 3] = facts;
+      EXPECT_EQ(decode_entry(row).error().code(), Errc::kCorruption) << int{facts};
+    }
+    row = encode_entry(entry);
+    row.pop_back();
+    row.back() = 0;  // No key.
+    EXPECT_EQ(decode_entry(row).error().code(), Errc::kCorruption);
+  }
+}
+
 TEST(Entry, RefusesAThirdFormatThatSaysNothingOfVersions) {
   ObjectEntry entry = plain_entry();
   entry.has_id = true;
@@ -289,11 +336,11 @@ TEST(Entry, RefusesEveryTruncationAndEveryByteTooMany) {
 
 TEST(Entry, RefusesANewerFormatNamingBoth) {
   std::string row = encode_entry(plain_entry());
-  row[0] = 6;
+  row[0] = 7;
   for (const Error& error : {decode_entry(row).error(), decode_listed(row).error()}) {
     EXPECT_EQ(error.code(), Errc::kUnimplemented);
-    EXPECT_THAT(error.detail(), HasSubstr("format 6"));
-    EXPECT_THAT(error.detail(), HasSubstr("knows 5"));
+    EXPECT_THAT(error.detail(), HasSubstr("format 7"));
+    EXPECT_THAT(error.detail(), HasSubstr("knows 6"));
   }
   std::string bucket_row = encode_bucket(bucket());
   bucket_row[0] = 9;
@@ -320,9 +367,12 @@ TEST(Entry, SurvivesAnyBytes) {
   Rng rng(11);
   ObjectEntry shared = full_entry();
   shared.layout.chunks.front().shared = true;
-  const std::vector<std::string> rows = {encode_entry(full_entry()), encode_entry(plain_entry()),
-                                         encode_bucket(bucket()), encode_bucket(limited_bucket()),
-                                         encode_entry(shared)};
+  ObjectEntry guarded = plain_entry();
+  guarded.headers.acl = "grants";
+  guarded.headers.encryption = {EncryptionKind::kKms, true, "key-1", "{}", "wrapped"};
+  const std::vector<std::string> rows = {
+      encode_entry(full_entry()),      encode_entry(plain_entry()), encode_bucket(bucket()),
+      encode_bucket(limited_bucket()), encode_entry(shared),        encode_entry(guarded)};
   for (int i = 0; i < 200'000; ++i) {
     std::string row = rows[rng.below(rows.size())];
     for (std::uint64_t flips = 1 + rng.below(4); flips > 0; --flips) {

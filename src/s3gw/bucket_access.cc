@@ -1,0 +1,71 @@
+#include "s3gw/bucket_access.h"
+
+#include "base/log.h"
+#include "policy/public_access.h"
+#include "s3gw/core/credentials.h"
+
+namespace kelp::s3 {
+namespace {
+
+std::shared_ptr<const BucketAccess> read_access(BucketWithSettings found, MonoTime now) {
+  auto access = std::make_shared<BucketAccess>();
+  access->read = now;
+  access->bucket = std::move(found.bucket);
+  const std::string& owner = access->bucket.owner_id;
+  access->owner_number = account_number(owner);
+  found.values.resize(4);
+  access->policy_json = found.values[0].value_or("");
+  if (!access->policy_json.empty()) {
+    auto document = policy::Document::parse(access->policy_json, policy::PolicyKind::kBucket);
+    if (document) {
+      access->policy = std::make_shared<const policy::Document>(*std::move(document));
+      access->policy_is_public = policy::is_public(*access->policy);
+    } else {
+      access->policy_is_unknown = true;
+      logger("s3gw").error("policy_not_understood bucket={} error={}", access->bucket.name,
+                           log_value(document.error().message()));
+    }
+  }
+  access->block = kAllBlocked;
+  if (const auto& block = found.values[1]) {
+    access->block.reset();
+    if (!block->empty()) access->block = decode_public_access_block(*block);
+  }
+  access->ownership = ObjectOwnership::kBucketOwnerEnforced;
+  if (const auto& ownership = found.values[2]) access->ownership = ownership_of(*ownership);
+  access->acl = found.values[3] ? decode_acl(*found.values[3]) : private_acl(owner);
+  return access;
+}
+
+}  // namespace
+
+Task<Result<BucketAccessPtr>> BucketAccessCache::find(std::string bucket,
+                                                      std::chrono::nanoseconds most) {
+  const MonoTime now = clock_.mono();
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = known_.find(bucket);
+    if (known != known_.end() && now - known->second->read < most) co_return known->second;
+  }
+  GetBucketSettings request{.bucket = bucket,
+                            .names = {std::string(kPolicySetting), std::string(kAccessBlockSetting),
+                                      std::string(kOwnershipSetting), std::string(kAclSetting)}};
+  auto found = co_await filer_.get_bucket_settings(std::move(request));
+  if (!found) {
+    forget(bucket);
+    co_return found.error();
+  }
+  // As old as the question: the answer may have been on its way while something changed.
+  BucketAccessPtr access = read_access(*std::move(found), now);
+  const std::lock_guard lock(mutex_);
+  if (known_.size() >= kMost) known_.clear();
+  known_[std::move(bucket)] = access;
+  co_return access;
+}
+
+void BucketAccessCache::forget(const std::string& bucket) {
+  const std::lock_guard lock(mutex_);
+  known_.erase(bucket);
+}
+
+}  // namespace kelp::s3

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "async/awaitable.h"
+#include "wire/bucket_settings.h"
 #include "wire/events.h"
 #include "wire/namespace.h"
 
@@ -39,6 +40,7 @@ class FilerClient {
   /// `value` of the request does not count; of the answer it is the setting.
   virtual Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) = 0;
   virtual Task<Result<void>> set_bucket_setting(BucketSetting setting) = 0;
+  virtual Task<Result<BucketWithSettings>> get_bucket_settings(GetBucketSettings request) = 0;
   /// Of what is written from the answer on. kUnimplemented by a filer of before.
   virtual Task<Result<BucketEntry>> set_bucket_class(SetBucketClass request) = 0;
   /// kConflict with kLockNeedsVersions, as set_bucket_versioning() of a bucket with a lock: its
@@ -103,6 +105,7 @@ class FilerClient {
   /// Of the current version, or of the one that is named; errors as get_object(), and kConflict
   /// with kConditionConflict. kNotFound with kNoSuchKey for a delete marker, too.
   virtual Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) = 0;
+  virtual Task<Result<TaggedVersion>> set_object_acl(SetObjectAcl request) = 0;
   /// As set_object_tags(). kPermissionDenied with kObjectLocked when the lock does not allow it;
   /// kInvalidArgument with kNoObjectLock.
   virtual Task<Result<void>> set_object_lock(SetObjectLock request) = 0;

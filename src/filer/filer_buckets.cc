@@ -237,6 +237,18 @@ Task<Result<BucketSetting>> FilerService::get_bucket_setting(BucketSetting reque
   co_return request;
 }
 
+Task<Result<BucketWithSettings>> FilerService::get_bucket_settings(GetBucketSettings request) {
+  KELP_CO_TRY(FoundBucket found, co_await find_bucket(request.bucket));
+  BucketWithSettings out{.bucket = std::move(found.bucket), .values = {}};
+  for (const std::string& name : request.names) {
+    KELP_CO_TRY(const auto row, co_await kv_.get(keys::setting(out.bucket.id, name)));
+    auto& value = out.values.emplace_back();
+    if (!row) continue;
+    KELP_CO_TRY(value, decode_setting(*row));
+  }
+  co_return out;
+}
+
 Task<Result<void>> FilerService::set_bucket_setting(BucketSetting setting) {
   if (setting.name.empty() || (setting.value && setting.value->size() > kMaxSettingBytes)) {
     co_return Error(Errc::kInvalidArgument,

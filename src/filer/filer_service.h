@@ -61,6 +61,7 @@ class FilerService final : public FilerClient {
   Task<Result<BucketEntry>> set_bucket_versioning(SetBucketVersioning request) override;
   Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) override;
   Task<Result<void>> set_bucket_setting(BucketSetting setting) override;
+  Task<Result<BucketWithSettings>> get_bucket_settings(GetBucketSettings request) override;
   Task<Result<BucketEntry>> set_bucket_class(SetBucketClass request) override;
   Task<Result<BucketEntry>> set_bucket_lock(SetBucketLock request) override;
   Task<Result<BucketEntry>> set_bucket_events(SetBucketEvents request) override;
@@ -79,6 +80,7 @@ class FilerService final : public FilerClient {
   Task<Result<ListedPage>> list_objects(ListObjects request) override;
   Task<Result<ListedVersions>> list_versions(ListVersions request) override;
   Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) override;
+  Task<Result<TaggedVersion>> set_object_acl(SetObjectAcl request) override;
   Task<Result<void>> set_object_lock(SetObjectLock request) override;
 
   Task<Result<UploadInfo>> create_upload(CreateUpload request) override;

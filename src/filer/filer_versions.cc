@@ -240,6 +240,14 @@ Task<Result<TaggedVersion>> FilerService::set_object_tags(SetObjectTags request)
   co_return co_await change_version(request.name, EventKind::kTags, std::move(change));
 }
 
+Task<Result<TaggedVersion>> FilerService::set_object_acl(SetObjectAcl request) {
+  auto change = [&request](const BucketEntry&, ObjectEntry& entry) -> Result<void> {
+    entry.headers.acl = request.acl;
+    return {};
+  };
+  co_return co_await change_version(request.name, EventKind::kAcl, std::move(change));
+}
+
 Task<Result<TaggedVersion>> FilerService::change_version(ObjectKey name, EventKind kind,
                                                          ChangeEntry change) {
   KELP_CO_CHECK(check_object_key(name.key));

@@ -82,4 +82,13 @@ Verdict Document::evaluate(const Request& request) const {
   return verdict;
 }
 
+bool Document::asks_for(std::string_view lower_key) const {
+  for (const Statement& statement : statements_) {
+    for (const Condition& condition : statement.conditions()) {
+      if (condition.key().starts_with(lower_key)) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace kelp::policy

@@ -26,6 +26,8 @@ class Document {
 
   [[nodiscard]] Verdict evaluate(const Request& request) const;
 
+  /// Whether a condition is about a key that begins with `lower_key`.
+  [[nodiscard]] bool asks_for(std::string_view lower_key) const;
   [[nodiscard]] const std::vector<Statement>& statements() const { return statements_; }
 
  private:

@@ -36,9 +36,7 @@ struct BucketAccess {
   MonoTime read;
 
   /// Whether lists count in this bucket.
-  [[nodiscard]] bool has_acls() const {
-    return ownership != ObjectOwnership::kBucketOwnerEnforced;
-  }
+  [[nodiscard]] bool has_acls() const { return ownership != ObjectOwnership::kBucketOwnerEnforced; }
   [[nodiscard]] PublicAccessBlock blocked() const { return block.value_or(PublicAccessBlock{}); }
 };
 using BucketAccessPtr = std::shared_ptr<const BucketAccess>;

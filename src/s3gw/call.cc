@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "s3gw/authorize.h"
 #include "s3gw/core/error_xml.h"
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/http_date.h"
@@ -72,16 +73,15 @@ Task<void> reply_error(Call& call, S3Error error) {
 }
 
 S3Result<void> check_owner(const Call& call, const BucketEntry& bucket) {
-  if (bucket.owner_id != call.account().id) return s3_error(S3Code::kAccessDenied);
-  const auto expected = call.header("x-amz-expected-bucket-owner");
-  if (expected && *expected != bucket.owner_id) return s3_error(S3Code::kAccessDenied);
+  const bool root = call.auth.credential != nullptr && call.auth.credential->who.is_root();
+  if (!root || bucket.owner_id != call.account().id) return s3_error(S3Code::kAccessDenied);
   return {};
 }
 
 Task<S3Result<BucketEntry>> own_bucket(Call& call) {
   auto found = co_await call.services.deps.filer.get_bucket(call.request.bucket);
   KELP_S3_CO_TRY(BucketEntry bucket, std::move(found));
-  KELP_S3_CO_CHECK(check_owner(call, bucket));
+  KELP_S3_CO_CHECK(co_await check_bucket(call, bucket));
   co_return bucket;
 }
 
@@ -95,7 +95,18 @@ Task<S3Result<void>> check_room(Call& call, BucketEntry bucket, AskForRoom reque
 }
 
 OwnerNames owner_names(const Call& call) {
-  return {.id = call.account().id, .display_name = call.account().display_name};
+  const std::string& id = call.access != nullptr ? call.access->bucket.owner_id : call.account().id;
+  return {.id = id, .display_name = display_name(call, id)};
+}
+
+std::string_view display_name(const Call& call, std::string_view canonical_id) {
+  const Account* const account = call.services.deps.credentials.find_account(canonical_id);
+  return account == nullptr ? canonical_id : std::string_view(account->display_name);
+}
+
+const Account& Call::account() const {
+  static const Account kAnonymous{"65a011a29cdf8ec533ec3d1ccaae921c", "anonymous"};
+  return auth.credential != nullptr ? auth.credential->account : kAnonymous;
 }
 
 S3Result<std::uint32_t> number_parameter(const Call& call, std::string_view name,
@@ -172,14 +183,14 @@ Task<S3Result<FoundObject>> find_object(Call& call, bool with_inline_body) {
       .bucket = call.request.bucket, .key = call.request.key, .version_id = version};
   auto found = co_await call.services.deps.filer.get_object(name, with_inline_body);
   if (!found) {
-    // Whether a key exists is told to the bucket's owner only.
+    // Whether a key exists is told to who may list the bucket only.
     const Reason reason = found.error().reason();
     if (reason == Reason::kNoSuchKey || reason == Reason::kNoSuchVersion) {
-      KELP_S3_CO_CHECK(co_await own_bucket(call));
+      KELP_S3_CO_CHECK(co_await authorize_listing(call, call.request.bucket));
     }
     co_return std::unexpected(version_error(found.error(), name));
   }
-  KELP_S3_CO_CHECK(check_owner(call, found->bucket));
+  KELP_S3_CO_CHECK(co_await check_version(call, *found));
   if (found->entry.delete_marker) {
     co_return std::unexpected(marker_error(call, *found, version.has_value()));
   }

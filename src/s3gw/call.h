@@ -12,6 +12,7 @@
 #include "net/http.h"
 #include "s3gw/auth.h"
 #include "s3gw/body_workers.h"
+#include "s3gw/bucket_access.h"
 #include "s3gw/buffer_pool.h"
 #include "s3gw/core/operations.h"
 #include "s3gw/core/s3_request.h"
@@ -27,6 +28,7 @@ struct Services {
   GatewayOptions options;
   BufferPool buffers;
   BodyWorkers body_workers;
+  BucketAccessCache bucket_access;
   std::string host_id;  ///< x-amz-id-2.
 };
 
@@ -41,6 +43,9 @@ struct Call {
   S3Request request;
   std::optional<Operation> operation;  ///< Nothing when it could not be routed.
   Authenticated auth;
+  BucketAccessPtr access;  ///< By which the request was authorized; null when it names no bucket.
+  /// The version by which it was, where a version's list or tags decided; 0: there was none.
+  std::optional<std::uint64_t> judged_version = {};
   /// The headers that count: those of the request, then what a presigned query hoisted.
   std::span<const HttpHeader> headers;
   std::vector<HttpHeader> with_hoisted;  ///< Storage of `headers` when something was hoisted.
@@ -49,7 +54,8 @@ struct Call {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
 
-  [[nodiscard]] const Account& account() const { return auth.credential->account; }
+  /// Who asks; of the anonymous an account that owns nothing.
+  [[nodiscard]] const Account& account() const;
   [[nodiscard]] std::string_view request_id() const { return {id.data(), id.size()}; }
   /// The value of the first header `lower` (its name in lower case), or nothing.
   [[nodiscard]] std::optional<std::string_view> header(std::string_view lower) const;
@@ -71,17 +77,20 @@ Task<void> reply_empty(Call& call, int status);
 /// The error as XML; a head alone for HEAD.
 Task<void> reply_error(Call& call, S3Error error);
 
-/// AccessDenied unless `bucket` belongs to the caller, as x-amz-expected-bucket-owner must say too.
+/// AccessDenied unless `bucket` belongs to the account whose root calls: for protocols that know no
+/// policies.
 [[nodiscard]] S3Result<void> check_owner(const Call& call, const BucketEntry& bucket);
-/// The bucket that the request names, when the caller owns it. One metadata read.
+/// The bucket that the request names and was authorized for. One metadata read.
 [[nodiscard]] Task<S3Result<BucketEntry>> own_bucket(Call& call);
 
 /// QuotaExceeded when a large body is known not to fit into `bucket`; smaller ones are not worth
 /// the question, the commit decides. To be asked before the body is taken.
 [[nodiscard]] Task<S3Result<void>> check_room(Call& call, BucketEntry bucket, AskForRoom request);
 
-/// The caller as listings show it.
+/// The owner of the bucket that the request names, else the caller, as listings show it.
 [[nodiscard]] OwnerNames owner_names(const Call& call);
+/// How an account is shown: by its id when it is not known any more. Valid as long as both.
+[[nodiscard]] std::string_view display_name(const Call& call, std::string_view canonical_id);
 
 /// What a number in the query may be.
 struct NumberRange {

@@ -7,6 +7,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "crypto/random.h"
+#include "s3gw/authorize.h"
 #include "s3gw/call.h"
 #include "s3gw/core/error_xml.h"
 #include "s3gw/core/header_text.h"
@@ -38,7 +39,6 @@ S3Result<void> admit(Call& call, const AuthOptions& options) {
                                                   : std::string_view()};
   const GatewayDeps& deps = call.services.deps;
   KELP_S3_TRY(call.auth, authenticate(request, deps.credentials, deps.clock.wall(), options));
-  if (call.auth.credential == nullptr) return s3_error(S3Code::kAccessDenied);
   if (!call.auth.hoisted.empty()) {
     call.with_hoisted.assign(call.http.headers.begin(), call.http.headers.end());
     for (const auto& [name, value] : call.auth.hoisted) call.with_hoisted.push_back({name, value});
@@ -59,6 +59,7 @@ Task<S3Result<void>> run(Call& call) {
   if (!is_open(operation)) {
     const AuthOptions options{.region = call.services.options.region};
     KELP_S3_CO_CHECK(admit(call, options));
+    KELP_S3_CO_CHECK(co_await authorize(call));
   }
   co_return co_await handler_of(operation)(call);
 }
@@ -109,11 +110,13 @@ Gateway::Gateway(GatewayDeps deps, GatewayOptions options)
   random_bytes(std::as_writable_bytes(std::span(host)));
   // A gateway without room for one stream could serve nothing.
   const std::size_t budget = std::max<std::size_t>(options.body_memory_bytes, 4 << 20);
-  services_ = std::unique_ptr<Services>(new Services{.deps = deps,
-                                                     .options = std::move(options),
-                                                     .buffers = BufferPool(budget, kIdleBuffers),
-                                                     .body_workers = BodyWorkers(deps.pool),
-                                                     .host_id = base64_encode(host)});
+  services_ = std::unique_ptr<Services>(
+      new Services{.deps = deps,
+                   .options = std::move(options),
+                   .buffers = BufferPool(budget, kIdleBuffers),
+                   .body_workers = BodyWorkers(deps.pool),
+                   .bucket_access = BucketAccessCache(deps.filer, deps.clock),
+                   .host_id = base64_encode(host)});
 }
 
 Gateway::~Gateway() = default;

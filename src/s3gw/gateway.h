@@ -27,6 +27,9 @@ struct GatewayOptions {
   std::vector<std::string> domains;
   /// Memory for bodies on their way, in bytes; past it requests get 503 SlowDown.
   std::size_t body_memory_bytes = 64 << 20;
+  /// New buckets let the public in when a list or policy says so, and their objects belong to who
+  /// writes them: S3 as it was before April 2023.
+  bool classic_buckets = false;
   /// Whether /readyz answers 200. Called on io threads. Empty: always.
   std::function<Task<bool>()> ready;
 };

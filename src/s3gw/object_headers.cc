@@ -122,13 +122,6 @@ S3Result<void> refuse_unsupported(std::span<const HttpHeader> headers) {
       return std::unexpected(
           S3Error{S3Code::kNotImplemented, {}, {{"Header", lowered(header.name)}}});
     }
-    if (starts_with_lower(header.name, "x-amz-grant-")) {
-      return s3_error(S3Code::kAccessControlListNotSupported);
-    }
-    if (equals_lower(header.name, "x-amz-acl") && header.value != "private" &&
-        header.value != "bucket-owner-full-control") {
-      return s3_error(S3Code::kAccessControlListNotSupported);
-    }
   }
   return {};
 }

@@ -19,8 +19,7 @@ inline constexpr std::size_t kMaxUserMetadataBytes = 2048;
 /// Content-Encoding. Errors: MetadataTooLarge, InvalidStorageClass, InvalidTag, InvalidArgument.
 [[nodiscard]] S3Result<ObjectHeaders> read_object_headers(std::span<const HttpHeader> headers);
 
-/// Refuses what the gateway cannot do yet and must not ignore: server-side encryption, and ACLs
-/// beyond the owner's own.
+/// Refuses what the gateway cannot do yet and must not ignore: server-side encryption.
 [[nodiscard]] S3Result<void> refuse_unsupported(std::span<const HttpHeader> headers);
 
 /// Refuses a read that brings a customer's key: no object is encrypted with one. Call it once the

@@ -192,6 +192,16 @@ constexpr std::array kTable = std::to_array<Row>({
     {kNoSuchObjectLockConfiguration,
      {"NoSuchObjectLockConfiguration", 404,
       "The specified object does not have a ObjectLock configuration"}},
+    {kUnresolvableGrantByEmailAddress,
+     {"UnresolvableGrantByEmailAddress", 400,
+      "The email address you provided does not match any account on record."}},
+    {kInvalidBucketAclWithObjectOwnership,
+     {"InvalidBucketAclWithObjectOwnership", 400,
+      "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"}},
+    {kUnexpectedContent, {"UnexpectedContent", 400, "This request does not support content"}},
+    {kInvalidBucketAclWithBlockPublicAccessError,
+     {"InvalidBucketAclWithBlockPublicAccessError", 400,
+      "Bucket cannot have public ACLs set with BlockPublicAccess enabled"}},
 });
 
 constexpr bool in_order() {

@@ -92,9 +92,13 @@ enum class S3Code : std::uint16_t {
   kInvalidBucketState,
   kInvalidRetentionPeriod,
   kNoSuchObjectLockConfiguration,
+  kUnresolvableGrantByEmailAddress,
+  kInvalidBucketAclWithObjectOwnership,
+  kUnexpectedContent,
+  kInvalidBucketAclWithBlockPublicAccessError,
 };
 inline constexpr std::size_t kS3CodeCount =
-    static_cast<std::size_t>(S3Code::kNoSuchObjectLockConfiguration) + 1;
+    static_cast<std::size_t>(S3Code::kInvalidBucketAclWithBlockPublicAccessError) + 1;
 
 /// An answer that is an error.
 struct S3Error {

@@ -23,6 +23,7 @@ class Accounts final : public s3::CredentialStore {
   /// False when the access key is taken.
   [[nodiscard]] bool add(s3::Credential credential) {
     credential.who = s3::root_of(credential.account);
+    accounts_[credential.account.id] = credential.account;
     std::string key = credential.access_key;
     return credentials_.emplace(std::move(key), std::move(credential)).second;
   }
@@ -30,9 +31,16 @@ class Accounts final : public s3::CredentialStore {
     const auto found = credentials_.find(access_key);
     return found == credentials_.end() ? nullptr : &found->second;
   }
+  [[nodiscard]] const s3::Account* find_account(std::string_view canonical_id) const override {
+    const auto found = accounts_.find(canonical_id);
+    return found == accounts_.end() ? nullptr : &found->second;
+  }
 
  private:
-  std::unordered_map<std::string, s3::Credential, TextHash, std::equal_to<>> credentials_;
+  template <typename T>
+  using ByText = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
+  ByText<s3::Credential> credentials_;
+  ByText<s3::Account> accounts_;  ///< By canonical id.
 };
 
 s3::Account account_of(const ClusterIdentity& cluster, std::string_view name) {

@@ -125,6 +125,7 @@ s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool
   options.region = config.s3.region;
   options.domains = config.s3.domains;
   options.body_memory_bytes = config.limits.body_memory;
+  options.classic_buckets = config.s3.defaults == "classic";
   options.ready = std::move(ready);
   return options;
 }

@@ -43,6 +43,8 @@ std::string_view name_of(EventKind kind) {
       return "lock";
     case EventKind::kTags:
       return "tags";
+    case EventKind::kAcl:
+      return "acl";
   }
   return "unknown";
 }

@@ -82,6 +82,8 @@ constexpr std::array kSettings = {
     KELP_SETTING("s3.tls_key", s3.tls_key, "PEM file with the key"),
     KELP_SETTING("s3.domain", s3.domains, "<bucket>.<domain> names a bucket; several with commas"),
     KELP_SETTING("s3.region", s3.region, "the region that signatures must name; empty: any"),
+    KELP_SETTING("s3.defaults", s3.defaults,
+                 "of new buckets: modern (shut to the public, no lists) or classic"),
     KELP_COUNT("server.io_threads", threads.io_threads, "1 to 64; 0: one a core, at most 4"),
     KELP_COUNT("server.disk_threads", threads.disk_threads, "1 to 256"),
     KELP_SETTING("server.rpc_listen", rpc_listen,

@@ -30,6 +30,7 @@ struct S3Config {
   std::string tls_key;                    ///< PEM file.
   std::vector<std::string> domains;       ///< <bucket>.<domain> names a bucket.
   std::string region;                     ///< Signatures must name it; empty: any.
+  std::string defaults = "modern";        ///< Of new buckets: "modern" or "classic".
   std::vector<IdentityConfig> identities;
 };
 

@@ -266,6 +266,7 @@ Result<void> check_config(const Config& config, const Origins& origins) {
   KELP_CHECK(
       check.one_of("log.level", config.log_level, {"trace", "debug", "info", "warn", "error"}));
   KELP_CHECK(check.one_of("durability", config.durability, {"synced", "os"}));
+  KELP_CHECK(check.one_of("s3.defaults", config.s3.defaults, {"modern", "classic"}));
   KELP_CHECK(check.address("s3.listen", config.s3.listen, false));
   KELP_CHECK(check.address("s3.tls_listen", config.s3.tls_listen, true));
   KELP_CHECK(check.address("admin.listen", config.admin_listen, true));

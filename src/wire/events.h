@@ -15,7 +15,8 @@ enum class EventKind : std::uint8_t {
   kDelete = 2,        ///< It was deleted for good.
   kDeleteMarker = 3,  ///< It came and is a delete marker.
   kTags = 4,          ///< Its tags changed.
-  kLock = 5           ///< Its retention or legal hold changed.
+  kLock = 5,          ///< Its retention or legal hold changed.
+  kAcl = 6            ///< Its access control list changed.
 };
 
 /// A change of a bucket's objects.

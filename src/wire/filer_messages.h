@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "wire/bucket_settings.h"
 #include "wire/events.h"
 #include "wire/message_codec.h"
 #include "wire/namespace.h"
@@ -181,6 +182,8 @@ template <>
 inline constexpr auto kFields<SetObjectTags> =
     std::tuple(&SetObjectTags::name, &SetObjectTags::tags);
 template <>
+inline constexpr auto kFields<SetObjectAcl> = std::tuple(&SetObjectAcl::name, &SetObjectAcl::acl);
+template <>
 inline constexpr std::pair kEnumerators<RetentionMode> = {RetentionMode::kNone,
                                                           RetentionMode::kCompliance};
 template <>
@@ -203,7 +206,7 @@ template <>
 inline constexpr auto kFields<SetBucketVersioning> =
     std::tuple(&SetBucketVersioning::name, &SetBucketVersioning::enabled);
 template <>
-inline constexpr std::pair kEnumerators<EventKind> = {EventKind::kPut, EventKind::kLock};
+inline constexpr std::pair kEnumerators<EventKind> = {EventKind::kPut, EventKind::kAcl};
 template <>
 inline constexpr std::pair kEnumerators<EventsFrom> = {EventsFrom::kPosition, EventsFrom::kNow};
 template <>
@@ -225,6 +228,12 @@ inline constexpr auto kFields<EventPage> =
 template <>
 inline constexpr auto kFields<BucketSetting> =
     std::tuple(&BucketSetting::bucket, &BucketSetting::name, &BucketSetting::value);
+template <>
+inline constexpr auto kFields<GetBucketSettings> =
+    std::tuple(&GetBucketSettings::bucket, &GetBucketSettings::names);
+template <>
+inline constexpr auto kFields<BucketWithSettings> =
+    std::tuple(&BucketWithSettings::bucket, &BucketWithSettings::values);
 template <>
 inline constexpr auto kFields<CreateUpload> = std::tuple(
     &CreateUpload::bucket, &CreateUpload::key, &CreateUpload::owner_id, &CreateUpload::headers,

@@ -193,7 +193,13 @@ struct SetObjectTags {
   std::vector<Tag> tags;
 };
 
-/// What set_object_tags answers.
+/// The grants that a version has from now on: ObjectHeaders::acl.
+struct SetObjectAcl {
+  ObjectKey name;
+  std::string acl;
+};
+
+/// What set_object_tags and set_object_acl answer.
 struct TaggedVersion {
   /// Its id, or kNullVersion; nothing in a bucket that never had versions.
   std::optional<std::uint64_t> version_id;

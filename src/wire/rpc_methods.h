@@ -103,6 +103,8 @@ enum class RpcMethod : std::uint32_t {
   kFilerSetObjectLock = 336,
   kFilerSetBucketLock = 337,
   kFilerGetManifest = 338,
+  kFilerGetBucketSettings = 339,
+  kFilerSetObjectAcl = 340,
 };
 
 /// How long a call may take, repetitions included: the class of its work.

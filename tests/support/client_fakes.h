@@ -171,6 +171,9 @@ class FakeFiler final : public FilerClient {
   Task<Result<BucketSetting>> get_bucket_setting(BucketSetting r) override {
     return script.answer<BucketSetting>(std::move(r));
   }
+  Task<Result<BucketWithSettings>> get_bucket_settings(GetBucketSettings r) override {
+    return script.answer<BucketWithSettings>(std::move(r));
+  }
   Task<Result<void>> set_bucket_setting(BucketSetting r) override {
     return script.done(std::move(r));
   }
@@ -233,6 +236,9 @@ class FakeFiler final : public FilerClient {
   }
   Task<Result<ListedVersions>> list_versions(ListVersions r) override {
     return script.answer<ListedVersions>(std::move(r));
+  }
+  Task<Result<TaggedVersion>> set_object_acl(SetObjectAcl r) override {
+    return script.answer<TaggedVersion>(std::move(r));
   }
   Task<Result<TaggedVersion>> set_object_tags(SetObjectTags r) override {
     return script.answer<TaggedVersion>(std::move(r));

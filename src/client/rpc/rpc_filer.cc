@@ -89,6 +89,9 @@ Task<Result<BucketEntry>> RpcFilerClient::set_bucket_versioning(SetBucketVersion
 Task<Result<BucketSetting>> RpcFilerClient::get_bucket_setting(BucketSetting request) {
   return caller_.ask<BucketSetting>(kFilerGetBucketSetting, std::move(request));
 }
+Task<Result<BucketWithSettings>> RpcFilerClient::get_bucket_settings(GetBucketSettings request) {
+  return caller_.ask<BucketWithSettings>(kFilerGetBucketSettings, std::move(request));
+}
 Task<Result<void>> RpcFilerClient::set_bucket_setting(BucketSetting setting) {
   return caller_.tell(kFilerSetBucketSetting, std::move(setting));
 }
@@ -146,6 +149,9 @@ Task<Result<ListedPage>> RpcFilerClient::list_objects(ListObjects request) {
 Task<Result<ListedVersions>> RpcFilerClient::list_versions(ListVersions request) {
   return caller_.ask<ListedVersions>(kFilerListVersions, std::move(request));
 }
+Task<Result<TaggedVersion>> RpcFilerClient::set_object_acl(SetObjectAcl request) {
+  return caller_.ask<TaggedVersion>(kFilerSetObjectAcl, std::move(request));
+}
 Task<Result<TaggedVersion>> RpcFilerClient::set_object_tags(SetObjectTags request) {
   return caller_.ask<TaggedVersion>(kFilerSetObjectTags, std::move(request));
 }
@@ -202,6 +208,9 @@ void serve_buckets(RpcServer& server, FilerClient* f) {
   serve_method<SetBucketVersioning>(server, kFilerSetBucketVersioning, [f](SetBucketVersioning r) {
     return wrap<BucketMessage>(f->set_bucket_versioning(std::move(r)));
   });
+  serve_method<GetBucketSettings>(server, kFilerGetBucketSettings, [f](GetBucketSettings r) {
+    return f->get_bucket_settings(std::move(r));
+  });
   serve_method<BucketSetting>(server, kFilerGetBucketSetting,
                               [f](BucketSetting r) { return f->get_bucket_setting(std::move(r)); });
   serve_method<BucketSetting>(server, kFilerSetBucketSetting,
@@ -246,6 +255,8 @@ void serve_objects(RpcServer& server, FilerClient* f) {
                             [f](ListObjects r) { return f->list_objects(std::move(r)); });
   serve_method<ListVersions>(server, kFilerListVersions,
                              [f](ListVersions r) { return f->list_versions(std::move(r)); });
+  serve_method<SetObjectAcl>(server, kFilerSetObjectAcl,
+                             [f](SetObjectAcl r) { return f->set_object_acl(std::move(r)); });
   serve_method<SetObjectTags>(server, kFilerSetObjectTags,
                               [f](SetObjectTags r) { return f->set_object_tags(std::move(r)); });
   serve_method<SetObjectLock>(server, kFilerSetObjectLock,

@@ -267,7 +267,7 @@ Result<ObjectEvent> decode_event(std::string_view row) {
   event.size_bytes = in.varint();
   event.etag = in.text();
   KELP_CHECK(in.finish("event row"));
-  if (event.kind < EventKind::kPut || event.kind > EventKind::kLock) {
+  if (event.kind < EventKind::kPut || event.kind > EventKind::kAcl) {
     return Error(Errc::kCorruption, "event row: an unknown kind of event");
   }
   return event;

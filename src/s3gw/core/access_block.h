@@ -10,10 +10,10 @@ namespace kelp::s3 {
 
 /// What a bucket does not let its policy and its access control lists do.
 struct PublicAccessBlock {
-  bool block_acls = false;     ///< No list that lets the public in is taken.
-  bool ignore_acls = false;    ///< What lists grant to the public does not count.
-  bool block_policy = false;   ///< No policy that lets the public in is taken.
-  bool restrict_all = false;   ///< A public policy lets in nobody but the bucket's account.
+  bool block_acls = false;    ///< No list that lets the public in is taken.
+  bool ignore_acls = false;   ///< What lists grant to the public does not count.
+  bool block_policy = false;  ///< No policy that lets the public in is taken.
+  bool restrict_all = false;  ///< A public policy lets in nobody but the bucket's account.
   friend bool operator==(const PublicAccessBlock&, const PublicAccessBlock&) = default;
 };
 

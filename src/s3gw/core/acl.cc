@@ -37,12 +37,6 @@ std::unexpected<S3Error> invalid_argument(std::string message, std::string name,
               {{"ArgumentName", std::move(name)}, {"ArgumentValue", std::move(value)}}});
 }
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
 /// `id="…"`, `uri="…"` or `emailAddress="…"`.
 S3Result<Grantee> read_header_grantee(std::string_view text, const KnowsAccount& knows) {
   const std::size_t equals = text.find('=');
@@ -75,9 +69,8 @@ S3Result<Grantee> group_grantee(std::string_view uri) {
 }
 
 std::unexpected<S3Error> email_grantee(std::string_view address) {
-  return std::unexpected(S3Error{S3Code::kUnresolvableGrantByEmailAddress,
-                                 {},
-                                 {{"AccountIdentifier", std::string(address)}}});
+  return std::unexpected(S3Error{
+      S3Code::kUnresolvableGrantByEmailAddress, {}, {{"AccountIdentifier", std::string(address)}}});
 }
 
 bool is_public(const Acl& acl) {
@@ -92,11 +85,11 @@ policy::Naming granted(const Acl& acl, const policy::Requester& who, Permission 
   for (const Grant& grant : acl.grants) {
     if (grant.permission != permission && grant.permission != kFullControl) continue;
     const Kind kind = grant.to.kind;
-    const bool to_public = kind == Kind::kEverybody ||
-                           (kind == Kind::kAuthenticated && !who.anonymous());
+    const bool to_public =
+        kind == Kind::kEverybody || (kind == Kind::kAuthenticated && !who.anonymous());
     if (to_public && !but_public) return policy::Naming::kItself;
-    const bool to_account = kind == Kind::kAccount && !who.canonical_id.empty() &&
-                            grant.to.account == who.canonical_id;
+    const bool to_account =
+        kind == Kind::kAccount && !who.canonical_id.empty() && grant.to.account == who.canonical_id;
     if (to_account) best = policy::Naming::kAccount;
   }
   return best;
@@ -144,10 +137,8 @@ S3Result<std::optional<Acl>> acl_of_headers(std::span<const HttpHeader> headers,
       has_grants = true;
       std::string_view rest = header.value;
       while (!rest.empty()) {
-        const std::size_t comma = std::min(rest.find(','), rest.size());
-        KELP_S3_TRY(Grantee to, read_header_grantee(trimmed(rest.substr(0, comma)), knows));
+        KELP_S3_TRY(Grantee to, read_header_grantee(trimmed(cut(rest, ',')), knows));
         listed.grants.push_back({std::move(to), permission});
-        rest.remove_prefix(std::min(comma + 1, rest.size()));
       }
     }
   }
@@ -166,16 +157,16 @@ S3Result<std::optional<Acl>> acl_of_headers(std::span<const HttpHeader> headers,
 
 S3Result<void> check_count(const Acl& acl) {
   if (acl.grants.size() <= kMaxGrants) return {};
-  return s3_error(S3Code::kInvalidRequest,
-                  "Access control lists can have at most " + std::to_string(kMaxGrants) +
-                      " grants");
+  return s3_error(S3Code::kInvalidRequest, "Access control lists can have at most " +
+                                               std::to_string(kMaxGrants) + " grants");
 }
 
 std::string encode_acl(const Acl& acl) {
   std::string text;
   for (const Grant& grant : acl.grants) {
     if (!text.empty()) text += ';';
-    text += std::ranges::find(kLetters, grant.permission, &std::pair<Permission, char>::first)->second;
+    text +=
+        std::ranges::find(kLetters, grant.permission, &std::pair<Permission, char>::first)->second;
     text += '=';
     const auto* const group =
         std::ranges::find(kGroups, grant.to.kind, &std::pair<Kind, char>::first);
@@ -191,9 +182,7 @@ std::string encode_acl(const Acl& acl) {
 Acl decode_acl(std::string_view text) {
   Acl acl;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find(';'), text.size());
-    const std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::string_view line = cut(text, ';');
     if (line.size() < 3 || line[1] != '=') continue;
     const auto* const letter =
         std::ranges::find(kLetters, line[0], &std::pair<Permission, char>::second);

@@ -83,7 +83,8 @@ using NameOf = std::function<std::string(std::string_view)>;
 /// The list as an AccessControlPolicy.
 [[nodiscard]] std::string acl_xml(const Acl& acl, std::string_view owner, const NameOf& name_of);
 
-/// As a setting or an object's row keeps it: "F=ID;R=*", a letter of the permission and the grantee.
+/// As a setting or an object's row keeps it: "F=ID;R=*", a letter of the permission and the
+/// grantee.
 [[nodiscard]] std::string encode_acl(const Acl& acl);
 /// Grants that are not understood grant nothing.
 [[nodiscard]] Acl decode_acl(std::string_view text);

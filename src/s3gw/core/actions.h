@@ -11,7 +11,8 @@ namespace kelp::s3 {
 /// `version` when the request names one. Empty where other actions decide, one for each key:
 /// DeleteObjects, and what is no operation of the model.
 ///
-/// Source   Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3".
+/// Source   Service Authorization Reference, "Actions, resources, and condition keys for Amazon
+/// S3".
 [[nodiscard]] std::string_view action_of(Operation operation, bool version);
 
 /// What an access control list has to grant for an action.

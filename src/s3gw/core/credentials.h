@@ -59,6 +59,11 @@ class CredentialStore {
   virtual ~CredentialStore() = default;
   /// Null when there is no such key. The pointer is valid as long as the store.
   [[nodiscard]] virtual const Credential* find(std::string_view access_key) const = 0;
+  /// Null when there is no such account. The pointer is valid as long as the store.
+  [[nodiscard]] virtual const Account* find_account(std::string_view canonical_id) const {
+    (void)canonical_id;
+    return nullptr;
+  }
 };
 
 }  // namespace kelp::s3

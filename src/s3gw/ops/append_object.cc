@@ -4,6 +4,7 @@
 
 #include "s3gw/core/appended.h"
 #include "s3gw/object_headers.h"
+#include "s3gw/object_owner.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/needle_sink.h"
 #include "s3gw/ops/request_body.h"
@@ -100,7 +101,9 @@ Task<S3Result<void>> append_object(Call& call) {
   } else {
     put.entry.headers = std::move(headers);
     take_default_class(call, bucket, put.entry.headers);
-    put.entry.owner_id = call.account().id;
+    KELP_S3_CO_TRY(NewOwner owner, new_owner(call));
+    put.entry.owner_id = std::move(owner.id);
+    put.entry.headers.acl = std::move(owner.acl);
   }
   put.conditions = conditions;
   BodyNeeds needs{.default_checksum = ChecksumAlgorithm::kCrc64Nvme};

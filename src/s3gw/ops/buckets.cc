@@ -6,6 +6,8 @@
 #include "s3gw/core/request_xml.h"
 #include "s3gw/core/xml_writer.h"
 #include "s3gw/object_headers.h"
+#include "s3gw/object_owner.h"
+#include "s3gw/ops/bucket_settings.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/request_body.h"
 #include "s3gw/s3_try.h"
@@ -73,14 +75,62 @@ Task<S3Result<void>> list_buckets(Call& call) {
   co_return S3Result<void>{};
 }
 
+namespace {
+
+/// What a new bucket's settings say that are not the default's.
+struct FirstAccess {
+  std::optional<ObjectOwnership> ownership;
+  std::optional<Acl> acl;
+  bool open = false;  ///< The public is not blocked.
+};
+
+/// As the request's headers say. InvalidArgument; InvalidBucketAclWithObjectOwnership.
+S3Result<FirstAccess> first_access(const Call& call) {
+  FirstAccess first{.open = call.services.options.classic_buckets};
+  if (first.open) first.ownership = ObjectOwnership::kObjectWriter;
+  if (const auto name = call.header("x-amz-object-ownership")) {
+    first.ownership = ownership_of(*name);
+    if (!first.ownership) {
+      return std::unexpected(S3Error{
+          S3Code::kInvalidArgument,
+          "Invalid x-amz-object-ownership header: " + std::string(*name),
+          {{"ArgumentName", "x-amz-object-ownership"}, {"ArgumentValue", std::string(*name)}}});
+    }
+  }
+  const std::string& owner = call.account().id;
+  const AclOwners owners{.owner = owner, .bucket_owner = owner};
+  KELP_S3_TRY(first.acl, acl_of_headers(call.headers, owners, account_lookup(call)));
+  if (first.acl == private_acl(owner)) first.acl.reset();
+  const bool lists = first.ownership.value_or(ObjectOwnership::kBucketOwnerEnforced) !=
+                     ObjectOwnership::kBucketOwnerEnforced;
+  if (first.acl && !lists) return s3_error(S3Code::kInvalidBucketAclWithObjectOwnership);
+  if (first.acl && is_public(*first.acl) && !first.open) {
+    return s3_error(S3Code::kInvalidBucketAclWithBlockPublicAccessError);
+  }
+  return first;
+}
+
+/// Behind the bucket's making: until then, and when this comes to nothing, it is shut.
+Task<S3Result<void>> set_first_access(Call& call, FirstAccess first) {
+  if (first.ownership) {
+    KELP_S3_CO_CHECK(co_await set_bucket_setting(call, kOwnershipSetting,
+                                                 std::string(name_of(*first.ownership))));
+  }
+  if (first.acl) {
+    KELP_S3_CO_CHECK(co_await set_bucket_setting(call, kAclSetting, encode_acl(*first.acl)));
+  }
+  if (first.open) {
+    KELP_S3_CO_CHECK(co_await set_bucket_setting(call, kAccessBlockSetting, std::string()));
+  }
+  co_return S3Result<void>{};
+}
+
+}  // namespace
+
 Task<S3Result<void>> create_bucket(Call& call) {
   KELP_S3_CO_CHECK(check_new_bucket_name(call.request.bucket));
   KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
-  if (const auto ownership = call.header("x-amz-object-ownership");
-      ownership && *ownership != "BucketOwnerEnforced") {
-    co_return std::unexpected(
-        S3Error{S3Code::kNotImplemented, {}, {{"Header", "x-amz-object-ownership"}}});
-  }
+  KELP_S3_CO_TRY(const FirstAccess first, first_access(call));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
   KELP_S3_CO_TRY(std::string location, parse_create_bucket(std::move(body)));
   KELP_S3_CO_TRY(std::string region, stored_region(call, std::move(location)));
@@ -96,6 +146,9 @@ Task<S3Result<void>> create_bucket(Call& call) {
   // us-east-1 answers its owner's second call as the first; other regions refuse it.
   const bool again = !made && made.error().reason() == Reason::kBucketOwnedByYou && default_region;
   if (!made && !again) co_return std::unexpected(from_error(made.error()));
+  if (made) {
+    KELP_S3_CO_CHECK(co_await set_first_access(call, first));
+  }
   HttpResponse head = begin_response(call, 200);
   head.add("Location", "/" + call.request.bucket);
   co_await reply(call, std::move(head), {});

@@ -4,6 +4,7 @@
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/xml_writer.h"
 #include "s3gw/object_headers.h"
+#include "s3gw/object_owner.h"
 #include "s3gw/ops/copy_body.h"
 #include "s3gw/ops/copy_source.h"
 #include "s3gw/ops/handlers.h"
@@ -106,7 +107,9 @@ S3Result<PutObject> copy_request(const Call& call, const FoundSource& source) {
   ObjectEntry& entry = request.entry;
   KELP_S3_TRY(entry.headers, copied_headers(call, source));
   entry.size_bytes = original.size_bytes;
-  entry.owner_id = call.account().id;
+  KELP_S3_TRY(NewOwner owner, new_owner(call));
+  entry.owner_id = std::move(owner.id);
+  entry.headers.acl = std::move(owner.acl);
   entry.etag = original.etag;
   entry.etag_parts = original.etag_parts;
   entry.checksums = original.checksums;

@@ -1,6 +1,7 @@
 #include "s3gw/ops/copy_source.h"
 
 #include "async/work_pool.h"
+#include "s3gw/authorize.h"
 #include "s3gw/core/checksum.h"
 #include "s3gw/core/conditions.h"
 #include "s3gw/core/pieces.h"
@@ -68,8 +69,7 @@ Task<S3Result<FoundSource>> find_copy_source(Call& call) {
   if (!found) {
     S3Error error = version_error(found.error(), name);
     if (error.code == S3Code::kNoSuchKey || error.code == S3Code::kNoSuchVersion) {
-      KELP_S3_CO_TRY(const BucketEntry bucket, co_await filer.get_bucket(source.name.bucket));
-      if (bucket.owner_id != call.account().id) co_return s3_error(S3Code::kAccessDenied);
+      KELP_S3_CO_CHECK(co_await authorize_listing(call, source.name.bucket));
       if (error.fields.empty()) error.fields.emplace_back("Key", source.name.key);
     } else if (error.code == S3Code::kNoSuchBucket) {
       error.fields.emplace_back("BucketName", source.name.bucket);
@@ -77,13 +77,7 @@ Task<S3Result<FoundSource>> find_copy_source(Call& call) {
     co_return std::unexpected(std::move(error));
   }
   source.object = *std::move(found);
-  if (source.object.bucket.owner_id != call.account().id) {
-    co_return s3_error(S3Code::kAccessDenied);
-  }
-  const auto expected = call.header("x-amz-source-expected-bucket-owner");
-  if (expected && *expected != source.object.bucket.owner_id) {
-    co_return s3_error(S3Code::kAccessDenied);
-  }
+  KELP_S3_CO_CHECK(co_await authorize_source(call, name, source.object));
   if (source.object.entry.delete_marker) {
     if (name.version_id) {
       co_return s3_error(S3Code::kInvalidRequest,

@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include "s3gw/authorize.h"
+#include "s3gw/core/actions.h"
 #include "s3gw/core/error_xml.h"
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/names.h"
@@ -44,6 +46,15 @@ S3Result<std::optional<std::uint64_t>> read_entry(const DeleteEntry& entry) {
   return *id;
 }
 
+/// Whether the request may delete what an entry names.
+Task<S3Result<void>> authorize_entry(Call& call, DeleteEntry entry) {
+  const bool version = !entry.version_id.empty();
+  KELP_S3_CO_CHECK(
+      co_await authorize_also(call, action_of(Operation::kDeleteObject, version), entry.key));
+  if (!version || !bypasses_governance(call)) co_return S3Result<void>{};
+  co_return co_await authorize_also(call, "s3:bypassgovernanceretention", entry.key);
+}
+
 /// Deletes all in one commit, but entries with a condition one by one.
 Task<S3Result<std::vector<Outcome>>> delete_entries(Call& call, BucketEntry bucket,
                                                     const std::vector<DeleteEntry>& entries) {
@@ -56,6 +67,10 @@ Task<S3Result<std::vector<Outcome>>> delete_entries(Call& call, BucketEntry buck
     const auto version_id = read_entry(entries[i]);
     if (!version_id) {
       outcomes[i] = std::unexpected(version_id.error());
+      continue;
+    }
+    if (auto may = co_await authorize_entry(call, entries[i]); !may) {
+      outcomes[i] = std::unexpected(std::move(may).error());
       continue;
     }
     auto target = target_of(bucket, entries[i].key, *version_id);

@@ -83,8 +83,29 @@ Handler handler_of(Operation operation) {
     case kGetObjectAcl:
       return get_object_acl;
     case kPutBucketAcl:
+      return put_bucket_acl;
     case kPutObjectAcl:
-      return put_acl;
+      return put_object_acl;
+    case kGetBucketPolicy:
+      return get_bucket_policy;
+    case kPutBucketPolicy:
+      return put_bucket_policy;
+    case kDeleteBucketPolicy:
+      return delete_bucket_policy;
+    case kGetBucketPolicyStatus:
+      return get_bucket_policy_status;
+    case kGetPublicAccessBlock:
+      return get_public_access_block;
+    case kPutPublicAccessBlock:
+      return put_public_access_block;
+    case kDeletePublicAccessBlock:
+      return delete_public_access_block;
+    case kGetBucketOwnershipControls:
+      return get_bucket_ownership_controls;
+    case kPutBucketOwnershipControls:
+      return put_bucket_ownership_controls;
+    case kDeleteBucketOwnershipControls:
+      return delete_bucket_ownership_controls;
     case kPreflight:
       return preflight;
     default:

@@ -82,9 +82,24 @@ Task<S3Result<void>> get_object_attributes(Call& call);
 Task<S3Result<void>> answer_default(Call& call);   ///< What Kelp can answer without the feature.
 Task<S3Result<void>> not_implemented(Call& call);  ///< Everything else.
 Task<S3Result<void>> preflight(Call& call);
+
+// ops/acl.cc
 Task<S3Result<void>> get_bucket_acl(Call& call);
+Task<S3Result<void>> put_bucket_acl(Call& call);
 Task<S3Result<void>> get_object_acl(Call& call);
-Task<S3Result<void>> put_acl(Call& call);
+Task<S3Result<void>> put_object_acl(Call& call);
+
+// ops/bucket_access.cc
+Task<S3Result<void>> get_bucket_policy(Call& call);
+Task<S3Result<void>> put_bucket_policy(Call& call);
+Task<S3Result<void>> delete_bucket_policy(Call& call);
+Task<S3Result<void>> get_bucket_policy_status(Call& call);
+Task<S3Result<void>> get_public_access_block(Call& call);
+Task<S3Result<void>> put_public_access_block(Call& call);
+Task<S3Result<void>> delete_public_access_block(Call& call);
+Task<S3Result<void>> get_bucket_ownership_controls(Call& call);
+Task<S3Result<void>> put_bucket_ownership_controls(Call& call);
+Task<S3Result<void>> delete_bucket_ownership_controls(Call& call);
 
 /// Whether answer_default() knows `operation`.
 [[nodiscard]] bool has_default_answer(Operation operation);

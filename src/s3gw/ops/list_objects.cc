@@ -1,3 +1,4 @@
+#include "s3gw/authorize.h"
 #include "s3gw/core/listing_token.h"
 #include "s3gw/core/version_id.h"
 #include "s3gw/ops/handlers.h"
@@ -29,11 +30,11 @@ S3Result<ListingRequest> read_listing(const Call& call) {
   return listing;
 }
 
-/// One page, shown to the bucket's owner only.
+/// One page.
 Task<S3Result<ListedPage>> fetch(Call& call, ListObjects query) {
   auto listed = co_await call.services.deps.filer.list_objects(std::move(query));
   KELP_S3_CO_TRY(ListedPage page, std::move(listed));
-  KELP_S3_CO_CHECK(check_owner(call, page.bucket));
+  KELP_S3_CO_CHECK(co_await check_bucket(call, page.bucket));
   co_return page;
 }
 
@@ -82,7 +83,7 @@ Task<S3Result<void>> list_object_versions(Call& call) {
   }
   auto listed = co_await call.services.deps.filer.list_versions(std::move(query));
   KELP_S3_CO_TRY(const ListedVersions page, std::move(listed));
-  KELP_S3_CO_CHECK(check_owner(call, page.bucket));
+  KELP_S3_CO_CHECK(co_await check_bucket(call, page.bucket));
   const VersionsEcho markers{.key_marker = marker, .version_id_marker = version_marker};
   co_await reply_xml(call, list_versions_xml(page, listing.echo, markers, owner_names(call)));
   co_return S3Result<void>{};

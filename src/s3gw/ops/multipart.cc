@@ -7,6 +7,7 @@
 #include "s3gw/core/request_xml.h"
 #include "s3gw/core/xml_writer.h"
 #include "s3gw/object_headers.h"
+#include "s3gw/object_owner.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/request_body.h"
 #include "s3gw/s3_try.h"
@@ -177,13 +178,15 @@ S3Error upload_error(const Call& call, const Error& error) {
 
 Task<S3Result<void>> create_multipart_upload(Call& call) {
   KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
-  CreateUpload request{
-      .bucket = call.request.bucket, .key = call.request.key, .owner_id = call.account().id};
+  CreateUpload request{.bucket = call.request.bucket, .key = call.request.key};
   KELP_S3_CO_TRY(request.headers, read_object_headers(call.headers));
   KELP_S3_CO_TRY(const UploadChecksum checksum, upload_checksum(call));
   request.checksum_algorithm = checksum.algorithm;
   request.checksum_type = checksum.type;
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  KELP_S3_CO_TRY(NewOwner owner, new_owner(call));
+  request.owner_id = std::move(owner.id);
+  request.headers.acl = std::move(owner.acl);
   take_default_class(call, bucket, request.headers);
   KELP_S3_CO_CHECK(check_lock(call, bucket, request.headers.lock));
   auto created = co_await call.services.deps.filer.create_upload(std::move(request));

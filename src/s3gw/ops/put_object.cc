@@ -1,4 +1,5 @@
 #include "s3gw/object_headers.h"
+#include "s3gw/object_owner.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/stored_body.h"
 #include "s3gw/s3_try.h"
@@ -18,6 +19,8 @@ Task<S3Result<void>> put_object(Call& call) {
   KELP_S3_CO_TRY(PayloadSpec spec, payload_spec(call, needs));
   KELP_S3_CO_CHECK(check_upload_size(spec));
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  KELP_S3_CO_TRY(NewOwner owner, new_owner(call));
+  request.entry.headers.acl = std::move(owner.acl);
   take_default_class(call, bucket, request.entry.headers);
   KELP_S3_CO_CHECK(check_lock(call, bucket, request.entry.headers.lock));
   if (request.entry.headers.lock.any() && !has_body_checksum(call)) {
@@ -32,7 +35,7 @@ Task<S3Result<void>> put_object(Call& call) {
   auto storing =
       store_body(call, std::move(spec), sink, bucket.id, request.entry.headers.storage_class);
   KELP_S3_CO_TRY(StoredBody stored, co_await std::move(storing));
-  request.entry.owner_id = call.account().id;
+  request.entry.owner_id = std::move(owner.id);
   take_body(std::move(stored), request);
 
   HttpResponse head = begin_response(call, 200);

@@ -1,5 +1,6 @@
 // RenameObject, an operation of S3 Express One Zone: PUT of the new key with ?renameObject.
 
+#include "s3gw/authorize.h"
 #include "s3gw/core/conditions.h"
 #include "s3gw/ops/copy_source.h"
 #include "s3gw/ops/handlers.h"
@@ -54,6 +55,18 @@ Task<S3Result<Renamed>> find_source(Call& call) {
   co_return Renamed{std::move(rest), std::move(object)};
 }
 
+/// find_source(), of an object that the request may read and take away.
+Task<S3Result<Renamed>> authorized_source(Call& call) {
+  auto source = co_await find_source(call);
+  if (!source) {
+    KELP_S3_CO_CHECK(co_await authorize_listing(call, call.request.bucket));
+    co_return std::unexpected(std::move(source).error());
+  }
+  KELP_S3_CO_CHECK(co_await authorize_also(call, "s3:getobject", source->key));
+  KELP_S3_CO_CHECK(co_await authorize_also(call, "s3:deleteobject", source->key));
+  co_return *std::move(source);
+}
+
 }  // namespace
 
 // One commit. A repeated request of a rename that happened answers NoSuchKey: x-amz-client-token is
@@ -63,7 +76,7 @@ Task<S3Result<void>> rename_object(Call& call) {
   KELP_S3_CO_TRY(const WriteConditions conditions, write_conditions(call));
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
   for (int attempt = 1;; ++attempt) {
-    KELP_S3_CO_TRY(const Renamed source, co_await find_source(call));
+    KELP_S3_CO_TRY(const Renamed source, co_await authorized_source(call));
     const std::string etag = etag_text(source.object.entry);
     const ConditionOutcome allowed =
         evaluate(rename_source_conditions(call.headers),

@@ -1,9 +1,5 @@
-#include "s3gw/core/header_text.h"
-#include "s3gw/core/request_xml.h"
 #include "s3gw/core/xml_writer.h"
-#include "s3gw/object_headers.h"
 #include "s3gw/ops/handlers.h"
-#include "s3gw/ops/request_body.h"
 #include "s3gw/s3_try.h"
 
 // Operations that have no effect yet. A read whose truthful answer is known without the feature
@@ -30,54 +26,22 @@ constexpr Default kDefaults[] = {
     {kGetBucketNotificationConfiguration, "NotificationConfiguration"},
     {kGetBucketAccelerateConfiguration, "AccelerateConfiguration"},
     {kGetBucketRequestPayment, "RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>"},
-    {kGetPublicAccessBlock, "PublicAccessBlockConfiguration",
-     "<BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>"
-     "<BlockPublicPolicy>true</BlockPublicPolicy>"
-     "<RestrictPublicBuckets>true</RestrictPublicBuckets>"},
-    {kGetBucketOwnershipControls, "OwnershipControls",
-     "<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>"},
     {kListBucketAnalyticsConfigurations, "ListBucketAnalyticsConfigurationResult", kNotTruncated},
     {kListBucketIntelligentTieringConfigurations,
      "ListBucketIntelligentTieringConfigurationsOutput", kNotTruncated},
     {kListBucketInventoryConfigurations, "ListInventoryConfigurationsResult", kNotTruncated},
     {kListBucketMetricsConfigurations, "ListMetricsConfigurationsResult", kNotTruncated},
-    {.operation = kGetBucketPolicy, .error = S3Code::kNoSuchBucketPolicy},
-    {.operation = kGetBucketPolicyStatus, .error = S3Code::kNoSuchBucketPolicy},
     {.operation = kGetBucketCors, .error = S3Code::kNoSuchCORSConfiguration},
     {.operation = kGetBucketLifecycleConfiguration, .error = S3Code::kNoSuchLifecycleConfiguration},
     {.operation = kGetBucketEncryption,
      .error = S3Code::kServerSideEncryptionConfigurationNotFoundError},
     {.operation = kGetBucketReplication, .error = S3Code::kReplicationConfigurationNotFoundError},
     {.operation = kGetBucketWebsite, .error = S3Code::kNoSuchWebsiteConfiguration},
-    {.operation = kDeleteBucketPolicy},
     {.operation = kDeleteBucketCors},
     {.operation = kDeleteBucketLifecycle},
     {.operation = kDeleteBucketReplication},
     {.operation = kDeleteBucketWebsite},
 };
-
-std::string acl_xml(const Account& owner) {
-  std::string body;
-  XmlWriter xml(body);
-  xml.begin("AccessControlPolicy");
-  xml.open("Owner");
-  xml.element("ID", owner.id);
-  xml.element("DisplayName", owner.display_name);
-  xml.close("Owner");
-  xml.open("AccessControlList");
-  xml.open("Grant");
-  xml.raw(
-      "<Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" "
-      "xsi:type=\"CanonicalUser\">");
-  xml.element("ID", owner.id);
-  xml.element("DisplayName", owner.display_name);
-  xml.close("Grantee");
-  xml.element("Permission", "FULL_CONTROL");
-  xml.close("Grant");
-  xml.close("AccessControlList");
-  xml.close("AccessControlPolicy");
-  return body;
-}
 
 }  // namespace
 
@@ -117,36 +81,6 @@ Task<S3Result<void>> not_implemented(Call& call) {
 Task<S3Result<void>> preflight(Call& call) {
   (void)call;
   co_return s3_error(S3Code::kAccessForbidden);
-}
-
-Task<S3Result<void>> get_bucket_acl(Call& call) {
-  KELP_S3_CO_CHECK(co_await own_bucket(call));
-  co_await reply_xml(call, acl_xml(call.account()));
-  co_return S3Result<void>{};
-}
-
-Task<S3Result<void>> get_object_acl(Call& call) {
-  KELP_S3_CO_CHECK(co_await find_object(call, false));
-  co_await reply_xml(call, acl_xml(call.account()));
-  co_return S3Result<void>{};
-}
-
-// The owner's full control is what every bucket and object has; asking for it changes nothing.
-Task<S3Result<void>> put_acl(Call& call) {
-  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
-  if (call.request.scope == Scope::kObject) {
-    KELP_S3_CO_CHECK(co_await find_object(call, false));
-  } else {
-    KELP_S3_CO_CHECK(co_await own_bucket(call));
-  }
-  KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
-  bool owner_only = call.header("x-amz-acl").has_value();
-  if (!body.empty()) {
-    KELP_S3_CO_TRY(owner_only, grants_owner_only(std::move(body), call.account().id));
-  }
-  if (!owner_only) co_return s3_error(S3Code::kAccessControlListNotSupported);
-  co_await reply_empty(call, 200);
-  co_return S3Result<void>{};
 }
 
 }  // namespace kelp::s3

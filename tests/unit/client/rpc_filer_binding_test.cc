@@ -25,6 +25,8 @@ Task<void> filer_answers(Clients c) {
   const auto setting = random.make<BucketSetting>();
   co_await answers(s, setting, f.get_bucket_setting(setting));
   co_await answers(s, setting, f.set_bucket_setting(setting));
+  const auto settings = random.make<GetBucketSettings>();
+  co_await answers(s, settings, f.get_bucket_settings(settings));
   const auto storage_class = random.make<SetBucketClass>();
   co_await answers(s, storage_class, f.set_bucket_class(storage_class), &BucketMessage::bucket);
   const auto bucket_lock = random.make<SetBucketLock>();
@@ -57,6 +59,8 @@ Task<void> filer_answers(Clients c) {
   co_await answers(s, versions, f.list_versions(versions));
   const auto tags = random.make<SetObjectTags>();
   co_await answers(s, tags, f.set_object_tags(tags));
+  const auto acl = random.make<SetObjectAcl>();
+  co_await answers(s, acl, f.set_object_acl(acl));
   const auto lock = random.make<SetObjectLock>();
   co_await answers(s, lock, f.set_object_lock(lock));
   const auto create = random.make<CreateUpload>();
@@ -96,6 +100,7 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.set_bucket_events({}));
   co_await fails(f.read_events({}));
   co_await fails(f.get_bucket_setting({}));
+  co_await fails(f.get_bucket_settings({}));
   co_await fails(f.set_bucket_setting({}));
   co_await fails(f.ask_for_room({}));
   co_await fails(f.put_object(random.make<PutObject>()));
@@ -105,6 +110,7 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.list_objects({}));
   co_await fails(f.list_versions({}));
   co_await fails(f.set_object_tags({}));
+  co_await fails(f.set_object_acl({}));
   co_await fails(f.set_object_lock({}));
   co_await fails(f.get_manifest(1));
   co_await fails(f.create_upload({}));

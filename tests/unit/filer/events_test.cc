@@ -66,7 +66,7 @@ class EventsTest : public testing::TestWithParam<std::uint64_t> {
     position = page.position;
     std::string text;
     for (const ObjectEvent& event : page.events) {
-      constexpr const char* kKinds[] = {"", "put", "delete", "marker", "tags"};
+      constexpr const char* kKinds[] = {"", "put", "delete", "marker", "tags", "lock", "acl"};
       if (!text.empty()) text += ", ";
       text += fmt::format("{} {}", kKinds[std::to_underlying(event.kind)], event.key);
       if (event.kind == EventKind::kPut) text += fmt::format(" {}", event.size_bytes);
@@ -144,6 +144,9 @@ TEST_F(EventsTest, VersionsAndMarkersAndTagsHaveTheirs) {
   EXPECT_EQ(news(position), "delete a");
   ASSERT_TRUE(world_.run(first_.set_object_tags({{kBucket, "a"}, {{"k", "v"}}})));
   EXPECT_EQ(news(position), "tags a");
+  ASSERT_TRUE(world_.run(first_.set_object_acl({{kBucket, "a"}, "R=*"})));
+  EXPECT_EQ(news(position), "acl a");
+  EXPECT_EQ(world_.run(first_.get_object({kBucket, "a"}, false))->entry.headers.acl, "R=*");
 }
 
 // What is put under the new key comes behind the delete of what was there a moment before.

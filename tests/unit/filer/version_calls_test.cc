@@ -200,6 +200,11 @@ TEST(Versions, BucketSettingsAreKeptByName) {
   ASSERT_TRUE(world.run(world.filer.set_bucket_setting({kBucket, "cors", ""})));
   EXPECT_EQ(value("tagging"), "tags");
   EXPECT_EQ(value("cors"), "");
+  const auto both =
+      world.run(world.filer.get_bucket_settings({kBucket, {"cors", "no", "tagging"}}));
+  using Values = std::vector<std::optional<std::string>>;
+  EXPECT_EQ(both->values, (Values{"", std::nullopt, "tags"}));
+  EXPECT_EQ(both->bucket.name, kBucket);
   ASSERT_TRUE(world.run(world.filer.set_bucket_setting({kBucket, "tagging", {}})));
   EXPECT_EQ(value("tagging"), std::nullopt);
   EXPECT_EQ(world.run(world.filer.set_bucket_setting({"none", "cors", ""})).error().reason(),

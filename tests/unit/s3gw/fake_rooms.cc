@@ -240,11 +240,29 @@ Task<Result<BucketEntry>> FakeFiler::set_bucket_versioning(SetBucketVersioning) 
   co_return Error(Errc::kUnimplemented, "fake");
 }
 Task<Result<BucketSetting>> FakeFiler::get_bucket_setting(BucketSetting request) {
-  KELP_CO_CHECK(bucket(request.bucket));
+  KELP_CO_TRY(const Bucket* found, bucket(request.bucket));
+  const auto setting = found->settings.find(request.name);
+  request.value.reset();
+  if (setting != found->settings.end()) request.value = setting->second;
   co_return request;
 }
+Task<Result<BucketWithSettings>> FakeFiler::get_bucket_settings(GetBucketSettings request) {
+  KELP_CO_TRY(const Bucket* found, bucket(request.bucket));
+  BucketWithSettings out{.bucket = found->entry, .values = {}};
+  for (const std::string& name : request.names) {
+    const auto setting = found->settings.find(name);
+    auto& value = out.values.emplace_back();
+    if (setting != found->settings.end()) value = setting->second;
+  }
+  co_return out;
+}
 Task<Result<void>> FakeFiler::set_bucket_setting(BucketSetting setting) {
-  KELP_CO_CHECK(bucket(setting.bucket));
+  KELP_CO_TRY(Bucket * found, bucket(setting.bucket));
+  if (setting.value) {
+    found->settings[setting.name] = *std::move(setting.value);
+  } else {
+    found->settings.erase(setting.name);
+  }
   co_return Result<void>();
 }
 Task<Result<ListedVersions>> FakeFiler::list_versions(ListVersions request) {
@@ -252,6 +270,15 @@ Task<Result<ListedVersions>> FakeFiler::list_versions(ListVersions request) {
   ListedVersions page;
   page.bucket = found->entry;
   co_return page;
+}
+Task<Result<TaggedVersion>> FakeFiler::set_object_acl(SetObjectAcl request) {
+  KELP_CO_TRY(Bucket * found, bucket(request.name.bucket));
+  const auto object = found->objects.find(request.name.key);
+  if (object == found->objects.end()) {
+    co_return Error(Errc::kNotFound, "fake", Reason::kNoSuchKey);
+  }
+  object->second.entry.headers.acl = std::move(request.acl);
+  co_return TaggedVersion{};
 }
 Task<Result<TaggedVersion>> FakeFiler::set_object_tags(SetObjectTags) {
   co_return Error(Errc::kUnimplemented, "fake");

@@ -21,9 +21,10 @@ namespace kelp::s3::test {
 /// Time stands still until a test moves it.
 class FakeClock final : public Clock {
  public:
-  [[nodiscard]] MonoTime mono() const override { return MonoTime{}; }
+  [[nodiscard]] MonoTime mono() const override { return MonoTime{passed}; }
   [[nodiscard]] WallTime wall() const override { return now; }
   WallTime now;
+  std::chrono::nanoseconds passed{};
 };
 
 /// Runs work at once on the calling thread, or refuses it.
@@ -89,9 +90,11 @@ class FakeFiler final : public FilerClient {
   // Versions, tags and settings: gateway_versions_test.cc has a real filer.
   Task<Result<BucketEntry>> set_bucket_versioning(SetBucketVersioning request) override;
   Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) override;
+  Task<Result<BucketWithSettings>> get_bucket_settings(GetBucketSettings request) override;
   Task<Result<void>> set_bucket_setting(BucketSetting setting) override;
   Task<Result<ListedVersions>> list_versions(ListVersions request) override;
   Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) override;
+  Task<Result<TaggedVersion>> set_object_acl(SetObjectAcl request) override;
   Task<Result<void>> set_object_lock(SetObjectLock request) override;
   /// Those of `manifests`, which a test fills.
   Task<Result<std::vector<Chunk>>> get_manifest(std::uint64_t manifest) override {
@@ -123,6 +126,7 @@ class FakeFiler final : public FilerClient {
   struct Bucket {
     BucketEntry entry;
     std::map<std::string, Stored> objects;
+    std::map<std::string, std::string> settings;
   };
   struct Upload {
     std::string bucket;

@@ -84,7 +84,7 @@ TEST_F(GatewayTest, WhatHasNoEffectSaysSo) {
   send("PUT", "/bucket");
   send("PUT", "/bucket/k", "v");
   for (const auto& [method, target] :
-       std::vector<std::pair<std::string, std::string>>{{"PUT", "/bucket?policy"},
+       std::vector<std::pair<std::string, std::string>>{{"PUT", "/bucket?cors"},
                                                         {"PUT", "/bucket?lifecycle"},
                                                         {"POST", "/bucket/k?restore"},
                                                         {"POST", "/bucket/k?select&select-type=2"},
@@ -116,10 +116,11 @@ TEST_F(GatewayTest, AnAclThatSaysWhatIsTrueIsTaken) {
     EXPECT_EQ(refused("FULL_CONTROL", "READ"), "AccessControlListNotSupported");
     EXPECT_EQ(refused("\"CanonicalUser\"><ID>abc", "\"CanonicalUser\"><ID>other"),
               "AccessControlListNotSupported");
-    EXPECT_EQ(refused("\"CanonicalUser\"><ID>abc</ID>", "\"Group\"><URI>AllUsers</URI>"),
+    EXPECT_EQ(refused("\"CanonicalUser\"><ID>abc</ID>",
+                      "\"Group\"><URI>http://acs.amazonaws.com/groups/global/AllUsers</URI>"),
               "AccessControlListNotSupported");
     EXPECT_EQ(refused("<AccessControlPolicy", "<Nonsense"), "MalformedACLError");
-    EXPECT_EQ(send("PUT", target).element("Code"), "AccessControlListNotSupported");
+    EXPECT_EQ(send("PUT", target).element("Code"), "MissingSecurityHeader");
   }
 }
 

@@ -29,7 +29,15 @@ class TwoCredentials final : public CredentialStore {
     if (access_key == mine.access_key) return &mine;
     return nullptr;
   }
-  Credential mine{std::string(kAccessKey), std::string(kSecretKey), {"abc", "tester"}};
+  [[nodiscard]] const Account* find_account(std::string_view canonical_id) const override {
+    if (canonical_id == mine.account.id) return &mine.account;
+    return canonical_id == other.id ? &other : nullptr;
+  }
+  Account other{"other", "somebody"};
+  Credential mine{.access_key = std::string(kAccessKey),
+                  .secret_key = std::string(kSecretKey),
+                  .account = {"abc", "tester"},
+                  .who = root_of({"abc", "tester"})};
 };
 
 /// What came back.

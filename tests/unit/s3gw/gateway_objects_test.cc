@@ -254,7 +254,7 @@ TEST_F(GatewayTest, RefusesBeforeTheBodyIsAskedFor) {
        std::vector<std::tuple<std::string, std::string, std::string>>{
            {"x-amz-storage-class", "COLD", "InvalidStorageClass"},
            {"x-amz-acl", "public-read", "AccessControlListNotSupported"},
-           {"x-amz-grant-read", "id=1", "AccessControlListNotSupported"},
+           {"x-amz-grant-read", "id=other", "AccessControlListNotSupported"},
            {"x-amz-server-side-encryption", "AES256", "NotImplemented"},
            {"x-amz-server-side-encryption", "aws:kms", "NotImplemented"},
            {"x-amz-server-side-encryption-customer-algorithm", "AES256", "NotImplemented"},

@@ -16,7 +16,9 @@ TEST_F(GatewayTest, AnswersHealthWithoutAuthentication) {
 }
 
 TEST_F(GatewayTest, RefusesTheAnonymousAndTheForged) {
-  const Answer anonymous = send(outgoing("GET", "/bucket/key"), false);
+  send("PUT", "/bucket");
+  filer.calls = 0;
+  const Answer anonymous = send(outgoing("GET", "/"), false);
   EXPECT_EQ(anonymous.status, 403);
   EXPECT_EQ(anonymous.element("Code"), "AccessDenied");
   Outgoing forged = outgoing("GET", "/bucket/key");
@@ -25,6 +27,8 @@ TEST_F(GatewayTest, RefusesTheAnonymousAndTheForged) {
   forged.target = "/bucket/other";
   EXPECT_EQ(send(forged, false).element("Code"), "SignatureDoesNotMatch");
   EXPECT_EQ(filer.calls, 0);
+  EXPECT_EQ(send(outgoing("GET", "/bucket/key"), false).status, 403);
+  EXPECT_EQ(send(outgoing("GET", "/missing/key"), false).element("Code"), "NoSuchBucket");
 }
 
 TEST_F(GatewayTest, EveryAnswerCarriesItsIds) {

@@ -113,7 +113,7 @@ class DirectIoTest : public ::testing::TestWithParam<bool> {
 };
 
 TEST_P(DirectIoTest, ACopyOfAVolumeLeavesTheMemoryAsItIs) {
-  if (!is_possible()) GTEST_SKIP() << "this file system has no direct I/O";
+  if (!is_possible()) GTEST_SKIP() << "NOT TESTED: this file system has no direct I/O";
   ASSERT_TRUE(
       run(service_->set_role(VolumeId{1}, Generation{1}, {Generation{1}, true})).has_value());
   warm_one_needle();
@@ -143,7 +143,7 @@ TEST_P(DirectIoTest, ACopyOfAVolumeLeavesTheMemoryAsItIs) {
 }
 
 TEST_P(DirectIoTest, VacuumFillsNoMemoryWithTheNewLog) {
-  if (!is_possible()) GTEST_SKIP() << "this file system has no direct I/O";
+  if (!is_possible()) GTEST_SKIP() << "NOT TESTED: this file system has no direct I/O";
   std::vector<FileId> fids;
   for (std::uint64_t key = 1; key <= kNeedles; key += 2) fids.push_back(fid_of(key));
   ASSERT_TRUE(run(service_->remove(fids)).has_value());

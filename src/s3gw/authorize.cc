@@ -1,0 +1,302 @@
+#include "s3gw/authorize.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <optional>
+
+#include "policy/decision.h"
+#include "s3gw/bucket_access.h"
+#include "s3gw/core/actions.h"
+#include "s3gw/core/header_text.h"
+#include "s3gw/request_context.h"
+#include "s3gw/s3_try.h"
+#include "s3gw/write_headers.h"
+
+namespace kelp::s3 {
+namespace {
+
+using policy::Naming;
+
+/// What a decision is about.
+struct Asked {
+  std::string_view action;             ///< Lower case.
+  std::string bucket = {};             ///< Empty: the account's own.
+  std::string key = {};                ///< Empty: the bucket itself.
+  const ObjectEntry* entry = nullptr;  ///< The object, where what stands in it may count.
+};
+
+std::string arn_of(const Asked& asked) {
+  if (asked.bucket.empty()) return "*";
+  std::string arn = "arn:aws:s3:::" + asked.bucket;
+  if (!asked.key.empty()) arn += "/" + asked.key;
+  return arn;
+}
+
+/// What the owner's root may do whatever the bucket's policy says, or nobody could mend a bad one.
+bool mends_policy(std::string_view action) {
+  return action == "s3:getbucketpolicy" || action == "s3:putbucketpolicy" ||
+         action == "s3:deletebucketpolicy";
+}
+
+/// What access control lists grant of what is asked.
+Naming granted_by_lists(const policy::Requester& who, const BucketAccess& access,
+                        const Asked& asked) {
+  if (!access.has_acls()) return Naming::kNot;
+  const GrantFor needed = grant_for(asked.action);
+  const bool but_public = access.blocked().ignore_acls;
+  switch (needed.where) {
+    case GrantFor::Where::kNowhere:
+      return Naming::kNot;
+    case GrantFor::Where::kBucket:
+      return granted(access.acl, who, needed.permission, but_public);
+    case GrantFor::Where::kObject:
+      break;
+  }
+  if (asked.entry == nullptr) return Naming::kNot;
+  const std::string& stored = asked.entry->headers.acl;
+  const Acl acl = stored.empty() ? private_acl(asked.entry->owner_id) : decode_acl(stored);
+  return granted(acl, who, needed.permission, but_public);
+}
+
+/// Whether the object's reading is its own owner's to allow: lists count, and another account wrote
+/// it. The bucket's policy can still deny it.
+bool is_foreign_object(const BucketAccess& access, const Asked& asked) {
+  return access.has_acls() && asked.entry != nullptr &&
+         grant_for(asked.action).where == GrantFor::Where::kObject &&
+         asked.entry->owner_id != access.bucket.owner_id;
+}
+
+bool is_allowed(const Call& call, const BucketAccess* access, const Asked& asked) {
+  const Credential* const key = call.auth.credential;
+  policy::Request request;
+  if (key != nullptr) request.who = key->who;
+  const bool no_policy = access == nullptr || access->policy == nullptr;
+  const std::string owner = access != nullptr ? access->owner_number : request.who.account;
+  const bool own_root = request.who.is_root() && request.who.account == owner;
+  const bool foreign = access != nullptr && is_foreign_object(*access, asked);
+  if (own_root && !foreign && (no_policy || mends_policy(asked.action))) return true;
+  if (access != nullptr && access->policy_is_unknown) return false;
+
+  request.action = asked.action;
+  request.resource = arn_of(asked);
+  policy::Policies policies;
+  if (key != nullptr) {
+    policies.identity = key->permissions.identity;
+    policies.boundary = key->permissions.boundary;
+    policies.session = key->permissions.session;
+  }
+  if (access != nullptr) {
+    policies.resource = access->policy;
+    policies.granted = granted_by_lists(request.who, *access, asked);
+  }
+  request.context = request_context(call, owner);
+  if (asked.entry != nullptr) add_existing_tags(*asked.entry, request.context);
+  if (foreign) {
+    // Its owner is who decides; the bucket's policy may deny, and allows nothing of it.
+    const bool denied = policies.resource != nullptr && policies.resource->evaluate(request).denied;
+    policies.resource.reset();
+    return !denied && policy::allows(policies, request, account_number(asked.entry->owner_id));
+  }
+  const bool shut = access != nullptr && access->policy_is_public &&
+                    access->blocked().restrict_all && request.who.account != owner;
+  if (shut) {
+    // A public policy lets in nobody from outside; what it denies stays denied.
+    if (policies.resource->evaluate(request).denied) return false;
+    policies.resource.reset();
+  }
+  return policy::allows(policies, request, owner);
+}
+
+/// Whether a policy that may speak of the request asks for the tags of the object.
+bool asks_for_tags(const Call& call, const BucketAccess& access) {
+  const auto asks = [](const auto& document) {
+    return document != nullptr && document->asks_for("s3:existingobjecttag/");
+  };
+  if (asks(access.policy)) return true;
+  if (call.auth.credential == nullptr) return false;
+  const Permissions& own = call.auth.credential->permissions;
+  return asks(own.boundary) || asks(own.session) || std::ranges::any_of(own.identity, asks);
+}
+
+/// The object as it is now; nothing when there is none.
+Task<S3Result<std::optional<FoundObject>>> find_asked(Call& call, const Asked& asked) {
+  ObjectKey name{.bucket = asked.bucket, .key = asked.key};
+  if (asked.key == call.request.key && asked.bucket == call.request.bucket) {
+    KELP_S3_CO_TRY(name.version_id, version_parameter(call));
+  }
+  auto found = co_await call.services.deps.filer.get_object(std::move(name), false);
+  if (found) co_return *std::move(found);
+  const Reason reason = found.error().reason();
+  if (reason == Reason::kNoSuchKey || reason == Reason::kNoSuchVersion) co_return std::nullopt;
+  co_return std::unexpected(from_error(found.error()));
+}
+
+/// Reads the object where its list or its tags may count.
+Task<S3Result<bool>> judge(Call& call, const BucketAccess& access, Asked asked) {
+  const bool by_list =
+      access.has_acls() && grant_for(asked.action).where == GrantFor::Where::kObject;
+  if (asked.key.empty() || asked.entry != nullptr || !(by_list || asks_for_tags(call, access))) {
+    co_return is_allowed(call, &access, asked);
+  }
+  KELP_S3_CO_TRY(const auto found, co_await find_asked(call, asked));
+  if (found) asked.entry = &found->entry;
+  if (asked.key == call.request.key) call.judged_version = found ? found->entry.version : 0;
+  if (is_allowed(call, &access, asked)) co_return true;
+  // Who may list is told that it is not there, and may not be told anything else.
+  const Asked list{.action = "s3:listbucket", .bucket = asked.bucket};
+  co_return by_list && !found && is_allowed(call, &access, list);
+}
+
+/// By what is known, and when that refuses, by what is so now.
+Task<S3Result<void>> decide(Call& call, Asked asked) {
+  constexpr std::chrono::milliseconds kFresh{100};
+  for (const std::chrono::nanoseconds most :
+       {std::chrono::nanoseconds(BucketAccessCache::kLife), std::chrono::nanoseconds(kFresh)}) {
+    auto known = co_await call.services.bucket_access.find(asked.bucket, most);
+    if (!known) {
+      S3Error error = from_error(known.error());
+      if (error.code == S3Code::kNoSuchBucket)
+        error.fields.emplace_back("BucketName", asked.bucket);
+      co_return std::unexpected(std::move(error));
+    }
+    const BucketAccessPtr access = *std::move(known);
+    if (asked.bucket == call.request.bucket) call.access = access;
+    KELP_S3_CO_TRY(const bool allowed, co_await judge(call, *access, asked));
+    if (allowed) co_return S3Result<void>{};
+  }
+  co_return s3_error(S3Code::kAccessDenied);
+}
+
+/// What a write asks for beside its own action.
+struct Besides {
+  std::string_view header;  ///< When it is there; what begins with it, when it ends in '-'.
+  std::string_view action;
+};
+constexpr auto kBesides = std::to_array<Besides>({
+    {"x-amz-tagging", "s3:putobjecttagging"},
+    {"x-amz-acl", "s3:putobjectacl"},
+    {"x-amz-grant-", "s3:putobjectacl"},
+    {"x-amz-object-lock-mode", "s3:putobjectretention"},
+    {"x-amz-object-lock-retain-until-date", "s3:putobjectretention"},
+    {"x-amz-object-lock-legal-hold", "s3:putobjectlegalhold"},
+});
+
+bool makes_object(Operation operation) {
+  using enum Operation;
+  return operation == kPutObject || operation == kCopyObject || operation == kCreateMultipartUpload;
+}
+
+bool may_bypass(Operation operation) {
+  using enum Operation;
+  return operation == kDeleteObject || operation == kPutObjectRetention;
+}
+
+bool has_header(const Call& call, std::string_view lower) {
+  if (!lower.ends_with('-')) return call.header(lower).has_value();
+  for (const HttpHeader& header : call.headers) {
+    if (starts_with_lower(header.name, lower)) return true;
+  }
+  return false;
+}
+
+Task<S3Result<void>> authorize_besides(Call& call) {
+  const Operation operation = *call.operation;
+  if (makes_object(operation)) {
+    for (const auto& [header, action] : kBesides) {
+      if (!has_header(call, header)) continue;
+      KELP_S3_CO_CHECK(co_await authorize_also(call, action, call.request.key));
+    }
+  }
+  if (operation == Operation::kGetObjectAttributes) {
+    const bool version = call.parameter("versionId").has_value();
+    KELP_S3_CO_CHECK(
+        co_await authorize_also(call, action_of(Operation::kGetObject, version), call.request.key));
+  }
+  if (may_bypass(operation) && bypasses_governance(call)) {
+    KELP_S3_CO_CHECK(
+        co_await authorize_also(call, "s3:bypassgovernanceretention", call.request.key));
+  }
+  co_return S3Result<void>{};
+}
+
+/// x-amz-expected-bucket-owner, by either name of the account.
+S3Result<void> check_expected(std::optional<std::string_view> expected, const BucketEntry& bucket) {
+  if (!expected || *expected == bucket.owner_id || *expected == account_number(bucket.owner_id)) {
+    return {};
+  }
+  return s3_error(S3Code::kAccessDenied);
+}
+
+}  // namespace
+
+Task<S3Result<void>> authorize(Call& call) {
+  const bool version = call.parameter("versionId").has_value();
+  const std::string_view action = action_of(*call.operation, version);
+  if (call.request.scope == Scope::kService || *call.operation == Operation::kCreateBucket) {
+    if (call.auth.credential == nullptr) co_return s3_error(S3Code::kAccessDenied);
+    if (is_allowed(call, nullptr, {.action = action, .bucket = call.request.bucket})) {
+      co_return S3Result<void>{};
+    }
+    co_return s3_error(S3Code::kAccessDenied);
+  }
+  if (action.empty()) {
+    // Each of the keys is decided on by itself.
+    auto known = co_await call.services.bucket_access.find(call.request.bucket);
+    KELP_S3_CO_TRY(call.access, std::move(known));
+  } else {
+    KELP_S3_CO_CHECK(co_await decide(
+        call, {.action = action, .bucket = call.request.bucket, .key = call.request.key}));
+  }
+  KELP_S3_CO_CHECK(check_expected(call.header("x-amz-expected-bucket-owner"), call.access->bucket));
+  co_return co_await authorize_besides(call);
+}
+
+Task<S3Result<void>> authorize_also(Call& call, std::string_view action, std::string key) {
+  co_return co_await decide(
+      call, {.action = action, .bucket = call.request.bucket, .key = std::move(key)});
+}
+
+Task<S3Result<void>> authorize_source(Call& call, const ObjectKey& name, const FoundObject& found) {
+  const bool version = name.version_id.has_value();
+  Asked asked{.action = action_of(Operation::kGetObject, version),
+              .bucket = name.bucket,
+              .key = name.key,
+              .entry = &found.entry};
+  KELP_S3_CO_CHECK(co_await decide(call, asked));
+  const bool takes_tags = call.header("x-amz-tagging-directive") != "REPLACE";
+  if (takes_tags && !found.entry.headers.tags.empty()) {
+    asked.action = action_of(Operation::kGetObjectTagging, version);
+    KELP_S3_CO_CHECK(co_await decide(call, asked));
+  }
+  co_return check_expected(call.header("x-amz-source-expected-bucket-owner"), found.bucket);
+}
+
+Task<S3Result<void>> authorize_listing(Call& call, std::string bucket) {
+  co_return co_await decide(call, {.action = "s3:listbucket", .bucket = std::move(bucket)});
+}
+
+Task<S3Result<void>> check_bucket(Call& call, BucketEntry bucket) {
+  if (!call.operation) co_return check_owner(call, bucket);  // not S3
+  if (call.access != nullptr && call.access->bucket.id == bucket.id) co_return S3Result<void>{};
+  call.services.bucket_access.forget(bucket.name);
+  KELP_S3_CO_CHECK(co_await authorize(call));
+  if (call.access->bucket.id == bucket.id) co_return S3Result<void>{};
+  co_return s3_error(S3Code::kServiceUnavailable);
+}
+
+Task<S3Result<void>> check_version(Call& call, const FoundObject& found) {
+  KELP_S3_CO_CHECK(co_await check_bucket(call, found.bucket));
+  if (!call.judged_version || *call.judged_version == found.entry.version) {
+    co_return S3Result<void>{};
+  }
+  const bool version = call.parameter("versionId").has_value();
+  const Asked asked{.action = action_of(*call.operation, version),
+                    .bucket = call.request.bucket,
+                    .key = call.request.key,
+                    .entry = &found.entry};
+  if (is_allowed(call, call.access.get(), asked)) co_return S3Result<void>{};
+  co_return s3_error(S3Code::kAccessDenied);
+}
+
+}  // namespace kelp::s3

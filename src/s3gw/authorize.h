@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "async/awaitable.h"
+#include "s3gw/call.h"
+
+namespace kelp::s3 {
+
+// Who may do what. One place decides: policies of the user (src/policy), the bucket's policy and
+// its access control lists, and what is blocked for the public. Nothing is allowed that none of
+// these allows.
+
+/// Whether the request may be done at all; before its operation runs, once it is known who asks.
+/// Sets Call::access when it names a bucket. Errors: AccessDenied; NoSuchBucket.
+[[nodiscard]] Task<S3Result<void>> authorize(Call& call);
+
+/// Whether the request may, besides, do `action` (lower case) to a key of its bucket; to the bucket
+/// when `key` is empty. AccessDenied.
+[[nodiscard]] Task<S3Result<void>> authorize_also(Call& call, std::string_view action,
+                                                  std::string key);
+
+/// Whether the request may read an object of any bucket, as it was found there: the source of a
+/// copy. AccessDenied, as for x-amz-source-expected-bucket-owner.
+[[nodiscard]] Task<S3Result<void>> authorize_source(Call& call, const ObjectKey& name,
+                                                    const FoundObject& found);
+/// Whether the request may know what is not in a bucket. AccessDenied.
+[[nodiscard]] Task<S3Result<void>> authorize_listing(Call& call, std::string bucket);
+
+/// That what an operation found of a bucket is of the one that the request was authorized for;
+/// authorizes it anew when it has been made anew since. Of a call that is none of S3:
+/// check_owner().
+[[nodiscard]] Task<S3Result<void>> check_bucket(Call& call, BucketEntry bucket);
+
+/// The same of a version of an object, which may have been replaced since by one with another list.
+[[nodiscard]] Task<S3Result<void>> check_version(Call& call, const FoundObject& found);
+
+}  // namespace kelp::s3

@@ -1,4 +1,6 @@
 // Who may do what: by policies of users and of buckets, by lists, and what is blocked.
+#include <fmt/format.h>
+
 #include "base/encoding.h"
 #include "crypto/digest.h"
 #include "policy/document.h"
@@ -8,8 +10,19 @@
 namespace kelp::s3::test {
 namespace {
 
-const std::string kRead =
-    R"({"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::bucket/*"}})";
+/// A policy of one statement about everybody and what a test's bucket is and holds.
+std::string for_all(std::string_view effect, std::string_view action, std::string_view more = "") {
+  return fmt::format(R"({{"Statement":{{"Effect":"{}","Principal":"*","Action":"{}",
+    "Resource":["arn:aws:s3:::bucket","arn:aws:s3:::bucket/*"]{}}}}})",
+                     effect, action, more);
+}
+const std::string kRead = for_all("Allow", "s3:GetObject");
+
+/// A user's policy that allows so much.
+std::string allowing(std::string_view actions, std::string_view resource = "*") {
+  return fmt::format(R"({{"Statement":{{"Effect":"Allow","Action":{},"Resource":"{}"}}}})", actions,
+                     resource);
+}
 
 class AuthorizeTest : public GatewayTest {
  protected:
@@ -103,8 +116,7 @@ TEST_F(AuthorizeTest, AUserOfAnotherAccountNeedsBothPolicies) {
   credentials.mine.who.arn = "arn:aws:iam::" + credentials.mine.who.account + ":user/eve";
   EXPECT_EQ(send("GET", "/bucket/key").status, 403);
   credentials.mine.permissions.identity.push_back(std::make_shared<policy::Document>(
-      *policy::Document::parse(R"({"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}})",
-                               policy::PolicyKind::kIdentity)));
+      *policy::Document::parse(allowing("\"s3:*\""), policy::PolicyKind::kIdentity)));
   EXPECT_EQ(send("GET", "/bucket/key").status, 200);
   EXPECT_EQ(send("PUT", "/bucket/key", "x").status, 403);
 }
@@ -131,12 +143,7 @@ TEST_F(AuthorizeTest, APublicPolicyLetsTheAnonymousIn) {
 }
 
 TEST_F(AuthorizeTest, ADenialHoldsTheOwnerToo) {
-  ASSERT_EQ(
-      send(
-          "PUT", "/bucket?policy",
-          R"({"Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::bucket","arn:aws:s3:::bucket/*"]}})")
-          .status,
-      204);
+  ASSERT_EQ(send("PUT", "/bucket?policy", for_all("Deny", "s3:*")).status, 204);
   EXPECT_EQ(send("GET", "/bucket/key").status, 403);
   EXPECT_EQ(send("GET", "/bucket").status, 403);
   EXPECT_EQ(send("GET", "/bucket?policy").status, 200) << "the root can mend it";
@@ -146,8 +153,7 @@ TEST_F(AuthorizeTest, ADenialHoldsTheOwnerToo) {
 
 TEST_F(AuthorizeTest, ConditionsSeeTheRequest) {
   const auto condition = [](std::string_view text) {
-    return R"({"Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::bucket","arn:aws:s3:::bucket/*"],"Condition":)" +
-           std::string(text) + "}}";
+    return for_all("Deny", "s3:*", ",\"Condition\":" + std::string(text));
   };
   struct Line {
     std::string_view condition;
@@ -187,8 +193,8 @@ TEST_F(AuthorizeTest, ConditionsSeeTheRequest) {
 }
 
 TEST_F(AuthorizeTest, APolicyThatIsNoneIsRefused) {
-  const std::string elsewhere =
-      R"({"Statement":{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::other/*"}})";
+  std::string elsewhere = for_all("Deny", "s3:GetObject");
+  elsewhere.replace(elsewhere.find("bucket"), 6, "other");
   EXPECT_EQ(send("PUT", "/bucket?policy", "x").element("Code"), "MalformedPolicy");
   EXPECT_EQ(send("PUT", "/bucket?policy", elsewhere).element("Message"),
             "Policy has invalid resource");
@@ -217,6 +223,17 @@ TEST_F(AuthorizeTest, ListsCountWhereTheBucketHasThem) {
   const PublicAccessBlock block{.ignore_acls = true};
   EXPECT_EQ(send("PUT", "/bucket?publicAccessBlock", public_access_block_xml(block)).status, 200);
   EXPECT_EQ(anonymous("GET", "/bucket"), 403);
+}
+
+TEST_F(AuthorizeTest, ListsOfBeforeDoNotCountWhereTheyAreOff) {
+  open_bucket();
+  EXPECT_EQ(put_with("/bucket/key", "x-amz-acl", "public-read").status, 200);
+  EXPECT_EQ(anonymous("GET", "/bucket/key"), 200);
+  EXPECT_EQ(send("PUT", "/bucket?ownershipControls",
+                 ownership_controls_xml(ObjectOwnership::kBucketOwnerEnforced))
+                .status,
+            200);
+  EXPECT_EQ(anonymous("GET", "/bucket/key"), 403);
 }
 
 TEST_F(AuthorizeTest, WhoWritesAnObjectOwnsItWhereListsCount) {
@@ -269,8 +286,7 @@ TEST_F(AuthorizeTest, PublicListsCanBeBlocked) {
 }
 
 TEST_F(AuthorizeTest, AWriteNeedsLeaveForAllThatItAsks) {
-  become_user(
-      R"({"Statement":{"Effect":"Allow","Action":["s3:PutObject","s3:DeleteObject"],"Resource":"*"}})");
+  become_user(allowing(R"(["s3:PutObject","s3:DeleteObject"])"));
   EXPECT_EQ(send("PUT", "/bucket/new", "x").status, 200);
   EXPECT_EQ(put_with("/bucket/new", "x-amz-tagging", "a=1").status, 403);
   EXPECT_EQ(put_with("/bucket/new", "x-amz-acl", "private").status, 403);
@@ -284,8 +300,7 @@ TEST_F(AuthorizeTest, AWriteNeedsLeaveForAllThatItAsks) {
 
 TEST_F(AuthorizeTest, ManyKeysAreDecidedOnOneByOne) {
   send("PUT", "/bucket/mine", "x");
-  become_user(
-      R"({"Statement":{"Effect":"Allow","Action":"s3:DeleteObject","Resource":"arn:aws:s3:::bucket/mine"}})");
+  become_user(allowing("\"s3:DeleteObject\"", "arn:aws:s3:::bucket/mine"));
   auto request =
       outgoing("POST", "/bucket?delete",
                "<Delete><Object><Key>key</Key></Object><Object><Key>mine</Key></Object></Delete>");
@@ -358,7 +373,7 @@ TEST_F(AuthorizeTest, WhatIsKnownOfABucketLivesForAMoment) {
 TEST_F(AuthorizeTest, APolicyThatNobodyUnderstandsLetsNobodyIn) {
   filer.buckets["bucket"].settings["policy"] = "{\"Statement\":{\"Effect\":\"Maybe\"}}";
   EXPECT_EQ(send("GET", "/bucket/key").status, 200);
-  become_user(R"({"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}})");
+  become_user(allowing("\"s3:*\""));
   EXPECT_EQ(send("GET", "/bucket/key").status, 403);
 }
 

@@ -5,8 +5,10 @@
 
 #include "crypto/digest.h"
 
+#define XXH_STATIC_LINKING_ONLY  // for the states' sizes
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <variant>
@@ -43,6 +45,43 @@ struct Sha256State {
   void finish(unsigned char* out) { SHA256_Final(out, &context); }
 };
 
+struct Sha512State {
+  static constexpr std::size_t kBytes = SHA512_DIGEST_LENGTH;
+  SHA512_CTX context;
+  void init() { SHA512_Init(&context); }
+  void update(const void* data, std::size_t size) { SHA512_Update(&context, data, size); }
+  void finish(unsigned char* out) { SHA512_Final(out, &context); }
+};
+struct Xxhash64State {
+  static constexpr std::size_t kBytes = sizeof(XXH64_canonical_t);
+  XXH64_state_t context;
+  void init() { XXH64_reset(&context, 0); }
+  void update(const void* data, std::size_t size) { XXH64_update(&context, data, size); }
+  void finish(unsigned char* out) {
+    XXH64_canonicalFromHash(reinterpret_cast<XXH64_canonical_t*>(out), XXH64_digest(&context));
+  }
+};
+struct Xxhash3State {
+  static constexpr std::size_t kBytes = sizeof(XXH64_canonical_t);
+  XXH3_state_t context;
+  void init() { XXH3_64bits_reset(&context); }
+  void update(const void* data, std::size_t size) { XXH3_64bits_update(&context, data, size); }
+  void finish(unsigned char* out) {
+    XXH64_canonicalFromHash(reinterpret_cast<XXH64_canonical_t*>(out),
+                            XXH3_64bits_digest(&context));
+  }
+};
+struct Xxhash128State {
+  static constexpr std::size_t kBytes = sizeof(XXH128_canonical_t);
+  XXH3_state_t context;
+  void init() { XXH3_128bits_reset(&context); }
+  void update(const void* data, std::size_t size) { XXH3_128bits_update(&context, data, size); }
+  void finish(unsigned char* out) {
+    XXH128_canonicalFromHash(reinterpret_cast<XXH128_canonical_t*>(out),
+                             XXH3_128bits_digest(&context));
+  }
+};
+
 template <typename State>
 void digest(std::string_view text, unsigned char* out) {
   State state;
@@ -76,7 +115,8 @@ void hmac(std::string_view key, std::string_view text, unsigned char* out) {
   OPENSSL_cleanse(pad.data(), pad.size());
 }
 
-using AnyState = std::variant<Md5State, Sha1State, Sha256State>;
+using AnyState = std::variant<Md5State, Sha1State, Sha256State, Sha512State, Xxhash64State,
+                              Xxhash3State, Xxhash128State>;
 
 AnyState make_state(DigestAlgorithm algorithm) {
   switch (algorithm) {
@@ -85,9 +125,17 @@ AnyState make_state(DigestAlgorithm algorithm) {
     case DigestAlgorithm::kSha1:
       return Sha1State{};
     case DigestAlgorithm::kSha256:
+      return Sha256State{};
+    case DigestAlgorithm::kSha512:
+      return Sha512State{};
+    case DigestAlgorithm::kXxhash64:
+      return Xxhash64State{};
+    case DigestAlgorithm::kXxhash3:
+      return Xxhash3State{};
+    case DigestAlgorithm::kXxhash128:
       break;
   }
-  return Sha256State{};
+  return Xxhash128State{};
 }
 
 }  // namespace

@@ -9,11 +9,20 @@
 namespace kelp {
 
 /// What a Digest can compute.
-enum class DigestAlgorithm : std::uint8_t { kMd5, kSha1, kSha256 };
+enum class DigestAlgorithm : std::uint8_t {
+  kMd5,
+  kSha1,
+  kSha256,
+  kSha512,
+  kXxhash64,  ///< This and the next two find accidents, not forgers.
+  kXxhash3,
+  kXxhash128,
+};
 
 using Sha256 = std::array<std::byte, 32>;
 
-/// A streaming digest (RFC 1321, FIPS 180-4). Reusable: finish() starts over. Not thread-safe.
+/// A streaming digest (RFC 1321, FIPS 180-4, the XXH specification with seed 0). Reusable: finish()
+/// starts over. Not thread-safe.
 class Digest {
  public:
   explicit Digest(DigestAlgorithm algorithm);
@@ -23,7 +32,8 @@ class Digest {
 
   void update(ByteSpan bytes);
   void update(std::string_view text) { update(as_bytes(text)); }
-  /// The raw digest: 16, 20 or 32 bytes. The object is then as new.
+  /// The raw digest, 8 to 64 bytes; of XXH its canonical form, big-endian. The object is then as
+  /// new.
   [[nodiscard]] std::string finish();
 
  private:

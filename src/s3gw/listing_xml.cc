@@ -119,7 +119,7 @@ class ObjectWriter {
   }
 
   static constexpr std::size_t kLongestEtag = 256;
-  static constexpr std::size_t kMostChecksums = 5;  // One of each algorithm.
+  static constexpr std::size_t kMostChecksums = 10;  // One of each algorithm.
   std::string& out_;
   const bool url_encoding_;
   const std::string_view begin_;
@@ -346,6 +346,16 @@ std::string_view checksum_element(ChecksumAlgorithm algorithm) {
       return "ChecksumSHA1";
     case ChecksumAlgorithm::kSha256:
       return "ChecksumSHA256";
+    case ChecksumAlgorithm::kSha512:
+      return "ChecksumSHA512";
+    case ChecksumAlgorithm::kMd5:
+      return "ChecksumMD5";
+    case ChecksumAlgorithm::kXxhash64:
+      return "ChecksumXXHASH64";
+    case ChecksumAlgorithm::kXxhash3:
+      return "ChecksumXXHASH3";
+    case ChecksumAlgorithm::kXxhash128:
+      return "ChecksumXXHASH128";
   }
   return "Checksum";
 }

@@ -50,7 +50,8 @@ constexpr std::string_view kStorageClasses[] = {
 constexpr std::uint8_t kComposite = 1 << 3;
 constexpr std::uint8_t kOddLength = 1 << 4;  // a text follows, not the algorithm's length
 constexpr std::uint8_t kHasPartCount = 1 << 5;
-constexpr std::uint8_t kKnownDescriptor = (1 << 6) - 1;
+constexpr std::uint8_t kAlgorithmOver7 = 1 << 6;  // it is eight more than the low bits say
+constexpr std::uint8_t kKnownDescriptor = (1 << 7) - 1;
 
 constexpr std::uint8_t kNoOwner = 0;
 constexpr std::uint8_t kPackedOwner = 1;  // 32 bytes, shown as 64 lower-case hex digits
@@ -69,7 +70,8 @@ struct ChecksumView {
 ChecksumView decode_checksum(ByteReader& in) {
   const auto descriptor = in.fixed<std::uint8_t>();
   ChecksumView view;
-  view.algorithm = static_cast<ChecksumAlgorithm>(descriptor & 7);
+  const int over = (descriptor & kAlgorithmOver7) != 0 ? 8 : 0;
+  view.algorithm = static_cast<ChecksumAlgorithm>((descriptor & 7) + over);
   const std::size_t length = checksum_bytes(view.algorithm);
   if (length == 0 || (descriptor & ~kKnownDescriptor) != 0) {
     spoil(in);
@@ -405,15 +407,21 @@ Result<BucketEntry> decode_bucket(std::string_view row) {
 std::size_t checksum_bytes(ChecksumAlgorithm algorithm) {
   switch (algorithm) {
     case ChecksumAlgorithm::kCrc32:
-      return 4;
     case ChecksumAlgorithm::kCrc32c:
       return 4;
     case ChecksumAlgorithm::kCrc64Nvme:
+    case ChecksumAlgorithm::kXxhash64:
+    case ChecksumAlgorithm::kXxhash3:
       return 8;
+    case ChecksumAlgorithm::kMd5:
+    case ChecksumAlgorithm::kXxhash128:
+      return 16;
     case ChecksumAlgorithm::kSha1:
       return 20;
     case ChecksumAlgorithm::kSha256:
       return 32;
+    case ChecksumAlgorithm::kSha512:
+      return 64;
   }
   return 0;
 }
@@ -424,7 +432,9 @@ void encode_checksums(const std::vector<Checksum>& checksums, std::string& out) 
   for (const Checksum& checksum : checksums) {
     const std::size_t length = checksum_bytes(checksum.algorithm);
     KELP_ASSERT(length != 0, "a checksum without an algorithm reached a row");
-    auto descriptor = static_cast<std::uint8_t>(checksum.algorithm);
+    const auto number = static_cast<std::uint8_t>(checksum.algorithm);
+    auto descriptor = static_cast<std::uint8_t>(number & 7);
+    if (number > 7) descriptor |= kAlgorithmOver7;
     if (checksum.type == ChecksumType::kComposite) descriptor |= kComposite;
     if (checksum.value.size() != length) descriptor |= kOddLength;
     if (checksum.part_count != 0) descriptor |= kHasPartCount;

@@ -54,7 +54,12 @@ enum class ChecksumAlgorithm : std::uint8_t {
   kCrc32c = 2,
   kCrc64Nvme = 3,
   kSha1 = 4,
-  kSha256 = 5
+  kSha256 = 5,
+  kSha512 = 6,
+  kMd5 = 7,
+  kXxhash64 = 8,
+  kXxhash3 = 9,  ///< 64 bits.
+  kXxhash128 = 10
 };
 /// Of the whole object, or of its parts' checksums. Values are stored: never renumber.
 enum class ChecksumType : std::uint8_t { kFullObject = 1, kComposite = 2 };
@@ -63,7 +68,7 @@ enum class ChecksumType : std::uint8_t { kFullObject = 1, kComposite = 2 };
 struct Checksum {
   ChecksumAlgorithm algorithm{};
   ChecksumType type = ChecksumType::kFullObject;
-  std::string value;             ///< Raw bytes, big-endian for the CRCs (as in their base64 form).
+  std::string value;  ///< Raw bytes, big-endian for CRCs and XXHASH (as in their base64 form).
   std::uint32_t part_count = 0;  ///< kComposite: the N of "value-N".
   friend bool operator==(const Checksum&, const Checksum&) = default;
 };

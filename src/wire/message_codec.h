@@ -38,7 +38,7 @@ template <typename E>
 inline constexpr std::pair<E, E> kEnumerators = {};
 template <>
 inline constexpr std::pair kEnumerators<ChecksumAlgorithm> = {ChecksumAlgorithm::kCrc32,
-                                                              ChecksumAlgorithm::kSha256};
+                                                              ChecksumAlgorithm::kXxhash128};
 template <>
 inline constexpr std::pair kEnumerators<ChecksumType> = {ChecksumType::kFullObject,
                                                          ChecksumType::kComposite};

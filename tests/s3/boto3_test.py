@@ -45,13 +45,42 @@ class Cases(World):
     def test_every_checksum_algorithm(self):
         bucket = self.new_bucket()
         body = os.urandom(300_000)
-        for name, digest in (("SHA1", hashlib.sha1), ("SHA256", hashlib.sha256)):
+        for name, digest in (("SHA1", hashlib.sha1), ("SHA256", hashlib.sha256), ("SHA512", hashlib.sha512)):
             answer = self.put(bucket, name, body, ChecksumAlgorithm=name)
             self.assertEqual(answer[f"Checksum{name}"], base64.b64encode(digest(body).digest()).decode())
+        for name in ("XXHASH64", "XXHASH3", "XXHASH128"):  # computed by awscrt
+            answer = self.put(bucket, name, body, ChecksumAlgorithm=name)
+            head = self.s3.head_object(Bucket=bucket, Key=name, ChecksumMode="ENABLED")
+            self.assertEqual(head[f"Checksum{name}"], answer[f"Checksum{name}"])
+            self.assertEqual(self.get(bucket, name, ChecksumMode="ENABLED"), body)
+        md5 = base64.b64encode(hashlib.md5(body).digest()).decode()
+        self.assertEqual(self.put(bucket, "MD5", body, ChecksumMD5=md5)["ChecksumMD5"], md5)
+        self.refused("BadDigest", 400, self.s3.put_object, Bucket=bucket, Key="bad", Body=body[1:], ChecksumMD5=md5)
         self.put(bucket, "CRC32", body, ChecksumAlgorithm="CRC32")
         wrong = base64.b64encode(b"\0" * 4).decode()
         self.refused("BadDigest", 400, self.s3.put_object, Bucket=bucket, Key="bad", Body=body, ChecksumCRC32=wrong)
         self.refused("NoSuchKey", 404, self.s3.get_object, Bucket=bucket, Key="bad")
+
+    def test_parts_have_any_checksum(self):
+        bucket = self.new_bucket()
+        bodies = [os.urandom(5 << 20), b"last"]
+        for name in ("SHA512", "XXHASH64", "XXHASH3", "XXHASH128"):
+            upload = self.s3.create_multipart_upload(Bucket=bucket, Key=name, ChecksumAlgorithm=name)
+            self.assertEqual(upload["ChecksumType"], "COMPOSITE")
+            names = {"Bucket": bucket, "Key": name, "UploadId": upload["UploadId"]}
+            parts = []
+            for number, body in enumerate(bodies, 1):
+                part = self.s3.upload_part(PartNumber=number, Body=body, ChecksumAlgorithm=name, **names)
+                parts.append({"PartNumber": number, "ETag": part["ETag"], f"Checksum{name}": part[f"Checksum{name}"]})
+            done = self.s3.complete_multipart_upload(MultipartUpload={"Parts": parts}, **names)
+            self.assertTrue(done[f"Checksum{name}"].endswith("-2"), done)
+            self.assertEqual(self.get(bucket, name), b"".join(bodies))
+            if name == "SHA512":
+                digests = b"".join(hashlib.sha512(body).digest() for body in bodies)
+                whole = base64.b64encode(hashlib.sha512(digests).digest()).decode()
+                self.assertEqual(done["ChecksumSHA512"], f"{whole}-2")
+        self.refused("InvalidRequest", 400, self.s3.create_multipart_upload, Bucket=bucket, Key="k",
+                     ChecksumAlgorithm="XXHASH3", ChecksumType="FULL_OBJECT")
 
     def test_wrong_content_md5(self):
         bucket = self.new_bucket()

@@ -105,7 +105,7 @@ class Clients(unittest.TestCase):
         self.aws_keeps_a_tree(self.venv / "bin/aws", "aws-current")
         aws = [self.venv / "bin/aws", "--endpoint-url", self.kelp.endpoint, "s3"]
         self.run_words(*aws, "mb", "s3://aws-checksums")
-        for algorithm in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"):
+        for algorithm in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "XXHASH64", "XXHASH3", "XXHASH128"):
             self.run_words(*aws, "cp", "--only-show-errors", "--checksum-algorithm", algorithm, self.tree / "large.bin",
                            f"s3://aws-checksums/{algorithm}")
             got = self.run_words(*aws, "cp", f"s3://aws-checksums/{algorithm}", "-")

@@ -13,6 +13,7 @@
 #include "base/crc_combine.h"
 #include "base/encoding.h"
 #include "crypto/digest.h"
+#include "wire/checksum_digest.h"
 
 namespace kelp {
 namespace {
@@ -91,24 +92,14 @@ std::string to_big_endian(T value) {
 
 /// `algorithm` over `bytes`, raw.
 std::string checksum_of(ChecksumAlgorithm algorithm, std::string_view bytes) {
-  const auto digest = [bytes](DigestAlgorithm kind) {
-    Digest hash(kind);
+  if (const auto kind = digest_of(algorithm)) {
+    Digest hash(*kind);
     hash.update(bytes);
     return hash.finish();
-  };
-  switch (algorithm) {
-    case ChecksumAlgorithm::kCrc32:
-      return to_big_endian(crc32(as_bytes(bytes)));
-    case ChecksumAlgorithm::kCrc32c:
-      return to_big_endian(crc32c(as_bytes(bytes)));
-    case ChecksumAlgorithm::kCrc64Nvme:
-      return to_big_endian(crc64nvme(as_bytes(bytes)));
-    case ChecksumAlgorithm::kSha1:
-      return digest(DigestAlgorithm::kSha1);
-    case ChecksumAlgorithm::kSha256:
-      return digest(DigestAlgorithm::kSha256);
   }
-  return {};
+  if (algorithm == ChecksumAlgorithm::kCrc32) return to_big_endian(crc32(as_bytes(bytes)));
+  if (algorithm == ChecksumAlgorithm::kCrc32c) return to_big_endian(crc32c(as_bytes(bytes)));
+  return to_big_endian(crc64nvme(as_bytes(bytes)));
 }
 
 template <std::unsigned_integral T>
@@ -133,7 +124,7 @@ std::optional<std::string> full_value(const std::vector<StoredPart>& parts,
     case ChecksumAlgorithm::kCrc64Nvme:
       return combine_all(parts, algorithm, crc64nvme_combine);
     default:
-      return std::nullopt;  // a SHA of the whole needs the whole
+      return std::nullopt;  // a digest of the whole needs the whole
   }
 }
 

@@ -47,7 +47,7 @@ std::optional<Checksum> joined(const Checksum& a, const Checksum& b, std::uint64
       crc = crc64nvme_combine(crc_a, crc_b, bytes_b);
       break;
     default:
-      return std::nullopt;  // a SHA of the whole needs the whole
+      return std::nullopt;  // a digest of the whole needs the whole
   }
   return Checksum{a.algorithm, whole, big_endian_of(crc, checksum_bytes(a.algorithm)), 0};
 }

@@ -5,6 +5,7 @@
 #include "base/crc.h"
 #include "base/encoding.h"
 #include "s3gw/core/header_text.h"
+#include "wire/checksum_digest.h"
 
 namespace kelp::s3 {
 namespace {
@@ -15,12 +16,17 @@ struct Row {
   std::string_view header;
 };
 
-constexpr std::array<Row, 5> kRows = {{
+constexpr std::array<Row, 10> kRows = {{
     {ChecksumAlgorithm::kCrc32, "CRC32", "x-amz-checksum-crc32"},
     {ChecksumAlgorithm::kCrc32c, "CRC32C", "x-amz-checksum-crc32c"},
     {ChecksumAlgorithm::kCrc64Nvme, "CRC64NVME", "x-amz-checksum-crc64nvme"},
     {ChecksumAlgorithm::kSha1, "SHA1", "x-amz-checksum-sha1"},
     {ChecksumAlgorithm::kSha256, "SHA256", "x-amz-checksum-sha256"},
+    {ChecksumAlgorithm::kSha512, "SHA512", "x-amz-checksum-sha512"},
+    {ChecksumAlgorithm::kMd5, "MD5", "x-amz-checksum-md5"},
+    {ChecksumAlgorithm::kXxhash64, "XXHASH64", "x-amz-checksum-xxhash64"},
+    {ChecksumAlgorithm::kXxhash3, "XXHASH3", "x-amz-checksum-xxhash3"},
+    {ChecksumAlgorithm::kXxhash128, "XXHASH128", "x-amz-checksum-xxhash128"},
 }};
 
 const Row& row_of(ChecksumAlgorithm algorithm) {
@@ -79,8 +85,7 @@ std::optional<Checksum> parse_checksum(ChecksumAlgorithm algorithm, std::string_
 }
 
 ChecksumHasher::ChecksumHasher(ChecksumAlgorithm algorithm) : algorithm_(algorithm) {
-  if (algorithm == ChecksumAlgorithm::kSha1) digest_.emplace(DigestAlgorithm::kSha1);
-  if (algorithm == ChecksumAlgorithm::kSha256) digest_.emplace(DigestAlgorithm::kSha256);
+  if (const auto kind = digest_of(algorithm)) digest_.emplace(*kind);
 }
 
 void ChecksumHasher::update(ByteSpan bytes) {
@@ -94,10 +99,8 @@ void ChecksumHasher::update(ByteSpan bytes) {
     case ChecksumAlgorithm::kCrc64Nvme:
       crc_ = crc64nvme(bytes, crc_);
       break;
-    case ChecksumAlgorithm::kSha1:
-    case ChecksumAlgorithm::kSha256:
+    default:
       digest_->update(bytes);
-      break;
   }
 }
 

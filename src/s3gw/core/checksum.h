@@ -13,7 +13,11 @@
 
 namespace kelp::s3 {
 
-/// "CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256".
+/// All names, as AWS's error texts list them.
+inline constexpr std::string_view kChecksumNames =
+    "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, XXHASH128]";
+
+/// "CRC32", "XXHASH3" and so on.
 [[nodiscard]] std::string_view name_of(ChecksumAlgorithm algorithm);
 /// "x-amz-checksum-crc32" and so on, lower-case.
 [[nodiscard]] std::string_view header_of(ChecksumAlgorithm algorithm);
@@ -36,7 +40,7 @@ class ChecksumHasher {
  public:
   explicit ChecksumHasher(ChecksumAlgorithm algorithm);
   void update(ByteSpan bytes);
-  /// The raw value, big-endian for the CRCs.
+  /// The raw value, big-endian for the CRCs and XXHASH.
   [[nodiscard]] std::string finish();
   [[nodiscard]] ChecksumAlgorithm algorithm() const { return algorithm_; }
 

@@ -80,8 +80,9 @@ S3Result<std::optional<Checksum>> read_checksum(const HttpHeader* header) {
   const auto algorithm = checksum_by_header(header->name);
   if (!algorithm) {
     return invalid_request(
-        "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
-        "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
+        "Checksum algorithm provided is unsupported. Please try again with any of the valid "
+        "types: " +
+        std::string(kChecksumNames));
   }
   auto checksum = parse_checksum(*algorithm, header->value);
   if (!checksum) {

@@ -19,12 +19,17 @@ struct ChecksumElement {
   ChecksumAlgorithm algorithm;
   std::size_t value_bytes;
 };
-constexpr std::array<ChecksumElement, 5> kChecksumElements{{
+constexpr std::array<ChecksumElement, 10> kChecksumElements{{
     {"ChecksumCRC32", ChecksumAlgorithm::kCrc32, 4},
     {"ChecksumCRC32C", ChecksumAlgorithm::kCrc32c, 4},
     {"ChecksumCRC64NVME", ChecksumAlgorithm::kCrc64Nvme, 8},
     {"ChecksumSHA1", ChecksumAlgorithm::kSha1, 20},
     {"ChecksumSHA256", ChecksumAlgorithm::kSha256, 32},
+    {"ChecksumSHA512", ChecksumAlgorithm::kSha512, 64},
+    {"ChecksumMD5", ChecksumAlgorithm::kMd5, 16},
+    {"ChecksumXXHASH64", ChecksumAlgorithm::kXxhash64, 8},
+    {"ChecksumXXHASH3", ChecksumAlgorithm::kXxhash3, 8},
+    {"ChecksumXXHASH128", ChecksumAlgorithm::kXxhash128, 16},
 }};
 
 S3Result<DeleteEntry> read_delete_entry(const pugi::xml_node& node) {

@@ -72,7 +72,8 @@ S3Result<std::optional<ChecksumAlgorithm>> other_checksum(const Call& call,
   if (!algorithm) {
     return s3_error(S3Code::kInvalidRequest,
                     "Checksum algorithm provided is unsupported. Please try again with any of "
-                    "the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
+                    "the valid types: " +
+                        std::string(kChecksumNames));
   }
   const bool has = std::ranges::any_of(source.checksums, [&](const Checksum& checksum) {
     return checksum.algorithm == *algorithm && checksum.type == ChecksumType::kFullObject;

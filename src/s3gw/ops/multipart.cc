@@ -24,17 +24,17 @@ struct UploadChecksum {
   ChecksumType type = ChecksumType::kComposite;
 };
 
-/// Which types an algorithm can have (S3 user guide, "Checksums for multipart uploads"): SHA only
-/// composite, CRC64NVME only of the whole object, the other CRCs both.
+/// Which types an algorithm can have (S3 user guide, "Checksums for multipart uploads"): CRC64NVME
+/// only of the whole object, the other CRCs both, the rest only composite.
 bool possible(ChecksumAlgorithm algorithm, ChecksumType type) {
   switch (algorithm) {
     case ChecksumAlgorithm::kCrc64Nvme:
       return type == ChecksumType::kFullObject;
-    case ChecksumAlgorithm::kSha1:
-    case ChecksumAlgorithm::kSha256:
-      return type == ChecksumType::kComposite;
-    default:
+    case ChecksumAlgorithm::kCrc32:
+    case ChecksumAlgorithm::kCrc32c:
       return true;
+    default:
+      return type == ChecksumType::kComposite;
   }
 }
 
@@ -52,7 +52,8 @@ S3Result<UploadChecksum> upload_checksum(const Call& call) {
   if (!result.algorithm) {
     return s3_error(S3Code::kInvalidRequest,
                     "Checksum algorithm provided is unsupported. Please try again with any of the "
-                    "valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
+                    "valid types: " +
+                        std::string(kChecksumNames));
   }
   if (*result.algorithm == ChecksumAlgorithm::kCrc64Nvme) result.type = ChecksumType::kFullObject;
   if (type) {

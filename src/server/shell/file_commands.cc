@@ -8,6 +8,7 @@
 
 #include "base/config_value.h"
 #include "base/encoding.h"
+#include "s3gw/core/checksum.h"
 #include "s3gw/core/names.h"
 #include "s3gw/core/storage_class.h"
 #include "server/accounts.h"
@@ -124,26 +125,10 @@ json::object pairs_of(const std::vector<std::pair<std::string, std::string>>& pa
   return out;
 }
 
-std::string_view name_of(ChecksumAlgorithm algorithm) {
-  switch (algorithm) {
-    case ChecksumAlgorithm::kCrc32:
-      return "CRC32";
-    case ChecksumAlgorithm::kCrc32c:
-      return "CRC32C";
-    case ChecksumAlgorithm::kCrc64Nvme:
-      return "CRC64NVME";
-    case ChecksumAlgorithm::kSha1:
-      return "SHA1";
-    case ChecksumAlgorithm::kSha256:
-      return "SHA256";
-  }
-  return "";
-}
-
 json::object entry_json(const ObjectEntry& entry) {
   json::object checksums;
   for (const Checksum& sum : entry.checksums) {
-    checksums[name_of(sum.algorithm)] = base64_encode(sum.value);
+    checksums[s3::name_of(sum.algorithm)] = base64_encode(sum.value);
   }
   json::array chunks;
   for (const Chunk& chunk : entry.layout.chunks) {

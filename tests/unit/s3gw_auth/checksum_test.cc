@@ -10,7 +10,9 @@ namespace {
 TEST(Checksum, NamesGoThereAndBack) {
   for (const auto algorithm :
        {ChecksumAlgorithm::kCrc32, ChecksumAlgorithm::kCrc32c, ChecksumAlgorithm::kCrc64Nvme,
-        ChecksumAlgorithm::kSha1, ChecksumAlgorithm::kSha256}) {
+        ChecksumAlgorithm::kSha1, ChecksumAlgorithm::kSha256, ChecksumAlgorithm::kSha512,
+        ChecksumAlgorithm::kMd5, ChecksumAlgorithm::kXxhash64, ChecksumAlgorithm::kXxhash3,
+        ChecksumAlgorithm::kXxhash128}) {
     EXPECT_EQ(checksum_by_name(name_of(algorithm)), algorithm);
     EXPECT_EQ(checksum_by_header(header_of(algorithm)), algorithm);
     ChecksumHasher hasher(algorithm);

@@ -77,6 +77,19 @@ TEST(Entry, KeepsItsGoldenBytes) {
   EXPECT_EQ(hex_encode(encode_bucket(limited_bucket())), golden("bucket_v2.hex"));
 }
 
+TEST(Entry, KeepsEveryKindOfChecksum) {
+  ObjectEntry entry = plain_entry();
+  entry.checksums.clear();
+  for (int number = 1; number <= static_cast<int>(ChecksumAlgorithm::kXxhash128); ++number) {
+    const auto algorithm = static_cast<ChecksumAlgorithm>(number);
+    const std::string value(checksum_bytes(algorithm), static_cast<char>('a' + number));
+    ASSERT_FALSE(value.empty());
+    entry.checksums.push_back({algorithm, ChecksumType::kFullObject, value});
+    entry.checksums.push_back({algorithm, ChecksumType::kComposite, value, 3});
+  }
+  EXPECT_EQ(decode_entry(encode_entry(entry)).value(), entry);
+}
+
 TEST(Entry, SaysWhichNeedlesAreSharedInASecondFormat) {
   ObjectEntry entry = full_entry();
   entry.layout.chunks.front().shared = true;

@@ -170,16 +170,16 @@ INSTANTIATE_TEST_SUITE_P(Steps, ClusterRecodeKill,
                          });
 
 TEST_P(ClusterRecodeKill, TheLeadingMaster) {
-  kills(2, Kill::Who::kLeader, false);
+  kills(5, Kill::Who::kLeader, false);
 }
 TEST_P(ClusterRecodeKill, AMember) {
-  kills(2, Kill::Who::kMember, false);
+  kills(5, Kill::Who::kMember, false);
 }
 TEST_P(ClusterRecodeKill, ATarget) {
-  kills(2, Kill::Who::kTarget, false);
+  kills(5, Kill::Who::kTarget, false);
 }
 TEST_P(ClusterRecodeKill, ATargetAndItsDisk) {
-  kills(2, Kill::Who::kTarget, true);
+  kills(5, Kill::Who::kTarget, true);
 }
 
 }  // namespace

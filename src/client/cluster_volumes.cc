@@ -42,7 +42,7 @@ struct ClusterVolumes::Race {
   FileId fid;
   std::uint64_t offset = 0;
   std::size_t size = 0;
-  bool packed = false;  ///< Asks where the needle lies, instead of reading it.
+  EcScheme packed;  ///< Not {}: asks where in extents of it the needle lies, instead of reading it.
   std::vector<VolumeMember> members;
   std::vector<std::unique_ptr<Runner>> runners;
   std::size_t running = 0;
@@ -114,7 +114,7 @@ Task<Result<std::string>> VolumeReplicas::read_packed(VolumeId, Generation, Pack
                                                       Urgency) {
   co_return cannot_pack();
 }
-Task<Result<PackedPlace>> VolumeReplicas::find_packed(FileId) {
+Task<Result<PackedPlace>> VolumeReplicas::find_packed(FileId, EcScheme) {
   co_return cannot_pack();
 }
 Task<Result<VolumeDigest>> VolumeReplicas::repack(VolumeId, Generation, std::string, StripeSources,
@@ -207,7 +207,7 @@ Task<Result<void>> ClusterVolumes::read_packed(VolumeLocation location, FileId f
     const auto begun = std::make_shared<Race>();
     begun->fid = fid;
     begun->members = members;
-    begun->packed = true;
+    begun->packed = location.scheme;
     const auto raced = co_await race(begun);
     if (!raced.has_value()) co_return failed.value_or(raced.error());
     const Race::Runner& winner = *begun->runners[*begun->winner];
@@ -262,10 +262,11 @@ Task<Result<void>> ClusterVolumes::read_at(VolumeMember member, FileId fid, std:
   co_return outcome;
 }
 
-Task<Result<void>> ClusterVolumes::find_at(VolumeMember member, FileId fid, PackedPlace* place) {
+Task<Result<void>> ClusterVolumes::find_at(VolumeMember member, FileId fid, EcScheme scheme,
+                                           PackedPlace* place) {
   const MonoTime begin = clock_.mono();
   const auto node = nodes_.at(member.address);
-  auto found = co_await node->find_packed(fid);
+  auto found = co_await node->find_packed(fid, scheme);
   Result<void> outcome;
   if (!found.has_value()) outcome = found.error();
   note_answer(member, outcome, begin);
@@ -286,7 +287,7 @@ Task<void> ClusterVolumes::run_in_race(std::shared_ptr<Race> race, std::size_t i
   Race::Runner& runner = *race->runners[index];
   if (!race->packed) runner.bytes = uninitialized(race->size);
   const auto buffer = std::as_writable_bytes(std::span(runner.bytes));
-  auto work = race->packed ? find_at(runner.member, race->fid, &runner.place)
+  auto work = race->packed ? find_at(runner.member, race->fid, race->packed, &runner.place)
                            : read_at(runner.member, race->fid, race->offset, buffer);
   const auto outcome = co_await std::move(work);
   --race->running;

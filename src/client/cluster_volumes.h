@@ -49,7 +49,7 @@ class ClusterVolumes final : public VolumeClient {
                                 BodyRange wanted);
   Task<Result<void>> read_at(VolumeMember member, FileId fid, std::uint64_t offset,
                              MutableByteSpan buffer);
-  Task<Result<void>> find_at(VolumeMember member, FileId fid, PackedPlace* place);
+  Task<Result<void>> find_at(VolumeMember member, FileId fid, EcScheme scheme, PackedPlace* place);
   void note_answer(const VolumeMember& member, const Result<void>& outcome, MonoTime begin);
   Task<void> run_in_race(std::shared_ptr<Race> race, std::size_t runner);
   Task<void> wait_in_race(std::shared_ptr<Race> race, std::size_t runner);

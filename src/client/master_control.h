@@ -46,10 +46,13 @@ class MasterControl {
   /// empty: with its class's again. Its members are moved by jobs, as draining ones are.
   /// kInvalidArgument when no node has the tag; kConflict: it is not sealed.
   virtual Task<Result<void>> set_volume_tier(VolumeId volume, std::string tag) = 0;
-  /// Makes a job that turns the copies of a full volume into shards of `scheme`; its number.
-  /// Errors: kConflict for a volume that is not full or not whole, kUnavailable or kNoSpace when
-  /// there are too few servers for the shards.
-  virtual Task<Result<std::uint64_t>> pack_volume(VolumeId volume, EcScheme scheme);
+  /// Makes a job that turns the copies of a full volume, or its shards of another scheme, into
+  /// shards of `scheme`; its number. With the scheme {} shards become copies, as far apart as
+  /// `spread` asks, or the volume's storage class when it says nothing.
+  /// Errors: kConflict for a volume that is not full or not whole, lies like that already, or
+  /// would be made shards again at once; kUnavailable or kNoSpace when there are too few servers.
+  virtual Task<Result<std::uint64_t>> pack_volume(VolumeId volume, EcScheme scheme,
+                                                  std::optional<Spread> spread);
   /// Makes 1 to 64 volumes for a collection now; fewer when it fails on the way. Errors: as a lease
   /// for which no volume can be made.
   virtual Task<Result<std::vector<VolumeId>>> grow_volumes(std::string collection,

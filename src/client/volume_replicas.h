@@ -34,11 +34,15 @@ struct StripeSources {
   std::optional<VolumeMember> maker = {};
 };
 
-/// From what a shard of a packed volume is made.
+/// From what a shard of a packed volume is made, or a copy of one that lies in shards.
 struct PackSource {
-  EcScheme scheme;
-  std::uint8_t shard = 0;  ///< That is to be made.
+  EcScheme scheme;         ///< {}: a copy, of whole needles.
+  std::uint8_t shard = 0;  ///< That is to be made; 0 for a copy.
   VolumeMember copy;       ///< Who has the volume's needles whole, and packs them.
+  /// The volume lies in shards of this other scheme: `copy` is one of its members and puts the
+  /// needles together from all of them. {}: it lies in copies.
+  EcScheme from = {};
+  std::vector<VolumeMember> members = {};  ///< All, if there is `from`.
 };
 
 /// Some of a needle, for whoever computes another shard from it.
@@ -113,12 +117,14 @@ class VolumeReplicas {
   virtual Task<Result<NeedlePart>> read_part(VolumeId volume, Generation generation, NeedleKey key,
                                              std::uint64_t offset, std::size_t bytes);
 
-  // --- packing a volume of copies (docs/formats/extent.md). Errors as pull() and read_needles().
+  // --- packing a volume (docs/formats/extent.md). Errors as pull() and read_needles().
 
   /// Makes a shard of a frozen volume of copies here, beside a copy that may be here too: extents
   /// and stubs of all its needles, durable on return, with `generation` and frozen, and readable,
   /// but no copy before adopt_packed(). Goes on where an earlier attempt stopped, unless that had
-  /// another source; does nothing when it is done.
+  /// another source; does nothing when it is done. Of a volume in shards (PackSource::from) the
+  /// same in another scheme, or a copy: packed needles come to lie in other extents, and each of
+  /// the others in other shards.
   /// Returns  what is packed, the same on every member: packed needles, bytes of their bodies, and
   ///          a hash over the keys and cookies of needles and extents.
   virtual Task<Result<VolumeDigest>> pack(VolumeId volume, Generation generation,
@@ -134,10 +140,12 @@ class VolumeReplicas {
   virtual Task<Result<void>> drop_packed(VolumeId volume, Generation generation);
   /// For pack(): the shard of the next extent over the needles with keys over `after` and their
   /// stubs, images under seed 0; empty at the end. What the shards have in common is made once.
+  /// For a copy: the needles themselves.
   virtual Task<Result<std::string>> read_packed(VolumeId volume, Generation generation,
                                                 PackSource from, NeedleKey after, Urgency urgency);
-  /// Where a packed needle lies. kNotFound, kConflict for one that is not packed here, kCorruption.
-  virtual Task<Result<PackedPlace>> find_packed(FileId fid);
+  /// Where a packed needle lies; in extents of `scheme`, where the volume is just getting another
+  /// one ({}: in any). kNotFound, kConflict for one that is not packed here so, kCorruption.
+  virtual Task<Result<PackedPlace>> find_packed(FileId fid, EcScheme scheme);
   /// Packs a frozen packed volume anew, for this server: its shard of the extents of which half or
   /// more is alive, and of new ones with the living needles of the others, and all stubs. As
   /// pack(): durable on return, beside what is here, and no copy before adopt_packed(). Neither

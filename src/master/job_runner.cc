@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "master/needle_walk.h"
 
 namespace kelp::master {
 namespace {
@@ -160,7 +161,7 @@ Task<Result<void>> JobRunner::work_on(JobRecord job, VolumeRecord volume) {
     case JobStep::kVerify:
       return verify_packed(job, std::move(volume));
     case JobStep::kRetire:
-      if (job.kind == JobKind::kSeal) return retire_copies(job, std::move(volume));
+      if (replaces_members(job.kind)) return retire_copies(job, std::move(volume));
       return retire(job, std::move(volume));
     case JobStep::kSwitch:
       if (packs(job.kind)) return settle(job, std::move(volume));
@@ -233,46 +234,14 @@ Task<Result<void>> JobRunner::copy_from(NodeNumber source, JobRecord job, Volume
   co_return Result<void>();
 }
 
-namespace {
-
-/// The needles of one copy by key, a page at a time; behind those of a packed volume its extents.
-class NeedleWalk {
- public:
-  NeedleWalk(std::shared_ptr<VolumeNode> node, VolumeId volume)
-      : node_(std::move(node)), volume_(volume) {}
-  Task<Result<std::optional<NeedleInfo>>> next() {
-    while (at_ == page_.size() && !ended_) {
-      if (!page_.empty()) after_ = page_.back().key;
-      KELP_CO_TRY(page_, co_await node_->list_needles(volume_, after_, kPage));
-      at_ = 0;
-      if (!page_.empty()) continue;
-      ended_ = after_ >= kLastNeedleKey;
-      after_ = std::max(after_, kLastNeedleKey);
-    }
-    if (ended_) co_return std::nullopt;
-    co_return page_[at_++];
-  }
-
- private:
-  static constexpr std::uint32_t kPage = 1000;
-  const std::shared_ptr<VolumeNode> node_;
-  const VolumeId volume_;
-  std::vector<NeedleInfo> page_;
-  std::size_t at_ = 0;
-  NeedleKey after_;
-  bool ended_ = false;
-};
-
-}  // namespace
-
 /// The new copy has whatever `other` has. It may have more: needles that some members did not store
 /// were never acknowledged, and an earlier attempt may have begun with another source.
 Task<Result<void>> JobRunner::check_covers(JobRecord job, VolumeDigest made, NodeNumber other) {
   KELP_CO_TRY(const VolumeDigest expected,
               co_await context_.reach(other)->digest(job.volume, false));
   if (made == expected) co_return Result<void>();
-  NeedleWalk ours(context_.reach(job.to), job.volume);
-  NeedleWalk theirs(context_.reach(other), job.volume);
+  NeedleWalk ours(context_.reach(job.to), job.volume, true);
+  NeedleWalk theirs(context_.reach(other), job.volume, true);
   KELP_CO_TRY(auto mine, co_await ours.next());
   while (true) {
     KELP_CO_TRY(const auto wanted, co_await theirs.next());

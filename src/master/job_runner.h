@@ -43,10 +43,15 @@ class JobRunner {
   // Of seals (job_seal.cc):
   Task<Result<void>> pack(JobRecord job, VolumeRecord volume);
   Task<Result<void>> pack_from(NodeNumber source, JobRecord job, VolumeRecord volume);
+  Task<Result<void>> pack_at_targets(PackSource from, JobRecord job, VolumeRecord volume);
   Task<Result<void>> verify_packed(JobRecord job, VolumeRecord volume);
   Task<Result<void>> settle(JobRecord job, VolumeRecord volume);
   Task<Result<void>> retire_copies(JobRecord job, VolumeRecord volume);
   Task<Result<void>> give_up(JobRecord job, VolumeRecord volume);
+  // Of changes of scheme (job_recode.cc):
+  Task<Result<void>> recode_from(NodeNumber source, JobRecord job, VolumeRecord volume);
+  Task<Result<void>> check_knows_all(NodeNumber source, JobRecord job, VolumeRecord volume);
+  Task<Result<void>> check_counts(JobRecord job, VolumeRecord volume, VolumeDigest packed);
   // Of volumes that are packed anew (job_repack.cc):
   Task<Result<void>> repack(JobRecord job, VolumeRecord volume);
   Task<void> ask_for_sparse(std::vector<NodeNumber> nodes, SparseReports found);

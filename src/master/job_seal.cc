@@ -1,5 +1,6 @@
 // How the copies of a full volume become shards (docs/adr/0011-sealed-volumes.md): the work of the
-// steps of a seal. Nothing goes before all shards are durable, read back, and decided on.
+// steps of a seal, most of which a change of scheme has as well (job_recode.cc). Nothing goes
+// before all shards are durable, read back, and decided on.
 
 #include <fmt/format.h>
 
@@ -54,9 +55,13 @@ Task<Result<void>> check_identities(MasterContext& context, std::vector<NodeNumb
 Task<Result<void>> JobRunner::pack(JobRecord job, VolumeRecord volume) {
   Error last(Errc::kUnavailable, fmt::format("no member of volume {} is alive", job.volume.value));
   for (const NodeNumber source : sources(job, volume)) {
-    const auto packed = co_await pack_from(source, job, volume);
+    auto attempt = job.kind == JobKind::kRecode ? recode_from(source, job, volume)
+                                                : pack_from(source, job, volume);
+    const auto packed = co_await std::move(attempt);
     if (packed.has_value()) co_return packed;
     last = packed.error();
+    if (last.code() == Errc::kNoSpace || last.code() == Errc::kCancelled)
+      break;  // not the source's
   }
   co_return last;
 }
@@ -70,12 +75,18 @@ Task<Result<void>> JobRunner::pack_from(NodeNumber source, JobRecord job, Volume
     KELP_CO_CHECK(co_await check_covers(compared, whole, other));
   }
   const NodeIdentity& from = context_.state().nodes.at(source).identity;
-  const VolumeMember copy{from.node_id, from.address};
+  PackSource copy{.scheme = job.scheme, .copy = VolumeMember{from.node_id, from.address}};
+  co_return co_await pack_at_targets(std::move(copy), std::move(job), std::move(volume));
+}
+
+/// All of them, from the same source.
+Task<Result<void>> JobRunner::pack_at_targets(PackSource from, JobRecord job, VolumeRecord volume) {
   std::vector<std::shared_ptr<VolumeNode>> nodes;
   std::vector<Task<Result<VolumeDigest>>> packs;
   for (std::size_t i = 0; i < job.targets.size(); ++i) {
     nodes.push_back(context_.reach(job.targets[i]));
-    PackSource part{job.scheme, static_cast<std::uint8_t>(i), copy};
+    PackSource part = from;
+    if (job.scheme) part.shard = static_cast<std::uint8_t>(i);
     packs.push_back(nodes.back()->pack(job.volume, volume.generation, volume.collection,
                                        std::move(part), urgency_of(job, volume)));
   }
@@ -109,6 +120,9 @@ Task<Result<void>> JobRunner::verify_packed(JobRecord job, VolumeRecord volume) 
   }
   KELP_CO_CHECK(co_await check_identities(context_, job.targets));
   if (job.kind == JobKind::kRepack) co_return Result<void>();  // each compared it with its own
+  if (job.kind == JobKind::kRecode) {
+    co_return co_await check_counts(std::move(job), std::move(volume), packed);
+  }
   for (const NodeNumber member : sources(job, volume)) {
     KELP_CO_TRY(const VolumeDigest whole,
                 co_await context_.reach(member)->digest(job.volume, false));

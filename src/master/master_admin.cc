@@ -20,8 +20,9 @@ Task<Result<void>> MasterService::seal_volume(VolumeId volume) {
 Task<Result<void>> MasterService::set_volume_tier(VolumeId volume, std::string tag) {
   return here(keep_on(volume, std::move(tag)));
 }
-Task<Result<std::uint64_t>> MasterService::pack_volume(VolumeId volume, EcScheme scheme) {
-  return here(start_seal(volume, scheme));
+Task<Result<std::uint64_t>> MasterService::pack_volume(VolumeId volume, EcScheme scheme,
+                                                       std::optional<Spread> spread) {
+  return here(start_packing(volume, scheme, spread));
 }
 Task<Result<std::vector<VolumeId>>> MasterService::grow_volumes(std::string collection,
                                                                 std::uint32_t count) {
@@ -109,7 +110,8 @@ Task<Result<void>> MasterService::keep_on(VolumeId volume, std::string tag) {
   co_return co_await context_.commit(SetVolumeTier{volume, std::move(tag)});
 }
 
-Task<Result<std::uint64_t>> MasterService::start_seal(VolumeId volume, EcScheme scheme) {
+Task<Result<std::uint64_t>> MasterService::start_packing(VolumeId volume, EcScheme scheme,
+                                                         std::optional<Spread> spread) {
   KELP_CO_CHECK(co_await context_.confirm_serving());
   const PlacementView now = context_.view();
   const Survey survey(now);
@@ -117,7 +119,9 @@ Task<Result<std::uint64_t>> MasterService::start_seal(VolumeId volume, EcScheme 
   if (surveyed == nullptr) {
     co_return Error(Errc::kNotFound, fmt::format("volume {} was never made", volume.value));
   }
-  KELP_CO_TRY(StartJob start, plan_seal(now, *surveyed, scheme));
+  auto planned = surveyed->record->scheme || !scheme ? plan_recode(now, *surveyed, scheme, spread)
+                                                     : plan_seal(now, *surveyed, scheme);
+  KELP_CO_TRY(StartJob start, std::move(planned));
   const JobId id = context_.state().next_job;
   KELP_CO_CHECK(co_await context_.commit(std::move(start)));
   co_return context_.state().job_of(volume).value_or(id).value;

@@ -14,6 +14,7 @@ namespace {
 std::string_view name_of(JobKind kind) {
   if (kind == JobKind::kSeal) return "seal";
   if (kind == JobKind::kRepack) return "repack";
+  if (kind == JobKind::kRecode) return "recode";
   return kind == JobKind::kRepair ? "repair" : "move";
 }
 

@@ -51,7 +51,8 @@ class MasterService final : public MasterClient, public MasterControl {
   Task<Result<std::vector<JobView>>> plan_jobs(PlanKind kind, bool start) override;
   Task<Result<void>> seal_volume(VolumeId volume) override;
   Task<Result<void>> set_volume_tier(VolumeId volume, std::string tag) override;
-  Task<Result<std::uint64_t>> pack_volume(VolumeId volume, EcScheme scheme) override;
+  Task<Result<std::uint64_t>> pack_volume(VolumeId volume, EcScheme scheme,
+                                          std::optional<Spread> spread) override;
   Task<Result<std::vector<VolumeId>>> grow_volumes(std::string collection,
                                                    std::uint32_t count) override;
   Task<Result<void>> add_master(std::uint64_t id, std::string address) override;
@@ -112,7 +113,8 @@ class MasterService final : public MasterClient, public MasterControl {
   Task<Result<std::vector<JobView>>> plan(PlanKind kind, bool start);
   Task<Result<void>> seal(VolumeId volume);
   Task<Result<void>> keep_on(VolumeId volume, std::string tag);
-  Task<Result<std::uint64_t>> start_seal(VolumeId volume, EcScheme scheme);
+  Task<Result<std::uint64_t>> start_packing(VolumeId volume, EcScheme scheme,
+                                            std::optional<Spread> spread);
   Task<GroupView> describe_group();
   Task<Result<void>> join_master(std::uint64_t id, std::string address);
   class Turn;

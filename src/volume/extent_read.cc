@@ -2,10 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "async/all.h"
 #include "base/crc.h"
+#include "volume/copying.h"
 #include "volume/shard_rebuild.h"
 
 namespace kelp {
@@ -49,7 +51,7 @@ Task<Result<std::string>> read_image(VolumeNodes& peers, VolumeId volume, Genera
 
 }  // namespace
 
-Task<Result<std::string>> read_extent(VolumeNodes& peers, VolumeId volume, Generation generation,
+Task<Result<std::string>> read_stripe(VolumeNodes& peers, VolumeId volume, Generation generation,
                                       StripeSources from, NeedleKey key, ExtentUse use) {
   KELP_CO_CHECK(check_scheme(from.scheme));
   std::vector<Task<Result<std::string>>> reads;
@@ -70,9 +72,35 @@ Task<Result<std::string>> read_extent(VolumeNodes& peers, VolumeId volume, Gener
     if (piece.shard_offset + piece.bytes > shard.size()) co_return refuse(key, "a shard is short");
     std::memcpy(body.data() + piece.body_offset, shard.data() + piece.shard_offset, piece.bytes);
   }
+  co_return body;
+}
+
+Task<Result<std::string>> read_extent(VolumeNodes& peers, VolumeId volume, Generation generation,
+                                      StripeSources from, NeedleKey key, ExtentUse use) {
+  auto read = read_stripe(peers, volume, generation, std::move(from), key, use);
+  KELP_CO_TRY(std::string body, co_await std::move(read));
   // Shards that all check may still make another body.
   if (crc32c(as_bytes(body)) != use.cookie.value) co_return refuse(key, "wrong checksum");
   co_return body;
+}
+
+Task<Result<std::string_view>> ExtentBodies::image_of(const PackedNeedle* needle, ExtentUse use) {
+  const NeedleKey key = needle->place.extent;
+  auto found = std::ranges::find(kept_, key, &Kept::key);
+  if (found == kept_.end()) {
+    if (kept_.size() == kMostKept) kept_.erase(kept_.begin());
+    KELP_CO_CHECK(co_await take_piece(budget_, urgency_));
+    auto body = co_await read_extent(peers_, volume_, generation_, from_, key, use);
+    settle_piece(budget_, urgency_, body.has_value() ? body->size() : 0);
+    KELP_CO_CHECK(body);
+    read_ += body->size();
+    kept_.push_back({key, *std::move(body)});
+    found = std::prev(kept_.end());
+  } else {
+    std::rotate(found, std::next(found), kept_.end());
+    found = std::prev(kept_.end());
+  }
+  co_return image_in(found->body, *needle);
 }
 
 }  // namespace kelp

@@ -26,6 +26,28 @@ Task<Result<PackCache::Extent>> PackCache::get(WorkPool& pool, Key key, Make mak
   co_return co_await await_callback<Result<Extent>>(std::move(start));
 }
 
+Task<Result<PackCache::Extent>> PackCache::get(Key key, Gather gather) {
+  bool first = false;
+  auto start = [this, key, &first](Done done) {
+    const std::unique_lock lock(mutex_);
+    const auto found = std::ranges::find(made_, key, &Made::key);
+    if (found != made_.end()) return done(found->extent);
+    const auto [place, added] = making_.try_emplace(key);
+    first = added;
+    if (first) return done(Extent());
+    place->second.push_back(std::move(done));
+  };
+  auto outcome = co_await await_callback<Result<Extent>>(std::move(start));
+  if (!first) co_return outcome;
+  outcome = co_await gather();
+  // Who waits was not cancelled.
+  const bool left = !outcome.has_value() && outcome.error().code() == Errc::kCancelled;
+  const Result<Extent> told =
+      left ? Result<Extent>(Error(Errc::kUnavailable, "who made the extent was stopped")) : outcome;
+  for (const Done& waiter : take_waiters(key, told)) waiter(told);
+  co_return outcome;
+}
+
 void PackCache::forget(VolumeId volume) {
   const std::unique_lock lock(mutex_);
   std::erase_if(made_, [volume](const Made& made) { return made.key.volume == volume; });

@@ -33,6 +33,9 @@ class PackCache {
   /// What `make` gave for `key`, called on `pool` unless it was lately or is just now. Failures
   /// are not kept.
   Task<Result<Extent>> get(WorkPool& pool, Key key, Make make);
+  /// The same where whoever asks first makes it by waiting for others.
+  using Gather = std::function<Task<Result<Extent>>()>;
+  Task<Result<Extent>> get(Key key, Gather gather);
   /// Nobody comes for the extents of this volume any more, or hardly.
   void forget(VolumeId volume);
 

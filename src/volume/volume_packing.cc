@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "volume/copying.h"
 #include "volume/store/volume_role.h"
@@ -24,6 +26,19 @@ Result<std::string> gather(VolumeFile& copy, NeedleKey after) {
   return images;
 }
 
+Result<void> check_source(const PackSource& from) {
+  if (from.scheme || !from.from) {
+    KELP_CHECK(check_scheme(from.scheme));
+  }
+  if (from.from) {
+    KELP_CHECK(check_scheme(from.from));
+  }
+  if (from.shard < std::max(1U, from.scheme.shards())) return {};
+  return Error(Errc::kInvalidArgument,
+               fmt::format("{} has no shard {}", from.scheme ? to_string(from.scheme) : "a copy",
+                           from.shard));
+}
+
 }  // namespace
 
 Task<Result<std::string>> VolumeService::read_packed(VolumeId volume, Generation generation,
@@ -31,11 +46,7 @@ Task<Result<std::string>> VolumeService::read_packed(VolumeId volume, Generation
                                                      Urgency urgency) {
   // The caller's own deadline is half a minute.
   constexpr std::chrono::seconds kPatience{10};
-  KELP_CO_CHECK(check_scheme(from.scheme));
-  if (from.shard >= from.scheme.shards()) {
-    co_return Error(Errc::kInvalidArgument,
-                    fmt::format("{} has no shard {}", to_string(from.scheme), from.shard));
-  }
+  KELP_CO_CHECK(check_source(from));
   KELP_CO_TRY(const VolumePtr found, find(volume));
   KELP_CO_CHECK(check_frozen(*found, generation));
   KELP_CO_CHECK(co_await take_piece(parts_.background, urgency, kPatience));
@@ -50,7 +61,12 @@ Task<Result<std::string>> VolumeService::read_packed(VolumeId volume, Generation
     return std::make_shared<const PackedExtent>(std::move(made));
   };
   const PackCache::Key key{volume, generation, from.scheme.data, from.scheme.parity, after};
-  auto outcome = co_await pack_cache_.get(parts_.pool, key, std::move(make));
+  PackCache::Gather gather = [this, found, generation, from, after, urgency, read] {
+    return recode_next(found, generation, from, after, urgency, read);
+  };
+  auto get = from.from ? pack_cache_.get(key, std::move(gather))
+                       : pack_cache_.get(parts_.pool, key, std::move(make));
+  auto outcome = co_await std::move(get);
   settle_piece(parts_.background, urgency, *read);
   shared_->probe.background_read_bytes.Increment(static_cast<double>(*read));
   KELP_CO_TRY(const PackCache::Extent extent, std::move(outcome));
@@ -127,6 +143,13 @@ VolumeService::VolumePtr VolumeService::find_adopted(VolumeId volume, Generation
 void VolumeService::keep_packed(VolumeId volume, const VolumePtr& copy) {
   const std::unique_lock lock(volumes_mutex_);
   if (!volumes_.contains(volume) || volumes_.at(volume) != copy) packed_[volume] = copy;
+  any_packed_ = !packed_.empty();
+}
+
+void VolumeService::forget_packed(VolumeId volume) {
+  const std::unique_lock lock(volumes_mutex_);
+  packed_.erase(volume);
+  any_packed_ = !packed_.empty();
 }
 
 /// What pack() made, from memory or, after a start, from the disk. Blocks.
@@ -180,9 +203,7 @@ Task<Result<void>> VolumeService::adopt_packed(VolumeId volume, Generation gener
       keep_replaced(volume);
       KELP_CHECK(adopt(volume, generation));
     }
-    // Only now: reads found the needles there all the time.
-    const std::unique_lock lock(volumes_mutex_);
-    packed_.erase(volume);
+    forget_packed(volume);  // only now: reads found the needles there all the time
     return {};
   };
   co_return co_await offload<void>(parts_.pool, std::move(job));
@@ -195,10 +216,7 @@ Task<Result<void>> VolumeService::drop_packed(VolumeId volume, Generation genera
     const auto copy = VolumeFile::open(pull_shared(), volume, cluster_id_);
     const Generation newest = copy.has_value() ? (*copy)->superblock().generation : generation;
     if (newest > generation) return {};
-    {
-      const std::unique_lock lock(volumes_mutex_);
-      packed_.erase(volume);
-    }
+    forget_packed(volume);
     return drop_files(volume);
   };
   const auto dropped = co_await offload<void>(parts_.pool, std::move(job));
@@ -255,62 +273,6 @@ Task<Result<void>> VolumeService::copy_stubs_of(VolumeMember member, VolumePtr c
     KELP_CO_CHECK(co_await take_images(copy, std::as_writable_bytes(std::span(images))));
     if (stubs.size() < batch->size()) co_return Result<void>();
   }
-}
-
-Task<Result<PackedPlace>> VolumeService::find_packed(FileId fid) {
-  Result<PackedPlace> last = Error(Errc::kNotFound, "");
-  for (VolumePtr& each : readable(fid.volume)) {
-    last = co_await VolumeFile::find_packed(std::move(each), fid);
-    if (last.has_value() || last.error().code() != Errc::kNotFound) co_return last;
-  }
-  KELP_CO_CHECK(find(fid.volume));
-  co_return last;
-}
-
-/// Where the needles of a volume are read, in this order: what pack() made counts as soon as it is
-/// whole, so that no read waits for the switch. What is packed anew is read like before until it is
-/// adopted, because other members may not have theirs yet. What was left of a job that was given up
-/// counts no more: it has what was removed since.
-std::vector<VolumeService::VolumePtr> VolumeService::readable(VolumeId volume) const {
-  std::vector<VolumePtr> found;
-  VolumePtr packed;
-  {
-    const std::shared_lock lock(volumes_mutex_);
-    if (const auto here = volumes_.find(volume); here != volumes_.end()) {
-      found.push_back(here->second);
-    }
-    if (const auto made = packed_.find(volume); made != packed_.end()) packed = made->second;
-  }
-  if (packed == nullptr) return found;
-  if (found.empty()) return {packed};
-  if (packed->role().generation != found[0]->role().generation) return found;
-  found.push_back(packed);
-  if (!found[0]->holds_extents()) std::swap(found[0], found[1]);
-  return found;
-}
-
-/// Extents of the one kind and of the other have one key perhaps, and never one cookie.
-Task<Result<void>> VolumeService::read_in_switch(ShardRead request, MutableByteSpan buffer) {
-  std::vector<VolumePtr> places = readable(request.fid.volume);
-  {
-    const std::shared_lock lock(volumes_mutex_);
-    const auto before = replaced_.find(request.fid.volume);
-    if (before != replaced_.end()) places.push_back(before->second);
-  }
-  const NeedleReader::Shard shard{request.scheme, request.shard, request.body_end};
-  const NeedleReader::Range range{.offset = request.offset, .buffer = buffer, .shard = shard};
-  Result<void> last =
-      Error(Errc::kNotFound, fmt::format("volume {} is not here", request.fid.volume.value));
-  for (VolumePtr& each : places) {
-    last = co_await VolumeFile::read(std::move(each), request.fid, range);
-    if (last.has_value() || last.error().code() != Errc::kNotFound) co_return last;
-  }
-  co_return last;
-}
-
-bool VolumeService::in_switch(VolumeId volume) const {
-  const std::shared_lock lock(volumes_mutex_);
-  return packed_.contains(volume) || replaced_.contains(volume);
 }
 
 }  // namespace kelp

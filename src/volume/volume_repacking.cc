@@ -21,45 +21,6 @@ constexpr std::uint64_t kStubBytes = 256;  ///< About.
 /// may have torn the rest.
 const std::string kMembers = "members";
 
-/// Bodies of extents, one kept: needles that follow one another mostly lie in the same one.
-class ExtentBodies {
- public:
-  ExtentBodies(VolumeNodes& peers, BackgroundBudget* budget, VolumeId volume, Generation generation,
-               StripeSources from, Urgency urgency)
-      : peers_(peers),
-        budget_(budget),
-        volume_(volume),
-        generation_(generation),
-        from_(std::move(from)),
-        urgency_(urgency) {}
-
-  /// Points into what is kept.
-  Task<Result<std::string_view>> image_of(const PackedNeedle* needle, UsePtr use) {
-    const NeedleKey extent = needle->place.extent;
-    if (!key_ || *key_ != extent) {
-      key_.reset();
-      KELP_CO_CHECK(co_await take_piece(budget_, urgency_));
-      auto body = co_await read_extent(peers_, volume_, generation_, from_, extent,
-                                       use->extents.at(extent));
-      settle_piece(budget_, urgency_, body.has_value() ? body->size() : 0);
-      KELP_CO_CHECK(body);
-      body_ = *std::move(body);
-      key_ = extent;
-    }
-    co_return image_in(body_, *needle);
-  }
-
- private:
-  VolumeNodes& peers_;
-  BackgroundBudget* const budget_;
-  const VolumeId volume_;
-  const Generation generation_;
-  const StripeSources from_;
-  const Urgency urgency_;
-  std::optional<NeedleKey> key_;
-  std::string body_;
-};
-
 /// Whether an earlier attempt made the extent of these needles. Blocks.
 bool is_made(const VolumeFile& copy, const std::vector<PackedNeedle>& needles) {
   const auto has = [&copy](NeedleKey key) {
@@ -176,7 +137,8 @@ Task<Result<void>> VolumeService::pack_sparse(VolumePtr here, VolumePtr copy, Us
     if (is_made(*copy, needles)) continue;
     std::string images;
     for (const PackedNeedle& needle : needles) {
-      KELP_CO_TRY(const std::string_view image, co_await bodies.image_of(&needle, use));
+      KELP_CO_TRY(const std::string_view image,
+                  co_await bodies.image_of(&needle, use->extents.at(needle.place.extent)));
       images += image;
     }
     auto pack = [&images, &from]() -> Result<std::string> {
@@ -188,14 +150,6 @@ Task<Result<void>> VolumeService::pack_sparse(VolumePtr here, VolumePtr copy, Us
                 co_await take_images(copy, std::as_writable_bytes(std::span(shard))));
     reached(volume, last);
   }
-}
-
-/// Before what is packed anew takes its place.
-void VolumeService::keep_replaced(VolumeId volume) {
-  const auto here = find(volume);
-  if (!here.has_value() || !(*here)->holds_extents()) return;
-  const std::unique_lock lock(volumes_mutex_);
-  replaced_[volume] = *here;
 }
 
 Task<Result<std::size_t>> VolumeService::drop_dead_extents(VolumeId volume) {

@@ -147,6 +147,10 @@ Task<Result<std::unique_ptr<NeedleUpload>>> VolumeService::open(OpenNeedle reque
 Task<Result<void>> VolumeService::read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) {
   // No coroutine of its own: this is the hottest path of the room.
   auto volume = find(fid.volume);
+  if (any_packed_ && in_switch(fid.volume)) {
+    served(buffer.size());
+    return read_whole_in_switch(fid, offset, buffer);
+  }
   if (!volume.has_value()) return answer(std::move(volume).error());
   served(buffer.size());
   return VolumeFile::read(*std::move(volume), fid, {.offset = offset, .buffer = buffer});

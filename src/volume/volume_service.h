@@ -21,6 +21,7 @@
 #include "volume/core/superblock.h"
 #include "volume/pack_cache.h"
 #include "volume/rebuild_shelf.h"
+#include "volume/store/needle_reader.h"
 
 namespace kelp {
 
@@ -28,6 +29,7 @@ class BlockCache;
 class VolumeFile;
 class VolumeVacuum;
 struct ExtentsUse;
+struct NeedleRun;
 struct VolumeShared;
 
 /// Where and how a volume server keeps its needles.
@@ -130,7 +132,7 @@ class VolumeService final : public VolumeNode {
   Task<Result<void>> drop_packed(VolumeId volume, Generation generation) override;
   Task<Result<std::string>> read_packed(VolumeId volume, Generation generation, PackSource from,
                                         NeedleKey after, Urgency urgency) override;
-  Task<Result<PackedPlace>> find_packed(FileId fid) override;
+  Task<Result<PackedPlace>> find_packed(FileId fid, EcScheme scheme) override;
   Task<Result<VolumeDigest>> repack(VolumeId volume, Generation generation, std::string collection,
                                     StripeSources from, Urgency urgency) override;
   Task<Result<std::vector<SparseVolume>>> sparse_volumes() override;
@@ -210,6 +212,17 @@ class VolumeService final : public VolumeNode {
                                   const std::string& collection, const std::string& source);
   [[nodiscard]] VolumePtr find_adopted(VolumeId volume, Generation generation) const;
   void keep_packed(VolumeId volume, const VolumePtr& copy);
+  void forget_packed(VolumeId volume);
+  using ByteCount = std::shared_ptr<std::atomic<std::uint64_t>>;
+  Task<Result<PackCache::Extent>> recode_next(VolumePtr found, Generation generation,
+                                              PackSource from, NeedleKey after, Urgency urgency,
+                                              ByteCount read);
+  Task<Result<PackedExtent>> pack_run(VolumePtr found, Generation generation, StripeSources stripe,
+                                      const NeedleRun* run, EcScheme scheme, Urgency urgency,
+                                      ByteCount read);
+  Task<Result<PackedExtent>> split_anew(VolumePtr found, Generation generation,
+                                        StripeSources stripe, NeedleFrame frame, EcScheme scheme,
+                                        ByteCount read);
   Result<VolumePtr> open_packed(VolumeId volume, Generation generation);
   Result<void> drop_files(VolumeId volume);
   Task<Result<bool>> is_packed(VolumeId volume, StripeSources from) const;
@@ -220,6 +233,8 @@ class VolumeService final : public VolumeNode {
   [[nodiscard]] std::vector<VolumePtr> readable(VolumeId volume) const;
   [[nodiscard]] bool in_switch(VolumeId volume) const;
   Task<Result<void>> read_in_switch(ShardRead request, MutableByteSpan buffer);
+  Task<Result<void>> read_whole_in_switch(FileId fid, std::uint64_t offset, MutableByteSpan buffer);
+  Task<Result<void>> read_in(std::vector<VolumePtr> places, FileId fid, NeedleReader::Range range);
   Task<Result<VolumeDigest>> repack_alone(VolumeId volume, Generation generation,
                                           std::string collection, StripeSources from,
                                           Urgency urgency);
@@ -275,8 +290,9 @@ class VolumeService final : public VolumeNode {
   std::set<VolumeId> copying_;            ///< Volumes of which a copy is being made here.
   std::map<VolumeId, Pulled> pulled_;     ///< How far unfinished copies are.
   std::map<VolumeId, VolumePtr> packed_;  ///< What pack() made and nobody adopted yet.
-  /// What adopt_packed() set aside of volumes that were packed before, until they thaw: who found
-  /// a stub in it still reads the extent.
+  std::atomic<bool> any_packed_ = false;  ///< Whether there is such a one.
+  /// What adopt_packed() set aside, until it thaws: who found a stub in it still reads the extent,
+  /// and who knows the scheme before the shard.
   std::map<VolumeId, VolumePtr> replaced_;
   /// What drop_dead_extents() found, of a log made in that generation.
   struct Looked {

@@ -90,6 +90,7 @@ struct SetVolumeTier {
 struct PackVolumeJob {
   VolumeId volume;
   EcScheme scheme;
+  std::optional<Spread> spread = {};
 };
 /// Of MasterControl::grow_volumes.
 struct GrowVolumes {
@@ -204,7 +205,7 @@ inline constexpr auto kFields<SetVolumeTier> =
     std::tuple(&SetVolumeTier::volume, &SetVolumeTier::tag);
 template <>
 inline constexpr auto kFields<PackVolumeJob> =
-    std::tuple(&PackVolumeJob::volume, &PackVolumeJob::scheme);
+    std::tuple(&PackVolumeJob::volume, &PackVolumeJob::scheme, since(3, &PackVolumeJob::spread));
 template <>
 inline constexpr auto kFields<GrowVolumes> =
     std::tuple(&GrowVolumes::collection, &GrowVolumes::count);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Full volumes of small objects become ec(4,2) on six volume servers: what they cost, any two servers killed, removals and their room, fsck."""
+"""Full volumes of small objects become ec(4,2) on six volume servers: what they cost, any two servers killed, removals and their room,
+another scheme and copies again, fsck."""
 
 import hashlib
 import json
@@ -61,9 +62,9 @@ class SealedVolumes(ClusterCase):
         return sum(log.stat().st_blocks * 512 for daemon in self.cluster.of("volume") for log in daemon.data.rglob("*.dat*")
                    if log.name in names)
 
-    def is_settled(self, numbers):
+    def is_settled(self, numbers, scheme=SCHEME, members=6):
         status = self.cluster.status()
-        return status and not status["jobs"] and all(volume.get("scheme") == SCHEME and volume["copies_healthy"] == 6
+        return status and not status["jobs"] and all((volume.get("scheme") or "") == scheme and volume["copies_healthy"] == members
                                                      for volume in status["volumes"] if volume["volume"] in numbers)
 
     def test_full_volumes_become_shards_that_survive_any_two_servers(self):
@@ -146,6 +147,53 @@ class SealedVolumes(ClusterCase):
         self.cluster.start()
         self.cluster.wait_whole(120)
         self.check(objects, "after they came back")
+
+    def test_shards_become_those_of_another_scheme_and_copies_again(self):
+        objects = self.put_all(400)
+        self.cluster.wait_whole(60)
+        self.shell("job.pause --apply")
+        full = self.volumes(phase="sealed")
+        numbers = {volume["volume"] for volume in full}
+        self.assertGreaterEqual(len(numbers), 2, "volumes are full")
+        copies = self.stored_bytes(full)
+        first = min(numbers)
+        self.shell(f"volume.ec.change {first} 'ec(2,2)' --apply", code=2)
+        self.shell(f"volume.ec.decode {first} --apply", code=2)
+        for number in sorted(numbers):
+            self.shell(f"volume.seal {number} '{SCHEME}' --apply")
+        wait_for(lambda: self.is_settled(numbers), "the volumes to be shards", 120, 0.2)
+
+        self.shell(f"volume.ec.change {first} '{SCHEME}' --apply", code=2)
+        self.shell(f"volume.ec.change {first} 'ec(8,4)' --apply", code=2)  # of six servers
+        servers = [daemon.name for daemon in self.cluster.of("volume")]
+        in_shards = self.keys_in(list(objects), numbers)
+        steps = [("volume.ec.change {} 'ec(2,1)' --apply", "ec(2,1)", 3, 1.5 / 2, (servers[0],)),
+                 ("volume.ec.change {} 'ec(3,3)' --apply", "ec(3,3)", 6, 2 / 2, (servers[1], servers[3], servers[4])),
+                 ("volume.ec.decode {} --apply", "", 2, 1, (servers[2],)),
+                 ("volume.seal {} 'ec(4,2)' --apply", SCHEME, 6, 1.5 / 2, (servers[0], servers[5]))]
+        for command, scheme, members, times, killed in steps:
+            for number in sorted(numbers):
+                self.shell(command.format(number))
+            for key in in_shards[:5]:
+                self.s3.delete_object(Bucket=BUCKET, Key=key)
+                del objects[key]
+            in_shards = in_shards[5:]
+
+            def is_done(scheme=scheme, members=members):
+                self.check(dict(random.sample(sorted(objects.items()), 20)), "while it changes")
+                return self.is_settled(numbers, scheme, members)
+
+            wait_for(is_done, f"the volumes to be {scheme or 'copies'}", 120, 0.2)
+            self.assertLess(self.stored_bytes(full), copies * times * 1.05, scheme)
+            self.check(objects, f"in {scheme or 'copies'}")
+            for name in killed:
+                self.cluster[name].kill()
+            self.check({key: objects[key] for key in in_shards}, f"in {scheme or 'copies'} without {killed}")
+            self.cluster.start()
+            self.cluster.wait_whole(120)
+            self.assertIn("good", self.shell("volume.fsck --json"))
+        there = {entry["Key"] for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET) for entry in page["Contents"]}
+        self.assertEqual(there, set(objects))
 
     def keys_in(self, keys, numbers):
         """Those of `keys` whose bytes lie in the volumes `numbers`."""

@@ -1,6 +1,5 @@
 // Two lost shards of a volume made in one pass, and a kill of anybody at each step of the job.
-#include "base/log.h"
-#include "tests/sim/cluster_world.h"
+#include "tests/sim/cluster_sealing.h"
 
 namespace kelp::test {
 namespace {
@@ -20,7 +19,7 @@ ClusterOptions in_shards() {
 }
 
 /// Needles in shards; the volume of the first one.
-Task<VolumeId> fill(ClusterWorld& w) {
+Task<VolumeId> write_shards(ClusterWorld& w) {
   ClientHost& client = *w.clients[0];
   for (std::uint64_t i = 0; i < 24; ++i) {
     co_await w.on(client.machine, client.put(2500 + 9973 * (i % 20)));
@@ -75,30 +74,18 @@ Task<std::optional<JobRecord>> await_step(ClusterWorld& w, VolumeId volume, JobS
 }
 
 Task<void> kill_one(ClusterWorld& w, VolumeId volume, JobRecord job, Kill kill) {
-  MasterHost* const leader = w.leader();
-  if (kill.who == Kill::Who::kLeader) {
-    co_await leader->crash(false);
-    co_await w.sleep(1s);
-    co_return co_await leader->start();
-  }
-  const master::MasterState state = co_await leader->service->state();
+  if (kill.who == Kill::Who::kLeader) co_return co_await kill_leader(w);
+  const master::MasterState state = co_await w.leader()->service->state();
   master::NodeNumber node = state.volumes.at(volume).members.front();
   if (kill.who == Kill::Who::kMaker) node = job.targets.front();
   if (kill.who == Kill::Who::kOther) node = job.targets.back();
-  VolumeHost& host = *w.host_of(state.nodes.at(node).identity.node_id);
-  if (kill.loses_disk) {
-    co_await host.lose_disk();
-  } else {
-    co_await host.crash(false);
-  }
-  co_await w.sleep(20s);  // dead for long enough to be replaced
-  co_await host.start();
+  co_await kill_host(w, state, node, kill.loses_disk);
 }
 
 Task<void> lose_two(ClusterWorld& w, Kill kill) {
   co_await w.start_all();
   co_await w.sleep(2s);
-  const VolumeId volume = co_await fill(w);
+  const VolumeId volume = co_await write_shards(w);
   const auto members = co_await members_of(w, volume);
   if (members.size() != 5) {
     ADD_FAILURE() << "the volume has " << members.size() << " members";
@@ -126,25 +113,12 @@ Task<void> lose_two(ClusterWorld& w, Kill kill) {
   co_await w.stop_all();
 }
 
-template <typename Story>
-void in_worlds(std::uint64_t seeds, Story story) {
-  spdlog::set_level(spdlog::level::off);
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-    ClusterWorld world(seed, in_shards());
-    world.tracing = true;
-    world.context.run(story(world));
-    for (const auto& violation : world.history.violations) ADD_FAILURE() << violation;
-    if (::testing::Test::HasFailure()) {
-      std::string told;
-      for (const std::string& line : world.lines) told += line + "\n";
-      ADD_FAILURE() << "seed " << seed << "\n" << told;
-      return;
-    }
-  }
+void lose_in_worlds(std::uint64_t seeds, Kill kill) {
+  in_worlds(seeds, [kill](ClusterWorld& w) { return lose_two(w, kill); }, in_shards());
 }
 
 TEST(ClusterRebuild, TwoLostShardsAreMadeInOnePass) {
-  in_worlds(10, [](ClusterWorld& w) { return lose_two(w, {}); });
+  lose_in_worlds(10, {});
 }
 
 class ClusterRebuildKill : public testing::TestWithParam<JobStep> {};
@@ -155,22 +129,22 @@ INSTANTIATE_TEST_SUITE_P(Steps, ClusterRebuildKill,
                          });
 
 TEST_P(ClusterRebuildKill, TheLeadingMaster) {
-  in_worlds(3, [](ClusterWorld& w) { return lose_two(w, {GetParam(), Kill::Who::kLeader}); });
+  lose_in_worlds(3, {GetParam(), Kill::Who::kLeader});
 }
 TEST_P(ClusterRebuildKill, TheServerThatMakesAll) {
-  in_worlds(3, [](ClusterWorld& w) { return lose_two(w, {GetParam(), Kill::Who::kMaker}); });
+  lose_in_worlds(3, {GetParam(), Kill::Who::kMaker});
 }
 TEST_P(ClusterRebuildKill, TheServerThatMakesAllAndItsDisk) {
-  in_worlds(3, [](ClusterWorld& w) { return lose_two(w, {GetParam(), Kill::Who::kMaker, true}); });
+  lose_in_worlds(3, {GetParam(), Kill::Who::kMaker, true});
 }
 TEST_P(ClusterRebuildKill, AServerThatComesForItsShard) {
-  in_worlds(3, [](ClusterWorld& w) { return lose_two(w, {GetParam(), Kill::Who::kOther}); });
+  lose_in_worlds(3, {GetParam(), Kill::Who::kOther});
 }
 TEST_P(ClusterRebuildKill, AServerThatComesForItsShardAndItsDisk) {
-  in_worlds(3, [](ClusterWorld& w) { return lose_two(w, {GetParam(), Kill::Who::kOther, true}); });
+  lose_in_worlds(3, {GetParam(), Kill::Who::kOther, true});
 }
 TEST_P(ClusterRebuildKill, AServerThatIsRead) {
-  in_worlds(3, [](ClusterWorld& w) { return lose_two(w, {GetParam(), Kill::Who::kSource}); });
+  lose_in_worlds(3, {GetParam(), Kill::Who::kSource});
 }
 
 }  // namespace

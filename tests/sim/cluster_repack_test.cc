@@ -110,16 +110,7 @@ Task<void> repacks(ClusterWorld& w) {
   co_await tasks.join();
   for (const FileId& fid : packed.thin) co_await expect_removed(w, fid);
   co_await expect_removed(w, late);
-  for (std::size_t i = 0; i < w.volumes.size(); ++i) {
-    VolumeHost& first = *w.volumes[i];
-    VolumeHost& second = *w.volumes[(i + 1) % w.volumes.size()];
-    co_await first.crash(true);
-    co_await second.crash(true);
-    co_await read_all(w, *w.clients[1], volume);
-    co_await first.start();
-    co_await second.start();
-    co_await w.sleep(5s);
-  }
+  co_await read_without_any(w, volume, true);
   co_await w.converge();
   co_await w.stop_all();
 }
@@ -144,21 +135,11 @@ Task<void> kill_at(ClusterWorld& w, Kill kill) {
     co_await tasks.join();
     co_return;
   }
-  MasterHost* const leader = w.leader();
-  const master::MasterState state = co_await leader->service->state();
+  const master::MasterState state = co_await w.leader()->service->state();
   if (kill.who == Kill::Who::kLeader) {
-    co_await leader->crash(false);
-    co_await w.sleep(1s);
-    co_await leader->start();
+    co_await kill_leader(w);
   } else {
-    VolumeHost& host = *w.host_of(state.nodes.at(job->targets[w.rng.below(4)]).identity.node_id);
-    if (kill.loses_disk) {
-      co_await host.lose_disk();
-    } else {
-      co_await host.crash(false);
-    }
-    co_await w.sleep(20s);  // dead for long enough to be replaced
-    co_await host.start();
+    co_await kill_host(w, state, job->targets[w.rng.below(4)], kill.loses_disk);
   }
   co_await read_all(w, *w.clients[0], packed.volume);
   co_await w.converge();

@@ -29,16 +29,7 @@ Task<void> seals(ClusterWorld& w) {
   EXPECT_FALSE(w.packed_volumes.empty());
   const FileId late = w.history.needles().begin()->second.fid;
   EXPECT_EQ(late.volume, volume);
-  for (std::size_t i = 0; i < w.volumes.size(); ++i) {
-    VolumeHost& first = *w.volumes[i];
-    VolumeHost& second = *w.volumes[(i + 1) % w.volumes.size()];
-    co_await first.crash(true);
-    co_await second.crash(true);
-    co_await read_all(w, *w.clients[1], volume);
-    co_await first.start();
-    co_await second.start();
-    co_await w.sleep(5s);
-  }
+  co_await read_without_any(w, volume, true);
   co_await w.converge();
   co_await w.stop_all();
 }
@@ -65,24 +56,14 @@ Task<void> kill_at(ClusterWorld& w, Kill kill) {
     ADD_FAILURE() << "no seal came to step " << static_cast<int>(kill.step);
     co_return;
   }
-  MasterHost* const leader = w.leader();
-  const master::MasterState state = co_await leader->service->state();
+  const master::MasterState state = co_await w.leader()->service->state();
   if (kill.who == Kill::Who::kLeader) {
-    co_await leader->crash(false);
-    co_await w.sleep(1s);
-    co_await leader->start();
+    co_await kill_leader(w);
   } else {
     const auto& members = state.volumes.at(volume).members;
     const master::NodeNumber node =
         kill.who == Kill::Who::kHolder ? members.front() : job->targets.back();
-    VolumeHost& host = *w.host_of(state.nodes.at(node).identity.node_id);
-    if (kill.loses_disk) {
-      co_await host.lose_disk();
-    } else {
-      co_await host.crash(false);
-    }
-    co_await w.sleep(20s);  // dead for long enough to be replaced
-    co_await host.start();
+    co_await kill_host(w, state, node, kill.loses_disk);
   }
   co_await w.converge();
   co_await await_packed(w, volume);

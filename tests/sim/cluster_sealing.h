@@ -85,6 +85,41 @@ inline Task<void> read_until(ClusterWorld& w, VolumeId volume, const bool* stop)
   }
 }
 
+/// Every server in turn is away, or with `two` every two neighbours.
+inline Task<void> read_without_any(ClusterWorld& w, VolumeId volume, bool two) {
+  for (std::size_t i = 0; i < w.volumes.size(); ++i) {
+    VolumeHost& first = *w.volumes[i];
+    VolumeHost& second = *w.volumes[(i + 1) % w.volumes.size()];
+    co_await first.crash(true);
+    if (two) co_await second.crash(true);
+    co_await read_all(w, *w.clients[1], volume);
+    co_await first.start();
+    if (two) co_await second.start();
+    co_await w.sleep(std::chrono::seconds(5));
+  }
+}
+
+/// The leading master is killed and comes back.
+inline Task<void> kill_leader(ClusterWorld& w) {
+  MasterHost* const leader = w.leader();
+  co_await leader->crash(false);
+  co_await w.sleep(std::chrono::seconds(1));
+  co_await leader->start();
+}
+
+/// A volume server is killed, with its disk perhaps, and away for long enough to be replaced.
+inline Task<void> kill_host(ClusterWorld& w, const master::MasterState& state,
+                            master::NodeNumber node, bool loses_disk) {
+  VolumeHost& host = *w.host_of(state.nodes.at(node).identity.node_id);
+  if (loses_disk) {
+    co_await host.lose_disk();
+  } else {
+    co_await host.crash(false);
+  }
+  co_await w.sleep(std::chrono::seconds(20));
+  co_await host.start();
+}
+
 /// Removes what was never told to the history as acknowledged: nobody expects it.
 inline Task<void> remove_until_done(ClusterWorld& w, FileId fid) {
   ClientHost& client = *w.clients[0];
@@ -118,12 +153,12 @@ inline Task<void> expect_removed(ClusterWorld& w, FileId fid) {
 }
 
 /// A needle that the history does not know: it may be removed.
-inline Task<FileId> put_unwatched(ClusterWorld& w) {
+inline Task<FileId> put_unwatched(ClusterWorld& w, std::uint64_t bytes = 700) {
   ClientHost& client = *w.clients[0];
-  auto place = co_await client.leases->next(700);
+  auto place = co_await client.leases->next(bytes);
   for (int i = 0; i < 100 && !place; ++i) {
     co_await w.sleep(std::chrono::milliseconds(100));
-    place = co_await client.leases->next(700);
+    place = co_await client.leases->next(bytes);
   }
   if (!place) {
     ADD_FAILURE() << "no lease: " << place.error().message();
@@ -133,13 +168,13 @@ inline Task<FileId> put_unwatched(ClusterWorld& w) {
   OpenNeedle request{.fid = fid,
                      .generation = place->generation,
                      .token = std::move(place->token),
-                     .body_bytes = 700,
+                     .body_bytes = bytes,
                      .bucket = BucketId{1},
                      .object_key = "key",
                      .members = std::move(place->members),
                      .scheme = place->scheme};
   auto upload = co_await client.volumes->open(std::move(request));
-  const std::string body = body_of(fid, 700);
+  const std::string body = body_of(fid, bytes);
   bool done = upload && co_await (*upload)->append(as_bytes(body));
   if (done) done = (co_await (*upload)->finish()).has_value();
   EXPECT_TRUE(done);

@@ -140,7 +140,9 @@ class SpiedVolume final : public VolumeNode {
                                         NeedleKey after, Urgency urgency) override {
     return inner_.read_packed(volume, generation, std::move(from), after, urgency);
   }
-  Task<Result<PackedPlace>> find_packed(FileId fid) override { return inner_.find_packed(fid); }
+  Task<Result<PackedPlace>> find_packed(FileId fid, EcScheme scheme) override {
+    return inner_.find_packed(fid, scheme);
+  }
   Task<Result<VolumeDigest>> pack(VolumeId volume, Generation generation, std::string collection,
                                   PackSource from, Urgency urgency) override {
     const std::string source = from.copy.address;

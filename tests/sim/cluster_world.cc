@@ -204,7 +204,8 @@ std::string shard_of(std::string body, EcScheme scheme, std::uint8_t shard) {
 /// `member` knows where a packed needle lies, and its shard of that is sound.
 Task<Result<void>> ClusterWorld::check_packed(VolumeHost& host, ClusterHistory::Needle needle,
                                               VolumeLocation location, VolumeMember member) {
-  KELP_CO_TRY(const PackedPlace place, co_await host.service->find_packed(needle.fid));
+  KELP_CO_TRY(const PackedPlace place,
+              co_await host.service->find_packed(needle.fid, location.scheme));
   const std::string body = body_of(needle.fid, needle.bytes);
   if (place.body_bytes != body.size() || !packed_matches(place, 0, as_bytes(body))) {
     history.violated(fmt::format("{} has packed another body as needle {}", host.machine.name,

@@ -112,8 +112,9 @@ class FakeMaster final : public MasterClient, public MasterControl {
   Task<Result<std::vector<JobView>>> plan_jobs(PlanKind kind, bool start) override {
     return script.answer(PlanJobs{kind, start}, &PlannedJobs::jobs);
   }
-  Task<Result<std::uint64_t>> pack_volume(VolumeId volume, EcScheme scheme) override {
-    return script.answer(PackVolumeJob{volume, scheme}, &JobId::id);
+  Task<Result<std::uint64_t>> pack_volume(VolumeId volume, EcScheme scheme,
+                                          std::optional<Spread> spread) override {
+    return script.answer(PackVolumeJob{volume, scheme, spread}, &JobId::id);
   }
   Task<Result<void>> seal_volume(VolumeId volume) override {
     return script.done(SealVolume{volume});
@@ -303,7 +304,8 @@ class FakeReplicas final : public VolumeReplicas {
   Task<Result<VolumeDigest>> pack(VolumeId volume, Generation generation, std::string collection,
                                   PackSource from, Urgency urgency) override {
     return script.answer<VolumeDigest>(PackVolume{volume, generation, std::move(collection),
-                                                  from.scheme, from.shard, from.copy, urgency});
+                                                  from.scheme, from.shard, from.copy, urgency,
+                                                  from.from, std::move(from.members)});
   }
   Task<Result<VolumeDigest>> verify_packed(VolumeId volume, Generation generation,
                                            Urgency urgency) override {
@@ -317,12 +319,13 @@ class FakeReplicas final : public VolumeReplicas {
   }
   Task<Result<std::string>> read_packed(VolumeId volume, Generation generation, PackSource from,
                                         NeedleKey after, Urgency urgency) override {
-    KELP_CO_CHECK(co_await script.done(
-        ReadPacked{volume, generation, from.scheme, from.shard, after, urgency}));
+    KELP_CO_CHECK(
+        co_await script.done(ReadPacked{volume, generation, from.scheme, from.shard, after, urgency,
+                                        from.from, std::move(from.members)}));
     co_return images;
   }
-  Task<Result<PackedPlace>> find_packed(FileId fid) override {
-    return script.answer<PackedPlace>(FindPacked{fid});
+  Task<Result<PackedPlace>> find_packed(FileId fid, EcScheme scheme) override {
+    return script.answer<PackedPlace>(FindPacked{fid, scheme});
   }
   Task<Result<VolumeDigest>> repack(VolumeId volume, Generation generation, std::string collection,
                                     StripeSources from, Urgency urgency) override {

@@ -98,6 +98,8 @@ struct PackVolume {
   std::uint8_t shard = 0;
   VolumeMember copy;
   Urgency urgency = Urgency::kMove;
+  EcScheme from = {};
+  std::vector<VolumeMember> members = {};
 };
 /// Of VolumeReplicas::verify_packed, adopt_packed and drop_packed; those need no urgency.
 struct PackedVolume {
@@ -113,10 +115,13 @@ struct ReadPacked {
   std::uint8_t shard = 0;
   NeedleKey after;
   Urgency urgency = Urgency::kMove;
+  EcScheme from = {};
+  std::vector<VolumeMember> members = {};
 };
 /// Of VolumeReplicas::find_packed.
 struct FindPacked {
   FileId fid;
+  EcScheme scheme = {};
 };
 
 /// The answer of VolumeReplicas::sparse_volumes.
@@ -141,16 +146,19 @@ inline constexpr auto kFields<NeedlePartFrame> = std::tuple(&NeedlePartFrame::fr
 template <>
 inline constexpr auto kFields<PackVolume> =
     std::tuple(&PackVolume::volume, &PackVolume::generation, &PackVolume::collection,
-               &PackVolume::scheme, &PackVolume::shard, &PackVolume::copy, &PackVolume::urgency);
+               &PackVolume::scheme, &PackVolume::shard, &PackVolume::copy, &PackVolume::urgency,
+               since(3, &PackVolume::from), since(3, &PackVolume::members));
 template <>
 inline constexpr auto kFields<PackedVolume> =
     std::tuple(&PackedVolume::volume, &PackedVolume::generation, &PackedVolume::urgency);
 template <>
 inline constexpr auto kFields<ReadPacked> =
     std::tuple(&ReadPacked::volume, &ReadPacked::generation, &ReadPacked::scheme,
-               &ReadPacked::shard, &ReadPacked::after, &ReadPacked::urgency);
+               &ReadPacked::shard, &ReadPacked::after, &ReadPacked::urgency,
+               since(3, &ReadPacked::from), since(3, &ReadPacked::members));
 template <>
-inline constexpr auto kFields<FindPacked> = std::tuple(&FindPacked::fid);
+inline constexpr auto kFields<FindPacked> =
+    std::tuple(&FindPacked::fid, since(3, &FindPacked::scheme));
 template <>
 inline constexpr auto kFields<SparseVolume> =
     std::tuple(&SparseVolume::volume, &SparseVolume::extent_bytes, &SparseVolume::garbage_bytes);

@@ -72,10 +72,11 @@ Task<Result<void>> RpcMasterClient::seal_volume(VolumeId volume) {
 Task<Result<void>> RpcMasterClient::set_volume_tier(VolumeId volume, std::string tag) {
   return caller_.tell(kMasterSetVolumeTier, SetVolumeTier{volume, std::move(tag)});
 }
-Task<Result<std::uint64_t>> RpcMasterClient::pack_volume(VolumeId volume, EcScheme scheme) {
-  return caller_.ask(kMasterPackVolume, PackVolumeJob{volume, scheme}, &JobId::id);
+Task<Result<std::uint64_t>> RpcMasterClient::pack_volume(VolumeId volume, EcScheme scheme,
+                                                         std::optional<Spread> spread) {
+  return caller_.ask(kMasterPackVolume, PackVolumeJob{volume, scheme, spread}, &JobId::id);
 }
-Task<Result<std::uint64_t>> MasterControl::pack_volume(VolumeId, EcScheme) {
+Task<Result<std::uint64_t>> MasterControl::pack_volume(VolumeId, EcScheme, std::optional<Spread>) {
   co_return Error(Errc::kUnimplemented, "volumes are packed by the masters of a cluster");
 }
 Task<Result<std::vector<VolumeId>>> RpcMasterClient::grow_volumes(std::string collection,
@@ -133,7 +134,7 @@ void serve_master_control(RpcServer& server, MasterControl& master) {
     return m->set_volume_tier(r.volume, std::move(r.tag));
   });
   serve_method<PackVolumeJob>(server, kMasterPackVolume, [m](PackVolumeJob r) {
-    return wrap<JobId>(m->pack_volume(r.volume, r.scheme));
+    return wrap<JobId>(m->pack_volume(r.volume, r.scheme, r.spread));
   });
   serve_method<GrowVolumes>(server, kMasterGrowVolumes, [m](GrowVolumes r) {
     return wrap<GrownVolumes>(m->grow_volumes(std::move(r.collection), r.count));

@@ -33,7 +33,8 @@ class RpcMasterClient final : public MasterClient, public MasterControl {
   Task<Result<std::vector<JobView>>> plan_jobs(PlanKind kind, bool start) override;
   Task<Result<void>> seal_volume(VolumeId volume) override;
   Task<Result<void>> set_volume_tier(VolumeId volume, std::string tag) override;
-  Task<Result<std::uint64_t>> pack_volume(VolumeId volume, EcScheme scheme) override;
+  Task<Result<std::uint64_t>> pack_volume(VolumeId volume, EcScheme scheme,
+                                          std::optional<Spread> spread) override;
   Task<Result<std::vector<VolumeId>>> grow_volumes(std::string collection,
                                                    std::uint32_t count) override;
   Task<Result<void>> add_master(std::uint64_t id, std::string address) override;

@@ -262,7 +262,7 @@ Task<Result<VolumeDigest>> RpcVolumeNode::pack(VolumeId volume, Generation gener
                                                Urgency urgency) {
   return caller_.ask<VolumeDigest>(
       kVolumePack, PackVolume{volume, generation, std::move(collection), from.scheme, from.shard,
-                              from.copy, urgency});
+                              from.copy, urgency, from.from, from.members});
 }
 Task<Result<VolumeDigest>> RpcVolumeNode::verify_packed(VolumeId volume, Generation generation,
                                                         Urgency urgency) {
@@ -277,11 +277,11 @@ Task<Result<void>> RpcVolumeNode::drop_packed(VolumeId volume, Generation genera
 Task<Result<std::string>> RpcVolumeNode::read_packed(VolumeId volume, Generation generation,
                                                      PackSource from, NeedleKey after,
                                                      Urgency urgency) {
-  return bytes_of(kVolumeReadPacked,
-                  ReadPacked{volume, generation, from.scheme, from.shard, after, urgency});
+  return bytes_of(kVolumeReadPacked, ReadPacked{volume, generation, from.scheme, from.shard, after,
+                                                urgency, from.from, std::move(from.members)});
 }
-Task<Result<PackedPlace>> RpcVolumeNode::find_packed(FileId fid) {
-  return caller_.ask<PackedPlace>(kVolumeFindPacked, FindPacked{fid});
+Task<Result<PackedPlace>> RpcVolumeNode::find_packed(FileId fid, EcScheme scheme) {
+  return caller_.ask<PackedPlace>(kVolumeFindPacked, FindPacked{fid, scheme});
 }
 Task<Result<VolumeDigest>> RpcVolumeNode::repack(VolumeId volume, Generation generation,
                                                  std::string collection, StripeSources from,

@@ -55,7 +55,7 @@ class RpcVolumeNode final : public VolumeNode {
   Task<Result<void>> drop_packed(VolumeId volume, Generation generation) override;
   Task<Result<std::string>> read_packed(VolumeId volume, Generation generation, PackSource from,
                                         NeedleKey after, Urgency urgency) override;
-  Task<Result<PackedPlace>> find_packed(FileId fid) override;
+  Task<Result<PackedPlace>> find_packed(FileId fid, EcScheme scheme) override;
   Task<Result<VolumeDigest>> repack(VolumeId volume, Generation generation, std::string collection,
                                     StripeSources from, Urgency urgency) override;
   Task<Result<std::vector<SparseVolume>>> sparse_volumes() override;

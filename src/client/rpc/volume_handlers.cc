@@ -278,7 +278,7 @@ Task<Result<RpcMessage>> read_packed(VolumeReplicas& replicas, RpcMessage messag
                                      RpcCallInfo info) {
   constexpr std::size_t kShardBytes = 4 << 20;  // of an extent and its stubs, about
   KELP_CO_TRY(const ReadPacked r, read_request<ReadPacked>(kVolumeReadPacked, message));
-  PackSource from{r.scheme, r.shard, {}};
+  PackSource from{r.scheme, r.shard, {}, r.from, r.members};
   co_return co_await send_images(
       info, kShardBytes,
       replicas.read_packed(r.volume, r.generation, std::move(from), r.after, r.urgency));
@@ -334,7 +334,7 @@ void serve_volume_replicas(RpcServer& server, VolumeReplicas& replicas) {
   serve_method<RetireVolume>(server, kVolumeRetire,
                              [v](RetireVolume r) { return v->retire(r.volume, r.generation); });
   serve_method<PackVolume>(server, kVolumePack, [v](PackVolume r) {
-    PackSource from{r.scheme, r.shard, std::move(r.copy)};
+    PackSource from{r.scheme, r.shard, std::move(r.copy), r.from, std::move(r.members)};
     return v->pack(r.volume, r.generation, std::move(r.collection), std::move(from), r.urgency);
   });
   serve_method<PackedVolume>(server, kVolumeVerifyPacked, [v](PackedVolume r) {
@@ -353,7 +353,7 @@ void serve_volume_replicas(RpcServer& server, VolumeReplicas& replicas) {
   serve_method<Done>(server, kVolumeSparse,
                      [v](Done) { return wrap<SparseVolumes>(v->sparse_volumes()); });
   serve_method<FindPacked>(server, kVolumeFindPacked,
-                           [v](FindPacked r) { return v->find_packed(r.fid); });
+                           [v](FindPacked r) { return v->find_packed(r.fid, r.scheme); });
   server.handle(std::to_underlying(kVolumeReadPacked), [v](RpcMessage message, RpcCallInfo info) {
     return read_packed(*v, std::move(message), info);
   });

@@ -5,8 +5,10 @@
 namespace kelp::master {
 namespace {
 
-constexpr std::uint8_t kVersion = 5;
-/// Of commands that no volume is packed anew by.
+constexpr std::uint8_t kVersion = 6;
+/// Of commands that no volume gets another scheme by.
+constexpr std::uint8_t kVersionOfRepacks = 5;
+/// Of commands that none is packed anew by either.
 constexpr std::uint8_t kVersionOfTiers = 4;
 /// Of commands that no seal, no tier and no targets of a repair are in either.
 constexpr std::uint8_t kVersionOfStripes = 3;
@@ -230,7 +232,8 @@ namespace {
 std::uint8_t version_of(const Command& command) {
   const auto* const start = std::get_if<StartJob>(&command);
   const auto* const advance = std::get_if<AdvanceJob>(&command);
-  if (start != nullptr && start->job.kind == JobKind::kRepack) return kVersion;
+  if (start != nullptr && start->job.kind == JobKind::kRecode) return kVersion;
+  if (start != nullptr && start->job.kind == JobKind::kRepack) return kVersionOfRepacks;
   if ((start != nullptr && !start->job.targets.empty()) ||
       (advance != nullptr && advance->from_step > JobStep::kRelease) ||
       std::holds_alternative<SetVolumeTier>(command) || std::holds_alternative<LeaveOut>(command)) {

@@ -59,7 +59,7 @@ std::optional<JobStep> next_step(const JobRecord& job) {
     case JobStep::kVerify:
       return JobStep::kSwitch;
     case JobStep::kSwitch:
-      if (job.kind == JobKind::kSeal || job.from.has_value()) return JobStep::kRetire;
+      if (replaces_members(job.kind) || job.from.has_value()) return JobStep::kRetire;
       return std::nullopt;
     case JobStep::kRetire:
     case JobStep::kRelease:
@@ -295,6 +295,7 @@ struct Apply {
     }
     if (job.kind == JobKind::kSeal) return check_seal(command, volume);
     if (job.kind == JobKind::kRepack) return check_repack(command, volume);
+    if (job.kind == JobKind::kRecode) return check_recode(command, volume);
     const bool is_move = job.kind == JobKind::kMove;
     if (is_member(job.to) || is_move != job.from.has_value() ||
         (is_move && (!is_member(*job.from) || !command.lost.empty()))) {
@@ -347,16 +348,36 @@ struct Apply {
       return conflict(fmt::format("volume {} is {}", job.volume.value,
                                   volume.scheme ? "in shards already" : "not full"));
     }
+    return check_new_members(command, job.scheme.shards());
+  }
+
+  /// Whole volumes only: a shard that is missing is made first.
+  Result<void> check_recode(const StartJob& command, const VolumeRecord& volume) const {
+    const JobRecord& job = command.job;
+    if (job.scheme) {
+      KELP_CHECK(check_scheme(job.scheme));
+    }
+    const bool fits = volume.phase == VolumePhase::kSealed && volume.scheme &&
+                      volume.members.size() == volume.scheme.shards() &&
+                      job.scheme != volume.scheme && copies_of(job.spread) <= kMostCopies;
+    if (fits) return check_new_members(command, wanted_members(job));
+    return conflict(fmt::format("volume {}: a full volume with all its shards gets another scheme",
+                                job.volume.value));
+  }
+
+  Result<void> check_new_members(const StartJob& command, std::uint32_t count) const {
+    const JobRecord& job = command.job;
     for (const NodeNumber target : job.targets) {
       KELP_CHECK(find_node(state, target));
     }
     const std::set<NodeNumber> each(job.targets.begin(), job.targets.end());
-    if (each.size() == job.targets.size() && each.size() == job.scheme.shards() &&
+    if (each.size() == job.targets.size() && each.size() == count &&
         job.to == job.targets.front() && !job.from && command.lost.empty()) {
       return {};
     }
-    return Error(Errc::kInvalidArgument, fmt::format("volume {}: {} asks for a node for each shard",
-                                                     job.volume.value, to_string(job.scheme)));
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("volume {}: {} asks for a node for each of {}", job.volume.value,
+                             job.scheme ? to_string(job.scheme) : "copies", count));
   }
 
   static Result<void> check_repack(const StartJob& command, const VolumeRecord& volume) {
@@ -376,10 +397,11 @@ struct Apply {
     raise_generation(volume);
     volume.frozen = false;
     if (job.kind == JobKind::kRepack) return;  // they have something else now
-    if (job.kind == JobKind::kSeal) {
+    if (replaces_members(job.kind)) {
       volume.scheme = job.scheme;
       volume.members = job.targets;
-      volume.shards.resize(job.targets.size());
+      if (!job.scheme) volume.spread = job.spread;
+      volume.shards.resize(job.scheme.shards());
       std::iota(volume.shards.begin(), volume.shards.end(), std::uint8_t{0});
     } else if (job.kind == JobKind::kMove) {
       // The new copy takes the place of the old one, also as primary.

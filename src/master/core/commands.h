@@ -80,8 +80,8 @@ struct StartJob {
 /// The job's step is done; what follows is decided by its kind. From kCopy to kSwitch `to` becomes
 /// a member in a new generation and the volume thaws, a move takes `from` out of the members. With
 /// a scheme `to` has the shard of `from`, or the first one that is missing; the targets of a repair
-/// have theirs. From kVerify to kSwitch the targets of a seal are the members, with its scheme. The
-/// last step ends the job.
+/// have theirs. From kVerify to kSwitch the targets of a seal, or of a change of scheme, are the
+/// members, with its scheme. The last step ends the job.
 struct AdvanceJob {
   JobId job;
   JobStep from_step = JobStep::kFreeze;
@@ -137,8 +137,9 @@ using Command = std::variant<ReserveKeys, CreateVolume, ActivateVolume, DropVolu
 /// kCorruption) with what does not fit.
 [[nodiscard]] Result<void> apply_command(MasterState& state, const Command& command);
 
-/// A command as a log keeps it (docs/formats/master-state.md, version 5; 4 without a job that packs
-/// anew, 3 without a seal, a tier or targets of a repair in it either, 2 without a scheme).
+/// A command as a log keeps it (docs/formats/master-state.md, version 6; 5 without a job that
+/// changes a scheme, 4 without one that packs anew either, 3 without a seal, a tier or targets of a
+/// repair in it either, 2 without a scheme).
 [[nodiscard]] std::string encode_command(const Command& command);
 /// kCorruption; kUnimplemented for a newer version or an unknown command.
 [[nodiscard]] Result<Command> decode_command(std::string_view bytes);

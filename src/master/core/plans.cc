@@ -184,6 +184,37 @@ std::vector<StartJob> plan_moves(const PlacementView& view, const Survey& survey
   return out;
 }
 
+namespace {
+
+/// Whether all members of a full volume can be given new ones beside what they have. `part`: what
+/// each of them has.
+Result<void> check_full(const SurveyedVolume& volume, std::string_view part) {
+  std::string why;
+  if (volume.record->phase != VolumePhase::kSealed) {
+    why = "still takes needles";
+  } else if (volume.job) {
+    why = "has a job under way";
+  } else if (!volume.movable() || !volume.whole()) {
+    why = fmt::format("lacks a {}, or its last job failed", part);
+  }
+  if (why.empty()) return {};
+  return Error(Errc::kConflict, fmt::format("volume {} {}", volume.id.value, why));
+}
+
+/// `bytes` of needles on each of them.
+Result<StartJob> plan_new_members(const PlacementView& view, const SurveyedVolume& volume,
+                                  JobKind kind, const VolumeShape& shape, std::uint64_t bytes) {
+  KELP_TRY(std::vector<NodeNumber> targets,
+           choose_members(view, shape, bytes_on_member(shape.scheme, bytes), volume.id.value));
+  JobRecord job{kind, JobStep::kFreeze, volume.id, std::nullopt, targets.front()};
+  job.scheme = shape.scheme;
+  job.spread = shape.spread;
+  job.targets = std::move(targets);
+  return StartJob{std::move(job), volume.record->generation, {}};
+}
+
+}  // namespace
+
 Result<StartJob> plan_seal(const PlacementView& view, const SurveyedVolume& volume,
                            EcScheme scheme) {
   const VolumeRecord& record = *volume.record;
@@ -193,16 +224,35 @@ Result<StartJob> plan_seal(const PlacementView& view, const SurveyedVolume& volu
   KELP_CHECK(check_scheme(scheme));
   if (record.scheme) return refuse("lies in shards already");
   if (record.collection == kFidCollection) return refuse("is read by file id, as shards are not");
-  if (record.phase != VolumePhase::kSealed) return refuse("still takes needles");
-  if (volume.job) return refuse("has a job under way");
-  if (!volume.movable() || !volume.whole()) return refuse("lacks a copy, or its last job failed");
+  KELP_CHECK(check_full(volume, "copy"));
   const VolumeShape shape{.scheme = scheme, .tag = tag_of(view.options, record)};
-  KELP_TRY(std::vector<NodeNumber> targets,
-           choose_members(view, shape, bytes_on_member(scheme, volume.bytes), volume.id.value));
-  JobRecord job{JobKind::kSeal, JobStep::kFreeze, volume.id, std::nullopt, targets.front()};
-  job.scheme = scheme;
-  job.targets = std::move(targets);
-  return StartJob{std::move(job), record.generation, {}};
+  return plan_new_members(view, volume, JobKind::kSeal, shape, volume.bytes);
+}
+
+Result<StartJob> plan_recode(const PlacementView& view, const SurveyedVolume& volume,
+                             EcScheme scheme, std::optional<Spread> spread) {
+  const VolumeRecord& record = *volume.record;
+  const StorageLayout& layout = view.options.layout_of(record.collection);
+  const auto refuse = [&volume](std::string_view why) {
+    return Error(Errc::kConflict, fmt::format("volume {} {}", volume.id.value, why));
+  };
+  if (!record.scheme) return refuse("lies in copies");
+  if (scheme) {
+    KELP_CHECK(check_scheme(scheme));
+  } else if (layout.seal) {
+    return refuse(fmt::format("would be sealed again at once: its storage class has seal = {}",
+                              to_string(layout.seal)));
+  }
+  if (record.scheme == scheme) return refuse(fmt::format("is {} already", to_string(scheme)));
+  KELP_CHECK(check_full(volume, "shard"));
+  VolumeShape shape{.scheme = scheme, .tag = tag_of(view.options, record)};
+  if (!scheme) shape.spread = spread.value_or(layout.spread);
+  if (copies_of(shape.spread) > kMostCopies) {
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("a volume has at most {} copies", kMostCopies));
+  }
+  const std::uint64_t bytes = volume.bytes * record.scheme.data;
+  return plan_new_members(view, volume, JobKind::kRecode, shape, bytes);
 }
 
 std::vector<StartJob> plan_seals(const PlacementView& view, const Survey& survey,

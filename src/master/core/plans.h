@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "master/core/commands.h"
@@ -48,6 +49,13 @@ struct PlanOptions {
 /// errors of choose_members(). Pure.
 [[nodiscard]] Result<StartJob> plan_seal(const PlacementView& view, const SurveyedVolume& volume,
                                          EcScheme scheme);
+/// The job that turns the shards of a full volume into those of another scheme, or with the scheme
+/// {} into copies, as far apart as `spread` or the layout of its storage class asks; on nodes with
+/// its tag. kConflict for a volume that is not full, lies in copies or like that already, has a
+/// job, lacks a shard, or would be sealed again at once (StorageLayout::seal); errors of
+/// choose_members(). Pure.
+[[nodiscard]] Result<StartJob> plan_recode(const PlacementView& view, const SurveyedVolume& volume,
+                                           EcScheme scheme, std::optional<Spread> spread);
 /// The next full volume of a storage class whose volumes are sealed (StorageLayout::seal), one at
 /// a time. Nothing while a repair is needed or jobs are paused. Pure.
 [[nodiscard]] std::vector<StartJob> plan_seals(const PlacementView& view, const Survey& survey,

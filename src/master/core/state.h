@@ -68,10 +68,15 @@ enum class JobKind : std::uint8_t {
   kSeal = 3,    ///< The copies of a full volume become shards at `targets` (docs/adr/0011).
   // What is stored as 4 is a kRepair of several shards.
   kRepack = 5,  ///< The members of a packed volume, `targets`, pack it anew (docs/adr/0015).
+  kRecode = 6,  ///< A full volume in shards gets others at `targets`, or copies (docs/adr/0018).
 };
 /// Whether servers make shards beside what they have: then the job has kPack and kVerify.
 [[nodiscard]] constexpr bool packs(JobKind kind) {
-  return kind == JobKind::kSeal || kind == JobKind::kRepack;
+  return kind == JobKind::kSeal || kind == JobKind::kRepack || kind == JobKind::kRecode;
+}
+/// Whether `targets` become the members, in the place of those who were.
+[[nodiscard]] constexpr bool replaces_members(JobKind kind) {
+  return kind == JobKind::kSeal || kind == JobKind::kRecode;
 }
 
 /// How far a job is; each step was committed before the next one's work begins, so that any leader
@@ -80,7 +85,7 @@ enum class JobStep : std::uint8_t {
   kFreeze = 1,   ///< Generation raised and frozen: tell the members, wait until they are.
   kCopy = 2,     ///< Let `to` pull from a member; compare digests.
   kSwitch = 3,   ///< `to` is a member in a new generation: tell all members.
-  kRetire = 4,   ///< Remove the copy at `from`; of a seal: all copies.
+  kRetire = 4,   ///< Remove the copy at `from`; if replaces_members(): of all who were members.
   kRelease = 5,  ///< Given up before the switch: thaw the members as they are.
   kPack = 6,    ///< If packs(), after kFreeze: let each target make its shard of what members have.
   kVerify = 7,  ///< Then: let each read back what it made; compare. kSwitch follows.
@@ -98,9 +103,10 @@ struct JobRecord {
   VolumeId volume;
   std::optional<NodeNumber> from;  ///< kMove only.
   NodeNumber to;                   ///< The first of the targets, if there are any.
-  EcScheme scheme = {};            ///< If it packs: what the volume is to have.
-  /// If it packs: who gets which shard, in their order. kRepair of several shards in one pass: who
-  /// gets one; empty: `to` alone gets the first that is missing.
+  EcScheme scheme = {};            ///< If it packs: what the volume is to have; {}: copies.
+  Spread spread = {};              ///< kRecode to copies: how far apart.
+  /// If it packs: who gets which shard, or a copy, in their order. kRepair of several shards in one
+  /// pass: who gets one; empty: `to` alone gets the first that is missing.
   std::vector<NodeNumber> targets = {};
   std::vector<std::uint8_t> shards = {};  ///< kRepair with targets: which one each gets.
   friend bool operator==(const JobRecord&, const JobRecord&) = default;
@@ -138,7 +144,8 @@ struct MasterState {
   [[nodiscard]] std::optional<JobId> job_of(VolumeId volume) const;
 };
 
-/// Copies that a spread asks for: 1 to 8.
+inline constexpr std::uint32_t kMostCopies = 8;
+/// Copies that a spread asks for: 1 to kMostCopies.
 [[nodiscard]] constexpr std::uint32_t copies_of(const Spread& spread) {
   return 1U + spread.other_data_centres + spread.other_racks + spread.other_nodes;
 }
@@ -146,6 +153,10 @@ struct MasterState {
 /// Members that a volume should have: 1 to 32.
 [[nodiscard]] constexpr std::uint32_t wanted_members(const VolumeRecord& volume) {
   return volume.scheme ? volume.scheme.shards() : copies_of(volume.spread);
+}
+/// Targets that a job has which replaces_members().
+[[nodiscard]] constexpr std::uint32_t wanted_members(const JobRecord& job) {
+  return job.scheme ? job.scheme.shards() : copies_of(job.spread);
 }
 /// Members without fewer than which nothing of a volume is left.
 [[nodiscard]] constexpr std::uint32_t least_members(const VolumeRecord& volume) {
@@ -160,12 +171,12 @@ void add_member(VolumeRecord& volume, NodeNumber node, std::uint8_t shard);
 /// What `node` has of a volume that it is a member of: its shard number. 0 without a scheme.
 [[nodiscard]] std::uint8_t shard_of(const VolumeRecord& volume, NodeNumber node);
 
-/// The state as stored (docs/formats/master-state.md, version 5; 4 as long as no volume is being
-/// packed anew, 3 as long as none has a tier, is being sealed or gets several shards at once
-/// either, 2 as long as none has a scheme either, so that masters of versions before read it), with
-/// its checksum.
+/// The state as stored (docs/formats/master-state.md, version 6; 5 as long as no volume is getting
+/// another scheme, 4 as long as none is being packed anew either, 3 as long as none has a tier, is
+/// being sealed or gets several shards at once either, 2 as long as none has a scheme either, so
+/// that masters of versions before read it), with its checksum.
 [[nodiscard]] std::string encode_state(const MasterState& state);
-/// Reads versions 1 to 5. kCorruption for anything that encode_state() would not make;
+/// Reads versions 1 to 6. kCorruption for anything that encode_state() would not make;
 /// kUnimplemented for a newer version, naming both.
 [[nodiscard]] Result<MasterState> decode_state(std::string_view bytes);
 

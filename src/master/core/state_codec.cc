@@ -10,12 +10,12 @@ namespace kelp::master {
 namespace {
 
 constexpr std::string_view kMagic = "KLPM";
-constexpr std::uint32_t kVersion = 5;
-constexpr std::uint32_t kVersionOfTiers = 4;    ///< No volume is being packed anew.
+constexpr std::uint32_t kVersion = 6;
+constexpr std::uint32_t kVersionOfRepacks = 5;  ///< No volume is getting another scheme.
+constexpr std::uint32_t kVersionOfTiers = 4;    ///< And none is being packed anew.
 constexpr std::uint32_t kVersionOfSchemes = 3;  ///< And none has a tier, no job has targets.
 constexpr std::uint32_t kVersionOfCopies = 2;   ///< And none has a scheme.
 constexpr std::size_t kCrcBytes = 4;
-constexpr std::uint64_t kMaxCopies = 8;
 constexpr std::uint8_t kFrozen = 1;
 constexpr std::uint8_t kStriped = 2;  ///< A scheme and shard numbers follow the members.
 /// In place of JobKind::kRepair: targets and their shards follow.
@@ -229,8 +229,12 @@ Result<void> decode_tiers(ByteReader& reader, MasterState& state) {
 }
 
 std::uint32_t version_of(const MasterState& state) {
-  const auto packs_anew = [](const auto& job) { return job.second.kind == JobKind::kRepack; };
-  if (std::ranges::any_of(state.jobs, packs_anew)) return kVersion;
+  const auto any_is = [&state](JobKind kind) {
+    return std::ranges::any_of(state.jobs,
+                               [kind](const auto& job) { return job.second.kind == kind; });
+  };
+  if (any_is(JobKind::kRecode)) return kVersion;
+  if (any_is(JobKind::kRepack)) return kVersionOfRepacks;
   const auto has_targets = [](const auto& job) { return !job.second.targets.empty(); };
   if (std::ranges::any_of(state.jobs, has_targets)) return kVersionOfTiers;
   std::uint32_t version = kVersionOfCopies;
@@ -302,7 +306,7 @@ Result<VolumeRecord> decode_volume(ByteReader& reader) {
   volume.collection = reader.text();
   const std::uint64_t members = reader.varint();
   const bool striped = (flags & kStriped) != 0;
-  if (members > (striped ? kMostShards : kMaxCopies)) return bad("members of a volume:", members);
+  if (members > (striped ? kMostShards : kMostCopies)) return bad("members of a volume:", members);
   for (std::uint64_t i = 0; i < members; ++i) {
     volume.members.emplace_back(reader.fixed<std::uint32_t>());
   }
@@ -310,7 +314,7 @@ Result<VolumeRecord> decode_volume(ByteReader& reader) {
     KELP_CHECK(decode_stripe(reader, volume));
   }
   if (reader.failed()) return volume;
-  if (copies_of(volume.spread) > kMaxCopies) return bad("copies:", copies_of(volume.spread));
+  if (copies_of(volume.spread) > kMostCopies) return bad("copies:", copies_of(volume.spread));
   if (phase < 1 || phase > 3) return bad("volume phase", phase);
   if (flags > (kFrozen | kStriped)) return bad("flags", flags);
   volume.phase = static_cast<VolumePhase>(phase);
@@ -351,6 +355,11 @@ void encode_job(const JobRecord& job, std::string& out) {
   if (!packs(job.kind)) return;
   writer.fixed(job.scheme.data);
   writer.fixed(job.scheme.parity);
+  if (!job.scheme) {
+    writer.fixed(job.spread.other_data_centres);
+    writer.fixed(job.spread.other_racks);
+    writer.fixed(job.spread.other_nodes);
+  }
   for (const NodeNumber target : job.targets) writer.fixed(target.value);
 }
 
@@ -384,7 +393,7 @@ Result<JobRecord> decode_job(ByteReader& reader) {
   if (from.value != 0) job.from = from;
   job.to.value = reader.fixed<std::uint32_t>();
   if (reader.failed()) return job;
-  if (kind < 1 || kind > 5) return bad("job kind", kind);
+  if (kind < 1 || kind > static_cast<int>(JobKind::kRecode)) return bad("job kind", kind);
   const bool packing = packs(static_cast<JobKind>(kind));
   const bool its_own = step == static_cast<std::uint8_t>(JobStep::kCopy) ? !packing : packing;
   if (step < 1 || step > 7 || ((step == 2 || step > 5) && !its_own)) return bad("job step", step);
@@ -397,8 +406,15 @@ Result<JobRecord> decode_job(ByteReader& reader) {
   job.scheme.data = reader.fixed<std::uint8_t>();
   job.scheme.parity = reader.fixed<std::uint8_t>();
   if (reader.failed()) return job;
-  if (!check_scheme(job.scheme).has_value()) return bad("scheme", job.scheme.data);
-  while (job.targets.size() < job.scheme.shards()) {
+  if (job.kind == JobKind::kRecode && job.scheme == EcScheme{}) {
+    job.spread.other_data_centres = reader.fixed<std::uint8_t>();
+    job.spread.other_racks = reader.fixed<std::uint8_t>();
+    job.spread.other_nodes = reader.fixed<std::uint8_t>();
+    if (copies_of(job.spread) > kMostCopies) return bad("copies:", copies_of(job.spread));
+  } else if (!check_scheme(job.scheme).has_value()) {
+    return bad("scheme", job.scheme.data);
+  }
+  while (job.targets.size() < wanted_members(job)) {
     job.targets.emplace_back(reader.fixed<std::uint32_t>());
   }
   return job;

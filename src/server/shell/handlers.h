@@ -36,8 +36,12 @@ ShellHandler volume_balance;
 ShellHandler volume_fix_replication;
 ShellHandler volume_check_disk;
 ShellHandler volume_scrub;
-ShellHandler volume_seal;
 ShellHandler collection_list;
+
+// ec_commands.cc: copies that become shards, and shards that become others or copies.
+ShellHandler volume_seal;
+ShellHandler volume_ec_change;
+ShellHandler volume_ec_decode;
 
 // file_commands.cc: buckets and objects.
 ShellHandler fs_ls;
@@ -62,6 +66,9 @@ ShellHandler volume_fsck;
 /// The node that `text` names: its id, the beginning of one only, or its address. kNotFound,
 /// kInvalidArgument when it could be several.
 [[nodiscard]] Result<NodeView> find_node(const ClusterView& view, const std::string& text);
+/// The volume that VOLUME names. kNotFound, kInvalidArgument.
+[[nodiscard]] Result<VolumeView> find_volume(const ClusterView& view,
+                                             const ShellArguments& arguments);
 /// One of the volume's copies is at this node.
 [[nodiscard]] bool has_copy(const VolumeView& volume, const std::string& node_id);
 /// "host:port (the first 8 digits of its id)"; the id itself for a node that is not there.

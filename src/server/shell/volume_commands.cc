@@ -26,15 +26,6 @@ constexpr Column kCopyColumns[] = {{"volume"},     {"node"},      {"generation"}
                                    {"live_bytes"}, {"keys_hash"}, {"same"},       {"error"}};
 constexpr Column kScrubColumns[] = {{"volume"}, {"node"}, {"damaged"}, {"error"}};
 
-/// The volume that was named. kNotFound, kInvalidArgument.
-Result<VolumeView> find_volume(const ClusterView& view, const ShellArguments& arguments) {
-  KELP_TRY(const std::uint64_t id, arguments.number("VOLUME", 0));
-  for (const VolumeView& volume : view.volumes) {
-    if (volume.location.volume.value == id) return volume;
-  }
-  return Error(Errc::kNotFound, fmt::format("no volume {}", id));
-}
-
 /// One volume when it was named, else all that may hold needles.
 Result<std::vector<VolumeView>> chosen_volumes(const ClusterView& view,
                                                const ShellArguments& arguments) {
@@ -88,13 +79,6 @@ Task<Result<void>> start_move(ShellWorld& world, VolumeId volume, std::string fr
                               json::object& result) {
   KELP_CO_TRY(const std::uint64_t job,
               co_await world.masters.move_volume(volume, std::move(from), std::move(to)));
-  result["job"] = job;
-  co_return Result<void>();
-}
-
-Task<Result<void>> start_seal(ShellWorld& world, VolumeId volume, EcScheme scheme,
-                              json::object& result) {
-  KELP_CO_TRY(const std::uint64_t job, co_await world.masters.pack_volume(volume, scheme));
   result["job"] = job;
   co_return Result<void>();
 }
@@ -210,6 +194,14 @@ json::array rows_of(const ClusterView& view, const ShellArguments& arguments,
 
 }  // namespace
 
+Result<VolumeView> find_volume(const ClusterView& view, const ShellArguments& arguments) {
+  KELP_TRY(const std::uint64_t id, arguments.number("VOLUME", 0));
+  for (const VolumeView& volume : view.volumes) {
+    if (volume.location.volume.value == id) return volume;
+  }
+  return Error(Errc::kNotFound, fmt::format("no volume {}", id));
+}
+
 bool has_copy(const VolumeView& volume, const std::string& node_id) {
   const auto& members = volume.location.members;
   return std::ranges::find(members, node_id, &VolumeMember::node_id) != members.end();
@@ -296,26 +288,6 @@ Task<Result<ShellReply>> volume_mark(ShellWorld& world, ShellArguments arguments
                                        id.value, bytes_text(volume.bytes)));
   }
   co_return co_await apply_or_show(world, arguments.apply, change, world.masters.seal_volume(id));
-}
-
-Task<Result<ShellReply>> volume_seal(ShellWorld& world, ShellArguments arguments) {
-  KELP_CO_TRY(const EcScheme scheme, parse_ec_scheme(arguments.get("SCHEME")));
-  KELP_CO_TRY(const ClusterView view, co_await world.masters.view());
-  KELP_CO_TRY(const VolumeView volume, find_volume(view, arguments));
-  const VolumeId id = volume.location.volume;
-  if (volume.phase != "sealed" || volume.location.scheme) {
-    co_return Error(
-        Errc::kInvalidArgument,
-        fmt::format("volume {} {}: copies of a full volume become shards; see "
-                    "volume.mark",
-                    id.value,
-                    volume.location.scheme ? "lies in shards already" : "is " + volume.phase));
-  }
-  ShellChange change;
-  change.steps.push_back(fmt::format("turn the copies of volume {} ({}) into shards of {}",
-                                     id.value, bytes_text(volume.bytes), to_string(scheme)));
-  co_return co_await apply_or_show(world, arguments.apply, change,
-                                   start_seal(world, id, scheme, change.result));
 }
 
 Task<Result<ShellReply>> volume_grow(ShellWorld& world, ShellArguments arguments) {

@@ -2,6 +2,9 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <string_view>
+#include <vector>
 
 #include "volume/core/needle_format.h"
 #include "wire/packed_place.h"
@@ -44,6 +47,14 @@ struct PackedNeedle {
 };
 /// `stub`  the header of the stub.
 [[nodiscard]] PackedNeedle packed_needle(const NeedleHeader& stub, PackedPlace place);
+/// Needles of a volume in shards that are put together again in one go.
+struct NeedleRun {
+  std::vector<PackedNeedle> packed;         ///< By key.
+  std::map<NeedleKey, ExtentUse> extents;   ///< Those that they lie in; nobody counted what lives.
+  std::optional<NeedleFrame> striped = {};  ///< Or this one, which has shards of its own.
+  [[nodiscard]] bool empty() const { return packed.empty() && !striped; }
+};
+
 /// The image of a needle out of its extent's body, every byte checked, also against the stub.
 /// kCorruption.
 [[nodiscard]] Result<std::string_view> image_in(std::string_view extent,

@@ -61,10 +61,12 @@ std::string room_for(std::size_t bytes) {
 /// The images of all shards of a body, under one header.
 class Shards {
  public:
-  Shards(EcScheme scheme, std::string_view body, NeedleHeader header)
+  Shards(EcScheme scheme, std::string_view body, NeedleHeader header,
+         std::string_view back_pointer = {})
       : scheme_(scheme),
         longest_(shard_bytes(scheme, 0, body.size())),
-        body_offset_(layout_of(1, 0).body_offset) {
+        body_offset_(layout_of(1, back_pointer.size()).body_offset),
+        back_pointer_(back_pointer) {
     header.part = StripePart{.scheme = scheme, .shard = 0, .body_bytes = body.size()};
     for (std::uint32_t shard = 0; shard < scheme.shards(); ++shard) {
       header.part->shard = static_cast<std::uint8_t>(shard);
@@ -109,6 +111,7 @@ class Shards {
     const NeedleLayout layout = layout_of(headers_[shard]);
     const MutableByteSpan bytes = std::as_writable_bytes(std::span(image));
     encode_needle_header(headers_[shard], kImageSeed, bytes.first(kNeedleHeaderBytes));
+    std::ranges::copy(back_pointer_, image.begin() + kNeedleHeaderBytes);
     BlockChecksums checksums;
     checksums.update(bytes.subspan(layout.body_offset, headers_[shard].body_bytes));
     const std::string trailer =
@@ -121,6 +124,7 @@ class Shards {
   const EcScheme scheme_;
   const std::uint64_t longest_;
   const std::uint64_t body_offset_;
+  const std::string_view back_pointer_;
   std::vector<NeedleHeader> headers_;
   std::vector<std::string> images_;
 };
@@ -157,6 +161,32 @@ Result<PackedExtent> pack_extent(EcScheme scheme, std::string_view images) {
                 {.key = extent.key, .cookie = cookie, .created_ns = first.created_ns});
   KELP_TRY(extent.shards, std::move(shards).finish());
   return extent;
+}
+
+PackedExtent keep_whole(std::string images) {
+  PackedExtent copy{.key = {}, .last = {}};
+  copy.shards.emplace_back();
+  copy.stubs = std::move(images);
+  return copy;
+}
+
+Result<PackedExtent> split_needle(EcScheme scheme, const NeedleFrame& frame,
+                                  std::string_view body) {
+  NeedleHeader header = frame.header;
+  if (!header.part || header.part->body_bytes != body.size()) {
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("needle {:x} is no shard of {} bytes", header.key.value, body.size()));
+  }
+  header.part.reset();
+  header.body_bytes = body.size();
+  if (!scheme) {
+    return keep_whole(encode_needle(header, frame.back_pointer, as_bytes(body), kImageSeed));
+  }
+  KELP_CHECK(check_scheme(scheme));
+  PackedExtent split{.key = header.key, .last = header.key};
+  Shards shards(scheme, body, header, frame.back_pointer);
+  KELP_TRY(split.shards, std::move(shards).finish());
+  return split;
 }
 
 Result<PackedPlace> decode_stub(const NeedleHeader& header, ByteSpan body) {

@@ -32,6 +32,17 @@ struct PackedExtent {
 ///           when they are longer than a needle may be; kCorruption for what is no image.
 [[nodiscard]] Result<PackedExtent> pack_extent(EcScheme scheme, std::string_view images);
 
+/// What members get of a needle that has shards of its own, in another scheme; with the scheme {}
+/// the needle as a whole, as keep_whole() has it.
+///
+/// `frame`  of any of its shards as it lies now.
+/// `body`   all of it, verified by who read it.
+/// Errors   kInvalidArgument when they do not fit, or for a scheme out of range.
+[[nodiscard]] Result<PackedExtent> split_needle(EcScheme scheme, const NeedleFrame& frame,
+                                                std::string_view body);
+/// Whole needles for copies, in the place of a shard and its stubs: `shards` has one, of nothing.
+[[nodiscard]] PackedExtent keep_whole(std::string images);
+
 /// What a stub says. kCorruption for anything that pack_extent() would not make; kInvalidArgument
 /// when it is none.
 [[nodiscard]] Result<PackedPlace> decode_stub(const NeedleHeader& header, ByteSpan body);

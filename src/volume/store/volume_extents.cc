@@ -21,7 +21,7 @@ bool VolumeFile::holds_extents() const {
 }
 
 /// Of stubs and extents alike on every member: what differs between them are the shards' bytes
-/// alone. Each stub must have its extent here.
+/// alone. Each stub must have its extent here. What is not packed counts as it is.
 Result<VolumeDigest> VolumeFile::packed_digest() {
   VolumeDigest digest{.generation = role().generation};
   const auto add = [&digest](NeedleKey key, Cookie cookie, std::uint64_t more) {
@@ -39,7 +39,17 @@ Result<VolumeDigest> VolumeFile::packed_digest() {
   }));
   KELP_CHECK(each_needle(std::nullopt, [&](const IndexEntry& entry) -> Result<void> {
     if (is_extent(entry.key)) return {};
-    KELP_TRY(const auto stub, reader_.read_stub(entry, ReadMode::kMayWait));
+    const auto found = reader_.read_stub(entry, ReadMode::kMayWait);
+    if (!found.has_value() && found.error().code() == Errc::kConflict) {
+      NeedleHeader header;
+      KELP_CHECK(reader_.read_header(entry.place, ReadMode::kMayWait, header));
+      if (header.key != entry.key) return does_not_check(entry);
+      add(entry.key, header.cookie, 0);
+      ++digest.needles;
+      digest.live_bytes += header.part ? header.part->body_bytes : header.body_bytes;
+      return {};
+    }
+    KELP_TRY(const auto stub, found);
     const PackedPlace& place = stub->place;
     const auto extent = extents.find(place.extent);
     if (extent == extents.end() || extent->second.first != place.cookie ||
@@ -125,6 +135,60 @@ Result<std::vector<PackedNeedle>> VolumeFile::next_extent(const ExtentsUse& use,
     if (page.size() < kPage) break;
   }
   return needles;
+}
+
+Result<NeedleRun> VolumeFile::next_run(NeedleKey after) {
+  NeedleRun run;
+  std::uint64_t bytes = 0;
+  while (after < kLastNeedleKey) {
+    KELP_TRY(const auto page, list(after, kPage));
+    for (const IndexEntry& entry : page) {
+      if (is_extent(entry.key)) return run;
+      auto stub = reader_.read_stub(entry, ReadMode::kMayWait);
+      if (!stub.has_value() && stub.error().code() == Errc::kConflict) {
+        if (!run.packed.empty()) return run;
+        KELP_TRY(const auto part, reader_.read_part(entry, 0, 0, ReadMode::kMayWait));
+        KELP_TRY(run.striped, decode_needle_frame(as_bytes(part->frame), kImageSeed));
+        return run;
+      }
+      KELP_CHECK(stub);
+      PackedNeedle needle = packed_needle((*stub)->header, std::move((*stub)->place));
+      const NeedleKey extent = needle.place.extent;
+      const std::uint64_t more = layout_of(needle.header).total_bytes;
+      // Extents are read once each where they lie in order: none is begun unless what is there is
+      // little.
+      const bool begins = !run.packed.empty() && run.packed.back().place.extent != extent;
+      if ((begins && bytes >= kExtentBytes / 2) || bytes + more > kMaxNeedleBodyBytes) return run;
+      if (!run.extents.contains(extent)) {
+        KELP_TRY(run.extents[extent], extent_at(needle.place));
+      }
+      bytes += more;
+      after = entry.key;
+      run.packed.push_back(std::move(needle));
+    }
+    if (page.size() < kPage) break;
+  }
+  return run;
+}
+
+/// The extent that a stub says, as it is here.
+Result<ExtentUse> VolumeFile::extent_at(const PackedPlace& place) {
+  KELP_TRY(const IndexEntry entry, entry_of(place.extent));
+  NeedleHeader header;
+  KELP_CHECK(reader_.read_header(entry.place, ReadMode::kMayWait, header));
+  if (header.key == place.extent && header.part && header.cookie == place.cookie) {
+    return ExtentUse{.cookie = header.cookie, .body_bytes = header.part->body_bytes};
+  }
+  return Error(Errc::kCorruption, fmt::format("volume {}: extent {:x} is not as it was packed",
+                                              superblock_.volume.value, place.extent.value));
+}
+
+Result<EcScheme> VolumeFile::scheme_of(NeedleKey key) {
+  KELP_TRY(const auto place, find(key));
+  if (!place.has_value()) return EcScheme{};
+  NeedleHeader header;
+  KELP_CHECK(reader_.read_header(*place, ReadMode::kMayWait, header));
+  return header.part ? header.part->scheme : EcScheme{};
 }
 
 Result<void> VolumeFile::check_same_needles(VolumeFile& other) {

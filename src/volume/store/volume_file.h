@@ -113,6 +113,11 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   /// The needles behind `after` that go into the next new extent, by key; empty at the end. The
   /// same on each member with the same stubs. Blocks.
   Result<std::vector<PackedNeedle>> next_extent(const ExtentsUse& use, NeedleKey after);
+  /// The needles behind `after` that are to lie otherwise from now on: those of an extent or of
+  /// some small ones, or one that has shards of its own; empty at the end. kCorruption. Blocks.
+  Result<NeedleRun> next_run(NeedleKey after);
+  /// The scheme of a needle's or an extent's shards; {}: it is whole, packed, or not here. Blocks.
+  Result<EcScheme> scheme_of(NeedleKey key);
   /// kCorruption unless there are stubs of the same needles here as in `other`. Blocks.
   Result<void> check_same_needles(VolumeFile& other);
   /// What is packed here, as VolumeReplicas::pack() tells it. Blocks.
@@ -241,6 +246,7 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   [[nodiscard]] Result<IndexEntry> entry_of(NeedleKey key) const;
   Error gone_or_damaged(const IndexEntry& entry);
   Result<NeedleKey> extent_of(const IndexEntry& entry);
+  Result<ExtentUse> extent_at(const PackedPlace& place);
   Result<void> append_image(const IndexEntry& entry, LogStream& stream, std::string& batch);
   Result<void> open_direct(const std::string& path);
   Result<std::vector<NeedleInfo>> describe(const std::vector<IndexEntry>& entries);

@@ -83,7 +83,7 @@ class SlowNode final : public VolumeNode {
     std::memcpy(buffer.data(), lane.data() + request.offset, take);
     co_return Result<void>();
   }
-  Task<Result<PackedPlace>> find_packed(FileId) override {
+  Task<Result<PackedPlace>> find_packed(FileId, EcScheme) override {
     ++finds;
     KELP_CO_CHECK(co_await timers_.sleep_until(world_.now() + delay));
     if (error) co_return *error;

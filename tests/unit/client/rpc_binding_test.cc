@@ -38,8 +38,9 @@ Task<void> master(Clients c) {
   co_await answers(s, PlanJobs{PlanKind::kMove, true}, c.control.plan_jobs(PlanKind::kMove, true),
                    &PlannedJobs::jobs);
   const EcScheme scheme{.data = 4, .parity = 2};
-  co_await answers(s, PackVolumeJob{VolumeId(6), scheme},
-                   c.control.pack_volume(VolumeId(6), scheme), &JobId::id);
+  const Spread spread{.other_data_centres = 0, .other_racks = 1, .other_nodes = 2};
+  co_await answers(s, PackVolumeJob{VolumeId(6), scheme, spread},
+                   c.control.pack_volume(VolumeId(6), scheme, spread), &JobId::id);
   co_await answers(s, SealVolume{VolumeId(6)}, c.control.seal_volume(VolumeId(6)));
   co_await answers(s, GrowVolumes{"c", 3}, c.control.grow_volumes("c", 3), &GrownVolumes::volumes);
   co_await answers(s, AddMaster{4, "a:1"}, c.control.add_master(4, "a:1"));
@@ -99,15 +100,17 @@ Task<void> replicas(Clients c) {
   EXPECT_EQ(s.last(),
             encode_message(ReadNeedlePart{volume, old, NeedleKey(7), 65'536, kPieceBytes}));
   EXPECT_TRUE(part && part->frame == "frame" && part->body == std::string(kPieceBytes, 'b'));
-  const PackSource from{{.data = 4, .parity = 2}, 3, {"n", "a:1"}};
-  co_await answers(s, PackVolume{volume, fresh, "c", from.scheme, 3, from.copy, Urgency::kMove},
-                   r.pack(volume, fresh, "c", from, Urgency::kMove));
+  const EcScheme scheme{.data = 8, .parity = 4};
+  const PackSource from{{.data = 4, .parity = 2}, 3, {"n", "a:1"}, scheme, {{"m", "b:1", 7}}};
+  const PackVolume asked{volume,    fresh,          "c",       from.scheme, 3,
+                         from.copy, Urgency::kMove, from.from, from.members};
+  co_await answers(s, asked, r.pack(volume, fresh, "c", from, Urgency::kMove));
   co_await answers(s, PackedVolume{volume, fresh, Urgency::kRepair},
                    r.verify_packed(volume, fresh, Urgency::kRepair));
   co_await answers(s, PackedVolume{volume, fresh}, r.adopt_packed(volume, fresh));
   co_await answers(s, PackedVolume{volume, fresh}, r.drop_packed(volume, fresh));
   const FileId fid{volume, NeedleKey(5), Cookie(6)};
-  co_await answers(s, FindPacked{fid}, r.find_packed(fid));
+  co_await answers(s, FindPacked{fid, scheme}, r.find_packed(fid, scheme));
   const StripeSources all{from.scheme, 3, {{"n", "a:1"}}};
   co_await answers(s, RebuildVolume{volume, fresh, "c", all.scheme, 3, all.members, Urgency::kMove},
                    r.repack(volume, fresh, "c", all, Urgency::kMove));
@@ -116,11 +119,11 @@ Task<void> replicas(Clients c) {
   const SparseVolume told{VolumeId(3), 8 << 20, 5 << 20};
   EXPECT_TRUE(sparse && *sparse == std::vector{told});
   const auto packed = co_await r.read_packed(volume, old, from, NeedleKey(5), Urgency::kMove);
-  EXPECT_EQ(s.last(),
-            encode_message(ReadPacked{volume, old, from.scheme, 3, NeedleKey(5), Urgency::kMove}));
+  EXPECT_EQ(s.last(), encode_message(ReadPacked{volume, old, from.scheme, 3, NeedleKey(5),
+                                                Urgency::kMove, from.from, from.members}));
   EXPECT_TRUE(packed && *packed == c.fakes.replicas.images);
   s.set_error(scripted_error());
-  co_await fails(r.find_packed(fid));
+  co_await fails(r.find_packed(fid, {}));
   co_await fails(r.read_part(volume, old, NeedleKey(5), 0, 1));
   co_await fails(r.set_role(volume, old, {}));
   co_await fails(r.digest(volume, false));

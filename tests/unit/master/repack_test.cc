@@ -8,50 +8,19 @@
 #include "tests/support/golden.h"
 #include "tests/unit/master/house.h"
 #include "tests/unit/master/master_rig.h"
+#include "tests/unit/master/volume_jobs.h"
 
 namespace kelp::master {
 namespace {
 
 using testing::ElementsAre;
 
-constexpr EcScheme kTwoTwo{.data = 2, .parity = 2};
-
-std::vector<NodeNumber> nodes(const std::vector<std::uint32_t>& numbers) {
-  return {numbers.begin(), numbers.end()};
-}
-
 StartJob repack(const std::vector<std::uint32_t>& targets) {
-  JobRecord job{JobKind::kRepack, JobStep::kFreeze, VolumeId{1}, std::nullopt,
-                NodeNumber{targets.at(0)}};
-  job.scheme = kTwoTwo;
-  job.targets = nodes(targets);
-  return {std::move(job), Generation{1}, {}};
+  return job_at(JobKind::kRepack, targets, kTwoTwo);
 }
 
-/// Volume 1 is full and has shards 2, 0, 3, 1 on nodes 1 to 4.
 MasterState state_with_a_packed_volume() {
-  MasterState state;
-  state.cluster_id = "7d444840-9dc0-11d1-b245-5ffdce74fad2";
-  for (int i = 1; i <= 5; ++i) {
-    const NodeIdentity node{"node-" + std::to_string(i), "10.0.0.1:18080", "dc1", "rack1", {}};
-    EXPECT_TRUE(apply_command(state, RegisterNode{node}).has_value());
-  }
-  VolumeRecord volume;
-  volume.generation = Generation{1};
-  volume.scheme = kTwoTwo;
-  volume.members = nodes({1, 2, 3, 4});
-  volume.shards = {2, 0, 3, 1};
-  EXPECT_TRUE(apply_command(state, CreateVolume{VolumeId{1}, volume}).has_value());
-  EXPECT_TRUE(apply_command(state, ActivateVolume{VolumeId{1}}).has_value());
-  EXPECT_TRUE(apply_command(state, SealVolume{VolumeId{1}}).has_value());
-  return state;
-}
-
-bool applies(MasterState& state, const Command& command) {
-  const MasterState before = state;
-  const bool applied = apply_command(state, command).has_value();
-  if (!applied) EXPECT_EQ(state, before) << "a refused command changes nothing";
-  return applied;
+  return state_with_full(in_shards());
 }
 
 TEST(RepackCommands, LeaveTheMembersWhereTheyAre) {
@@ -79,9 +48,7 @@ TEST(RepackCommands, AreGivenUpBeforeTheSwitch) {
   for (int steps = 0; steps < 3; ++steps) {
     MasterState state = state_with_a_packed_volume();
     ASSERT_TRUE(applies(state, repack({2, 4, 1, 3})));
-    for (int i = 0; i < steps; ++i) {
-      ASSERT_TRUE(applies(state, AdvanceJob{JobId{1}, state.jobs.at(JobId{1}).step}));
-    }
+    advance(state, steps);
     ASSERT_TRUE(applies(state, AbandonJob{JobId{1}}));
     ASSERT_TRUE(applies(state, AdvanceJob{JobId{1}, JobStep::kRelease}));
     EXPECT_FALSE(state.volumes.at(VolumeId{1}).frozen);
@@ -146,11 +113,8 @@ struct PackedHouse : House {
   PackedHouse() : House(4) { volume = add_packed(); }
   VolumeId add_packed() {
     const VolumeId id = state.next_volume;
-    VolumeRecord record;
+    VolumeRecord record = in_shards();
     record.generation = Generation{1};
-    record.scheme = kTwoTwo;
-    record.members = nodes({1, 2, 3, 4});
-    record.shards = {2, 0, 3, 1};
     apply(CreateVolume{id, record});
     apply(ActivateVolume{id});
     apply(SealVolume{id});
@@ -219,7 +183,7 @@ struct PackedCluster : Rig {
     EXPECT_TRUE(lease.has_value());
     volume = lease->volume;
     EXPECT_TRUE(world.run(master->seal_volume(volume)).has_value());
-    EXPECT_TRUE(world.run(master->pack_volume(volume, kTwoTwo)).has_value());
+    EXPECT_TRUE(world.run(master->pack_volume(volume, kTwoTwo, {})).has_value());
     EXPECT_TRUE(world.run(pass(10)).has_value());
     EXPECT_EQ(location().scheme, kTwoTwo);
     for (const auto& [address, node] : volumes.all) {

@@ -10,6 +10,7 @@
 #include "tests/support/golden.h"
 #include "tests/unit/master/house.h"
 #include "tests/unit/master/master_rig.h"
+#include "tests/unit/master/volume_jobs.h"
 #include "wire/collections.h"
 
 namespace kelp::master {
@@ -18,44 +19,22 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr EcScheme kTwoTwo{.data = 2, .parity = 2};
 constexpr EcScheme kTwoOne{.data = 2, .parity = 1};
 
-StartJob seal(VolumeId volume, const std::vector<std::uint32_t>& targets,
-              EcScheme scheme = kTwoTwo) {
-  JobRecord job{JobKind::kSeal, JobStep::kFreeze, volume, std::nullopt, NodeNumber{targets.at(0)}};
-  job.scheme = scheme;
-  for (const auto target : targets) job.targets.emplace_back(target);
-  return {std::move(job), Generation{1}, {}};
+StartJob seal(const std::vector<std::uint32_t>& targets, EcScheme scheme = kTwoTwo) {
+  return job_at(JobKind::kSeal, targets, scheme);
 }
 
 MasterState state_with_a_full_volume() {
-  MasterState state;
-  state.cluster_id = "7d444840-9dc0-11d1-b245-5ffdce74fad2";
-  for (int i = 1; i <= 5; ++i) {
-    const NodeIdentity node{"node-" + std::to_string(i), "10.0.0.1:18080", "dc1", "rack1", {}};
-    EXPECT_TRUE(apply_command(state, RegisterNode{node}).has_value());
-  }
   VolumeRecord copies;
-  copies.generation = Generation{1};
   copies.spread.other_nodes = 1;
-  copies.members = {NodeNumber{1}, NodeNumber{2}};
-  EXPECT_TRUE(apply_command(state, CreateVolume{VolumeId{1}, copies}).has_value());
-  EXPECT_TRUE(apply_command(state, ActivateVolume{VolumeId{1}}).has_value());
-  EXPECT_TRUE(apply_command(state, SealVolume{VolumeId{1}}).has_value());
-  return state;
-}
-
-bool applies(MasterState& state, const Command& command) {
-  const MasterState before = state;
-  const bool applied = apply_command(state, command).has_value();
-  if (!applied) EXPECT_EQ(state, before) << "a refused command changes nothing";
-  return applied;
+  copies.members = nodes({1, 2});
+  return state_with_full(std::move(copies));
 }
 
 TEST(SealCommands, TurnCopiesIntoShardsStepByStep) {
   MasterState state = state_with_a_full_volume();
-  ASSERT_TRUE(applies(state, seal(VolumeId{1}, {2, 3, 4, 5})));
+  ASSERT_TRUE(applies(state, seal({2, 3, 4, 5})));
   const VolumeRecord& volume = state.volumes.at(VolumeId{1});
   for (const JobStep step : {JobStep::kFreeze, JobStep::kPack, JobStep::kVerify}) {
     EXPECT_EQ(state.jobs.at(JobId{1}).step, step);
@@ -75,16 +54,14 @@ TEST(SealCommands, TurnCopiesIntoShardsStepByStep) {
   ASSERT_TRUE(applies(state, AdvanceJob{JobId{1}, JobStep::kSwitch}));
   ASSERT_TRUE(applies(state, AdvanceJob{JobId{1}, JobStep::kRetire}));
   EXPECT_TRUE(state.jobs.empty());
-  EXPECT_FALSE(applies(state, seal(VolumeId{1}, {2, 3, 4, 5}))) << "it lies in shards already";
+  EXPECT_FALSE(applies(state, seal({2, 3, 4, 5}))) << "it lies in shards already";
 }
 
 TEST(SealCommands, LeaveTheCopiesWhenItIsGivenUp) {
   for (int steps = 0; steps < 3; ++steps) {
     MasterState state = state_with_a_full_volume();
-    ASSERT_TRUE(applies(state, seal(VolumeId{1}, {2, 3, 4, 5})));
-    for (int i = 0; i < steps; ++i) {
-      ASSERT_TRUE(applies(state, AdvanceJob{JobId{1}, state.jobs.at(JobId{1}).step}));
-    }
+    ASSERT_TRUE(applies(state, seal({2, 3, 4, 5})));
+    advance(state, steps);
     ASSERT_TRUE(applies(state, AbandonJob{JobId{1}}));
     EXPECT_EQ(state.jobs.at(JobId{1}).step, JobStep::kRelease);
     ASSERT_TRUE(applies(state, AdvanceJob{JobId{1}, JobStep::kRelease}));
@@ -97,21 +74,21 @@ TEST(SealCommands, LeaveTheCopiesWhenItIsGivenUp) {
 
 TEST(SealCommands, RefuseWhatDoesNotFit) {
   MasterState state = state_with_a_full_volume();
-  EXPECT_FALSE(applies(state, seal(VolumeId{1}, {2, 3, 4})));
-  EXPECT_FALSE(applies(state, seal(VolumeId{1}, {2, 3, 4, 4})));
-  EXPECT_FALSE(applies(state, seal(VolumeId{1}, {2, 3, 4, 9})));
-  EXPECT_FALSE(applies(state, seal(VolumeId{1}, {2, 3, 4, 5}, {.data = 1, .parity = 3})));
-  StartJob other = seal(VolumeId{1}, {2, 3, 4, 5});
+  EXPECT_FALSE(applies(state, seal({2, 3, 4})));
+  EXPECT_FALSE(applies(state, seal({2, 3, 4, 4})));
+  EXPECT_FALSE(applies(state, seal({2, 3, 4, 9})));
+  EXPECT_FALSE(applies(state, seal({2, 3, 4, 5}, {.data = 1, .parity = 3})));
+  StartJob other = seal({2, 3, 4, 5});
   other.lost = {NodeNumber{1}};
   EXPECT_FALSE(applies(state, other));
-  other = seal(VolumeId{1}, {2, 3, 4, 5});
+  other = seal({2, 3, 4, 5});
   other.expected = Generation{2};
   EXPECT_FALSE(applies(state, other));
   MasterState writable = state;
   writable.volumes.at(VolumeId{1}).phase = VolumePhase::kWritable;
-  EXPECT_FALSE(applies(writable, seal(VolumeId{1}, {2, 3, 4, 5})));
-  ASSERT_TRUE(applies(state, seal(VolumeId{1}, {2, 3, 4, 5})));
-  EXPECT_FALSE(applies(state, seal(VolumeId{1}, {2, 3, 4, 5}))) << "one job a volume";
+  EXPECT_FALSE(applies(writable, seal({2, 3, 4, 5})));
+  ASSERT_TRUE(applies(state, seal({2, 3, 4, 5})));
+  EXPECT_FALSE(applies(state, seal({2, 3, 4, 5}))) << "one job a volume";
   EXPECT_FALSE(applies(state, RemoveNode{NodeNumber{5}})) << "it gets a shard";
   EXPECT_FALSE(applies(state, AdvanceJob{JobId{1}, JobStep::kPack}));
 }
@@ -119,7 +96,7 @@ TEST(SealCommands, RefuseWhatDoesNotFit) {
 TEST(SealState, IsWrittenAsTheFormatSaysAndReadAgain) {
   MasterState state = state_with_a_full_volume();
   EXPECT_EQ(encode_state(state)[4], 2);
-  ASSERT_TRUE(applies(state, seal(VolumeId{1}, {2, 3, 4, 5})));
+  ASSERT_TRUE(applies(state, seal({2, 3, 4, 5})));
   ASSERT_TRUE(applies(state, AdvanceJob{JobId{1}, JobStep::kFreeze}));
   const std::string bytes = encode_state(state);
   EXPECT_EQ(hex_encode(bytes), test::golden("master-state-v4-seal.hex"));
@@ -136,7 +113,7 @@ TEST(SealState, IsWrittenAsTheFormatSaysAndReadAgain) {
 
 TEST(SealState, RefusesStepsOfOtherJobs) {
   MasterState state = state_with_a_full_volume();
-  ASSERT_TRUE(applies(state, seal(VolumeId{1}, {2, 3, 4, 5})));
+  ASSERT_TRUE(applies(state, seal({2, 3, 4, 5})));
   JobRecord& job = state.jobs.at(JobId{1});
   job.step = JobStep::kCopy;
   EXPECT_EQ(decode_state(encode_state(state)).error().code(), Errc::kCorruption);
@@ -147,7 +124,7 @@ TEST(SealState, RefusesStepsOfOtherJobs) {
 }
 
 TEST(SealState, HasCommandsThatMastersOfTheVersionBeforeRefuse) {
-  const Command start = seal(VolumeId{1}, {2, 3, 4, 5});
+  const Command start = seal({2, 3, 4, 5});
   EXPECT_EQ(encode_command(start)[0], 4);
   EXPECT_TRUE(decode_command(encode_command(start)).value() == start);
   const Command advance = AdvanceJob{JobId{1}, JobStep::kVerify};
@@ -257,7 +234,7 @@ struct SealedCluster : Rig {
     for (const VolumeMember& member : lease->members) holders.push_back(member.address);
     EXPECT_TRUE(world.run(master->seal_volume(volume)).has_value());
   }
-  Result<std::uint64_t> seal_now() { return world.run(master->pack_volume(volume, kTwoTwo)); }
+  Result<std::uint64_t> seal_now() { return world.run(master->pack_volume(volume, kTwoTwo, {})); }
   VolumeLocation location() { return *world.run(master->locate(volume)); }
   test::FakeNode& at(const std::string& address) { return *volumes.all.at(address); }
 
@@ -367,12 +344,13 @@ TEST(SealJobs, RefuseAVolumeThatIsNotFull) {
   SealedCluster cluster;
   const auto open = cluster.lease_now(1);
   ASSERT_TRUE(open.has_value());
-  const auto refused = cluster.world.run(cluster.master->pack_volume(open->volume, kTwoTwo));
+  const auto refused = cluster.world.run(cluster.master->pack_volume(open->volume, kTwoTwo, {}));
   EXPECT_EQ(refused.error().code(), Errc::kConflict);
-  EXPECT_EQ(cluster.world.run(cluster.master->pack_volume(VolumeId{99}, kTwoTwo)).error().code(),
-            Errc::kNotFound);
+  EXPECT_EQ(
+      cluster.world.run(cluster.master->pack_volume(VolumeId{99}, kTwoTwo, {})).error().code(),
+      Errc::kNotFound);
   const auto wide = cluster.world.run(
-      cluster.master->pack_volume(cluster.volume, EcScheme{.data = 4, .parity = 2}));
+      cluster.master->pack_volume(cluster.volume, EcScheme{.data = 4, .parity = 2}, {}));
   EXPECT_EQ(wide.error().code(), Errc::kUnavailable);
 }
 

@@ -94,8 +94,11 @@ class NotingMaster final : public MasterControl {
   Task<Result<void>> set_volume_tier(VolumeId volume, std::string tag) override {
     return done("tier " + std::to_string(volume.value) + " " + tag);
   }
-  Task<Result<std::uint64_t>> pack_volume(VolumeId volume, EcScheme scheme) override {
-    changes.push_back("pack " + std::to_string(volume.value) + " " + to_string(scheme));
+  Task<Result<std::uint64_t>> pack_volume(VolumeId volume, EcScheme scheme,
+                                          std::optional<Spread> spread) override {
+    changes.push_back("pack " + std::to_string(volume.value) + " " +
+                      (scheme ? to_string(scheme) : "copies") +
+                      (spread ? " +" + std::to_string(spread->other_nodes) : ""));
     co_return std::uint64_t{12};
   }
   Task<Result<std::vector<VolumeId>>> grow_volumes(std::string, std::uint32_t count) override {
@@ -216,6 +219,38 @@ TEST(Shell, SealsAFullVolumeOfCopiesAndNoOther) {
   rig.master.cluster.volumes[0] = two_nodes_and_a_spare().volumes[0];
   EXPECT_NE(rig.run("volume.seal 7 ec(4,2)"), Shell::kGood);
   EXPECT_THAT(rig.err, HasSubstr("is writable"));
+}
+
+TEST(Shell, TurnsShardsIntoOthersOrCopiesAndNothingElse) {
+  ShellRig rig;
+  const std::vector<std::string> commands = {"volume.ec.change 7 ec(8,4)", "volume.ec.decode 7",
+                                             "volume.ec.decode 7 -replication 002"};
+  for (const std::string& command : commands) {
+    EXPECT_NE(rig.run(command + " --apply"), Shell::kGood);
+    EXPECT_THAT(rig.err, HasSubstr("lies in copies"));
+  }
+  rig.master.cluster.volumes[0].location.scheme = {.data = 4, .parity = 2};
+  for (const std::string& command : commands) {
+    EXPECT_NE(rig.run(command + " --apply"), Shell::kGood);
+    EXPECT_THAT(rig.err, HasSubstr("is writable"));
+  }
+  rig.master.cluster.volumes[0].phase = "sealed";
+  EXPECT_NE(rig.run("volume.ec.change 7 ec(4,2) --apply"), Shell::kGood);
+  EXPECT_THAT(rig.err, HasSubstr("is ec(4,2) already"));
+  EXPECT_NE(rig.run("volume.ec.change 7 ec(1,2) --apply"), Shell::kGood);
+  EXPECT_NE(rig.run("volume.ec.decode 7 -replication 9 --apply"), Shell::kGood);
+  EXPECT_THAT(rig.err, HasSubstr("three digits"));
+  for (const std::string& command : commands) {
+    EXPECT_EQ(rig.run(command), Shell::kGood) << rig.err;
+    EXPECT_THAT(rig.out, HasSubstr("would turn the shards of volume 7"));
+  }
+  EXPECT_THAT(rig.master.changes, IsEmpty());
+  for (const std::string& command : commands) {
+    EXPECT_EQ(rig.run(command + " --apply"), Shell::kGood) << rig.err;
+  }
+  EXPECT_THAT(rig.master.changes,
+              ElementsAre("lock", "pack 7 ec(8,4)", "unlock", "lock", "pack 7 copies", "unlock",
+                          "lock", "pack 7 copies +2", "unlock"));
 }
 
 TEST(Shell, ChangesNothingWhileAnotherOperatorHasTheLock) {

@@ -83,7 +83,7 @@ class PackedVolumes : public StripedVolumes {
   Task<Result<std::string>> read_packed(FileId fid, std::uint64_t offset, std::size_t size) {
     Error last(Errc::kUnavailable, "nobody");
     for (std::uint32_t i = 0; i < scheme_.shards(); ++i) {
-      const auto place = co_await reached(i).find_packed(fid);
+      const auto place = co_await reached(i).find_packed(fid, scheme_);
       if (!place.has_value()) {
         last = place.error();
         continue;
@@ -109,7 +109,56 @@ class PackedVolumes : public StripedVolumes {
   std::vector<NeedleInfo> list(std::uint32_t i, NeedleKey after = {}) {
     return *run(at(i).list_needles(kStriped, after, 10'000));
   }
+
+  // --- what is done to a volume in shards, in generation 3 before and kAnew from then on
+  static constexpr Generation kAnew{4};
+
+  void remove(const std::vector<std::uint64_t>& keys) {
+    std::vector<FileId> fids;
+    for (const std::uint64_t key : keys) {
+      fids.push_back(fid_of(key));
+      sizes_.erase(key);
+      removed_.push_back(key);
+    }
+    for (std::uint32_t i = 0; i < scheme_.shards(); ++i) {
+      ASSERT_TRUE(run(at(i).remove(fids)).has_value()) << i;
+    }
+  }
+  void freeze_members(Generation before = Generation{3}) {
+    for (std::uint32_t i = 0; i < scheme_.shards(); ++i) {
+      const CopyRole role{kAnew, true};
+      ASSERT_TRUE(run(at(i).set_role(kStriped, before, role)).has_value()) << i;
+    }
+  }
+  std::uint64_t alive() const {
+    std::uint64_t bytes = 0;
+    for (const auto& [key, size] : sizes_) bytes += size;
+    return bytes;
+  }
+  using Files = std::map<std::string, std::string>;
+  Files files_of(std::uint32_t i) {
+    Files files;
+    for (const std::string& folder : {std::string("/data"), std::string("/data/pull")}) {
+      const auto names = disk(i).list(folder);
+      if (!names.has_value()) continue;
+      for (const std::string& name : *names) {
+        const std::string path = folder + "/" + name;
+        if (const auto content = disk(i).content(path)) files[path] = *content;
+      }
+    }
+    return files;
+  }
+  /// The server begins again with these files.
+  void put_back(std::uint32_t i, const Files& files) {
+    servers_.at(std::to_string(i)).service.reset();
+    for (const auto& [path, content] : files_of(i)) ASSERT_TRUE(disk(i).remove(path).has_value());
+    for (const auto& [path, content] : files) {
+      ASSERT_TRUE(write_file_atomically(disk(i), path, content).has_value()) << path;
+    }
+    start(i);
+  }
   std::map<std::uint64_t, std::size_t> sizes_;
+  std::vector<std::uint64_t> removed_;
 };
 
 }  // namespace kelp::test

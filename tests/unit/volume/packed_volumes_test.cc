@@ -105,9 +105,9 @@ TEST_F(PackedVolumes, AnswerWholeReadsOfPackedNeedlesWithAConflict) {
   EXPECT_EQ(get(1, 0, 1).error().code(), Errc::kConflict) << "nor is it a shard";
   FileId other = fid_of(1);
   ++other.cookie.value;
-  EXPECT_EQ(run(at(0).find_packed(other)).error().code(), Errc::kNotFound);
+  EXPECT_EQ(run(at(0).find_packed(other, {})).error().code(), Errc::kNotFound);
   const FileId extent{kStriped, list(0, kLastNeedleKey).front().key, Cookie{1}};
-  EXPECT_FALSE(run(at(0).find_packed(extent)).has_value());
+  EXPECT_FALSE(run(at(0).find_packed(extent, {})).has_value());
 }
 
 TEST_F(PackedVolumes, ReadFromBothWhileTheSwitchIsOn) {
@@ -214,7 +214,7 @@ TEST_F(PackedVolumes, DropWhatIsNotWanted) {
   ASSERT_TRUE(run(at(2).drop_packed(kStriped, Generation{2})).has_value());
   EXPECT_FALSE(disk(2).content("/data/pull/000000001.dat").has_value());
   EXPECT_EQ(run(at(2).adopt_packed(kStriped, Generation{2})).error().code(), Errc::kNotFound);
-  EXPECT_EQ(run(at(2).find_packed(fid_of(1))).error().code(), Errc::kNotFound);
+  EXPECT_EQ(run(at(2).find_packed(fid_of(1), {})).error().code(), Errc::kNotFound);
 }
 
 TEST_F(PackedVolumes, LeaveTheCopiesAloneWhenADiskIsFull) {

@@ -13,19 +13,6 @@ using testing::HasSubstr;
 /// A packed volume in generation 3 from which much was removed; packed anew in generation 4.
 class RepackedVolumes : public PackedVolumes {
  protected:
-  static constexpr Generation kAnew{4};
-
-  void remove(const std::vector<std::uint64_t>& keys) {
-    std::vector<FileId> fids;
-    for (const std::uint64_t key : keys) {
-      fids.push_back(fid_of(key));
-      sizes_.erase(key);
-      removed_.push_back(key);
-    }
-    for (std::uint32_t i = 0; i < scheme_.shards(); ++i) {
-      ASSERT_TRUE(run(at(i).remove(fids)).has_value()) << i;
-    }
-  }
   /// Of every extent but the last one most is removed.
   void thin_out() {
     std::vector<std::uint64_t> keys;
@@ -33,12 +20,6 @@ class RepackedVolumes : public PackedVolumes {
       if (key % 4 != 0) keys.push_back(key);
     }
     remove(keys);
-  }
-  void freeze_members() {
-    for (std::uint32_t i = 0; i < scheme_.shards(); ++i) {
-      const CopyRole role{kAnew, true};
-      ASSERT_TRUE(run(at(i).set_role(kStriped, Generation{3}, role)).has_value()) << i;
-    }
   }
   void begin_repack(EcScheme scheme = kTwoTwo) {
     make_packed(scheme);
@@ -80,7 +61,8 @@ class RepackedVolumes : public PackedVolumes {
     expect_all_read();
     for (const std::uint64_t key : removed_) {
       for (std::uint32_t i = 0; i < scheme_.shards(); ++i) {
-        ASSERT_EQ(run(at(i).find_packed(fid_of(key))).error().code(), Errc::kNotFound) << key;
+        ASSERT_EQ(run(at(i).find_packed(fid_of(key), scheme_)).error().code(), Errc::kNotFound)
+            << key;
       }
     }
   }
@@ -89,39 +71,11 @@ class RepackedVolumes : public PackedVolumes {
     for (std::uint32_t i = 0; i < scheme_.shards(); ++i) bytes += disk(i).content(kLog)->size();
     return bytes;
   }
-  std::uint64_t alive() const {
-    std::uint64_t bytes = 0;
-    for (const auto& [key, size] : sizes_) bytes += size;
-    return bytes;
-  }
   SparseVolume sparse(std::uint32_t i) {
     const auto found = run(at(i).sparse_volumes());
     EXPECT_TRUE(found.has_value());
     return found->empty() ? SparseVolume{} : found->front();
   }
-  using Files = std::map<std::string, std::string>;
-  Files files_of(std::uint32_t i) {
-    Files files;
-    for (const std::string& folder : {std::string("/data"), std::string("/data/pull")}) {
-      const auto names = disk(i).list(folder);
-      if (!names.has_value()) continue;
-      for (const std::string& name : *names) {
-        const std::string path = folder + "/" + name;
-        if (const auto content = disk(i).content(path)) files[path] = *content;
-      }
-    }
-    return files;
-  }
-  /// The server begins again with these files.
-  void put_back(std::uint32_t i, const Files& files) {
-    servers_.at(std::to_string(i)).service.reset();
-    for (const auto& [path, content] : files_of(i)) ASSERT_TRUE(disk(i).remove(path).has_value());
-    for (const auto& [path, content] : files) {
-      ASSERT_TRUE(write_file_atomically(disk(i), path, content).has_value()) << path;
-    }
-    start(i);
-  }
-  std::vector<std::uint64_t> removed_;
 };
 
 class AnyRepacked : public RepackedVolumes, public ::testing::WithParamInterface<EcScheme> {};
@@ -178,7 +132,7 @@ TEST_F(RepackedVolumes, AreReadByEveryStubAtEveryMomentOfTheSwitch) {
   const auto note_places = [&] {
     for (const auto& [key, size] : sizes_) {
       for (std::uint32_t i = 0; i < scheme_.shards(); ++i) {
-        const auto place = run(at(i).find_packed(fid_of(key)));
+        const auto place = run(at(i).find_packed(fid_of(key), scheme_));
         ASSERT_TRUE(place.has_value()) << key << place.error().message();
         if (std::ranges::find(places[key], *place) == places[key].end()) {
           places[key].push_back(*place);

@@ -76,8 +76,11 @@ class Reached final : public VolumeNode {
   }
   Task<Result<std::string>> read_needle(VolumeId volume, Generation generation,
                                         NeedleKey key) override {
+    ++needle_reads;
     KELP_CO_CHECK(co_await answer());
-    co_return co_await service_->read_needle(volume, generation, key);
+    auto image = co_await service_->read_needle(volume, generation, key);
+    if (image.has_value() && spoil_needle) spoil_needle(*image);
+    co_return image;
   }
   Task<Result<NeedlePart>> read_part(VolumeId volume, Generation generation, NeedleKey key,
                                      std::uint64_t offset, std::size_t bytes) override {
@@ -114,9 +117,9 @@ class Reached final : public VolumeNode {
     KELP_CO_CHECK(co_await answer());
     co_return co_await service_->read_packed(volume, generation, std::move(from), after, urgency);
   }
-  Task<Result<PackedPlace>> find_packed(FileId fid) override {
+  Task<Result<PackedPlace>> find_packed(FileId fid, EcScheme scheme) override {
     KELP_CO_CHECK(co_await answer());
-    co_return co_await service_->find_packed(fid);
+    co_return co_await service_->find_packed(fid, scheme);
   }
   Task<Result<VolumeDigest>> repack(VolumeId volume, Generation generation, std::string collection,
                                     StripeSources from, Urgency urgency) override {
@@ -127,14 +130,16 @@ class Reached final : public VolumeNode {
   int shard_reads = 0;
   std::uint64_t shard_bytes_read = 0;
   int part_reads = 0;
+  std::size_t needle_reads = 0;  ///< Of read_needle().
   int trouble_after_parts = -1;  ///< From then on it is down; negative: never.
   int rebuilt_reads = 0;
   int images_given = 0;                           ///< By read_rebuilt().
   int trouble_after_rebuilt = -1;                 ///< As trouble_after_parts, of read_rebuilt().
   std::function<void(std::string&)> spoil_image;  ///< What happens to images on their way.
   int packed_reads = 0;
-  int trouble_after_packed = -1;           ///< Likewise, of read_packed().
-  std::function<void(NeedlePart&)> spoil;  ///< What happens to parts on their way.
+  int trouble_after_packed = -1;                   ///< Likewise, of read_packed().
+  std::function<void(std::string&)> spoil_needle;  ///< What happens to read_needle()'s.
+  std::function<void(NeedlePart&)> spoil;          ///< What happens to parts on their way.
 
  private:
   Task<Result<void>> answer() {

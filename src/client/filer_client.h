@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "async/awaitable.h"
+#include "wire/bucket_settings.h"
 #include "wire/events.h"
 #include "wire/namespace.h"
 
@@ -39,6 +40,8 @@ class FilerClient {
   /// `value` of the request does not count; of the answer it is the setting.
   virtual Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) = 0;
   virtual Task<Result<void>> set_bucket_setting(BucketSetting setting) = 0;
+  /// kUnimplemented by a filer of before.
+  virtual Task<Result<ListedBucketSettings>> list_bucket_settings(ListBucketSettings request) = 0;
   /// Of what is written from the answer on. kUnimplemented by a filer of before.
   virtual Task<Result<BucketEntry>> set_bucket_class(SetBucketClass request) = 0;
   /// kConflict with kLockNeedsVersions, as set_bucket_versioning() of a bucket with a lock: its

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "wire/bucket_settings.h"
 #include "wire/events.h"
 #include "wire/message_codec.h"
 #include "wire/namespace.h"
@@ -225,6 +226,13 @@ inline constexpr auto kFields<EventPage> =
 template <>
 inline constexpr auto kFields<BucketSetting> =
     std::tuple(&BucketSetting::bucket, &BucketSetting::name, &BucketSetting::value);
+template <>
+inline constexpr auto kFields<ListBucketSettings> =
+    std::tuple(&ListBucketSettings::bucket, &ListBucketSettings::prefix,
+               &ListBucketSettings::start_after, &ListBucketSettings::limit);
+template <>
+inline constexpr auto kFields<ListedBucketSettings> =
+    std::tuple(&ListedBucketSettings::settings, &ListedBucketSettings::truncated);
 template <>
 inline constexpr auto kFields<CreateUpload> = std::tuple(
     &CreateUpload::bucket, &CreateUpload::key, &CreateUpload::owner_id, &CreateUpload::headers,

@@ -103,6 +103,7 @@ enum class RpcMethod : std::uint32_t {
   kFilerSetObjectLock = 336,
   kFilerSetBucketLock = 337,
   kFilerGetManifest = 338,
+  kFilerListBucketSettings = 339,
 };
 
 /// How long a call may take, repetitions included: the class of its work.

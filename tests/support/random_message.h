@@ -25,6 +25,8 @@ using AllMessages =
                GetManifest, ManifestChunks, FoundObject, DeleteObject, DeleteOutcome, DeleteObjects,
                DeletedObjects, ListObjects, ListedPage, ListVersions, ListedVersions, SetObjectTags,
                TaggedVersion, SetBucketVersioning, SetBucketClass, SetObjectLock, SetBucketLock,
+               ListBucketSettings, ListedBucketSettings,
+
                BucketSetting, SetBucketEvents, ReadEvents, EventPage, CreateUpload, UploadInfo,
                UploadName, PutPart, ShareObject, SharePart, AppendObject, RenameObject,
                RenamePrefix, RenamedPrefix, ListParts, ListedParts, ListUploads, ListedUploads,

@@ -25,6 +25,8 @@ Task<void> filer_answers(Clients c) {
   const auto setting = random.make<BucketSetting>();
   co_await answers(s, setting, f.get_bucket_setting(setting));
   co_await answers(s, setting, f.set_bucket_setting(setting));
+  const auto settings = random.make<ListBucketSettings>();
+  co_await answers(s, settings, f.list_bucket_settings(settings));
   const auto storage_class = random.make<SetBucketClass>();
   co_await answers(s, storage_class, f.set_bucket_class(storage_class), &BucketMessage::bucket);
   const auto bucket_lock = random.make<SetBucketLock>();
@@ -97,6 +99,7 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.read_events({}));
   co_await fails(f.get_bucket_setting({}));
   co_await fails(f.set_bucket_setting({}));
+  co_await fails(f.list_bucket_settings({}));
   co_await fails(f.ask_for_room({}));
   co_await fails(f.put_object(random.make<PutObject>()));
   co_await fails(f.get_object({"b", "k"}, true));

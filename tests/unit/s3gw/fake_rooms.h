@@ -90,6 +90,7 @@ class FakeFiler final : public FilerClient {
   Task<Result<BucketEntry>> set_bucket_versioning(SetBucketVersioning request) override;
   Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) override;
   Task<Result<void>> set_bucket_setting(BucketSetting setting) override;
+  Task<Result<ListedBucketSettings>> list_bucket_settings(ListBucketSettings request) override;
   Task<Result<ListedVersions>> list_versions(ListVersions request) override;
   Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) override;
   Task<Result<void>> set_object_lock(SetObjectLock request) override;

@@ -78,10 +78,25 @@ Task<S3Result<void>> put_object_legal_hold(Call& call);
 // ops/object_attributes.cc
 Task<S3Result<void>> get_object_attributes(Call& call);
 
+// ops/bucket_configs.cc
+Task<S3Result<void>> put_bucket_config(Call& call);
+Task<S3Result<void>> get_bucket_config(Call& call);
+Task<S3Result<void>> delete_bucket_config(Call& call);
+
+// ops/named_configs.cc
+Task<S3Result<void>> put_named_config(Call& call);
+Task<S3Result<void>> get_named_config(Call& call);
+Task<S3Result<void>> delete_named_config(Call& call);
+Task<S3Result<void>> list_named_configs(Call& call);
+
+// ops/cors.cc
+Task<S3Result<void>> preflight(Call& call);
+/// Looks up what the bucket lets the request's Origin do, for the head of whatever is answered.
+Task<void> find_cors(Call& call);
+
 // ops/stubs.cc
 Task<S3Result<void>> answer_default(Call& call);   ///< What Kelp can answer without the feature.
 Task<S3Result<void>> not_implemented(Call& call);  ///< Everything else.
-Task<S3Result<void>> preflight(Call& call);
 Task<S3Result<void>> get_bucket_acl(Call& call);
 Task<S3Result<void>> get_object_acl(Call& call);
 Task<S3Result<void>> put_acl(Call& call);

@@ -23,37 +23,18 @@ struct Default {
   std::optional<S3Code> error = std::nullopt;
 };
 
-constexpr std::string_view kNotTruncated = "<IsTruncated>false</IsTruncated>";
-
 constexpr Default kDefaults[] = {
-    {kGetBucketLogging, "BucketLoggingStatus"},
-    {kGetBucketNotificationConfiguration, "NotificationConfiguration"},
-    {kGetBucketAccelerateConfiguration, "AccelerateConfiguration"},
-    {kGetBucketRequestPayment, "RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>"},
     {kGetPublicAccessBlock, "PublicAccessBlockConfiguration",
      "<BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>"
      "<BlockPublicPolicy>true</BlockPublicPolicy>"
      "<RestrictPublicBuckets>true</RestrictPublicBuckets>"},
     {kGetBucketOwnershipControls, "OwnershipControls",
      "<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>"},
-    {kListBucketAnalyticsConfigurations, "ListBucketAnalyticsConfigurationResult", kNotTruncated},
-    {kListBucketIntelligentTieringConfigurations,
-     "ListBucketIntelligentTieringConfigurationsOutput", kNotTruncated},
-    {kListBucketInventoryConfigurations, "ListInventoryConfigurationsResult", kNotTruncated},
-    {kListBucketMetricsConfigurations, "ListMetricsConfigurationsResult", kNotTruncated},
     {.operation = kGetBucketPolicy, .error = S3Code::kNoSuchBucketPolicy},
     {.operation = kGetBucketPolicyStatus, .error = S3Code::kNoSuchBucketPolicy},
-    {.operation = kGetBucketCors, .error = S3Code::kNoSuchCORSConfiguration},
-    {.operation = kGetBucketLifecycleConfiguration, .error = S3Code::kNoSuchLifecycleConfiguration},
     {.operation = kGetBucketEncryption,
      .error = S3Code::kServerSideEncryptionConfigurationNotFoundError},
-    {.operation = kGetBucketReplication, .error = S3Code::kReplicationConfigurationNotFoundError},
-    {.operation = kGetBucketWebsite, .error = S3Code::kNoSuchWebsiteConfiguration},
     {.operation = kDeleteBucketPolicy},
-    {.operation = kDeleteBucketCors},
-    {.operation = kDeleteBucketLifecycle},
-    {.operation = kDeleteBucketReplication},
-    {.operation = kDeleteBucketWebsite},
 };
 
 std::string acl_xml(const Account& owner) {
@@ -112,11 +93,6 @@ Task<S3Result<void>> not_implemented(Call& call) {
   const std::string_view name = call.operation ? name_of(*call.operation) : "";
   S3Error error{S3Code::kNotImplemented, {}, {{"Operation", std::string(name)}}};
   co_return std::unexpected(std::move(error));
-}
-
-Task<S3Result<void>> preflight(Call& call) {
-  (void)call;
-  co_return s3_error(S3Code::kAccessForbidden);
 }
 
 Task<S3Result<void>> get_bucket_acl(Call& call) {

@@ -229,7 +229,7 @@ def check_sources(model, sources):
     names = {row[0] for row in model.rows}
     assert names - set(ALIASES) == sources.known, names ^ sources.known
     assert sources.known <= sources.routed, sources.known - sources.routed
-    assert set(sources.handlers) - {"Preflight"} <= sources.known
+    assert set(sources.handlers) - {"Preflight", "PostObject"} <= sources.known
     assert set(NOTES) <= names, set(NOTES) - names
     assert sources.support("PutObject")[0] == "yes" and sources.support("PutBucketPolicy")[0] == "no"
     assert sources.support("PutBucketWebsite")[0] == "kept" and sources.support("PutBucketCors")[0] == "yes"

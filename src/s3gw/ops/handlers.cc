@@ -130,6 +130,8 @@ Handler handler_of(Operation operation) {
     case kListBucketInventoryConfigurations:
     case kListBucketMetricsConfigurations:
       return list_named_configs;
+    case kPostObject:
+      return post_object;
     case kPreflight:
       return preflight;
     default:

@@ -28,6 +28,9 @@ Task<S3Result<void>> list_object_versions(Call& call);
 // ops/put_object.cc
 Task<S3Result<void>> put_object(Call& call);
 
+// ops/post_object.cc
+Task<S3Result<void>> post_object(Call& call);
+
 // ops/append_object.cc
 Task<S3Result<void>> append_object(Call& call);  ///< PutObject with x-amz-write-offset-bytes.
 

@@ -88,8 +88,7 @@ TEST_F(GatewayTest, WhatHasNoEffectSaysSo) {
                                                         {"POST", "/bucket/k?restore"},
                                                         {"POST", "/bucket/k?select&select-type=2"},
                                                         {"GET", "/bucket?session"},
-                                                        {"GET", "/bucket/k?torrent"},
-                                                        {"POST", "/bucket"}}) {
+                                                        {"GET", "/bucket/k?torrent"}}) {
     const Answer answer = send(method, target, "<X/>");
     EXPECT_EQ(answer.status, 501) << method << ' ' << target;
     EXPECT_EQ(answer.element("Code"), "NotImplemented");

@@ -40,6 +40,7 @@ NOTES = {
     "PutBucketVersioning": "no MFA delete",
     "PutObjectTagging": "of any version",
     "PutBucketTagging": "50 tags; kept and answered",
+    "PutBucketCors": "preflights and every answer to an `Origin`",
     "ListMultipartUploads": "delimiter too",
     "PutObject": "`If-Match`, `If-None-Match: *`; `x-amz-write-offset-bytes` appends",
     "RenameObject": "one commit, in any bucket; no dates of what is replaced, no client token",
@@ -50,6 +51,30 @@ NOTES = {
     "PutObjectLockConfiguration": "also of a bucket that is there, when its versioning is enabled",
     "PutObjectRetention": "governance mode with its bypass, compliance mode",
 }
+
+
+# Configurations that are checked, kept and answered, and change nothing yet.
+KEPT = {
+    "Abac": "no tag decides about access",
+    "AccelerateConfiguration": "nothing is faster",
+    "AnalyticsConfiguration": "nothing is analysed",
+    "IntelligentTieringConfiguration": "nothing moves",
+    "InventoryConfiguration": "no list is made",
+    "Lifecycle": "no rule runs",
+    "LifecycleConfiguration": "no rule runs",
+    "Logging": "nothing is logged there",
+    "MetricsConfiguration": "nothing is measured",
+    "NotificationConfiguration": "nothing is sent; destinations are not asked",
+    "Replication": "nothing is copied",
+    "RequestPayment": "nobody pays",
+    "Website": "no endpoint serves it",
+}
+
+
+def kept_without_effect(operation):
+    """What does not happen yet, of an operation on such a configuration; else ""."""
+    named = re.fullmatch(r"(?:Put|Get|Delete|List)Bucket(\w+?)s?", operation)
+    return KEPT.get(named[1], "") if named else ""
 
 
 def read(path):
@@ -80,12 +105,14 @@ class Sources:
         self.defaults = default_answers(read("src/s3gw/ops/stubs.cc"), read("src/s3gw/s3_error.cc"))
 
     def support(self, operation):
-        """(yes | default | no, what the sources say about it)."""
+        """(yes | kept | default | no, what the sources say about it)."""
         handler = self.handlers.get(operation)
         if handler is None:
             if operation in self.defaults:
                 return "default", self.defaults[operation]
             return "no", ""
+        if self.homes[handler] in ("bucket_configs", "named_configs") and kept_without_effect(operation):
+            return "kept", kept_without_effect(operation)
         return "default" if self.homes[handler] == "stubs" else "yes", ""
 
 
@@ -180,7 +207,7 @@ def targets_of(argument, values):
 
 def tests_of_operations(model):
     """operation -> the test files that send it."""
-    boto3 = "".join(read(f"tests/s3/{name}_test.py") for name in ("boto3", "versions", "object_lock", "rename_append", "access"))
+    boto3 = "".join(read(f"tests/s3/{name}_test.py") for name in ("boto3", "versions", "object_lock", "rename_append", "access", "configs", "post"))
     clients = read("tests/s3/clients_test.py")
     sent = set()
     unit_tests = ROOT / "tests/unit/s3gw"
@@ -201,16 +228,17 @@ def check_sources(model, sources):
     names = {row[0] for row in model.rows}
     assert names - set(ALIASES) == sources.known, names ^ sources.known
     assert sources.known <= sources.routed, sources.known - sources.routed
-    assert set(sources.handlers) - {"Preflight"} <= sources.known
+    assert set(sources.handlers) - {"Preflight", "PostObject"} <= sources.known
     assert set(NOTES) <= names, set(NOTES) - names
     assert sources.support("PutObject")[0] == "yes" and sources.support("GetObjectTorrent")[0] == "no"
+    assert sources.support("PutBucketWebsite")[0] == "kept" and sources.support("PutBucketCors")[0] == "yes"
 
 
 def table():
     model, sources = Model(), Sources()
     check_sources(model, sources)
     tests = tests_of_operations(model)
-    words = {"yes": "yes", "default": "default answer", "no": "`NotImplemented`"}
+    words = {"yes": "yes", "kept": "kept, no effect yet", "default": "default answer", "no": "`NotImplemented`"}
     counts = dict.fromkeys(words, 0)
     lines = []
     for name, method, target, _, _, copies in model.rows:
@@ -222,8 +250,8 @@ def table():
         request = f"`{method} {target}`".replace("{Key+}", "{Key}") + (" with `x-amz-copy-source`" if copies else "")
         cells = [name, request, words[support], " ".join(tests[name]), note]
         lines.append("| " + " | ".join(cells) + " |")
-    return (f"Of {len(model.rows)} operations {counts['yes']} work, {counts['default']} have a default answer and "
-            f"{counts['no']} are `NotImplemented`.\n\n"
+    return (f"Of {len(model.rows)} operations {counts['yes']} work, {counts['kept']} keep a configuration that has no effect "
+            f"yet, {counts['default']} have a default answer and {counts['no']} are `NotImplemented`.\n\n"
             "| operation | request | support | tested in | note |\n|---|---|---|---|---|\n" + "\n".join(lines) + "\n")
 
 

@@ -41,6 +41,8 @@ class FilerClient {
   virtual Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) = 0;
   virtual Task<Result<void>> set_bucket_setting(BucketSetting setting) = 0;
   virtual Task<Result<BucketWithSettings>> get_bucket_settings(GetBucketSettings request) = 0;
+  /// kUnimplemented by a filer of before.
+  virtual Task<Result<ListedBucketSettings>> list_bucket_settings(ListBucketSettings request) = 0;
   /// Of what is written from the answer on. kUnimplemented by a filer of before.
   virtual Task<Result<BucketEntry>> set_bucket_class(SetBucketClass request) = 0;
   /// kConflict with kLockNeedsVersions, as set_bucket_versioning() of a bucket with a lock: its

@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::uint64_t kMaxQuota = 1ULL << 62;
 constexpr std::size_t kMaxSettingBytes = 1 << 20;
+constexpr std::uint32_t kMaxSettingsListed = 1000;
+constexpr std::size_t kMaxListedSettingBytes = 4 << 20;
 
 Error exists(const BucketEntry& there, const BucketEntry& wanted) {
   const bool own = there.owner_id == wanted.owner_id;
@@ -66,6 +68,31 @@ Result<ListedBuckets> list_rows(KvStore& store, const ListBuckets& request) {
     }
     bucket.name = keys::bucket_name(cursor->key());
     page.buckets.push_back(std::move(bucket));
+  }
+  KELP_CHECK(cursor->status());
+  return page;
+}
+
+Result<ListedBucketSettings> list_setting_rows(KvStore& store, BucketId bucket,
+                                               const ListBucketSettings& request) {
+  ListedBucketSettings page;
+  const std::size_t name_at = keys::setting(bucket, "").size();
+  const auto cursor = store.cursor(keys::within(keys::setting(bucket, request.prefix)));
+  const bool from_marker = request.start_after >= request.prefix && !request.start_after.empty();
+  const std::string first = from_marker ? keys::setting(bucket, request.start_after) + '\0'
+                                        : keys::setting(bucket, request.prefix);
+  std::size_t bytes = 0;
+  for (cursor->seek(first); cursor->valid(); cursor->next()) {
+    if (page.settings.size() == std::min(request.limit, kMaxSettingsListed) ||
+        bytes >= kMaxListedSettingBytes) {
+      page.truncated = true;
+      break;
+    }
+    KELP_TRY(std::string value, decode_setting(cursor->value()));
+    bytes += value.size();
+    page.settings.push_back({.bucket = {},
+                             .name = std::string(cursor->key().substr(name_at)),
+                             .value = std::move(value)});
   }
   KELP_CHECK(cursor->status());
   return page;
@@ -266,6 +293,15 @@ Task<Result<void>> FilerService::set_bucket_setting(BucketSetting setting) {
     if (committed || !lost_race(committed.error())) co_return committed;
   }
   co_return kept_losing(options_.max_attempts);
+}
+
+Task<Result<ListedBucketSettings>> FilerService::list_bucket_settings(ListBucketSettings request) {
+  KELP_CO_TRY(const FoundBucket found, co_await find_bucket(request.bucket));
+  std::move_only_function<Result<ListedBucketSettings>(KvStore&)> list =
+      [bucket = found.bucket.id, request = std::move(request)](KvStore& store) {
+        return list_setting_rows(store, bucket, request);
+      };
+  co_return co_await kv_.read<ListedBucketSettings>(std::move(list));
 }
 
 Task<Result<void>> FilerService::ask_for_room(AskForRoom request) {

@@ -184,7 +184,8 @@ constexpr auto kBesides = std::to_array<Besides>({
 
 bool makes_object(Operation operation) {
   using enum Operation;
-  return operation == kPutObject || operation == kCopyObject || operation == kCreateMultipartUpload;
+  return operation == kPutObject || operation == kCopyObject || operation == kPostObject ||
+         operation == kCreateMultipartUpload;
 }
 
 bool may_bypass(Operation operation) {

@@ -21,6 +21,7 @@ HttpResponse begin_response(Call& call, int status) {
   head.add("Server", "Kelp");
   head.add("x-amz-request-id", call.request_id());
   head.add("x-amz-id-2", call.services.host_id);
+  for (const auto& [name, value] : call.cors) head.add(name, value);
   return head;
 }
 

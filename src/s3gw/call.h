@@ -14,6 +14,7 @@
 #include "s3gw/body_workers.h"
 #include "s3gw/bucket_access.h"
 #include "s3gw/buffer_pool.h"
+#include "s3gw/core/cors.h"
 #include "s3gw/core/operations.h"
 #include "s3gw/core/s3_request.h"
 #include "s3gw/gateway.h"
@@ -49,6 +50,8 @@ struct Call {
   /// The headers that count: those of the request, then what a presigned query hoisted.
   std::span<const HttpHeader> headers;
   std::vector<HttpHeader> with_hoisted;  ///< Storage of `headers` when something was hoisted.
+
+  CorsHeaders cors;  ///< Lines that every answer has; see find_cors().
 
   int status = 0;  ///< Of the answer; 0 before it.
   std::uint64_t bytes_in = 0;

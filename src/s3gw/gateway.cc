@@ -56,6 +56,7 @@ Task<S3Result<void>> run(Call& call) {
       call.http.method == "PUT" && call.header("x-amz-copy-source").has_value();
   KELP_S3_CO_TRY(const Operation operation, route(call.http.method, call.request, has_copy_source));
   call.operation = operation;
+  if (operation != Operation::kPreflight && call.header("origin")) co_await find_cors(call);
   if (!is_open(operation)) {
     const AuthOptions options{.region = call.services.options.region};
     KELP_S3_CO_CHECK(admit(call, options));

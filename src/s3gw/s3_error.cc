@@ -202,6 +202,28 @@ constexpr std::array kTable = std::to_array<Row>({
     {kInvalidBucketAclWithBlockPublicAccessError,
      {"InvalidBucketAclWithBlockPublicAccessError", 400,
       "Bucket cannot have public ACLs set with BlockPublicAccess enabled"}},
+    {kNoSuchConfiguration,
+     {"NoSuchConfiguration", 404, "The specified configuration does not exist."}},
+    {kTooManyConfigurations,
+     {"TooManyConfigurations", 400,
+      "You are attempting to create a new configuration but have already reached the "
+      "1,000-configuration limit."}},
+    {kIdMismatch,
+     {"IdMismatch", 400, "Document ID does not match the specified configuration ID."}},
+    {kInvalidS3DestinationBucket, {"InvalidS3DestinationBucket", 400, "Invalid bucket ARN."}},
+    {kInvalidTargetBucketForLogging,
+     {"InvalidTargetBucketForLogging", 400, "The target bucket for logging does not exist"}},
+    {kBadRequest, {"BadRequest", 400, "Bad Request"}},
+    {kMalformedPOSTRequest,
+     {"MalformedPOSTRequest", 400,
+      "The body of your POST request is not well-formed multipart/form-data."}},
+    {kInvalidPolicyDocument, {"InvalidPolicyDocument", 400, "Invalid Policy"}},
+    {kMaxPostPreDataLengthExceeded,
+     {"MaxPostPreDataLengthExceeded", 400,
+      "Your POST request fields preceeding the upload file was too large."}},
+    {kIncorrectNumberOfFilesInPostRequest,
+     {"IncorrectNumberOfFilesInPostRequest", 400,
+      "POST requires exactly one file upload per request."}},
 });
 
 constexpr bool in_order() {

@@ -96,9 +96,19 @@ enum class S3Code : std::uint16_t {
   kInvalidBucketAclWithObjectOwnership,
   kUnexpectedContent,
   kInvalidBucketAclWithBlockPublicAccessError,
+  kNoSuchConfiguration,
+  kTooManyConfigurations,
+  kIdMismatch,
+  kInvalidS3DestinationBucket,
+  kInvalidTargetBucketForLogging,
+  kBadRequest,
+  kMalformedPOSTRequest,
+  kInvalidPolicyDocument,
+  kMaxPostPreDataLengthExceeded,
+  kIncorrectNumberOfFilesInPostRequest,
 };
 inline constexpr std::size_t kS3CodeCount =
-    static_cast<std::size_t>(S3Code::kInvalidBucketAclWithBlockPublicAccessError) + 1;
+    static_cast<std::size_t>(S3Code::kIncorrectNumberOfFilesInPostRequest) + 1;
 
 /// An answer that is an error.
 struct S3Error {

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "wire/entry.h"
+#include "wire/namespace.h"
 
 namespace kelp {
 
@@ -18,6 +19,20 @@ struct GetBucketSettings {
 struct BucketWithSettings {
   BucketEntry bucket;
   std::vector<std::optional<std::string>> values;  ///< In the order of the names; nothing: not set.
+};
+
+/// Which settings of a bucket to list: those whose names begin with `prefix`, behind `start_after`.
+struct ListBucketSettings {
+  std::string bucket;
+  std::string prefix;
+  std::string start_after;    ///< A whole name; empty: from the first one.
+  std::uint32_t limit = 100;  ///< At most 1,000; of 4 MiB of values a page is full, too.
+};
+
+/// A page of settings, by name.
+struct ListedBucketSettings {
+  std::vector<BucketSetting> settings;  ///< Without the bucket's name.
+  bool truncated = false;
 };
 
 }  // namespace kelp

@@ -235,6 +235,13 @@ template <>
 inline constexpr auto kFields<BucketWithSettings> =
     std::tuple(&BucketWithSettings::bucket, &BucketWithSettings::values);
 template <>
+inline constexpr auto kFields<ListBucketSettings> =
+    std::tuple(&ListBucketSettings::bucket, &ListBucketSettings::prefix,
+               &ListBucketSettings::start_after, &ListBucketSettings::limit);
+template <>
+inline constexpr auto kFields<ListedBucketSettings> =
+    std::tuple(&ListedBucketSettings::settings, &ListedBucketSettings::truncated);
+template <>
 inline constexpr auto kFields<CreateUpload> = std::tuple(
     &CreateUpload::bucket, &CreateUpload::key, &CreateUpload::owner_id, &CreateUpload::headers,
     &CreateUpload::checksum_algorithm, &CreateUpload::checksum_type);

@@ -109,6 +109,7 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerGetManifest, "filer.get_manifest", kLook, true},
     {kFilerGetBucketSettings, "filer.get_bucket_settings", kLook, true},
     {kFilerSetObjectAcl, "filer.set_object_acl", kCommit, false},  // undoes a later one
+    {kFilerListBucketSettings, "filer.list_bucket_settings", kLook, true},
 };
 static_assert(std::ranges::adjacent_find(kMethods, std::ranges::greater_equal{},
                                          &RpcMethodInfo::method) == std::end(kMethods),

@@ -105,6 +105,7 @@ enum class RpcMethod : std::uint32_t {
   kFilerGetManifest = 338,
   kFilerGetBucketSettings = 339,
   kFilerSetObjectAcl = 340,
+  kFilerListBucketSettings = 341,
 };
 
 /// How long a call may take, repetitions included: the class of its work.

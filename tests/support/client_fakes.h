@@ -178,6 +178,9 @@ class FakeFiler final : public FilerClient {
   Task<Result<void>> set_bucket_setting(BucketSetting r) override {
     return script.done(std::move(r));
   }
+  Task<Result<ListedBucketSettings>> list_bucket_settings(ListBucketSettings r) override {
+    return script.answer<ListedBucketSettings>(std::move(r));
+  }
   Task<Result<BucketEntry>> set_bucket_class(SetBucketClass r) override {
     return script.answer(std::move(r), &BucketMessage::bucket);
   }

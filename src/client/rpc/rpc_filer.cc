@@ -95,6 +95,10 @@ Task<Result<BucketWithSettings>> RpcFilerClient::get_bucket_settings(GetBucketSe
 Task<Result<void>> RpcFilerClient::set_bucket_setting(BucketSetting setting) {
   return caller_.tell(kFilerSetBucketSetting, std::move(setting));
 }
+Task<Result<ListedBucketSettings>> RpcFilerClient::list_bucket_settings(
+    ListBucketSettings request) {
+  return caller_.ask<ListedBucketSettings>(kFilerListBucketSettings, std::move(request));
+}
 Task<Result<BucketEntry>> RpcFilerClient::set_bucket_class(SetBucketClass request) {
   return caller_.ask(kFilerSetBucketClass, std::move(request), &BucketMessage::bucket);
 }
@@ -215,6 +219,9 @@ void serve_buckets(RpcServer& server, FilerClient* f) {
                               [f](BucketSetting r) { return f->get_bucket_setting(std::move(r)); });
   serve_method<BucketSetting>(server, kFilerSetBucketSetting,
                               [f](BucketSetting r) { return f->set_bucket_setting(std::move(r)); });
+  serve_method<ListBucketSettings>(server, kFilerListBucketSettings, [f](ListBucketSettings r) {
+    return f->list_bucket_settings(std::move(r));
+  });
   serve_method<SetBucketClass>(server, kFilerSetBucketClass, [f](SetBucketClass r) {
     return wrap<BucketMessage>(f->set_bucket_class(std::move(r)));
   });

@@ -34,6 +34,7 @@ class RpcFilerClient final : public FilerClient {
   Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) override;
   Task<Result<void>> set_bucket_setting(BucketSetting setting) override;
   Task<Result<BucketWithSettings>> get_bucket_settings(GetBucketSettings request) override;
+  Task<Result<ListedBucketSettings>> list_bucket_settings(ListBucketSettings request) override;
   Task<Result<BucketEntry>> set_bucket_class(SetBucketClass request) override;
   Task<Result<BucketEntry>> set_bucket_lock(SetBucketLock request) override;
   Task<Result<BucketEntry>> set_bucket_events(SetBucketEvents request) override;

@@ -277,7 +277,7 @@ S3Result<PayloadResult> PayloadDecoder::finish() {
   if (chunked_) {
     if (auto ok = chunked_->finish(); !ok) return std::unexpected(std::move(ok).error());
   }
-  if (decoded_bytes_ != spec_.decoded_bytes) {
+  if (decoded_bytes_ != spec_.decoded_bytes && !spec_.is_length_limit) {
     return std::unexpected(S3Error{S3Code::kIncompleteBody,
                                    {},
                                    {{"NumberBytesExpected", std::to_string(spec_.decoded_bytes)},

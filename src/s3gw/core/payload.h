@@ -21,6 +21,7 @@ namespace kelp::s3 {
 struct PayloadSpec {
   PayloadClaim claim;
   std::uint64_t decoded_bytes = 0;  ///< Length of the data: what will be stored.
+  bool is_length_limit = false;     ///< The data may be shorter than that: only its end tells.
   std::optional<ChunkSigning> chunk_signing;
   std::optional<std::string> content_md5;  ///< Raw, 16 bytes.
   std::optional<Checksum> checksum;        ///< The value of an x-amz-checksum-* header.

@@ -2,7 +2,7 @@
 
 #include "s3gw/core/request_xml.h"
 #include "s3gw/object_owner.h"
-#include "s3gw/ops/bucket_settings.h"
+#include "s3gw/ops/configs.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/request_body.h"
 #include "s3gw/s3_try.h"
@@ -32,7 +32,7 @@ Task<S3Result<void>> put_bucket_acl(Call& call) {
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
   KELP_S3_CO_TRY(const Acl acl, requested_acl(call, std::move(body), bucket.owner_id));
-  KELP_S3_CO_CHECK(co_await set_bucket_setting(call, kAclSetting, encode_acl(acl)));
+  KELP_S3_CO_CHECK(co_await set_config(call, std::string(kAclSetting), encode_acl(acl)));
   co_await reply_empty(call, 200);
   co_return S3Result<void>{};
 }

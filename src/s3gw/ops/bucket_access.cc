@@ -4,7 +4,7 @@
 #include "policy/resources.h"
 #include "s3gw/core/request_xml.h"
 #include "s3gw/core/xml_writer.h"
-#include "s3gw/ops/bucket_settings.h"
+#include "s3gw/ops/configs.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/request_body.h"
 #include "s3gw/s3_try.h"
@@ -30,15 +30,6 @@ S3Result<void> check_policy(const Call& call, std::string_view json) {
 
 }  // namespace
 
-Task<S3Result<void>> set_bucket_setting(Call& call, std::string_view name,
-                                        std::optional<std::string> value) {
-  BucketSetting setting{
-      .bucket = call.request.bucket, .name = std::string(name), .value = std::move(value)};
-  KELP_S3_CO_CHECK(co_await call.services.deps.filer.set_bucket_setting(std::move(setting)));
-  call.services.bucket_access.forget(call.request.bucket);
-  co_return S3Result<void>{};
-}
-
 Task<S3Result<void>> get_bucket_policy(Call& call) {
   KELP_S3_CO_CHECK(co_await own_bucket(call));
   if (call.access->policy_json.empty()) co_return s3_error(S3Code::kNoSuchBucketPolicy);
@@ -52,14 +43,14 @@ Task<S3Result<void>> put_bucket_policy(Call& call) {
   KELP_S3_CO_CHECK(co_await own_bucket(call));
   KELP_S3_CO_TRY(std::string json, co_await read_request_xml(call, kMaxXmlBytes));
   KELP_S3_CO_CHECK(check_policy(call, json));
-  KELP_S3_CO_CHECK(co_await set_bucket_setting(call, kPolicySetting, std::move(json)));
+  KELP_S3_CO_CHECK(co_await set_config(call, std::string(kPolicySetting), std::move(json)));
   co_await reply_empty(call, 204);
   co_return S3Result<void>{};
 }
 
 Task<S3Result<void>> delete_bucket_policy(Call& call) {
   KELP_S3_CO_CHECK(co_await own_bucket(call));
-  KELP_S3_CO_CHECK(co_await set_bucket_setting(call, kPolicySetting, std::nullopt));
+  KELP_S3_CO_CHECK(co_await set_config(call, std::string(kPolicySetting), std::nullopt));
   co_await reply_empty(call, 204);
   co_return S3Result<void>{};
 }
@@ -87,15 +78,15 @@ Task<S3Result<void>> put_public_access_block(Call& call) {
   KELP_S3_CO_CHECK(co_await own_bucket(call));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
   KELP_S3_CO_TRY(const PublicAccessBlock block, parse_public_access_block(std::move(body)));
-  KELP_S3_CO_CHECK(
-      co_await set_bucket_setting(call, kAccessBlockSetting, encode_public_access_block(block)));
+  KELP_S3_CO_CHECK(co_await set_config(call, std::string(kAccessBlockSetting),
+                                       encode_public_access_block(block)));
   co_await reply_empty(call, 200);
   co_return S3Result<void>{};
 }
 
 Task<S3Result<void>> delete_public_access_block(Call& call) {
   KELP_S3_CO_CHECK(co_await own_bucket(call));
-  KELP_S3_CO_CHECK(co_await set_bucket_setting(call, kAccessBlockSetting, std::string()));
+  KELP_S3_CO_CHECK(co_await set_config(call, std::string(kAccessBlockSetting), std::string()));
   co_await reply_empty(call, 204);
   co_return S3Result<void>{};
 }
@@ -116,14 +107,14 @@ Task<S3Result<void>> put_bucket_ownership_controls(Call& call) {
     co_return s3_error(S3Code::kInvalidBucketAclWithObjectOwnership);
   }
   KELP_S3_CO_CHECK(
-      co_await set_bucket_setting(call, kOwnershipSetting, std::string(name_of(ownership))));
+      co_await set_config(call, std::string(kOwnershipSetting), std::string(name_of(ownership))));
   co_await reply_empty(call, 200);
   co_return S3Result<void>{};
 }
 
 Task<S3Result<void>> delete_bucket_ownership_controls(Call& call) {
   KELP_S3_CO_CHECK(co_await own_bucket(call));
-  KELP_S3_CO_CHECK(co_await set_bucket_setting(call, kOwnershipSetting, std::string()));
+  KELP_S3_CO_CHECK(co_await set_config(call, std::string(kOwnershipSetting), std::string()));
   co_await reply_empty(call, 204);
   co_return S3Result<void>{};
 }

@@ -7,7 +7,7 @@
 #include "s3gw/core/xml_writer.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/object_owner.h"
-#include "s3gw/ops/bucket_settings.h"
+#include "s3gw/ops/configs.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/request_body.h"
 #include "s3gw/s3_try.h"
@@ -113,14 +113,14 @@ S3Result<FirstAccess> first_access(const Call& call) {
 /// Behind the bucket's making: until then, and when this comes to nothing, it is shut.
 Task<S3Result<void>> set_first_access(Call& call, FirstAccess first) {
   if (first.ownership) {
-    KELP_S3_CO_CHECK(co_await set_bucket_setting(call, kOwnershipSetting,
-                                                 std::string(name_of(*first.ownership))));
+    KELP_S3_CO_CHECK(co_await set_config(call, std::string(kOwnershipSetting),
+                                         std::string(name_of(*first.ownership))));
   }
   if (first.acl) {
-    KELP_S3_CO_CHECK(co_await set_bucket_setting(call, kAclSetting, encode_acl(*first.acl)));
+    KELP_S3_CO_CHECK(co_await set_config(call, std::string(kAclSetting), encode_acl(*first.acl)));
   }
   if (first.open) {
-    KELP_S3_CO_CHECK(co_await set_bucket_setting(call, kAccessBlockSetting, std::string()));
+    KELP_S3_CO_CHECK(co_await set_config(call, std::string(kAccessBlockSetting), std::string()));
   }
   co_return S3Result<void>{};
 }

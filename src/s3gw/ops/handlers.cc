@@ -106,6 +106,53 @@ Handler handler_of(Operation operation) {
       return put_bucket_ownership_controls;
     case kDeleteBucketOwnershipControls:
       return delete_bucket_ownership_controls;
+    case kGetBucketCors:
+    case kGetBucketLifecycleConfiguration:
+    case kGetBucketWebsite:
+    case kGetBucketReplication:
+    case kGetBucketLogging:
+    case kGetBucketNotificationConfiguration:
+    case kGetBucketRequestPayment:
+    case kGetBucketAccelerateConfiguration:
+    case kGetBucketAbac:
+      return get_bucket_config;
+    case kPutBucketCors:
+    case kPutBucketLifecycleConfiguration:
+    case kPutBucketWebsite:
+    case kPutBucketReplication:
+    case kPutBucketLogging:
+    case kPutBucketNotificationConfiguration:
+    case kPutBucketRequestPayment:
+    case kPutBucketAccelerateConfiguration:
+    case kPutBucketAbac:
+      return put_bucket_config;
+    case kDeleteBucketCors:
+    case kDeleteBucketLifecycle:
+    case kDeleteBucketWebsite:
+    case kDeleteBucketReplication:
+      return delete_bucket_config;
+    case kGetBucketAnalyticsConfiguration:
+    case kGetBucketIntelligentTieringConfiguration:
+    case kGetBucketInventoryConfiguration:
+    case kGetBucketMetricsConfiguration:
+      return get_named_config;
+    case kPutBucketAnalyticsConfiguration:
+    case kPutBucketIntelligentTieringConfiguration:
+    case kPutBucketInventoryConfiguration:
+    case kPutBucketMetricsConfiguration:
+      return put_named_config;
+    case kDeleteBucketAnalyticsConfiguration:
+    case kDeleteBucketIntelligentTieringConfiguration:
+    case kDeleteBucketInventoryConfiguration:
+    case kDeleteBucketMetricsConfiguration:
+      return delete_named_config;
+    case kListBucketAnalyticsConfigurations:
+    case kListBucketIntelligentTieringConfigurations:
+    case kListBucketInventoryConfigurations:
+    case kListBucketMetricsConfigurations:
+      return list_named_configs;
+    case kPostObject:
+      return post_object;
     case kPreflight:
       return preflight;
     default:

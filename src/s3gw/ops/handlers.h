@@ -28,6 +28,9 @@ Task<S3Result<void>> list_object_versions(Call& call);
 // ops/put_object.cc
 Task<S3Result<void>> put_object(Call& call);
 
+// ops/post_object.cc
+Task<S3Result<void>> post_object(Call& call);
+
 // ops/append_object.cc
 Task<S3Result<void>> append_object(Call& call);  ///< PutObject with x-amz-write-offset-bytes.
 
@@ -78,10 +81,25 @@ Task<S3Result<void>> put_object_legal_hold(Call& call);
 // ops/object_attributes.cc
 Task<S3Result<void>> get_object_attributes(Call& call);
 
+// ops/bucket_configs.cc
+Task<S3Result<void>> put_bucket_config(Call& call);
+Task<S3Result<void>> get_bucket_config(Call& call);
+Task<S3Result<void>> delete_bucket_config(Call& call);
+
+// ops/named_configs.cc
+Task<S3Result<void>> put_named_config(Call& call);
+Task<S3Result<void>> get_named_config(Call& call);
+Task<S3Result<void>> delete_named_config(Call& call);
+Task<S3Result<void>> list_named_configs(Call& call);
+
+// ops/cors.cc
+Task<S3Result<void>> preflight(Call& call);
+/// Looks up what the bucket lets the request's Origin do, for the head of whatever is answered.
+Task<void> find_cors(Call& call);
+
 // ops/stubs.cc
 Task<S3Result<void>> answer_default(Call& call);   ///< What Kelp can answer without the feature.
 Task<S3Result<void>> not_implemented(Call& call);  ///< Everything else.
-Task<S3Result<void>> preflight(Call& call);
 
 // ops/acl.cc
 Task<S3Result<void>> get_bucket_acl(Call& call);

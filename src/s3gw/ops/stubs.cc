@@ -19,28 +19,9 @@ struct Default {
   std::optional<S3Code> error = std::nullopt;
 };
 
-constexpr std::string_view kNotTruncated = "<IsTruncated>false</IsTruncated>";
-
 constexpr Default kDefaults[] = {
-    {kGetBucketLogging, "BucketLoggingStatus"},
-    {kGetBucketNotificationConfiguration, "NotificationConfiguration"},
-    {kGetBucketAccelerateConfiguration, "AccelerateConfiguration"},
-    {kGetBucketRequestPayment, "RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>"},
-    {kListBucketAnalyticsConfigurations, "ListBucketAnalyticsConfigurationResult", kNotTruncated},
-    {kListBucketIntelligentTieringConfigurations,
-     "ListBucketIntelligentTieringConfigurationsOutput", kNotTruncated},
-    {kListBucketInventoryConfigurations, "ListInventoryConfigurationsResult", kNotTruncated},
-    {kListBucketMetricsConfigurations, "ListMetricsConfigurationsResult", kNotTruncated},
-    {.operation = kGetBucketCors, .error = S3Code::kNoSuchCORSConfiguration},
-    {.operation = kGetBucketLifecycleConfiguration, .error = S3Code::kNoSuchLifecycleConfiguration},
     {.operation = kGetBucketEncryption,
      .error = S3Code::kServerSideEncryptionConfigurationNotFoundError},
-    {.operation = kGetBucketReplication, .error = S3Code::kReplicationConfigurationNotFoundError},
-    {.operation = kGetBucketWebsite, .error = S3Code::kNoSuchWebsiteConfiguration},
-    {.operation = kDeleteBucketCors},
-    {.operation = kDeleteBucketLifecycle},
-    {.operation = kDeleteBucketReplication},
-    {.operation = kDeleteBucketWebsite},
 };
 
 }  // namespace
@@ -76,11 +57,6 @@ Task<S3Result<void>> not_implemented(Call& call) {
   const std::string_view name = call.operation ? name_of(*call.operation) : "";
   S3Error error{S3Code::kNotImplemented, {}, {{"Operation", std::string(name)}}};
   co_return std::unexpected(std::move(error));
-}
-
-Task<S3Result<void>> preflight(Call& call) {
-  (void)call;
-  co_return s3_error(S3Code::kAccessForbidden);
 }
 
 }  // namespace kelp::s3

@@ -1,7 +1,9 @@
 // Whether a bucket keeps older versions.
 
+#include "s3gw/core/config/config_kind.h"
 #include "s3gw/core/request_xml.h"
 #include "s3gw/core/xml_writer.h"
+#include "s3gw/ops/configs.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/request_body.h"
 #include "s3gw/s3_try.h"
@@ -24,6 +26,16 @@ Task<S3Result<void>> put_bucket_versioning(Call& call) {
   KELP_S3_CO_CHECK(co_await own_bucket(call));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
   KELP_S3_CO_TRY(const bool enabled, parse_versioning(std::move(body)));
+  if (!enabled) {
+    KELP_S3_CO_TRY(const auto replication,
+                   co_await get_config(call, std::string(replication_config().setting)));
+    if (replication) {
+      co_return s3_error(S3Code::kInvalidBucketState,
+                         "A replication configuration is present on this bucket, so you cannot "
+                         "change the versioning state. To change the versioning state, first "
+                         "delete the replication configuration.");
+    }
+  }
   SetBucketVersioning request{.name = call.request.bucket, .enabled = enabled};
   auto set = co_await call.services.deps.filer.set_bucket_versioning(std::move(request));
   KELP_S3_CO_CHECK(std::move(set));

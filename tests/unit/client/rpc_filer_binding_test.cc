@@ -27,6 +27,8 @@ Task<void> filer_answers(Clients c) {
   co_await answers(s, setting, f.set_bucket_setting(setting));
   const auto settings = random.make<GetBucketSettings>();
   co_await answers(s, settings, f.get_bucket_settings(settings));
+  const auto listing = random.make<ListBucketSettings>();
+  co_await answers(s, listing, f.list_bucket_settings(listing));
   const auto storage_class = random.make<SetBucketClass>();
   co_await answers(s, storage_class, f.set_bucket_class(storage_class), &BucketMessage::bucket);
   const auto bucket_lock = random.make<SetBucketLock>();
@@ -102,6 +104,7 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.get_bucket_setting({}));
   co_await fails(f.get_bucket_settings({}));
   co_await fails(f.set_bucket_setting({}));
+  co_await fails(f.list_bucket_settings({}));
   co_await fails(f.ask_for_room({}));
   co_await fails(f.put_object(random.make<PutObject>()));
   co_await fails(f.get_object({"b", "k"}, true));

@@ -211,5 +211,47 @@ TEST(Versions, BucketSettingsAreKeptByName) {
             Reason::kNoSuchBucket);
 }
 
+TEST(Versions, BucketSettingsAreListedByPrefixInPages) {
+  FilerWorld world(1, kOptions);
+  world.make_bucket(kBucket);
+  world.make_bucket("other");
+  ASSERT_TRUE(world.run(world.filer.set_bucket_setting({"other", "a/5", "theirs"})));
+  for (const char* name : {"a", "a/1", "a/2", "a/3", "a0", "b/1"}) {
+    ASSERT_TRUE(world.run(world.filer.set_bucket_setting({kBucket, name, name})));
+  }
+  const auto names = [&](std::string prefix, std::string after, std::uint32_t limit) {
+    const auto page = world.run(
+        world.filer.list_bucket_settings({kBucket, std::move(prefix), std::move(after), limit}));
+    std::string joined;
+    for (const BucketSetting& setting : page->settings) {
+      EXPECT_EQ(setting.name, setting.value);
+      joined += setting.name + " ";
+    }
+    return joined + (page->truncated ? "more" : "");
+  };
+  EXPECT_EQ(names("a/", "", 100), "a/1 a/2 a/3 ");
+  EXPECT_EQ(names("a/", "", 2), "a/1 a/2 more");
+  EXPECT_EQ(names("a/", "a/2", 2), "a/3 ");
+  EXPECT_EQ(names("a/", "a/1", 2), "a/2 a/3 ");
+  EXPECT_EQ(names("a/", "a", 3), "a/1 a/2 a/3 ");
+  EXPECT_EQ(names("", "", 100), "a a/1 a/2 a/3 a0 b/1 ");
+  EXPECT_EQ(names("c", "", 100), "");
+  EXPECT_EQ(world.run(world.filer.list_bucket_settings({"none", "", "", 1})).error().reason(),
+            Reason::kNoSuchBucket);
+}
+
+// A page is a message: many large settings come in several.
+TEST(Versions, LargeSettingsFillAPageByTheirBytes) {
+  FilerWorld world(1, kOptions);
+  world.make_bucket(kBucket);
+  for (const char* name : {"1", "2", "3", "4", "5"}) {
+    ASSERT_TRUE(
+        world.run(world.filer.set_bucket_setting({kBucket, name, std::string(1 << 20, 'x')})));
+  }
+  const auto page = world.run(world.filer.list_bucket_settings({kBucket, "", "", 100}));
+  EXPECT_EQ(page->settings.size(), 4U);
+  EXPECT_TRUE(page->truncated);
+}
+
 }  // namespace
 }  // namespace kelp

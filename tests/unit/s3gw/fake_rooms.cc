@@ -265,6 +265,10 @@ Task<Result<void>> FakeFiler::set_bucket_setting(BucketSetting setting) {
   }
   co_return Result<void>();
 }
+Task<Result<ListedBucketSettings>> FakeFiler::list_bucket_settings(ListBucketSettings request) {
+  KELP_CO_CHECK(bucket(request.bucket));
+  co_return ListedBucketSettings{};
+}
 Task<Result<ListedVersions>> FakeFiler::list_versions(ListVersions request) {
   KELP_CO_TRY(const Bucket* found, bucket(request.bucket));
   ListedVersions page;

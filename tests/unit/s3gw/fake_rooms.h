@@ -92,6 +92,7 @@ class FakeFiler final : public FilerClient {
   Task<Result<BucketSetting>> get_bucket_setting(BucketSetting request) override;
   Task<Result<BucketWithSettings>> get_bucket_settings(GetBucketSettings request) override;
   Task<Result<void>> set_bucket_setting(BucketSetting setting) override;
+  Task<Result<ListedBucketSettings>> list_bucket_settings(ListBucketSettings request) override;
   Task<Result<ListedVersions>> list_versions(ListVersions request) override;
   Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) override;
   Task<Result<TaggedVersion>> set_object_acl(SetObjectAcl request) override;

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "s3gw/call.h"
+#include "s3gw/core/config/shape.h"
+
+namespace kelp::s3 {
+
+/// What the filer keeps of a document: what is inside of its root. MaxMessageLengthExceeded when
+/// that is more than a setting may be.
+[[nodiscard]] S3Result<std::string> config_value(const Element& document);
+
+/// The setting `name` of the request's bucket. ops/configs.cc
+[[nodiscard]] Task<S3Result<std::optional<std::string>>> get_config(Call& call, std::string name);
+/// Sets it, or removes it; from the answer on this gateway goes by it.
+[[nodiscard]] Task<S3Result<void>> set_config(Call& call, std::string name,
+                                              std::optional<std::string> value);
+
+}  // namespace kelp::s3

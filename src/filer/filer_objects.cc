@@ -15,6 +15,7 @@
 #include "filer/core/rows.h"
 #include "filer/core/shares.h"
 #include "filer/filer_service.h"
+#include "wire/sealed.h"
 
 namespace kelp {
 namespace {
@@ -30,21 +31,21 @@ Result<void> check_put(const PutObject& request, std::uint64_t inline_limit_byte
   if (entry.delete_marker || entry.older_null != 0) {
     return Error(Errc::kInvalidArgument, "an entry that only a filer makes");
   }
+  const std::uint64_t stored = stored_bytes(entry);
   if (request.inline_body) {
     if (request.inline_body->size() <= inline_limit_bytes &&
-        request.inline_body->size() == entry.size_bytes && entry.layout.chunks.empty()) {
+        request.inline_body->size() == stored && entry.layout.chunks.empty()) {
       return {};
     }
-    return Error(
-        Errc::kInvalidArgument,
-        fmt::format("inline body of {} bytes for an entry of {} bytes and {} chunks",
-                    request.inline_body->size(), entry.size_bytes, entry.layout.chunks.size()));
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("inline body of {} bytes for an entry of {} bytes and {} chunks",
+                             request.inline_body->size(), stored, entry.layout.chunks.size()));
   }
   std::uint64_t in_chunks = 0;
   for (const Chunk& chunk : entry.layout.chunks) in_chunks += chunk.size_bytes;
-  if (in_chunks == entry.size_bytes) return {};
+  if (in_chunks == stored) return {};
   return Error(Errc::kInvalidArgument,
-               fmt::format("chunks of {} bytes for an entry of {}", in_chunks, entry.size_bytes));
+               fmt::format("chunks of {} bytes for an entry of {}", in_chunks, stored));
 }
 
 /// Reads rows, when told so only as far as that needs no wait.
@@ -166,10 +167,10 @@ Result<FoundObject> look_up(RowReader& rows, const ObjectKey& name, bool with_in
     KELP_TRY(found.inline_body, rows.get(keys::body(id)));
     if (found.inline_body) {
       KELP_CHECK(open_body(id, *found.inline_body));
-      if (found.inline_body->size() == found.entry.size_bytes) return found;
-      return Error(Errc::kCorruption,
-                   fmt::format("inline body {}: {} bytes, its entry says {}", id,
-                               found.inline_body->size(), found.entry.size_bytes));
+      const std::uint64_t stored = stored_bytes(found.entry);
+      if (found.inline_body->size() == stored) return found;
+      return Error(Errc::kCorruption, fmt::format("inline body {}: {} bytes, its entry says {}", id,
+                                                  found.inline_body->size(), stored));
     }
     // Overwritten between the two reads, unless the entry is still the same.
     if (found.entry.version == before) {

@@ -10,6 +10,7 @@
 #include "filer/core/manifest.h"
 #include "filer/core/rows.h"
 #include "filer/filer_service.h"
+#include "wire/sealed.h"
 
 namespace kelp {
 namespace {
@@ -22,11 +23,17 @@ Result<void> check_part(const PutPart& request) {
     return Error(Errc::kInvalidArgument, fmt::format("part number {}; 1 to {} are allowed",
                                                      request.part_number, kMaxParts));
   }
+  return {};
+}
+
+/// That the chunks are the whole part, as the upload says it is encrypted.
+Result<void> check_chunks(const PutPart& request, const Encryption& encryption) {
   std::uint64_t in_chunks = 0;
   for (const Chunk& chunk : request.chunks) in_chunks += chunk.size_bytes;
-  if (in_chunks == request.size_bytes) return {};
+  const std::uint64_t stored = stored_bytes(encryption, request.size_bytes);
+  if (in_chunks == stored) return {};
   return Error(Errc::kInvalidArgument,
-               fmt::format("chunks of {} bytes for a part of {}", in_chunks, request.size_bytes));
+               fmt::format("chunks of {} bytes for a part of {}", in_chunks, stored));
 }
 
 UploadInfo info_of(std::uint64_t id, std::string key, UploadRow upload, const BucketEntry& bucket) {
@@ -151,6 +158,7 @@ Task<Result<void>> FilerService::put_part(PutPart request, std::optional<SharedF
 // epoch, so that a Complete that has read the old part loses.
 Task<Result<void>> FilerService::put_part_once(PutPart request, std::optional<SharedFrom> from) {
   KELP_CO_TRY(FoundUpload found, co_await find_upload(request.upload));
+  KELP_CO_CHECK(check_chunks(request, found.upload.headers.encryption));
   const std::string row_key = keys::part(found.row_key, request.part_number);
   KELP_CO_TRY(auto old_row, co_await kv_.get(row_key));
   const WallTime now = clock_.wall();

@@ -4,6 +4,7 @@
 #include "filer/core/keys.h"
 #include "filer/core/rows.h"
 #include "tests/unit/filer/filer_world.h"
+#include "wire/sealed.h"
 
 namespace kelp {
 namespace {
@@ -106,6 +107,43 @@ TEST(FilerObjects, RefusesWhatOnlyAFaultyCallerSends) {
   wrong_sum.entry.size_bytes = 1;
   expect_error(world.run(world.filer.put_object(wrong_sum)), Errc::kInvalidArgument);
   EXPECT_TRUE(world.run(world.filer.put_object(put_of("photos", std::string(1024, '\0'), "x"))));
+}
+
+// The bytes that lie are more than those of the object; the object's own size is what is counted.
+TEST(FilerObjects, TakesEncryptedBodiesOfTheirSealedLengthOnly) {
+  FilerWorld world;
+  world.make_bucket("photos");
+  const auto sealed = [](PutObject put) {
+    put.entry.headers.encryption = {EncryptionKind::kS3, false, {}, {}, "wrapped"};
+    return put;
+  };
+  for (const std::uint64_t plain : {1, 5, 65'504, 65'505, 1'000'000}) {
+    PutObject put = sealed(put_chunks(world, "photos", "k", 0));
+    put.entry.size_bytes = plain;
+    for (const int off : {-1, 1}) {
+      put.entry.layout.chunks = {
+          world.chunk(sealed_bytes(plain) + static_cast<std::uint64_t>(off))};
+      expect_error(world.run(world.filer.put_object(put)), Errc::kInvalidArgument);
+    }
+    put.entry.layout.chunks = {world.chunk(plain)};
+    expect_error(world.run(world.filer.put_object(put)), Errc::kInvalidArgument);
+    put.entry.layout.chunks = {world.chunk(sealed_bytes(plain))};
+    EXPECT_TRUE(world.run(world.filer.put_object(put)));
+    EXPECT_EQ(usage_of(world, "photos").bytes, static_cast<std::int64_t>(plain));
+  }
+  PutObject parts = sealed(put_chunks(world, "photos", "k", 0));
+  parts.entry.size_bytes = 30;
+  parts.entry.parts = {{1, 10, {}}, {7, 0, {}}, {8, 20, {}}};
+  parts.entry.layout.chunks = {world.chunk(sealed_bytes(30))};
+  expect_error(world.run(world.filer.put_object(parts)), Errc::kInvalidArgument);
+  parts.entry.layout.chunks = {world.chunk(sealed_bytes(10) + sealed_bytes(20))};
+  EXPECT_TRUE(world.run(world.filer.put_object(parts)));
+  PutObject small = sealed(put_of("photos", "small", std::string(5 + 32, 'c')));
+  small.entry.size_bytes = 5;
+  EXPECT_TRUE(world.run(world.filer.put_object(small)));
+  EXPECT_EQ(world.run(world.filer.get_object({"photos", "small"}, true))->inline_body->size(), 37U);
+  small.entry.size_bytes = 6;
+  expect_error(world.run(world.filer.put_object(small)), Errc::kInvalidArgument);
 }
 
 TEST(FilerObjects, BuriesWhatAPutReplaces) {

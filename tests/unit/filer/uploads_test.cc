@@ -6,6 +6,7 @@
 #include "crypto/digest.h"
 #include "filer/core/keys.h"
 #include "tests/unit/filer/filer_world.h"
+#include "wire/sealed.h"
 
 namespace kelp {
 namespace {
@@ -215,6 +216,31 @@ TEST(FilerUploads, NamesWhatIsMissing) {
   expect_error(world.run(world.filer.put_part(part_of(world, upload, 10'001, "x"))),
                Errc::kInvalidArgument);
   EXPECT_TRUE(world.run(world.filer.put_part(part_of(world, upload, 10'000, "x"))));
+}
+
+TEST(FilerUploads, TakesEncryptedPartsOfTheirSealedLengthOnly) {
+  FilerWorld world(1, kSmallParts);
+  world.make_bucket("photos");
+  CreateUpload create;
+  create.headers.encryption = {EncryptionKind::kS3, false, {}, {}, "wrapped"};
+  const UploadName upload = start(world, "film", create);
+  EXPECT_EQ(world.run(world.filer.get_upload(upload))->headers.encryption,
+            create.headers.encryption);
+  PutPart part = part_of(world, upload, 3, "twenty bytes of body");
+  expect_error(world.run(world.filer.put_part(part)), Errc::kInvalidArgument);
+  part.chunks = {world.chunk(sealed_bytes(20))};
+  ASSERT_TRUE(world.run(world.filer.put_part(part)));
+  CompleteUpload complete;
+  complete.upload = upload;
+  complete.parts = {named(3, "twenty bytes of body")};
+  ASSERT_TRUE(world.run(world.filer.complete_upload(complete)));
+  const auto found = world.run(world.filer.get_object({"photos", "film"}, false));
+  EXPECT_EQ(found->entry.size_bytes, 20U);
+  EXPECT_EQ(found->entry.headers.encryption, create.headers.encryption);
+  const UploadName plain = start(world, "plain");
+  PutPart longer = part_of(world, plain, 3, "x");
+  longer.chunks = {world.chunk(sealed_bytes(1))};
+  expect_error(world.run(world.filer.put_part(longer)), Errc::kInvalidArgument);
 }
 
 TEST(FilerUploads, ReplacesAPart) {

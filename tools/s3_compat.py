@@ -29,7 +29,7 @@ ALIASES = {
 
 # What the sources do not say by themselves.
 NOTES = {
-    "CopyObject": "copies no bytes; ETag and checksums are the source's; source up to 5 GiB",
+    "CopyObject": "copies no bytes unless the encryption changes; ETag and checksums are the source's; source up to 5 GiB",
     "CreateBucket": "with object lock, ownership and lists too; `s3.defaults` says what a new bucket is",
     "CreateMultipartUpload": "checksum algorithm and type as on AWS",
     "CompleteMultipartUpload": "`If-Match`, `If-None-Match: *`; a repeated one gets the same answer for 7 days",
@@ -37,6 +37,8 @@ NOTES = {
     "DeleteObjects": "1,000 keys or versions in one commit; needs `Content-MD5` or a checksum; an entry may have an ETag",
     "GetObject": "ranges, conditions, `partNumber`, `response-*`, versions",
     "HeadObject": "as GetObject",
+    "GetBucketEncryption": "404 `ServerSideEncryptionConfigurationNotFoundError` when none is set, unless `s3.encrypt_by_default`",
+    "PutBucketEncryption": "AES256, aws:kms; no aws:kms:dsse",
     "PutBucketVersioning": "no MFA delete",
     "PutObjectTagging": "of any version",
     "PutBucketTagging": "50 tags; kept and answered",
@@ -45,7 +47,7 @@ NOTES = {
     "PutObject": "`If-Match`, `If-None-Match: *`; `x-amz-write-offset-bytes` appends",
     "RenameObject": "one commit, in any bucket; no dates of what is replaced, no client token",
     "UploadPart": "",
-    "UploadPartCopy": "copies no bytes of whole needles (8 MiB); computes checksums only for an upload that names an algorithm",
+    "UploadPartCopy": "copies no bytes of whole needles (8 MiB) unless something is encrypted; computes checksums only for an upload that names an algorithm",
     "PutBucketAcl": "where ownership is not `BucketOwnerEnforced`, as PutObjectAcl; accounts have no e-mail addresses",
     "PutBucketPolicy": "20 KiB; counts everywhere within 2 s",
     "PutObjectLockConfiguration": "also of a bucket that is there, when its versioning is enabled",
@@ -102,43 +104,15 @@ class Sources:
                 home = named[1]
             elif declared := re.match(r"Task<S3Result<void>> (\w+)\(", line):
                 self.homes[declared[1]] = home
-        self.defaults = default_answers(read("src/s3gw/ops/stubs.cc"), read("src/s3gw/s3_error.cc"))
 
     def support(self, operation):
-        """(yes | kept | default | no, what the sources say about it)."""
+        """(yes | kept | no, what the sources say about it)."""
         handler = self.handlers.get(operation)
         if handler is None:
-            if operation in self.defaults:
-                return "default", self.defaults[operation]
             return "no", ""
         if self.homes[handler] in ("bucket_configs", "named_configs") and kept_without_effect(operation):
             return "kept", kept_without_effect(operation)
-        return "default" if self.homes[handler] == "stubs" else "yes", ""
-
-
-def default_answers(stubs, errors):
-    """operation -> its answer in words, from the table kDefaults."""
-    table = re.search(r"kDefaults\[\] = \{\n(.*?)\n\};", stubs, re.S)[1]
-    answers = {}
-    for row in re.split(r"\n    (?=\{)", "\n" + table)[1:]:
-        operation = re.search(r"\bk([A-Z]\w+)", row)[1]
-        error = re.search(r"S3Code::k(\w+)", row)
-        texts = re.findall(r'"((?:[^"\\]|\\.)*)"', row)
-        if error:
-            status = re.search(r'"%s",\s*(\d{3})' % error[1], errors)
-            answers[operation] = f"{status[1]} `{error[1]}`"
-        elif not texts:
-            answers[operation] = "204: there is nothing to delete"
-        else:
-            inside = "".join(texts[1:])
-            if "kNotTruncated" in row:
-                answers[operation] = "an empty list"
-            elif not inside:
-                answers[operation] = f"an empty `{texts[0]}`"
-            else:
-                leaves = re.findall(r"<(\w+)>([^<]+)</", inside)
-                answers[operation] = ", ".join(f"`{name}` {value}" for name, value in leaves)
-    return answers
+        return "yes", ""
 
 
 class Model:
@@ -238,7 +212,7 @@ def table():
     model, sources = Model(), Sources()
     check_sources(model, sources)
     tests = tests_of_operations(model)
-    words = {"yes": "yes", "kept": "kept, no effect yet", "default": "default answer", "no": "`NotImplemented`"}
+    words = {"yes": "yes", "kept": "kept, no effect yet", "no": "`NotImplemented`"}
     counts = dict.fromkeys(words, 0)
     lines = []
     for name, method, target, _, _, copies in model.rows:
@@ -251,7 +225,7 @@ def table():
         cells = [name, request, words[support], " ".join(tests[name]), note]
         lines.append("| " + " | ".join(cells) + " |")
     return (f"Of {len(model.rows)} operations {counts['yes']} work, {counts['kept']} keep a configuration that has no effect "
-            f"yet, {counts['default']} have a default answer and {counts['no']} are `NotImplemented`.\n\n"
+            f"yet, and {counts['no']} are `NotImplemented`.\n\n"
             "| operation | request | support | tested in | note |\n|---|---|---|---|---|\n" + "\n".join(lines) + "\n")
 
 

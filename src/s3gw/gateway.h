@@ -16,6 +16,7 @@
 #include "client/volume_client.h"
 #include "net/http.h"
 #include "s3gw/core/credentials.h"
+#include "s3gw/key_service.h"
 
 namespace kelp::s3 {
 
@@ -30,6 +31,10 @@ struct GatewayOptions {
   /// New buckets let the public in when a list or policy says so, and their objects belong to who
   /// writes them: S3 as it was before April 2023.
   bool classic_buckets = false;
+  /// Objects for which neither request nor bucket says anything are encrypted too, with SSE-S3.
+  bool encrypt_by_default = false;
+  /// Customers' keys (SSE-C) are taken over connections without TLS too.
+  bool sse_c_over_http = false;
   /// Whether /readyz answers 200. Called on io threads. Empty: always.
   std::function<Task<bool>()> ready;
 };
@@ -42,7 +47,8 @@ struct GatewayDeps {
   const CredentialStore& credentials;
   Clock& clock;
   Metrics& metrics;
-  WorkPool& pool;  ///< For hashing bodies.
+  WorkPool& pool;              ///< For hashing and encrypting bodies.
+  KeyService* keys = nullptr;  ///< For SSE-S3 and SSE-KMS; null: there are none.
 };
 
 struct Call;

@@ -114,28 +114,6 @@ S3Result<ObjectHeaders> read_object_headers(std::span<const HttpHeader> headers)
   return result;
 }
 
-S3Result<void> refuse_unsupported(std::span<const HttpHeader> headers) {
-  for (const HttpHeader& header : headers) {
-    if (!starts_with_lower(header.name, "x-amz-")) continue;
-    if (starts_with_lower(header.name, "x-amz-server-side-encryption") ||
-        starts_with_lower(header.name, "x-amz-copy-source-server-side-encryption")) {
-      return std::unexpected(
-          S3Error{S3Code::kNotImplemented, {}, {{"Header", lowered(header.name)}}});
-    }
-  }
-  return {};
-}
-
-S3Result<void> refuse_customer_key(std::span<const HttpHeader> headers) {
-  for (const HttpHeader& header : headers) {
-    if (starts_with_lower(header.name, "x-amz-server-side-encryption-customer-")) {
-      return s3_error(S3Code::kInvalidRequest,
-                      "The encryption parameters are not applicable to this object.");
-    }
-  }
-  return {};
-}
-
 S3Result<Tags> parse_tags(std::string_view query) {
   Tags tags;
   const auto parsed = Query::parse(query);

@@ -19,13 +19,6 @@ inline constexpr std::size_t kMaxUserMetadataBytes = 2048;
 /// Content-Encoding. Errors: MetadataTooLarge, InvalidStorageClass, InvalidTag, InvalidArgument.
 [[nodiscard]] S3Result<ObjectHeaders> read_object_headers(std::span<const HttpHeader> headers);
 
-/// Refuses what the gateway cannot do yet and must not ignore: server-side encryption.
-[[nodiscard]] S3Result<void> refuse_unsupported(std::span<const HttpHeader> headers);
-
-/// Refuses a read that brings a customer's key: no object is encrypted with one. Call it once the
-/// object is known to be there. InvalidRequest, with AWS's text.
-[[nodiscard]] S3Result<void> refuse_customer_key(std::span<const HttpHeader> headers);
-
 /// The query form of tags, `a=1&b=2`: at most 10, keys of 1 to 128 characters, values of up to 256.
 /// Errors: InvalidTag, InvalidArgument.
 [[nodiscard]] S3Result<std::vector<std::pair<std::string, std::string>>> parse_tags(

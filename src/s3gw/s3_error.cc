@@ -224,6 +224,10 @@ constexpr std::array kTable = std::to_array<Row>({
     {kIncorrectNumberOfFilesInPostRequest,
      {"IncorrectNumberOfFilesInPostRequest", 400,
       "POST requires exactly one file upload per request."}},
+    {kKmsNotFound, {"KMS.NotFoundException", 400, "Invalid keyId"}},
+    {kInvalidEncryptionAlgorithmError,
+     {"InvalidEncryptionAlgorithmError", 400,
+      "The encryption request you specified is not valid. The valid value is AES256."}},
 });
 
 constexpr bool in_order() {

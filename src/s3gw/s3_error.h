@@ -106,9 +106,11 @@ enum class S3Code : std::uint16_t {
   kInvalidPolicyDocument,
   kMaxPostPreDataLengthExceeded,
   kIncorrectNumberOfFilesInPostRequest,
+  kKmsNotFound,
+  kInvalidEncryptionAlgorithmError,
 };
 inline constexpr std::size_t kS3CodeCount =
-    static_cast<std::size_t>(S3Code::kIncorrectNumberOfFilesInPostRequest) + 1;
+    static_cast<std::size_t>(S3Code::kInvalidEncryptionAlgorithmError) + 1;
 
 /// An answer that is an error.
 struct S3Error {

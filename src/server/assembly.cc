@@ -123,6 +123,8 @@ KeyLeaseOptions lease_options(const Config& config) {
 s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool>()> ready) {
   s3::GatewayOptions options;
   options.region = config.s3.region;
+  options.encrypt_by_default = config.s3.encrypt_by_default;
+  options.sse_c_over_http = config.s3.sse_c_over_http;
   options.domains = config.s3.domains;
   options.body_memory_bytes = config.limits.body_memory;
   options.classic_buckets = config.s3.defaults == "classic";

@@ -7,6 +7,7 @@
 #include "server/cluster_link.h"
 #include "server/cluster_text.h"
 #include "server/commands.h"
+#include "server/key_file.h"
 
 namespace kelp::server {
 namespace {
@@ -53,10 +54,12 @@ Result<void> init(const ClusterFlags& flags) {
   if (!data.first_start) {
     return Error(Errc::kAlreadyExists, fmt::format("{}/cluster is there already", dir));
   }
+  KELP_CHECK(make_key_ring(*io, dir + "/keyring"));
   fmt::print(
       "cluster {}\n  {}/cluster      give it to every daemon (--cluster-file); secret\n"
-      "  {}/credentials  the administrator's S3 keys; gateways read it\n",
-      data.identity.cluster_id, dir, dir);
+      "  {}/credentials  the administrator's S3 keys; gateways read it\n"
+      "  {}/keyring      encrypts what is stored encrypted; gateways read it, keep a copy\n",
+      data.identity.cluster_id, dir, dir, dir);
   return {};
 }
 

@@ -31,6 +31,9 @@ struct S3Config {
   std::vector<std::string> domains;       ///< <bucket>.<domain> names a bucket.
   std::string region;                     ///< Signatures must name it; empty: any.
   std::string defaults = "modern";        ///< Of new buckets: "modern" or "classic".
+  std::string keyring;  ///< Master keys of encryption; empty: beside the cluster's file.
+  bool encrypt_by_default = false;  ///< SSE-S3 where neither request nor bucket says anything.
+  bool sse_c_over_http = false;     ///< Customers' keys are taken without TLS too.
   std::vector<IdentityConfig> identities;
 };
 

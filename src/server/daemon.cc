@@ -28,8 +28,10 @@
 #include "server/accounts.h"
 #include "server/admin_http.h"
 #include "server/assembly.h"
+#include "server/certificate_watch.h"
 #include "server/engines.h"
 #include "server/front.h"
+#include "server/key_file.h"
 #include "server/process.h"
 #include "server/volume_disks.h"
 #include "volume/store/block_cache.h"
@@ -145,6 +147,8 @@ struct Daemon::Parts {
   std::unique_ptr<RpcFilerClient> filers;
   std::unique_ptr<KeyLeases> leases;
   std::unique_ptr<s3::CredentialStore> accounts;
+  std::unique_ptr<KeyFile> key_file;
+  std::unique_ptr<CertificateWatch> key_watch;
   std::unique_ptr<s3::Gateway> gateway;
   std::unique_ptr<webdav::WebDav> file_http;
   std::unique_ptr<master::MasterHttp> master_http;
@@ -355,8 +359,16 @@ Task<Result<void>> Daemon::Parts::open_s3() {
   filers = std::make_unique<RpcFilerClient>(*channels, config.cluster.filers);
   leases = std::make_unique<KeyLeases>(*masters, clock, runtime.executor(0), lease_options(config));
   background.spawn(locations->follow());
-  const s3::GatewayDeps deps{*filers, *cluster_volumes, *leases,   *accounts,
-                             clock,   metrics,          *hash_pool};
+  KELP_CO_TRY(key_file, KeyFile::open(io, config, false));
+  if (key_file->keys() != nullptr) {
+    const CertificateWatchSeams seams{io, *disk_pool, clock, *timers};
+    auto changed = [this] { key_file->reload(); };
+    key_watch = std::make_unique<CertificateWatch>(seams, std::vector{key_file->path()},
+                                                   std::move(changed));
+    background.spawn(key_watch->run());
+  }
+  const s3::GatewayDeps deps{*filers, *cluster_volumes, *leases,    *accounts,
+                             clock,   metrics,          *hash_pool, key_file->keys()};
   gateway =
       std::make_unique<s3::Gateway>(deps, gateway_options(config, [this] { return is_ready(); }));
   co_return Result<void>();
@@ -430,6 +442,7 @@ const Addresses& Daemon::addresses() const {
 
 void Daemon::reload(const Config& config) {
   parts_->front->reload_tls();
+  if (parts_->key_file != nullptr) parts_->key_file->reload();
   if (parts_->disks == nullptr) return;
   parts_->runtime.run(parts_->disks->reload(disk_places(config, machine_name())));
 }

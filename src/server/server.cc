@@ -39,6 +39,7 @@
 #include "server/fids/fid_http.h"
 #include "server/front.h"
 #include "server/in_process.h"
+#include "server/key_file.h"
 #include "server/process.h"
 #include "server/readiness.h"
 #include "volume/heartbeats.h"
@@ -64,6 +65,7 @@ struct Server::Rooms {
   Task<Result<void>> open_master();
   Task<void> listen_rpc(Result<void>& outcome);
   Task<void> watch_certificate();
+  Task<void> watch_keys();
   Task<Readiness> look();
   Task<bool> is_ready();
   Task<void> end_services();
@@ -99,6 +101,8 @@ struct Server::Rooms {
   std::unique_ptr<FilerDumps> dumps;
   std::unique_ptr<ReadinessCheck> readiness;
   std::unique_ptr<s3::CredentialStore> accounts;
+  std::unique_ptr<KeyFile> key_file;
+  std::unique_ptr<CertificateWatch> key_watch;
   std::unique_ptr<s3::Gateway> gateway;
   std::unique_ptr<webdav::WebDav> file_http;
   std::unique_ptr<master::MasterHttp> master_http;
@@ -195,7 +199,9 @@ Result<void> Server::Rooms::listen_volume() {
 
 Result<void> Server::Rooms::listen() {
   readiness.reset(new ReadinessCheck({*kv, *disk_pool, *volumes, *master, clock}));
-  const s3::GatewayDeps deps{*filer, *volumes, *leases, *accounts, clock, metrics, *hash_pool};
+  KELP_TRY(key_file, KeyFile::open(io, config, true));
+  const s3::GatewayDeps deps{*filer, *volumes, *leases,    *accounts,
+                             clock,  metrics,  *hash_pool, key_file->keys()};
   gateway =
       std::make_unique<s3::Gateway>(deps, gateway_options(config, [this] { return is_ready(); }));
   admin = std::make_unique<AdminHttp>(metrics, [this] { return look(); });
@@ -203,6 +209,7 @@ Result<void> Server::Rooms::listen() {
   file_http = std::make_unique<webdav::WebDav>(gateway->services(), webdav_options(config));
   KELP_CHECK(front->listen_files(*file_http, addresses));
   if (uses_tls(config)) runtime.run(watch_certificate());
+  runtime.run(watch_keys());
   master::MasterHttpParts parts{*master,
                                 *master,
                                 [this] { return master->group(); },
@@ -243,6 +250,15 @@ Task<void> Server::Rooms::watch_certificate() {
   certificate_watch =
       std::make_unique<CertificateWatch>(seams, std::move(files), std::move(changed));
   background.spawn(certificate_watch->run());
+  co_return;
+}
+
+Task<void> Server::Rooms::watch_keys() {
+  const CertificateWatchSeams seams{io, *disk_pool, clock, *timers};
+  auto changed = [this] { key_file->reload(); };
+  key_watch =
+      std::make_unique<CertificateWatch>(seams, std::vector{key_file->path()}, std::move(changed));
+  background.spawn(key_watch->run());
   co_return;
 }
 
@@ -323,6 +339,7 @@ const Addresses& Server::addresses() const {
 
 void Server::reload_tls() {
   rooms_->front->reload_tls();
+  rooms_->key_file->reload();
 }
 
 void Server::stop() {

@@ -36,8 +36,9 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   [[nodiscard]] const Addresses& addresses() const;
-  /// Reads certificate and key again for new connections, and logs how that went: the old ones stay
-  /// when it fails. A change of the files is found within half a minute without this. Blocks.
+  /// Reads certificate and key again for new connections, and the key ring of encryption, and logs
+  /// how that went: the old ones stay when it fails. A change of the files is found within half a
+  /// minute without this. Blocks.
   void reload_tls();
   /// Readiness fails at once; requests have server.drain_grace to end; then background work and
   /// stores are closed. Blocks; not from an io thread.

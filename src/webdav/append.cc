@@ -119,9 +119,13 @@ Task<Outcome<Appended>> append_to_file(Visit& visit, BodyReader& body, BucketEnt
   PutObject request{.bucket = bucket.name, .key = key};
   LooseBodyPlan plan{.bucket = std::move(bucket), .key = std::move(key), .front = {}};
   if (none || old->entry.delete_marker) {
+    KELP_DAV_CO_CHECK(co_await refuse_sealed(visit, plan.bucket));
     request.conditions.if_none_match_any = true;
     request.entry.headers = std::move(headers);
   } else {
+    if (old->entry.headers.encryption.any()) {
+      co_return failed(409, "the file is encrypted: append over S3, or write it anew");
+    }
     const std::vector<Chunk>& chunks = old->entry.layout.chunks;
     const bool small = chunks.empty() || (chunks.size() == 1 && !chunks[0].is_manifest() &&
                                           chunks[0].size_bytes < kSmallEndBytes);

@@ -6,6 +6,7 @@
 #include "async/work_pool.h"
 #include "crypto/md5.h"
 #include "s3gw/core/checksum.h"
+#include "s3gw/encryption.h"
 
 namespace kelp::webdav {
 namespace {
@@ -96,6 +97,12 @@ Task<Outcome<LooseBody>> store_loose(Visit& visit, BodyReader& body, LooseBodyPl
   stored.md5 = hashes.md5.finish();
   stored.crc64nvme = hashes.crc64.finish();
   co_return stored;
+}
+
+Task<Outcome<void>> refuse_sealed(Visit& visit, BucketEntry bucket) {
+  KELP_DAV_CO_TRY(const s3::BodyKey key, co_await s3::key_for_write(visit.call, std::move(bucket)));
+  if (!key.any()) co_return Outcome<void>{};
+  co_return failed(411, "what is written here is encrypted: send it with a Content-Length");
 }
 
 void take_body(LooseBody& body, PutObject& request) {

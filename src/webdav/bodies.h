@@ -36,6 +36,9 @@ struct LooseBodyPlan {
 [[nodiscard]] Task<Outcome<LooseBody>> store_loose(Visit& visit, BodyReader& body,
                                                    LooseBodyPlan plan);
 
+/// 411 where such a body would be encrypted: that must be told first how long it is.
+[[nodiscard]] Task<Outcome<void>> refuse_sealed(Visit& visit, BucketEntry bucket);
+
 /// Makes `body` the one of `request`; of needles the holds stay with `body`.
 void take_body(LooseBody& body, PutObject& request);
 

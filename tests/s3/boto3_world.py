@@ -43,7 +43,7 @@ class Server:
     """One Kelp for both transports: start() and stop() are a module's setUpModule and tearDownModule."""
 
     @classmethod
-    def start(cls):
+    def start(cls, *options):
         cls.scratch = tempfile.TemporaryDirectory(prefix="kelp-boto3-")
         work = Path(cls.scratch.name)
         cls.certificate, key = work / "cert.pem", work / "key.pem"
@@ -54,8 +54,9 @@ class Server:
         config.write_text('[[s3.identity]]\nname = "second"\naccess_key = "second-account"\n'
                           'secret_key = "second-secret-key-0123456789"\n')
         cls.tls_port = free_port()
+        cls.tls_files = ("--tls-cert", str(cls.certificate), "--tls-key", str(key))
         cls.kelp = KelpProcess(work / "server", "--config", str(config), "--tls-listen", f"127.0.0.1:{cls.tls_port}",
-                               "--tls-cert", str(cls.certificate), "--tls-key", str(key))
+                               *cls.tls_files, *options)
         cls.kelp.start()
 
     @classmethod

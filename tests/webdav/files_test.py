@@ -231,6 +231,28 @@ class Writes(Case):
         part = self.must(206, "GET", f"{self.root}/log", headers={"Range": "bytes=320000-320020"})
         self.assertEqual(part.body, whole[320_000:320_021])
 
+    def test_encryption_as_the_bucket_says(self):
+        body, target = os.urandom(200_000), f"{self.root}/log?op=append"
+        self.put("plain", body)
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+        FilesWorld.s3.put_bucket_encryption(Bucket=self.bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+        self.put("sealed", body, {"x-amz-meta-k": "v"})
+        head = FilesWorld.s3.head_object(Bucket=self.bucket, Key="sealed")
+        self.assertEqual((head["ServerSideEncryption"], head["ContentLength"]), ("AES256", len(body)))
+        self.must(204, "POST", f"{self.root}/copied?cp.from={self.root}/sealed")
+        self.must(204, "POST", f"{self.root}/moved?mv.from={self.root}/sealed")
+        for name in ("plain", "copied", "moved"):
+            self.assertEqual(self.read(name), body)
+        part = self.must(206, "GET", f"{self.root}/moved", headers={"Range": "bytes=70000-70020"})
+        self.assertEqual(part.body, body[70_000:70_021])
+        # What tells no length, and what would lie in one row of needles with ciphertext, is refused.
+        self.must(411, "PUT", f"{self.root}/chunked", iter([b"a", b"b"]))
+        self.must(411, "POST", target, b"new")
+        self.must(409, "POST", f"{self.root}/moved?op=append", b"more")
+        self.must(201, "POST", f"{self.root}/plain?op=append", b"more")
+        self.assertEqual(self.read("plain"), body + b"more")
+        self.assertEqual(self.read("moved"), body)
+
     def test_move_and_copy(self):
         body = os.urandom(100_000)
         self.put("dir/a", body, {"x-amz-meta-k": "v"})

@@ -3,11 +3,14 @@
 #include <charconv>
 
 #include "s3gw/core/appended.h"
+#include "s3gw/encryption.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/object_owner.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/needle_sink.h"
 #include "s3gw/ops/request_body.h"
+#include "s3gw/ops/sealing_sink.h"
+#include "s3gw/ops/stored_body.h"
 #include "s3gw/s3_try.h"
 #include "s3gw/write_headers.h"
 
@@ -36,31 +39,56 @@ Task<S3Result<std::optional<FoundObject>>> find_appended(Call& call) {
   co_return std::unexpected(from_error(found.error()));
 }
 
-/// Reads the body to where it will stay, behind `kept`, an inline body; adds it to `put`. `sink`
-/// must live until the commit.
+/// The key of the object that is there, or of the new one. InvalidRequest when the request wants
+/// another kind of encryption than the object has.
+Task<S3Result<BodyKey>> key_for_append(Call& call, BucketEntry bucket, bool there,
+                                       Encryption encryption) {
+  if (!there) co_return co_await key_for_write(call, std::move(bucket));
+  KELP_S3_CO_TRY(const WantedEncryption wanted, read_encryption(call.headers));
+  if (wanted.how.any() && wanted.how.kind != encryption.kind) {
+    co_return s3_error(S3Code::kInvalidRequest,
+                       "The encryption parameters are not applicable to this object.");
+  }
+  co_return co_await key_for_read(call, std::move(encryption));
+}
+
+/// As what the body that is appended is sealed: see append_to().
+std::uint32_t appended_number(const ObjectEntry& entry) {
+  if (entry.size_bytes == 0) return 1;
+  return entry.parts.empty() ? 2 : entry.parts.back().part_number + 1;
+}
+
+/// Reads the body to where it will stay, behind `kept`, an inline body as it lies; adds it to
+/// `put`. `sink` must live until the commit.
 Task<S3Result<void>> store_behind(Call& call, PayloadSpec spec, BucketId bucket, std::string kept,
-                                  std::optional<NeedleSink>& sink, PutObject& put) {
+                                  std::optional<NeedleSink>& sink, PutObject& put, BodyKey key) {
   const GatewayDeps& deps = call.services.deps;
   const std::uint64_t limit = deps.filer.inline_limit_bytes();
+  const std::uint32_t number = appended_number(put.entry);
   const bool small = put.entry.layout.chunks.empty() && kept.size() <= limit &&
-                     fits_in_memory(call, spec, limit - kept.size());
+                     fits_in_memory(call, spec, inline_plain_bytes(key, limit - kept.size()));
   if (small) {
-    KELP_S3_CO_TRY(const ReceivedBody received, co_await receive_whole(call, std::move(spec)));
+    KELP_S3_CO_TRY(ReceivedBody received, co_await receive_whole(call, std::move(spec)));
+    received.result.md5 = shown_md5(key, std::move(received.result.md5));
     append_to(put.entry, received.result);
+    if (key.any()) received.data = seal_body(key.key, number, new_salt(), received.data);
     kept += received.data;
     if (!kept.empty()) put.inline_body = std::move(kept);
     co_return S3Result<void>{};
   }
-  NeedleSink::Target target{.bucket = bucket,
-                            .object_key = call.request.key,
-                            .total_bytes = kept.size() + spec.decoded_bytes,
-                            .storage_class = put.entry.headers.storage_class,
-                            .origin = {.bucket = put.bucket,
-                                       .offset = put.entry.size_bytes - kept.size(),
-                                       .total_bytes = put.entry.size_bytes + spec.decoded_bytes}};
+  NeedleSink::Target target{
+      .bucket = bucket,
+      .object_key = call.request.key,
+      .total_bytes = kept.size() + stored_bytes(key.encryption, spec.decoded_bytes),
+      .storage_class = put.entry.headers.storage_class,
+      .origin = {.bucket = put.bucket,
+                 .offset = stored_bytes(put.entry) - kept.size(),
+                 .total_bytes = put.entry.size_bytes + spec.decoded_bytes}};
+  mark_sealed(key.encryption, target);
   sink.emplace(deps, std::move(target));
   KELP_S3_CO_CHECK(co_await sink->append(as_bytes(kept)));
-  KELP_S3_CO_TRY(const PayloadResult result, co_await receive_stream(call, std::move(spec), *sink));
+  auto receiving = receive_sealed(call, std::move(spec), *sink, std::move(key), number);
+  KELP_S3_CO_TRY(const PayloadResult result, co_await std::move(receiving));
   KELP_S3_CO_TRY(const std::vector<Chunk> chunks, co_await sink->finish());
   auto& all = put.entry.layout.chunks;
   all.insert(all.end(), chunks.begin(), chunks.end());
@@ -82,7 +110,6 @@ Task<S3Error> lost_error(Call& call, Error error, std::uint64_t offset,
 // The new bytes go into needles of their own, or with the ones that are there into an inline body;
 // one commit makes the longer object visible, when the one that was read is still there.
 Task<S3Result<void>> append_object(Call& call) {
-  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
   KELP_S3_CO_TRY(const std::uint64_t offset, offset_of(call));
   PutObject put{.bucket = call.request.bucket, .key = call.request.key};
   KELP_S3_CO_TRY(ObjectHeaders headers, read_object_headers(call.headers));
@@ -105,6 +132,9 @@ Task<S3Result<void>> append_object(Call& call) {
     put.entry.owner_id = std::move(owner.id);
     put.entry.headers.acl = std::move(owner.acl);
   }
+  auto opening = key_for_append(call, bucket, version != 0, put.entry.headers.encryption);
+  KELP_S3_CO_TRY(BodyKey key, co_await std::move(opening));
+  put.entry.headers.encryption = key.encryption;
   put.conditions = conditions;
   BodyNeeds needs{.default_checksum = ChecksumAlgorithm::kCrc64Nvme};
   if (!put.entry.checksums.empty()) needs.default_checksum = put.entry.checksums.front().algorithm;
@@ -116,11 +146,12 @@ Task<S3Result<void>> append_object(Call& call) {
 
   std::optional<NeedleSink> sink;
   std::string kept = found && found->inline_body ? *std::move(found->inline_body) : std::string();
-  KELP_S3_CO_CHECK(
-      co_await store_behind(call, std::move(spec), bucket.id, std::move(kept), sink, put));
+  KELP_S3_CO_CHECK(co_await store_behind(call, std::move(spec), bucket.id, std::move(kept), sink,
+                                         put, std::move(key)));
   HttpResponse head = begin_response(call, 200);
   add_etag(put.entry, head);
   add_checksums(put.entry.checksums, head);
+  add_encryption(call, put.entry.headers.encryption, head);
   head.add("x-amz-object-size", std::to_string(put.entry.size_bytes));
 
   FilerClient& filer = call.services.deps.filer;

@@ -129,7 +129,6 @@ Task<S3Result<void>> set_first_access(Call& call, FirstAccess first) {
 
 Task<S3Result<void>> create_bucket(Call& call) {
   KELP_S3_CO_CHECK(check_new_bucket_name(call.request.bucket));
-  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
   KELP_S3_CO_TRY(const FirstAccess first, first_access(call));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
   KELP_S3_CO_TRY(std::string location, parse_create_bucket(std::move(body)));

@@ -41,17 +41,22 @@ S3Result<ObjectHeaders> copied_headers(const Call& call, const FoundSource& sour
                          source.name.key == call.request.key && source.name.version_id.empty();
   const bool new_class =
       call.header("x-amz-storage-class") && sent.storage_class != stored.storage_class;
+  const bool new_encryption = std::ranges::any_of(call.headers, [](const HttpHeader& header) {
+    return starts_with_lower(header.name, "x-amz-server-side-encryption");
+  });
   const bool new_redirect = call.header("x-amz-website-redirect-location").has_value();
-  if (to_itself && !metadata && !new_class && !new_redirect) {
+  if (to_itself && !metadata && !new_class && !new_redirect && !new_encryption) {
     return s3_error(S3Code::kInvalidRequest,
                     "This copy request is illegal because it is trying to copy an object to itself "
                     "without changing the object's metadata, storage class, website redirect "
                     "location or encryption attributes.");
   }
   ObjectHeaders result = metadata ? sent : stored;
-  // Never copied: the storage class, the lock and the redirect are the request's.
+  // Never copied: storage class, lock, grants, encryption and redirect are the request's.
   result.storage_class = sent.storage_class;
   result.lock = sent.lock;
+  result.acl = sent.acl;
+  result.encryption = {};
   result.tags = tags ? sent.tags : stored.tags;
   if (!metadata) {
     constexpr std::string_view kRedirect = "x-amz-website-redirect-location";
@@ -118,10 +123,64 @@ S3Result<PutObject> copy_request(const Call& call, const FoundSource& source) {
   return request;
 }
 
+/// How the copy is encrypted.
+struct CopyKeys {
+  Encryption encryption;         ///< Of the copy.
+  BodyKey from;                  ///< Of the source.
+  std::optional<Reseal> reseal;  ///< When the bytes cannot stay as they lie.
+};
+
+/// The customers' keys that a copy brings for its source and for itself are the same one.
+S3Result<bool> same_customer(const Call& call) {
+  KELP_S3_TRY(const auto from, read_customer_key(call.headers, kSourceCustomerPrefix));
+  KELP_S3_TRY(const auto to, read_customer_key(call.headers));
+  return from == to;
+}
+
+Task<S3Result<CopyKeys>> keys_for_copy(Call& call, BucketEntry bucket, Encryption source) {
+  CopyKeys keys;
+  KELP_S3_CO_TRY(keys.from, co_await key_for_read(call, std::move(source), kSourceCustomerPrefix));
+  KELP_S3_CO_TRY(BodyKey to, co_await key_for_write(call, std::move(bucket)));
+  const Encryption& from = keys.from.encryption;
+  KELP_S3_CO_TRY(const bool same, same_customer(call));
+  if (from.kind == to.encryption.kind && from.key_id == to.encryption.key_id && same) {
+    if (to.any()) {
+      KELP_S3_CO_TRY(to, co_await wrap_again(call, keys.from, std::move(to.encryption)));
+    }
+    keys.encryption = std::move(to.encryption);
+    co_return keys;
+  }
+  keys.encryption = to.encryption;
+  keys.reseal = Reseal{keys.from, std::move(to)};
+  co_return keys;
+}
+
+/// What must be computed of the source's bytes before they are copied. Reads them.
+Task<S3Result<void>> hash_source(Call& call, const FoundSource& source, const CopyKeys& keys,
+                                 ObjectEntry& entry) {
+  KELP_S3_CO_TRY(const auto algorithm, other_checksum(call, source.object.entry));
+  // The MD5s of these are not known; what was uploaded in parts has one of the whole then.
+  const bool md5 = !shows_md5(keys.from.encryption) && shows_md5(keys.encryption);
+  if (algorithm || md5) {
+    NoSink nowhere;
+    const CopyHashes hashes{.md5 = md5, .checksum = algorithm};
+    const ByteRange all{.offset = 0, .size_bytes = entry.size_bytes};
+    KELP_S3_CO_TRY(CopiedBytes copied,
+                   co_await copy_bytes(call, source.object, all, hashes, nowhere, keys.from));
+    if (algorithm) entry.checksums = std::move(copied.checksums);
+    if (md5) {
+      entry.etag = std::move(copied.md5);
+      entry.etag_parts = 0;
+      entry.parts.clear();
+    }
+  }
+  if (keys.reseal) entry.etag = shown_md5(keys.reseal->to, std::move(entry.etag));
+  co_return S3Result<void>{};
+}
+
 }  // namespace
 
 Task<S3Result<void>> copy_object(Call& call) {
-  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
   for (int attempt = 1;; ++attempt) {
     KELP_S3_CO_TRY(const FoundSource source, co_await find_copy_source(call));
@@ -130,24 +189,21 @@ Task<S3Result<void>> copy_object(Call& call) {
     KELP_S3_CO_CHECK(check_lock(call, bucket, request.entry.headers.lock));
     AskForRoom room{.size_bytes = request.entry.size_bytes};
     KELP_S3_CO_CHECK(co_await check_room(call, bucket, std::move(room)));
-    KELP_S3_CO_TRY(const auto algorithm, other_checksum(call, source.object.entry));
-    if (algorithm) {
-      NoSink nowhere;
-      const CopyHashes hashes{.checksum = algorithm};
-      const ByteRange all{.offset = 0, .size_bytes = request.entry.size_bytes};
-      KELP_S3_CO_TRY(CopiedBytes copied,
-                     co_await copy_bytes(call, source.object, all, hashes, nowhere));
-      request.entry.checksums = std::move(copied.checksums);
-    }
+    KELP_S3_CO_TRY(CopyKeys keys,
+                   co_await keys_for_copy(call, bucket, source.object.entry.headers.encryption));
+    request.entry.headers.encryption = keys.encryption;
+    KELP_S3_CO_CHECK(co_await hash_source(call, source, keys, request.entry));
     const ObjectEntry answered = request.entry;
     const WriteConditions conditions = request.conditions;
-    KELP_S3_CO_TRY(const Result<WriteOutcome> outcome,
-                   co_await write_copy(call, source, bucket.id, std::move(request)));
+    KELP_S3_CO_TRY(
+        const Result<WriteOutcome> outcome,
+        co_await write_copy(call, source, bucket.id, std::move(request), std::move(keys.reseal)));
     if (outcome) {
       HttpResponse head = begin_response(call, 200);
       head.add("Content-Type", "application/xml");
       add_version_id(outcome->version_id, head);
       add_source_version(source, head);
+      add_encryption(call, answered.headers.encryption, head);
       co_await reply(call, std::move(head), copy_result_xml(answered, outcome->modified));
       co_return S3Result<void>{};
     }

@@ -6,6 +6,7 @@
 #include "s3gw/core/conditions.h"
 #include "s3gw/core/pieces.h"
 #include "s3gw/core/version_id.h"
+#include "s3gw/ops/sealed_reader.h"
 #include "s3gw/s3_try.h"
 #include "s3gw/write_headers.h"
 
@@ -102,12 +103,21 @@ void add_source_version(const FoundSource& source, HttpResponse& head) {
 }
 
 Task<S3Result<CopiedBytes>> copy_bytes(Call& call, const FoundObject& source, ByteRange range,
-                                       CopyHashes hashes, ByteSink& sink) {
+                                       CopyHashes hashes, ByteSink& sink, BodyKey key) {
   const GatewayDeps& deps = call.services.deps;
   CopyHasher hasher(hashes);
+  if (key.any()) {
+    SealedReader reader(call, source, key, range);
+    for (;;) {
+      KELP_S3_CO_TRY(const ByteSpan bytes, co_await reader.next());
+      if (bytes.empty()) co_return hasher.finish();
+      KELP_S3_CO_CHECK(co_await hash(deps.pool, hasher, bytes));
+      KELP_S3_CO_CHECK(co_await sink.append(bytes));
+    }
+  }
   if (source.entry.layout.chunks.empty()) {
     const std::string_view body = source.inline_body ? *source.inline_body : std::string_view();
-    if (body.size() != source.entry.size_bytes) co_return s3_error(S3Code::kInternalError);
+    if (body.size() != stored_bytes(source.entry)) co_return s3_error(S3Code::kInternalError);
     const ByteSpan bytes = as_bytes(body.substr(range.offset, range.size_bytes));
     KELP_S3_CO_CHECK(co_await hash(deps.pool, hasher, bytes));
     KELP_S3_CO_CHECK(co_await sink.append(bytes));

@@ -7,6 +7,7 @@
 #include "s3gw/call.h"
 #include "s3gw/core/range.h"
 #include "s3gw/core/s3_request.h"
+#include "s3gw/encryption.h"
 #include "s3gw/ops/byte_sink.h"
 
 namespace kelp::s3 {
@@ -34,10 +35,11 @@ struct CopiedBytes {
   std::vector<Checksum> checksums;
 };
 
-/// Reads a stretch of `source`, verified by its volumes, hashes it and appends it to `sink`.
+/// Reads a stretch of `source`, verified by its volumes, hashes it and appends it to `sink`; opened
+/// with `key`, or without one as it lies.
 [[nodiscard]] Task<S3Result<CopiedBytes>> copy_bytes(Call& call, const FoundObject& source,
                                                      ByteRange range, CopyHashes hashes,
-                                                     ByteSink& sink);
+                                                     ByteSink& sink, BodyKey key = {});
 
 /// Whether a filer's refusal to share needles means that the source changed under us.
 [[nodiscard]] bool source_changed(const Error& refusal);

@@ -5,8 +5,10 @@
 #include "s3gw/core/http_date.h"
 #include "s3gw/core/pieces.h"
 #include "s3gw/core/range.h"
+#include "s3gw/encryption.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/ops/handlers.h"
+#include "s3gw/ops/sealed_reader.h"
 #include "s3gw/s3_try.h"
 #include "s3gw/write_headers.h"
 
@@ -109,6 +111,7 @@ HttpResponse object_head(Call& call, const FoundObject& found, const Selection& 
   add_version_id(shown_version_id(found.bucket, entry), head);
   head.add("Accept-Ranges", "bytes");
   add_object_headers(entry, head);
+  add_encryption(call, entry.headers.encryption, head);
   if (selection.partial) {
     const std::uint64_t first = selection.range.offset;
     head.add("Content-Range", "bytes " + std::to_string(first) + '-' +
@@ -225,13 +228,29 @@ Task<S3Result<void>> send_chunks(Call& call, HttpResponse head, const ObjectEntr
   co_return S3Result<void>{};
 }
 
+/// Sends a stretch of an encrypted object; errors as ChunkSender.
+Task<S3Result<void>> send_sealed(Call& call, HttpResponse head, const FoundObject& found,
+                                 BodyKey key, ByteRange range) {
+  SealedReader reader(call, found, key, range);
+  auto bytes = co_await reader.next();
+  if (!bytes) co_return std::unexpected(bytes.error());
+  call.response.start(std::move(head), range.size_bytes);
+  while (bytes && !bytes->empty() && co_await call.response.write(*bytes)) {
+    call.bytes_out += bytes->size();
+    bytes = co_await reader.next();
+  }
+  (void)co_await call.response.finish();
+  co_return S3Result<void>{};
+}
+
 }  // namespace
 
 Task<S3Result<void>> get_object(Call& call) {
   const bool head_only = call.http.method == "HEAD";
   KELP_S3_CO_TRY(FoundObject found, co_await find_object(call, !head_only));
   ObjectEntry& entry = found.entry;
-  KELP_S3_CO_CHECK(refuse_customer_key(call.headers));
+  KELP_S3_CO_CHECK(refuse_write_encryption(call));
+  KELP_S3_CO_CHECK(co_await check_read_key(call, entry.headers.encryption));
 
   if (const ReadConditions conditions = read_conditions(call.headers); conditions.any()) {
     const std::string etag = etag_text(entry);
@@ -251,6 +270,9 @@ Task<S3Result<void>> get_object(Call& call) {
   const ByteRange range = selection.range;
   if (head_only) {
     (void)co_await call.response.send_head(std::move(head), range.size_bytes);
+  } else if (entry.headers.encryption.any() && entry.size_bytes > 0) {
+    KELP_S3_CO_TRY(BodyKey key, co_await key_for_read(call, entry.headers.encryption));
+    co_return co_await send_sealed(call, std::move(head), found, std::move(key), range);
   } else if (!entry.layout.chunks.empty()) {
     co_return co_await send_chunks(call, std::move(head), entry, range);
   } else {

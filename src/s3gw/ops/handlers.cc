@@ -54,6 +54,12 @@ Handler handler_of(Operation operation) {
       return get_bucket_versioning;
     case kPutBucketVersioning:
       return put_bucket_versioning;
+    case kGetBucketEncryption:
+      return get_bucket_encryption;
+    case kPutBucketEncryption:
+      return put_bucket_encryption;
+    case kDeleteBucketEncryption:
+      return delete_bucket_encryption;
     case kGetObjectTagging:
       return get_object_tagging;
     case kPutObjectTagging:
@@ -156,7 +162,7 @@ Handler handler_of(Operation operation) {
     case kPreflight:
       return preflight;
     default:
-      return has_default_answer(operation) ? answer_default : not_implemented;
+      return not_implemented;
   }
 }
 

@@ -62,6 +62,11 @@ Task<S3Result<void>> upload_part_copy(Call& call);
 Task<S3Result<void>> get_bucket_versioning(Call& call);
 Task<S3Result<void>> put_bucket_versioning(Call& call);
 
+// ops/bucket_encryption.cc
+Task<S3Result<void>> get_bucket_encryption(Call& call);
+Task<S3Result<void>> put_bucket_encryption(Call& call);
+Task<S3Result<void>> delete_bucket_encryption(Call& call);
+
 // ops/tagging.cc
 Task<S3Result<void>> get_object_tagging(Call& call);
 Task<S3Result<void>> put_object_tagging(Call& call);
@@ -98,8 +103,7 @@ Task<S3Result<void>> preflight(Call& call);
 Task<void> find_cors(Call& call);
 
 // ops/stubs.cc
-Task<S3Result<void>> answer_default(Call& call);   ///< What Kelp can answer without the feature.
-Task<S3Result<void>> not_implemented(Call& call);  ///< Everything else.
+Task<S3Result<void>> not_implemented(Call& call);  ///< Everything that has no other.
 
 // ops/acl.cc
 Task<S3Result<void>> get_bucket_acl(Call& call);
@@ -118,9 +122,6 @@ Task<S3Result<void>> delete_public_access_block(Call& call);
 Task<S3Result<void>> get_bucket_ownership_controls(Call& call);
 Task<S3Result<void>> put_bucket_ownership_controls(Call& call);
 Task<S3Result<void>> delete_bucket_ownership_controls(Call& call);
-
-/// Whether answer_default() knows `operation`.
-[[nodiscard]] bool has_default_answer(Operation operation);
 
 /// The upload that `?uploadId` names. ops/multipart.cc
 [[nodiscard]] UploadName upload_name(const Call& call);

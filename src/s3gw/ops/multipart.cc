@@ -6,6 +6,7 @@
 #include "s3gw/core/names.h"
 #include "s3gw/core/request_xml.h"
 #include "s3gw/core/xml_writer.h"
+#include "s3gw/encryption.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/object_owner.h"
 #include "s3gw/ops/handlers.h"
@@ -178,7 +179,6 @@ S3Error upload_error(const Call& call, const Error& error) {
 }
 
 Task<S3Result<void>> create_multipart_upload(Call& call) {
-  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
   CreateUpload request{.bucket = call.request.bucket, .key = call.request.key};
   KELP_S3_CO_TRY(request.headers, read_object_headers(call.headers));
   KELP_S3_CO_TRY(const UploadChecksum checksum, upload_checksum(call));
@@ -190,6 +190,8 @@ Task<S3Result<void>> create_multipart_upload(Call& call) {
   request.headers.acl = std::move(owner.acl);
   take_default_class(call, bucket, request.headers);
   KELP_S3_CO_CHECK(check_lock(call, bucket, request.headers.lock));
+  KELP_S3_CO_TRY(BodyKey key, co_await key_for_write(call, bucket));
+  request.headers.encryption = key.encryption;
   auto created = co_await call.services.deps.filer.create_upload(std::move(request));
   KELP_S3_CO_TRY(const UploadInfo upload, std::move(created));
 
@@ -206,17 +208,19 @@ Task<S3Result<void>> create_multipart_upload(Call& call) {
     head.add("x-amz-checksum-algorithm", name_of(*checksum.algorithm));
     head.add("x-amz-checksum-type", name_of(checksum.type));
   }
+  add_encryption(call, key.encryption, head);
   co_await reply(call, std::move(head), std::move(body));
   co_return S3Result<void>{};
 }
 
 // The commit is one metadata write, so no keep-alive is needed while it runs.
 Task<S3Result<void>> complete_multipart_upload(Call& call) {
-  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
   KELP_S3_CO_CHECK(co_await own_bucket(call));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxListXmlBytes, false));
   KELP_S3_CO_TRY(CompleteUpload request, read_complete(call, std::move(body)));
   const WriteConditions conditions = request.conditions;
+  // For the answer alone: a repeated call, of an upload that is finished, does without.
+  const auto upload = co_await call.services.deps.filer.get_upload(request.upload);
   const auto done = co_await call.services.deps.filer.complete_upload(std::move(request));
   if (!done) {
     if (done.error().reason() == Reason::kConditionFailed) {
@@ -227,6 +231,9 @@ Task<S3Result<void>> complete_multipart_upload(Call& call) {
   HttpResponse head = begin_response(call, 200);
   head.add("Content-Type", "application/xml");
   add_version_id(done->version_id, head);
+  if (upload && upload->headers.encryption.kind != EncryptionKind::kCustomer) {
+    add_encryption(call, upload->headers.encryption, head);
+  }
   co_await reply(call, std::move(head), complete_xml(call, *done));
   co_return S3Result<void>{};
 }

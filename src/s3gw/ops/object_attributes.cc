@@ -4,7 +4,7 @@
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/http_date.h"
 #include "s3gw/core/xml_writer.h"
-#include "s3gw/object_headers.h"
+#include "s3gw/encryption.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/s3_try.h"
 
@@ -118,7 +118,7 @@ Task<S3Result<void>> get_object_attributes(Call& call) {
   KELP_S3_CO_TRY(window.after, number_header(call, "x-amz-part-number-marker", 0));
   KELP_S3_CO_TRY(const FoundObject object, co_await find_object(call, false));
   const ObjectEntry& entry = object.entry;
-  KELP_S3_CO_CHECK(refuse_customer_key(call.headers));
+  KELP_S3_CO_CHECK(co_await check_read_key(call, entry.headers.encryption));
 
   std::string body;
   XmlWriter xml(body);

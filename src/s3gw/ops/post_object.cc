@@ -11,12 +11,15 @@
 #include "s3gw/core/names.h"
 #include "s3gw/core/post_form.h"
 #include "s3gw/core/post_policy.h"
+#include "s3gw/core/sealing.h"
 #include "s3gw/core/tags.h"
 #include "s3gw/core/xml_writer.h"
+#include "s3gw/encryption.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/object_owner.h"
 #include "s3gw/ops/file_part.h"
 #include "s3gw/ops/handlers.h"
+#include "s3gw/ops/sealing_sink.h"
 #include "s3gw/ops/stored_body.h"
 #include "s3gw/s3_try.h"
 #include "s3gw/write_headers.h"
@@ -113,7 +116,7 @@ S3Result<void> admit_form(Call& call, Form& form) {
 /// for sure to needles, the rest to memory.
 class FormSink final : public ByteSink {
  public:
-  FormSink(NeedleSink* needles, std::uint64_t certain) : needles_(needles), certain_(certain) {}
+  FormSink(ByteSink* needles, std::uint64_t certain) : needles_(needles), certain_(certain) {}
 
   Task<S3Result<void>> append(ByteSpan bytes) override {
     const ByteSpan sure = bytes.first(sure_of(bytes));
@@ -141,7 +144,7 @@ class FormSink final : public ByteSink {
   [[nodiscard]] std::size_t sure_of(ByteSpan bytes) const {
     return static_cast<std::size_t>(std::min<std::uint64_t>(certain_, bytes.size()));
   }
-  NeedleSink* needles_;
+  ByteSink* needles_;
   std::uint64_t certain_;
 };
 
@@ -161,7 +164,7 @@ Task<S3Result<void>> store_rest(Call& call, std::string rest, NeedleSink::Target
     co_return S3Result<void>{};
   }
   target.total_bytes = rest.size();
-  target.origin.total_bytes = all ? 0 : kUnknownLength;
+  if (!all) target.origin.total_bytes = kUnknownLength;
   sinks.rest.emplace(call.services.deps, std::move(target));
   KELP_S3_CO_CHECK(co_await sinks.rest->append(as_bytes(rest)));
   KELP_S3_CO_TRY(const std::vector<Chunk> chunks, co_await sinks.rest->finish());
@@ -171,8 +174,10 @@ Task<S3Result<void>> store_rest(Call& call, std::string rest, NeedleSink::Target
 
 /// Reads the file to where it stays, and proves what the form says of it.
 Task<S3Result<StoredBody>> store_file(Call& call, Form& form, PayloadSpec spec, BucketId bucket,
-                                      std::string storage_class, FileSinks& sinks) {
-  const std::uint64_t certain = form.length.least;
+                                      std::string storage_class, FileSinks& sinks, BodyKey key) {
+  // Which frame is the last one of an encrypted file is known at its end.
+  const std::uint64_t certain =
+      key.any() ? bytes_before_last(form.length.least) : form.length.least;
   NeedleSink::Target target{.bucket = bucket,
                             .object_key = call.request.key,
                             .total_bytes = certain,
@@ -182,13 +187,23 @@ Task<S3Result<StoredBody>> store_file(Call& call, Form& form, PayloadSpec spec, 
   if (certain > 0) {
     NeedleSink::Target first = target;
     first.origin.total_bytes = kUnknownLength;
+    first.total_bytes = stored_bytes(key.encryption, certain);
+    target.origin.offset = first.total_bytes;
     sinks.certain.emplace(call.services.deps, std::move(first));
-    target.origin.offset = certain;
   } else {
     room = call.services.buffers.reserve(static_cast<std::size_t>(form.length.most));
     if (!room) co_return s3_error(S3Code::kSlowDown);
   }
-  FormSink sink(sinks.certain ? &*sinks.certain : nullptr, certain);
+  ByteSink* needles = sinks.certain ? &*sinks.certain : nullptr;
+  std::optional<SealingSink> sealing;
+  if (key.any() && certain > 0) {
+    std::vector<SealedBody> bodies{{1, form.length.most}};
+    auto opened = SealingSink::open(call.services, key, *needles, std::move(bodies));
+    if (!opened) co_return std::unexpected(std::move(opened).error());
+    sealing.emplace(*std::move(opened));
+    needles = &*sealing;
+  }
+  FormSink sink(needles, certain);
   FilePart file(call.body, std::move(form.begun), form.delimiter);
   HttpRequest http = call.http;
   http.content_length.reset();
@@ -206,9 +221,16 @@ Task<S3Result<StoredBody>> store_file(Call& call, Form& form, PayloadSpec spec, 
   KELP_S3_CO_CHECK(co_await file.finish());
   const std::uint64_t bytes = stored.result.decoded_bytes;
   KELP_S3_CO_CHECK(check_length(form.policy, {.least = bytes, .most = bytes}));
+  stored.result.md5 = shown_md5(key, std::move(stored.result.md5));
+  if (sealing) {
+    KELP_S3_CO_TRY(sink.rest, co_await sealing->settle(std::move(sink.rest)));
+  } else if (key.any()) {
+    sink.rest = seal_body(key.key, 1, new_salt(), sink.rest);
+  }
   if (sinks.certain) {
     KELP_S3_CO_TRY(stored.chunks, co_await sinks.certain->finish());
   }
+  mark_sealed(key.encryption, target);
   KELP_S3_CO_CHECK(
       co_await store_rest(call, std::move(sink.rest), std::move(target), sinks, stored));
   co_return stored;
@@ -270,6 +292,7 @@ std::pair<HttpResponse, std::string> answer_of(Call& call, const PostFields& fie
   add_etag(entry, head);
   head.add("Location", redirect.empty() ? location : redirect);
   add_checksums(entry.checksums, head);
+  add_encryption(call, entry.headers.encryption, head);
   std::string body;
   if (status == 201) {
     head.add("Content-Type", "application/xml");
@@ -287,7 +310,6 @@ Task<S3Result<void>> post_object(Call& call) {
   KELP_S3_CO_CHECK(admit_form(call, form));
   KELP_S3_CO_CHECK(take_as_headers(call, form.fields));
   KELP_S3_CO_CHECK(co_await authorize(call));
-  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
   PutObject request{.bucket = call.request.bucket, .key = call.request.key};
   KELP_S3_CO_TRY(request.entry.headers, read_object_headers(call.headers));
   if (const std::string* const tags = find_field(form.fields, "tagging")) {
@@ -307,12 +329,14 @@ Task<S3Result<void>> post_object(Call& call) {
   request.entry.headers.acl = std::move(owner.acl);
   take_default_class(call, bucket, request.entry.headers);
   KELP_S3_CO_CHECK(check_lock(call, bucket, request.entry.headers.lock));
+  KELP_S3_CO_TRY(BodyKey key, co_await key_for_write(call, bucket));
+  request.entry.headers.encryption = key.encryption;
   AskForRoom room{.size_bytes = form.length.least};
   KELP_S3_CO_CHECK(co_await check_room(call, bucket, std::move(room)));
 
   FileSinks sinks;
   auto storing = store_file(call, form, std::move(spec), bucket.id,
-                            request.entry.headers.storage_class, sinks);
+                            request.entry.headers.storage_class, sinks, std::move(key));
   KELP_S3_CO_TRY(StoredBody stored, co_await std::move(storing));
   request.entry.owner_id = std::move(owner.id);
   take_body(std::move(stored), request);

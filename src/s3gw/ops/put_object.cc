@@ -1,3 +1,4 @@
+#include "s3gw/encryption.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/object_owner.h"
 #include "s3gw/ops/handlers.h"
@@ -11,7 +12,6 @@ namespace kelp::s3 {
 // commit at the end is the moment from which the object is there.
 Task<S3Result<void>> put_object(Call& call) {
   if (call.header("x-amz-write-offset-bytes")) co_return co_await append_object(call);
-  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
   PutObject request{.bucket = call.request.bucket, .key = call.request.key};
   KELP_S3_CO_TRY(request.entry.headers, read_object_headers(call.headers));
   KELP_S3_CO_TRY(request.conditions, write_conditions(call));
@@ -23,6 +23,8 @@ Task<S3Result<void>> put_object(Call& call) {
   request.entry.headers.acl = std::move(owner.acl);
   take_default_class(call, bucket, request.entry.headers);
   KELP_S3_CO_CHECK(check_lock(call, bucket, request.entry.headers.lock));
+  KELP_S3_CO_TRY(BodyKey key, co_await key_for_write(call, bucket));
+  request.entry.headers.encryption = key.encryption;
   if (request.entry.headers.lock.any() && !has_body_checksum(call)) {
     co_return s3_error(S3Code::kInvalidRequest,
                        "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object "
@@ -32,8 +34,8 @@ Task<S3Result<void>> put_object(Call& call) {
   KELP_S3_CO_CHECK(co_await check_room(call, bucket, std::move(room)));
 
   std::optional<NeedleSink> sink;
-  auto storing =
-      store_body(call, std::move(spec), sink, bucket.id, request.entry.headers.storage_class);
+  auto storing = store_body(call, std::move(spec), sink, bucket.id,
+                            request.entry.headers.storage_class, std::move(key));
   KELP_S3_CO_TRY(StoredBody stored, co_await std::move(storing));
   request.entry.owner_id = std::move(owner.id);
   take_body(std::move(stored), request);
@@ -41,6 +43,7 @@ Task<S3Result<void>> put_object(Call& call) {
   HttpResponse head = begin_response(call, 200);
   add_etag(request.entry, head);
   add_checksums(request.entry.checksums, head);
+  add_encryption(call, request.entry.headers.encryption, head);
   const WriteConditions conditions = request.conditions;
   const auto outcome = co_await call.services.deps.filer.put_object(std::move(request));
   if (!outcome) {

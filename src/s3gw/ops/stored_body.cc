@@ -1,26 +1,39 @@
 #include "s3gw/ops/stored_body.h"
 
+#include "s3gw/ops/sealing_sink.h"
 #include "s3gw/s3_try.h"
 
 namespace kelp::s3 {
 
+std::uint64_t inline_plain_bytes(const BodyKey& key, std::uint64_t limit_bytes) {
+  if (!key.any()) return limit_bytes;
+  const std::uint64_t most = sealed_bytes(limit_bytes) - limit_bytes;
+  return limit_bytes - std::min(most, limit_bytes);
+}
+
 Task<S3Result<StoredBody>> store_body(Call& call, PayloadSpec spec, std::optional<NeedleSink>& sink,
-                                      BucketId bucket, std::string_view storage_class) {
+                                      BucketId bucket, std::string_view storage_class,
+                                      BodyKey key) {
   StoredBody stored;
-  const std::uint64_t inline_limit = call.services.deps.filer.inline_limit_bytes();
+  const std::uint64_t inline_limit =
+      inline_plain_bytes(key, call.services.deps.filer.inline_limit_bytes());
   if (fits_in_memory(call, spec, inline_limit)) {
     KELP_S3_CO_TRY(ReceivedBody received, co_await receive_whole(call, std::move(spec)));
     stored.result = std::move(received.result);
+    stored.result.md5 = shown_md5(key, std::move(stored.result.md5));
+    if (key.any()) received.data = seal_body(key.key, 1, new_salt(), received.data);
     if (!received.data.empty()) stored.inline_body = std::move(received.data);
     co_return stored;
   }
   NeedleSink::Target target{.bucket = bucket,
                             .object_key = call.request.key,
-                            .total_bytes = spec.decoded_bytes,
+                            .total_bytes = stored_bytes(key.encryption, spec.decoded_bytes),
                             .storage_class = std::string(storage_class),
                             .origin = {.bucket = call.request.bucket}};
+  mark_sealed(key.encryption, target);
   sink.emplace(call.services.deps, std::move(target));
-  KELP_S3_CO_TRY(stored.result, co_await receive_stream(call, std::move(spec), *sink));
+  auto receiving = receive_sealed(call, std::move(spec), *sink, std::move(key), 1);
+  KELP_S3_CO_TRY(stored.result, co_await std::move(receiving));
   KELP_S3_CO_TRY(stored.chunks, co_await sink->finish());
   co_return stored;
 }

@@ -1,11 +1,13 @@
 #include "base/encoding.h"
 #include "s3gw/core/checksum.h"
 #include "s3gw/core/header_text.h"
+#include "s3gw/encryption.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/needle_sink.h"
 #include "s3gw/ops/part_target.h"
 #include "s3gw/ops/request_body.h"
+#include "s3gw/ops/sealing_sink.h"
 #include "s3gw/s3_try.h"
 #include "s3gw/write_headers.h"
 
@@ -34,8 +36,8 @@ S3Result<void> check_algorithm(const PayloadSpec& spec, const UploadInfo& upload
 }  // namespace
 
 Task<S3Result<void>> upload_part(Call& call) {
-  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
   KELP_S3_CO_TRY(PartTarget target, co_await find_part_target(call));
+  KELP_S3_CO_TRY(BodyKey key, co_await key_for_part(call, target.upload.headers.encryption));
   const BodyNeeds needs{.default_checksum = default_checksum(target.upload)};
   KELP_S3_CO_TRY(PayloadSpec spec, payload_spec(call, needs));
   KELP_S3_CO_CHECK(check_upload_size(spec));
@@ -44,12 +46,15 @@ Task<S3Result<void>> upload_part(Call& call) {
 
   NeedleSink::Target place{.bucket = target.bucket.id,
                            .object_key = call.request.key,
-                           .total_bytes = spec.decoded_bytes,
+                           .total_bytes = stored_bytes(key.encryption, spec.decoded_bytes),
                            .storage_class = target.upload.headers.storage_class,
                            .origin = origin_of(call, target)};
+  mark_sealed(key.encryption, place);
   NeedleSink sink(call.services.deps, std::move(place));
-  KELP_S3_CO_TRY(PayloadResult result, co_await receive_stream(call, std::move(spec), sink));
   PutPart& request = target.request;
+  const Encryption encryption = key.encryption;
+  auto receiving = receive_sealed(call, std::move(spec), sink, std::move(key), request.part_number);
+  KELP_S3_CO_TRY(PayloadResult result, co_await std::move(receiving));
   KELP_S3_CO_TRY(request.chunks, co_await sink.finish());
   request.size_bytes = result.decoded_bytes;
   request.md5 = std::move(result.md5);
@@ -60,6 +65,7 @@ Task<S3Result<void>> upload_part(Call& call) {
   for (const Checksum& checksum : request.checksums) {
     head.add(header_of(checksum.algorithm), checksum_text(checksum));
   }
+  add_encryption(call, encryption, head);
   const Result<void> put = co_await call.services.deps.filer.put_part(std::move(request));
   KELP_S3_CO_CHECK(part_result(call, put));
   co_await reply(call, std::move(head), {});

@@ -11,10 +11,12 @@
 #include "s3gw/core/pieces.h"
 #include "s3gw/core/xml_writer.h"
 #include "s3gw/object_headers.h"
+#include "s3gw/ops/copy_body.h"
 #include "s3gw/ops/copy_source.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/needle_sink.h"
 #include "s3gw/ops/part_target.h"
+#include "s3gw/ops/sealing_sink.h"
 #include "s3gw/s3_try.h"
 #include "s3gw/write_headers.h"
 
@@ -80,20 +82,25 @@ Task<S3Result<Result<void>>> try_share(Call& call, PartTarget& target, const Fou
   co_return co_await call.services.deps.filer.share_part(std::move(share));
 }
 
-/// Copies every byte.
+/// Copies every byte, from and to what it is encrypted with.
 Task<S3Result<Result<void>>> copy_part(Call& call, PartTarget& target, const FoundSource& source,
-                                       ByteRange range) {
+                                       ByteRange range, Reseal keys) {
+  PutPart& part = target.request;
+  const BodyKey to = keys.to;
   NeedleSink::Target place{.bucket = target.bucket.id,
                            .object_key = call.request.key,
-                           .total_bytes = range.size_bytes,
+                           .total_bytes = stored_bytes(to.encryption, range.size_bytes),
                            .storage_class = target.upload.headers.storage_class,
                            .origin = origin_of(call, target)};
+  mark_sealed(to.encryption, place);
   NeedleSink sink(call.services.deps, std::move(place));
   const CopyHashes hashes{.md5 = true, .checksum = default_checksum(target.upload)};
-  KELP_S3_CO_TRY(CopiedBytes copied, co_await copy_bytes(call, source.object, range, hashes, sink));
-  PutPart& part = target.request;
+  std::vector<SealedBody> bodies{{part.part_number, range.size_bytes}};
+  auto copying =
+      copy_resealed(call, source.object, range, hashes, sink, std::move(keys), std::move(bodies));
+  KELP_S3_CO_TRY(CopiedBytes copied, co_await std::move(copying));
   KELP_S3_CO_TRY(part.chunks, co_await sink.finish());
-  part.md5 = std::move(copied.md5);
+  part.md5 = shown_md5(to, std::move(copied.md5));
   part.checksums = std::move(copied.checksums);
   co_return co_await call.services.deps.filer.put_part(part);
 }
@@ -109,17 +116,21 @@ Task<S3Result<Result<void>>> try_part(Call& call, PartTarget& target, const Foun
   const WholeNeedles whole = whole_needles(entry.layout.chunks, range);
   const bool stays = call.services.deps.leases.lie_alike(entry.headers.storage_class,
                                                          target.upload.headers.storage_class);
-  if (!whole.chunks.empty() && stays) {
+  Reseal keys;
+  KELP_S3_CO_TRY(keys.from,
+                 co_await key_for_read(call, entry.headers.encryption, kSourceCustomerPrefix));
+  KELP_S3_CO_TRY(keys.to, co_await key_for_part(call, target.upload.headers.encryption));
+  // Of encrypted bytes a part has its own.
+  if (!whole.chunks.empty() && stays && !keys.from.any() && !keys.to.any()) {
     KELP_S3_CO_TRY(Result<void> shared, co_await try_share(call, target, source, range, whole));
     if (shared || shared.error().code() != Errc::kUnimplemented) co_return shared;
   }
-  co_return co_await copy_part(call, target, source, range);
+  co_return co_await copy_part(call, target, source, range, std::move(keys));
 }
 
 }  // namespace
 
 Task<S3Result<void>> upload_part_copy(Call& call) {
-  KELP_S3_CO_CHECK(refuse_unsupported(call.headers));
   KELP_S3_CO_TRY(PartTarget target, co_await find_part_target(call));
   FoundSource source;
   for (int attempt = 1;; ++attempt) {
@@ -141,6 +152,7 @@ Task<S3Result<void>> upload_part_copy(Call& call) {
   HttpResponse head = begin_response(call, 200);
   head.add("Content-Type", "application/xml");
   add_source_version(source, head);
+  add_encryption(call, target.upload.headers.encryption, head);
   co_await reply(call, std::move(head), std::move(body));
   co_return S3Result<void>{};
 }

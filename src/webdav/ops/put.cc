@@ -3,6 +3,7 @@
 
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/names.h"
+#include "s3gw/encryption.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/ops/stored_body.h"
 #include "s3gw/write_headers.h"
@@ -47,7 +48,6 @@ void keep_dead_props(const ObjectEntry& old, ObjectHeaders& headers) {
 Task<Outcome<Writing>> prepare(Visit& visit, const Place& place) {
   Writing writing;
   rename_headers(visit);
-  KELP_DAV_CO_CHECK(s3::refuse_unsupported(visit.call.headers));
   KELP_DAV_CO_TRY(writing.headers, s3::read_object_headers(visit.call.headers));
   KELP_DAV_CO_TRY(writing.bucket, co_await owned_bucket(visit, place.bucket));
   visit.aim(place.bucket, place.key);
@@ -94,7 +94,10 @@ Task<Outcome<Written>> write_known(Visit& visit, Writing writing) {
   std::optional<s3::NeedleSink> sink;
   std::string& storage_class = request.entry.headers.storage_class;
   storage_class = writing.bucket.storage_class;
-  auto storing = s3::store_body(call, std::move(spec), sink, writing.bucket.id, storage_class);
+  KELP_DAV_CO_TRY(s3::BodyKey key, co_await s3::key_for_write(call, writing.bucket));
+  request.entry.headers.encryption = key.encryption;
+  auto storing =
+      s3::store_body(call, std::move(spec), sink, writing.bucket.id, storage_class, std::move(key));
   KELP_DAV_CO_TRY(s3::StoredBody stored, co_await std::move(storing));
   s3::take_body(std::move(stored), request);
   co_return co_await commit(visit, std::move(request));
@@ -106,6 +109,7 @@ Task<Outcome<Written>> write_loose(Visit& visit, BodyReader& body, Writing writi
   PutObject request{.bucket = call.request.bucket, .key = call.request.key};
   request.entry.headers = std::move(writing.headers);
   KELP_DAV_CO_TRY(request.conditions, s3::write_conditions(call));
+  KELP_DAV_CO_CHECK(co_await refuse_sealed(visit, writing.bucket));
   LooseBodyPlan plan{.bucket = writing.bucket, .key = request.key, .front = {}};
   KELP_DAV_CO_TRY(LooseBody stored, co_await store_loose(visit, body, std::move(plan)));
   take_body(stored, request);

@@ -153,7 +153,8 @@ class GatewayTest : public ::testing::Test {
                      .credentials = credentials,
                      .clock = clock,
                      .metrics = metrics,
-                     .pool = pool};
+                     .pool = pool,
+                     .keys = keys};
     {
       Gateway gateway(deps, options);
       co_await gateway.handle({.request = http, .body = body, .response = response});
@@ -176,6 +177,7 @@ class GatewayTest : public ::testing::Test {
   TwoCredentials credentials;
   Metrics metrics;
   GatewayOptions options;
+  KeyService* keys = nullptr;
 };
 
 }  // namespace kelp::s3::test

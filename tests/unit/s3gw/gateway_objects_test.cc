@@ -255,9 +255,9 @@ TEST_F(GatewayTest, RefusesBeforeTheBodyIsAskedFor) {
            {"x-amz-storage-class", "COLD", "InvalidStorageClass"},
            {"x-amz-acl", "public-read", "AccessControlListNotSupported"},
            {"x-amz-grant-read", "id=other", "AccessControlListNotSupported"},
-           {"x-amz-server-side-encryption", "AES256", "NotImplemented"},
+           {"x-amz-server-side-encryption", "DES", "InvalidArgument"},
            {"x-amz-server-side-encryption", "aws:kms", "NotImplemented"},
-           {"x-amz-server-side-encryption-customer-algorithm", "AES256", "NotImplemented"},
+           {"x-amz-server-side-encryption-customer-algorithm", "AES256", "InvalidArgument"},
            {"x-amz-object-lock-mode", "GOVERNANCE", "InvalidArgument"},
            {"x-amz-object-lock-mode", "STRICT", "InvalidArgument"},
            {"x-amz-object-lock-retain-until-date", "2100-01-01", "InvalidArgument"},
@@ -315,12 +315,15 @@ TEST_F(GatewayTest, ResponseParametersReplaceStoredHeaders) {
 }
 
 TEST_F(GatewayTest, ACustomersKeyDoesNotFitAnObjectThatIsNotEncrypted) {
+  options.sse_c_over_http = true;
   send("PUT", "/bucket");
   send("PUT", "/bucket/k", "v");
   const auto ask = [&](std::string method, std::string target) {
     Outgoing request = outgoing(std::move(method), std::move(target));
     add(request, "x-amz-server-side-encryption-customer-algorithm", "AES256");
-    add(request, "x-amz-server-side-encryption-customer-key", "a2V5");
+    add(request, "x-amz-server-side-encryption-customer-key",
+        "MTIzNDU2NzgxMjM0NTY3ODEyMzQ1Njc4MTIzNDU2Nzg=");
+    add(request, "x-amz-server-side-encryption-customer-key-MD5", "iZOTDiccmYWzBNgyOdDHDQ==");
     add(request, "x-amz-object-attributes", "ETag");
     return send(request);
   };

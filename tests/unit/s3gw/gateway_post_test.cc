@@ -5,7 +5,9 @@
 #include "base/encoding.h"
 #include "s3gw/core/form_data.h"
 #include "s3gw/core/sigv2.h"
+#include "s3gw/local_keys.h"
 #include "tests/unit/s3gw/gateway_fixture.h"
+#include "wire/sealed.h"
 
 namespace kelp::s3::test {
 namespace {
@@ -103,6 +105,34 @@ TEST_F(PostTest, FilesOfEverySizeComeBack) {
       const Answer answer = post(form);
       EXPECT_EQ(answer.status, 204) << size << ' ' << answer.body;
       EXPECT_EQ(stored() == form.file, true) << size << ' ' << behind;
+    }
+  }
+}
+
+// How long such a file is, is known at its end; so is which of its frames is the last one.
+TEST_F(PostTest, FilesAreEncryptedAroundEveryBorderToo) {
+  SecretKey master;
+  LocalKeys ring(KeyRing::make("kms-1", master, master));
+  keys = &ring;
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, std::size_t{16 * 1024}, std::size_t{40'000},
+        std::size_t{65'503}, std::size_t{65'504}, std::size_t{65'505}, std::size_t{90'000},
+        std::size_t{131'023}, std::size_t{131'024}, std::size_t{131'025}, kMib, 9 * kMib + 3}) {
+    for (const std::string& behind :
+         std::vector<std::string>{"--", "\r\n" + field_part("submit", "Upload") + "--xx--\r\n"}) {
+      Form form;
+      form.file = bytes_of(size);
+      form.behind = behind;
+      form.conditions += R"(,{"x-amz-server-side-encryption":"AES256"})";
+      form.fields = {{"x-amz-server-side-encryption", "AES256"}};
+      const Answer answer = post(form);
+      EXPECT_EQ(answer.status, 204) << size << ' ' << answer.body;
+      EXPECT_EQ(answer.header("x-amz-server-side-encryption"), "AES256");
+      EXPECT_EQ(stored() == form.file, true) << size << ' ' << behind;
+      const auto& object = filer.buckets.at("bucket").objects.at("k");
+      std::uint64_t lies = object.body ? object.body->size() : 0;
+      for (const Chunk& chunk : object.entry.layout.chunks) lies += chunk.size_bytes;
+      EXPECT_EQ(lies, sealed_bytes(size)) << size;
     }
   }
 }

@@ -33,7 +33,14 @@ struct AuthOptions {
 };
 
 /// How a request proved who sent it.
-enum class AuthKind : std::uint8_t { kAnonymous, kHeaderV4, kPresignedV4, kPresignedV2 };
+enum class AuthKind : std::uint8_t {
+  kAnonymous,
+  kHeaderV4,
+  kPresignedV4,
+  kPresignedV2,
+  kFormV4,
+  kFormV2
+};
 
 /// Who asks, proven, and what that proof says of the body.
 struct Authenticated {

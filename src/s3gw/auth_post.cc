@@ -117,18 +117,22 @@ S3Result<const Credential*> check_v2(std::span<const PostField> fields,
 
 }  // namespace
 
-S3Result<const Credential*> authenticate_form(std::span<const PostField> fields,
-                                              const CredentialStore& store,
-                                              const AuthOptions& options) {
-  const bool v4 =
-      has_any(fields, {"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"});
-  if (!v4 && !has_any(fields, {"awsaccesskeyid", "signature"})) return nullptr;
-  S3Result<const Credential*> credential =
-      v4 ? check_v4(fields, store, options) : check_v2(fields, store);
-  if (!credential) return credential;
+S3Result<Authenticated> authenticate_form(std::span<const PostField> fields,
+                                          const CredentialStore& store,
+                                          const AuthOptions& options) {
+  Authenticated result;
+  if (has_any(fields, {"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"})) {
+    result.kind = AuthKind::kFormV4;
+    KELP_S3_TRY(result.credential, check_v4(fields, store, options));
+  } else if (has_any(fields, {"awsaccesskeyid", "signature"})) {
+    result.kind = AuthKind::kFormV2;
+    KELP_S3_TRY(result.credential, check_v2(fields, store));
+  } else {
+    return result;
+  }
   const std::string* const token = find_field(fields, "x-amz-security-token");
   KELP_S3_CHECK(check_token(token == nullptr ? std::string_view() : std::string_view(*token)));
-  return credential;
+  return result;
 }
 
 }  // namespace kelp::s3

@@ -8,15 +8,15 @@
 namespace kelp::s3 {
 
 /// Proves who signed the policy of a form upload: SigV4 or SigV2 over the policy's text, in the
-/// fields. Null for a form without any of their fields: it is anonymous. Thread-safe.
+/// fields. A form without any of their fields is kAnonymous. Thread-safe.
 ///
 /// Errors    InvalidArgument for a field that is missing or wrong, InvalidAccessKeyId,
 ///           InvalidToken (no session tokens yet), SignatureDoesNotMatch; with AWS's texts and
 ///           fields.
 /// Source    "Authenticating requests in browser-based uploads using POST" of the S3 developer
 ///           guide.
-[[nodiscard]] S3Result<const Credential*> authenticate_form(std::span<const PostField> fields,
-                                                            const CredentialStore& store,
-                                                            const AuthOptions& options);
+[[nodiscard]] S3Result<Authenticated> authenticate_form(std::span<const PostField> fields,
+                                                        const CredentialStore& store,
+                                                        const AuthOptions& options);
 
 }  // namespace kelp::s3

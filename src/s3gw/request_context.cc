@@ -75,8 +75,12 @@ void add_proof(const Call& call, policy::Context& context) {
   using enum AuthKind;
   const AuthKind kind = call.auth.kind;
   if (kind == kAnonymous) return;
-  context.add("s3:authType", kind == kHeaderV4 ? "REST-HEADER" : "REST-QUERY-STRING");
-  context.add("s3:signatureversion", kind == kPresignedV2 ? "AWS" : "AWS4-HMAC-SHA256");
+  const bool form = kind == kFormV4 || kind == kFormV2;
+  const bool v2 = kind == kPresignedV2 || kind == kFormV2;
+  context.add("s3:authType", form                ? "POST"
+                             : kind == kHeaderV4 ? "REST-HEADER"
+                                                 : "REST-QUERY-STRING");
+  context.add("s3:signatureversion", v2 ? "AWS" : "AWS4-HMAC-SHA256");
   auto signed_at = call.parameter("X-Amz-Date");
   if (!signed_at) signed_at = call.header("x-amz-date");
   if (const auto then = parse_basic_date(signed_at.value_or(""))) {

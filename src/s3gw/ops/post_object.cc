@@ -89,20 +89,20 @@ S3Result<void> take_as_headers(Call& call, const PostFields& fields) {
   return {};
 }
 
-/// Who signed the form, and that it may be used for this.
+/// Who signed the form, and that it is used as its signer meant.
 S3Result<void> admit_form(Call& call, Form& form) {
   const GatewayDeps& deps = call.services.deps;
   const std::string* const key = find_field(form.fields, "key");
   if (key == nullptr) return missing_field("key");
   const AuthOptions options{.region = call.services.options.region};
-  KELP_S3_TRY(call.auth.credential, authenticate_form(form.fields, deps.credentials, options));
-  // Who does not sign need not bring a policy.
-  if (const std::string* const policy = find_field(form.fields, "policy")) {
-    KELP_S3_TRY(form.policy, parse_post_policy(*policy));
+  KELP_S3_TRY(call.auth, authenticate_form(form.fields, deps.credentials, options));
+  // Of an anonymous form nobody signed what it may hold: the bucket alone decides.
+  if (call.auth.credential != nullptr) {
+    KELP_S3_TRY(form.policy, parse_post_policy(*find_field(form.fields, "policy")));
     KELP_S3_CHECK(
         check_post_policy(form.policy, form.fields, call.request.bucket, deps.clock.wall()));
+    KELP_S3_CHECK(check_length(form.policy, form.length));
   }
-  KELP_S3_CHECK(check_length(form.policy, form.length));
   if (key->empty()) {
     return bad_argument("User key must have a length greater than 0.", "key", {});
   }

@@ -65,21 +65,6 @@ class PostTest : public GatewayTest {
   std::string stored(const std::string& key = "k") { return send("GET", "/bucket/" + key).body; }
 };
 
-TEST_F(PostTest, NobodyMayPutAFileWhereTheBucketLetsEverybodyWrite) {
-  Form form;
-  form.sign = false;
-  EXPECT_EQ(post(form).element("Code"), "AccessDenied");
-  filer.buckets["bucket"].settings["policy"] =
-      R"({"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:PutObject",
-          "Resource":"arn:aws:s3:::bucket/*"}})";
-  EXPECT_EQ(post(form).element("Code"), "AccessDenied") << "the public is blocked";
-  filer.buckets["bucket"].settings["access-block"] = "";
-  EXPECT_EQ(post(form).status, 204);
-  EXPECT_EQ(stored(), "body");
-  form.fields.emplace_back("tagging", "<Tagging><TagSet/></Tagging>");
-  EXPECT_EQ(post(form).element("Code"), "AccessDenied");
-}
-
 TEST_F(PostTest, PutsTheFile) {
   const Answer answer = post({});
   EXPECT_EQ(answer.status, 204) << answer.body;
@@ -333,11 +318,33 @@ TEST_F(PostTest, ABucketOfAnotherAccountIsRefused) {
   EXPECT_EQ(post(form, "/missing").element("Code"), "NoSuchBucket");
 }
 
-TEST_F(PostTest, AFullBudgetSaysSlowDown) {
+// A form is a write like any other, signed by whom it may, or by nobody.
+TEST_F(PostTest, TheBucketsPolicyDecides) {
+  const auto set_policy = [&](const std::string& effect) {
+    const std::string policy = R"({"Statement":{"Effect":")" + effect +
+                               R"(","Principal":"*","Action":"s3:PutObject",)"
+                               R"("Resource":"arn:aws:s3:::bucket/*"}})";
+    return send("PUT", "/bucket?policy", policy).status;
+  };
+  EXPECT_EQ(send("DELETE", "/bucket?publicAccessBlock").status, 204);
+  Form anonymous;
+  anonymous.sign = false;
+  EXPECT_EQ(post(anonymous).status, 403);
+  EXPECT_EQ(set_policy("Allow"), 204);
+  EXPECT_EQ(post(anonymous).status, 204);
+  EXPECT_EQ(stored(), "body");
+  anonymous.fields = {{"tagging", "<Tagging><TagSet/></Tagging>"}};
+  EXPECT_EQ(post(anonymous).status, 403) << "tags are an action of their own";
+  EXPECT_EQ(post({}).status, 204);
+  EXPECT_EQ(set_policy("Deny"), 204);
+  EXPECT_EQ(post({}).element("Code"), "AccessDenied");
+}
+
+TEST_F(PostTest, ALargeFileIsNeverWholeInMemory) {
   options.body_memory_bytes = 4 * kMib;
   Form form;
   form.file = bytes_of(9 * kMib);
-  EXPECT_EQ(post(form).status, 204) << "a large file is never whole in memory";
+  EXPECT_EQ(post(form).status, 204);
   EXPECT_EQ(stored() == form.file, true);
 }
 

@@ -53,7 +53,7 @@ Sent without(Sent fields, const std::string& name) {
   return fields;
 }
 
-S3Result<const Credential*> check(const Sent& sent, const std::string& region = "") {
+S3Result<Authenticated> check(const Sent& sent, const std::string& region = "") {
   static const OneCredential store;
   FormHead form;
   for (const auto& [name, value] : sent) form.fields.push_back({name, value});
@@ -62,17 +62,18 @@ S3Result<const Credential*> check(const Sent& sent, const std::string& region = 
 
 TEST(AuthPost, TakesBothSignatures) {
   for (const Sent& sent : {v4(), v2()}) {
-    const auto credential = check(sent);
-    ASSERT_TRUE(credential.has_value());
-    ASSERT_NE(*credential, nullptr);
-    EXPECT_EQ((*credential)->access_key, kAccessKey);
+    const auto form = check(sent);
+    ASSERT_TRUE(form.has_value());
+    ASSERT_NE(form->credential, nullptr);
+    EXPECT_EQ(form->credential->access_key, kAccessKey);
   }
 }
 
 TEST(AuthPost, AFormWithoutThemIsAnonymous) {
-  const auto credential = check({{"key", "k"}, {"policy", "p"}});
-  ASSERT_TRUE(credential.has_value());
-  EXPECT_EQ(*credential, nullptr);
+  const auto form = check({{"key", "k"}, {"policy", "p"}});
+  ASSERT_TRUE(form.has_value());
+  EXPECT_EQ(form->kind, AuthKind::kAnonymous);
+  EXPECT_EQ(form->credential, nullptr);
 }
 
 TEST(AuthPost, OneChangedByteIsRefused) {

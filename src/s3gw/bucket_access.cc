@@ -13,7 +13,7 @@ std::shared_ptr<const BucketAccess> read_access(BucketWithSettings found, MonoTi
   access->bucket = std::move(found.bucket);
   const std::string& owner = access->bucket.owner_id;
   access->owner_number = account_number(owner);
-  found.values.resize(4);
+  found.values.resize(5);
   access->policy_json = found.values[0].value_or("");
   if (!access->policy_json.empty()) {
     auto document = policy::Document::parse(access->policy_json, policy::PolicyKind::kBucket);
@@ -34,6 +34,7 @@ std::shared_ptr<const BucketAccess> read_access(BucketWithSettings found, MonoTi
   access->ownership = ObjectOwnership::kBucketOwnerEnforced;
   if (const auto& ownership = found.values[2]) access->ownership = ownership_of(*ownership);
   access->acl = found.values[3] ? decode_acl(*found.values[3]) : private_acl(owner);
+  access->encryption = std::move(found.values[4]);
   return access;
 }
 
@@ -49,7 +50,8 @@ Task<Result<BucketAccessPtr>> BucketAccessCache::find(std::string bucket,
   }
   GetBucketSettings request{.bucket = bucket,
                             .names = {std::string(kPolicySetting), std::string(kAccessBlockSetting),
-                                      std::string(kOwnershipSetting), std::string(kAclSetting)}};
+                                      std::string(kOwnershipSetting), std::string(kAclSetting),
+                                      std::string(kEncryptionSetting)}};
   auto found = co_await filer_.get_bucket_settings(std::move(request));
   if (!found) {
     forget(bucket);

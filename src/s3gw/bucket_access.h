@@ -14,14 +14,15 @@
 
 namespace kelp::s3 {
 
-// The settings of a bucket that say who may do what in it, by their names. An empty one was
+// The settings of a bucket that requests are judged by, by their names. An empty one was
 // deleted by its owner, which is not the same as none: that is the default of a new bucket.
 inline constexpr std::string_view kPolicySetting = "policy";             ///< JSON, as it was put.
 inline constexpr std::string_view kAccessBlockSetting = "access-block";  ///< core/access_block.h
 inline constexpr std::string_view kOwnershipSetting = "ownership";       ///< name_of() it.
 inline constexpr std::string_view kAclSetting = "acl";                   ///< core/acl.h
+inline constexpr std::string_view kEncryptionSetting = "encryption";  ///< core/bucket_encryption.h
 
-/// Who may do what in a bucket, as it was when it was read.
+/// Who may do what in a bucket and how it encrypts, as it was when it was read.
 struct BucketAccess {
   BucketEntry bucket;
   std::string owner_number;  ///< The owner's account, twelve digits.
@@ -33,6 +34,7 @@ struct BucketAccess {
   std::optional<PublicAccessBlock> block;    ///< Nothing: deleted.
   std::optional<ObjectOwnership> ownership;  ///< Nothing: deleted.
   Acl acl;
+  std::optional<std::string> encryption;  ///< The setting.
   MonoTime read;
 
   /// Whether lists count in this bucket.

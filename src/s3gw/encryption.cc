@@ -12,7 +12,6 @@
 namespace kelp::s3 {
 namespace {
 
-constexpr const char* kSetting = "encryption";  // The filer's name of the bucket's default.
 constexpr std::string_view kCustomerBinding = "kelp sse-c 1";
 
 /// That nobody on the way sees a customer's key.
@@ -37,14 +36,13 @@ S3Error not_applicable() {
 /// The default of the bucket, else of the gateway; without a kind when there is none.
 Task<S3Result<Encryption>> default_encryption(Call& call, BucketEntry bucket) {
   Encryption how;
-  BucketSetting asked{.bucket = std::move(bucket.name), .name = kSetting, .value = {}};
-  auto answer = co_await call.services.deps.filer.get_bucket_setting(std::move(asked));
-  KELP_S3_CO_TRY(const BucketSetting setting, std::move(answer));
-  if (!setting.value) {
+  KELP_S3_CO_TRY(const BucketAccessPtr known,
+                 co_await call.services.bucket_access.find(std::move(bucket.name)));
+  if (!known->encryption) {
     if (call.services.options.encrypt_by_default) how.kind = EncryptionKind::kS3;
     co_return how;
   }
-  const auto wanted = decode_bucket_encryption(*setting.value);
+  const auto wanted = decode_bucket_encryption(*known->encryption);
   if (!wanted) {
     S3Error error{S3Code::kInternalError, {}, {}};
     error.detail = "the bucket's setting of encryption does not read";

@@ -17,7 +17,7 @@ struct BodyKey {
 };
 
 /// A key for the object that the request writes to `bucket`: as its headers say, else as the bucket
-/// or the gateway does. One more metadata read where the headers say nothing.
+/// or the gateway does. What a bucket says counts within BucketAccessCache::kLife.
 /// Errors  those of read_encryption(); InvalidRequest for SSE-C without TLS; KMS.NotFoundException.
 [[nodiscard]] Task<S3Result<BodyKey>> key_for_write(Call& call, BucketEntry bucket);
 

@@ -2,32 +2,18 @@
 
 #include "s3gw/core/bucket_encryption.h"
 #include "s3gw/core/request_xml.h"
+#include "s3gw/ops/configs.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/request_body.h"
 #include "s3gw/s3_try.h"
 
 namespace kelp::s3 {
-namespace {
-
-constexpr const char* kSetting = "encryption";
-
-Task<S3Result<void>> change(Call& call, std::optional<std::string> value, int status) {
-  BucketSetting setting{.bucket = call.request.bucket, .name = kSetting, .value = std::move(value)};
-  KELP_S3_CO_CHECK(co_await call.services.deps.filer.set_bucket_setting(std::move(setting)));
-  co_await reply_empty(call, status);
-  co_return S3Result<void>{};
-}
-
-}  // namespace
-
 Task<S3Result<void>> get_bucket_encryption(Call& call) {
   KELP_S3_CO_CHECK(co_await own_bucket(call));
-  BucketSetting asked{.bucket = call.request.bucket, .name = kSetting, .value = {}};
-  auto answer = co_await call.services.deps.filer.get_bucket_setting(std::move(asked));
-  KELP_S3_CO_TRY(const BucketSetting setting, std::move(answer));
+  KELP_S3_CO_TRY(const auto setting, co_await get_config(call, std::string(kEncryptionSetting)));
   std::optional<BucketEncryption> encryption;
-  if (setting.value) {
-    encryption = decode_bucket_encryption(*setting.value);
+  if (setting) {
+    encryption = decode_bucket_encryption(*setting);
     if (!encryption) co_return s3_error(S3Code::kInternalError);
   } else if (call.services.options.encrypt_by_default) {
     encryption.emplace();
@@ -44,12 +30,17 @@ Task<S3Result<void>> put_bucket_encryption(Call& call) {
   if (call.services.deps.keys == nullptr) {
     co_return s3_error(S3Code::kNotImplemented, "This gateway has no key ring");
   }
-  co_return co_await change(call, encode_bucket_encryption(encryption), 200);
+  KELP_S3_CO_CHECK(co_await set_config(call, std::string(kEncryptionSetting),
+                                       encode_bucket_encryption(encryption)));
+  co_await reply_empty(call, 200);
+  co_return S3Result<void>{};
 }
 
 Task<S3Result<void>> delete_bucket_encryption(Call& call) {
   KELP_S3_CO_CHECK(co_await own_bucket(call));
-  co_return co_await change(call, std::nullopt, 204);
+  KELP_S3_CO_CHECK(co_await set_config(call, std::string(kEncryptionSetting), std::nullopt));
+  co_await reply_empty(call, 204);
+  co_return S3Result<void>{};
 }
 
 }  // namespace kelp::s3

@@ -107,6 +107,8 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerSetObjectLock, "filer.set_object_lock", kCommit, false},  // undoes a later one
     {kFilerSetBucketLock, "filer.set_bucket_lock", kCommit, true},
     {kFilerGetManifest, "filer.get_manifest", kLook, true},
+    {kFilerReadIdentities, "filer.read_identities", kLook, true},
+    {kFilerChangeIdentities, "filer.change_identities", kCommit, false},
 };
 static_assert(std::ranges::adjacent_find(kMethods, std::ranges::greater_equal{},
                                          &RpcMethodInfo::method) == std::end(kMethods),

@@ -103,6 +103,8 @@ enum class RpcMethod : std::uint32_t {
   kFilerSetObjectLock = 336,
   kFilerSetBucketLock = 337,
   kFilerGetManifest = 338,
+  kFilerReadIdentities = 350,
+  kFilerChangeIdentities = 351,
 };
 
 /// How long a call may take, repetitions included: the class of its work.

@@ -27,6 +27,9 @@ struct GatewayOptions {
   std::vector<std::string> domains;
   /// Memory for bodies on their way, in bytes; past it requests get 503 SlowDown.
   std::size_t body_memory_bytes = 64 << 20;
+  /// Who answers IAM's and STS's requests at the same address, is_query() of query_request.h;
+  /// null: nobody. Must outlive the gateway.
+  HttpHandler* queries = nullptr;
   /// Whether /readyz answers 200. Called on io threads. Empty: always.
   std::function<Task<bool>()> ready;
 };

@@ -11,7 +11,7 @@ namespace kelp::iam {
 namespace {
 
 constexpr std::chrono::seconds kPause{1};
-constexpr std::size_t kMostRemembered = 10'000;
+constexpr std::size_t kMostRemembered = 1000;
 /// A reading of several pages that meets a change begins anew, so often.
 constexpr int kMaxReadings = 20;
 

@@ -66,14 +66,14 @@ Task<Result<std::vector<WebKey>>> WebKeys::keys_of(std::string url, std::string 
     const auto at = kept_.find(url);
     if (at != kept_.end()) {
       const auto age = clock_.mono() - at->second.since;
-      if (age < kLookAgain || (age < kKeep && has_key(at->second.keys, key_id))) {
-        co_return at->second.keys;
-      }
+      const auto& keys = at->second.keys;
+      if (age < kLookAgain || (age < kKeep && keys && has_key(*keys, key_id))) co_return keys;
     }
   }
   auto work = [this, url] { return read(url); };
-  KELP_CO_TRY(std::vector<WebKey> keys,
-              co_await offload<std::vector<WebKey>>(pool_, std::move(work)));
+  auto keys = co_await offload<std::vector<WebKey>>(pool_, std::move(work));
+  // Too many at once is no word of the provider's.
+  if (!keys && keys.error().code() == Errc::kResourceExhausted) co_return keys;
   const std::lock_guard lock(mutex_);
   if (kept_.size() >= kMostKept) kept_.clear();
   kept_.insert_or_assign(url, Kept{clock_.mono(), keys});

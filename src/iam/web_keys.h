@@ -23,18 +23,19 @@ class WebKeys {
  public:
   using Fetch = std::function<Result<std::string>(const std::string& url)>;
 
-  /// All must outlive this.
+  /// All must outlive this. `pool`: one that may be kept waiting by strangers' servers.
   WebKeys(Clock& clock, WorkPool& pool, Fetch fetch_url = fetch)
       : clock_(clock), pool_(pool), fetch_(std::move(fetch_url)) {}
 
   /// Those of the provider at `url` (without scheme). A key that is not among them is looked for
-  /// anew, at most every half minute. kUnavailable when they cannot be had.
+  /// anew, at most every half minute, and what could not be had as seldom. kUnavailable when they
+  /// cannot be had.
   Task<Result<std::vector<WebKey>>> keys_of(std::string url, std::string key_id);
 
  private:
   struct Kept {
     MonoTime since;
-    std::vector<WebKey> keys;
+    Result<std::vector<WebKey>> keys;
   };
   Result<std::vector<WebKey>> read(const std::string& url) const;
 

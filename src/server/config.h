@@ -31,6 +31,7 @@ struct S3Config {
   std::vector<std::string> domains;       ///< <bucket>.<domain> names a bucket.
   std::string region;                     ///< Signatures must name it; empty: any.
   std::vector<IdentityConfig> identities;
+  std::string identities_file;  ///< Users in the form of SeaweedFS's s3.json; empty: none.
 };
 
 /// What bounds clients.

@@ -29,7 +29,10 @@ Outcome<std::string> read_url(std::string_view url) {
   const std::string_view rest = url.contains("://") ? url.substr(scheme) : url;
   const bool printable = std::ranges::all_of(
       rest, [](char c) { return c > 0x20 && c < 0x7f && c != '?' && c != '#' && c != '@'; });
-  if (rest.size() == url.size() || rest.empty() || url.size() > 255 || !printable ||
+  // Its name stands in front of the condition keys that its claims become: none like "aws:".
+  const std::string_view host = rest.substr(0, rest.find('/'));
+  const bool named = host.contains('.') || scheme_of(rest) == "http://";
+  if (rest.size() == url.size() || !named || rest.empty() || url.size() > 255 || !printable ||
       rest.starts_with('/') || scheme_of(rest) != url.substr(0, scheme)) {
     return validation_error("Url", url, "Member must be a URL that begins with https://");
   }

@@ -187,6 +187,12 @@ Outcome<void> get_caller_identity(StsJob& job) {
 Outcome<Session> own_session(const StsJob& job, SessionKind as_user, SessionKind as_root) {
   KELP_TRY(const auto seconds, job.parameters.number("DurationSeconds", kShortest, kLongestOfUser));
   const bool root = job.caller.who.is_root();
+  const Account* account = job.model.find(job.caller.who.account);
+  const Entity* user =
+      account == nullptr ? nullptr : account->find(Kind::kUser, job.caller.user_name);
+  if (!root && (user == nullptr || user->id != job.caller.user_id)) {
+    return access_denied("Only users that IAM knows have sessions of their own");
+  }
   // AWS gives a root's sessions an hour.
   const std::uint32_t usual = root ? 3600 : kUsualOfUser;
   const std::uint32_t length = std::min(seconds.value_or(usual), root ? 3600U : kLongestOfUser);

@@ -281,7 +281,8 @@ TEST_F(ActionsTest, ProvidersAreNamedByTheirUrl) {
   EXPECT_EQ(
       world_.refused("CreateOpenIDConnectProvider", {{"Url", "https://IDP.example.com/realm"}}),
       "EntityAlreadyExists");
-  for (const std::string bad : {"idp.example.com", "ftp://x", "https://", "https://a?b", ""}) {
+  for (const std::string bad : {"idp.example.com", "ftp://x", "https://", "https://a?b", "",
+                                "https://aws", "https://sts/x", "http://idp.example.com"}) {
     EXPECT_EQ(world_.refused("CreateOpenIDConnectProvider", {{"Url", bad}}), "ValidationError");
   }
   world_.done("AddClientIDToOpenIDConnectProvider",

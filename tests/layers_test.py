@@ -20,7 +20,7 @@ ONLY_IN = {  # a library and the rooms that may touch it
     "pugixml": {"s3gw", "webdav"},
     "toml++": {"server"},
     "histedit.h": {"server"},
-    "curl/": {"kv", "mount"},
+    "curl/": {"kv", "mount", "iam"},
     "fuse": {"mount"},
 }
 

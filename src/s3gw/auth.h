@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,7 +30,10 @@ struct AuthRequest {
 
 /// How signatures are judged besides being right.
 struct AuthOptions {
-  std::string region;  ///< The only region whose signatures are taken; empty: any.
+  std::string region;          ///< The only region whose signatures are taken; empty: any.
+  std::string service = "s3";  ///< The service that signatures must name.
+  /// The SHA-256 of the body in hex, when it is known already: what counts then, and not a header.
+  std::string payload_hash = {};
 };
 
 /// How a request proved who sent it.
@@ -45,7 +49,7 @@ enum class AuthKind : std::uint8_t {
 /// Who asks, proven, and what that proof says of the body.
 struct Authenticated {
   AuthKind kind = AuthKind::kAnonymous;
-  /// Whose key signed. Null for anonymous; else valid as long as the CredentialStore.
+  /// Whose key signed. Null for anonymous; else valid as long as this, or a copy of it.
   const Credential* credential = nullptr;
   PayloadClaim payload;
   /// For the signed streaming modes: what the chunks are verified with.
@@ -53,6 +57,7 @@ struct Authenticated {
   /// Presigned only: the x-amz-* (SigV2: also content-type, content-md5) parameters of the query
   /// that stand for headers which were not sent: lower-case names, decoded values. They are signed.
   std::vector<std::pair<std::string, std::string>> hoisted;
+  std::shared_ptr<const Credential> held = {};  ///< What `credential` points to.
 };
 
 inline constexpr std::chrono::seconds kMaxClockSkew{900};
@@ -66,8 +71,8 @@ inline constexpr std::chrono::seconds kMaxPresignedLife{604'800};
 /// `now`   the wall clock: a signature's time may differ by kMaxClockSkew, a presigned one lives as
 ///         long as it says, at most kMaxPresignedLife.
 /// Errors  AccessDenied, AuthorizationHeaderMalformed, AuthorizationQueryParametersError,
-///         InvalidAccessKeyId, InvalidArgument, InvalidRequest (SigV2 in the header, no
-///         x-amz-content-sha256), InvalidToken (no session tokens yet), InvalidURI,
+///         ExpiredToken, InvalidAccessKeyId, InvalidArgument, InvalidRequest (SigV2 in the header,
+///         no x-amz-content-sha256), InvalidToken (not the one of this key), InvalidURI,
 ///         RequestTimeTooSkewed, SignatureDoesNotMatch; with AWS's texts and fields.
 [[nodiscard]] S3Result<Authenticated> authenticate(const AuthRequest& request,
                                                    const CredentialStore& store, WallTime now,

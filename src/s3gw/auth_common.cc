@@ -4,12 +4,18 @@
 #include <array>
 
 #include "base/encoding.h"
+#include "crypto/digest.h"
 #include "s3gw/core/header_text.h"
 
 namespace kelp::s3 {
 namespace {
 
 constexpr std::size_t kMaxParameters = 1024;
+constexpr std::size_t kMaxTokenBytes = 16 << 10;
+
+std::unexpected<S3Error> invalid_token(std::string_view token) {
+  return refused(S3Code::kInvalidToken, {}, {{"Token-0", std::string(token.substr(0, 256))}});
+}
 
 }  // namespace
 
@@ -63,19 +69,21 @@ QueryParameters hoisted_headers(const AuthRequest& request, QueryParameters para
   return hoisted;
 }
 
-S3Result<const Credential*> find_credential(const CredentialStore& store,
-                                            std::string_view access_key) {
-  const Credential* credential = access_key.size() > 128 ? nullptr : store.find(access_key);
-  if (credential == nullptr || credential->secret_key.empty()) {
-    return refused(S3Code::kInvalidAccessKeyId, {},
-                   {{"AWSAccessKeyId", std::string(access_key.substr(0, 128))}});
-  }
-  return credential;
+S3Result<std::shared_ptr<const Credential>> find_credential(const CredentialStore& store,
+                                                            std::string_view access_key,
+                                                            std::string_view token) {
+  const bool fits = access_key.size() <= 128 && token.size() <= kMaxTokenBytes;
+  auto credential = fits ? store.hold(access_key, token) : nullptr;
+  if (credential != nullptr && !credential->secret_key.empty()) return credential;
+  if (!token.empty()) return invalid_token(token);
+  return refused(S3Code::kInvalidAccessKeyId, {},
+                 {{"AWSAccessKeyId", std::string(access_key.substr(0, 128))}});
 }
 
-S3Result<void> check_token(std::string_view token) {
-  if (token.empty()) return {};
-  return refused(S3Code::kInvalidToken, {}, {{"Token-0", std::string(token.substr(0, 256))}});
+S3Result<void> check_token(const Credential& credential, std::string_view token, WallTime now) {
+  if (!equal_constant_time(credential.session_token, token)) return invalid_token(token);
+  if (!credential.expires || now < *credential.expires) return {};
+  return refused(S3Code::kExpiredToken, {}, {{"Token-0", std::string(token.substr(0, 256))}});
 }
 
 S3Result<PayloadClaim> read_payload(std::string_view text) {

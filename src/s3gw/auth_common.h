@@ -49,11 +49,13 @@ struct AuthTarget {
 [[nodiscard]] QueryParameters hoisted_headers(const AuthRequest& request,
                                               QueryParameters parameters, bool v2);
 
-/// The key's secret and account. InvalidAccessKeyId.
-[[nodiscard]] S3Result<const Credential*> find_credential(const CredentialStore& store,
-                                                          std::string_view access_key);
-/// InvalidToken for any: there are no session tokens yet.
-[[nodiscard]] S3Result<void> check_token(std::string_view token);
+/// The key's secret and account. InvalidAccessKeyId; InvalidToken when the token came with a key
+/// that is nobody's.
+[[nodiscard]] S3Result<std::shared_ptr<const Credential>> find_credential(
+    const CredentialStore& store, std::string_view access_key, std::string_view token);
+/// InvalidToken unless the token is the key's; ExpiredToken.
+[[nodiscard]] S3Result<void> check_token(const Credential& credential, std::string_view token,
+                                         WallTime now);
 /// What x-amz-content-sha256 says of the body. InvalidArgument.
 [[nodiscard]] S3Result<PayloadClaim> read_payload(std::string_view text);
 

@@ -83,8 +83,15 @@ std::unexpected<S3Error> mismatch(const Credential& credential, std::string_view
                  mismatch_fields(credential.access_key, policy, provided));
 }
 
-S3Result<const Credential*> check_v4(std::span<const PostField> fields,
-                                     const CredentialStore& store, const AuthOptions& options) {
+using Held = std::shared_ptr<const Credential>;
+
+std::string_view token_of(std::span<const PostField> fields) {
+  const std::string* const token = find_field(fields, "x-amz-security-token");
+  return token == nullptr ? std::string_view() : std::string_view(*token);
+}
+
+S3Result<Held> check_v4(std::span<const PostField> fields, const CredentialStore& store,
+                        const AuthOptions& options) {
   KELP_S3_CHECK(require(fields, kV4));
   const std::string& algorithm = *find_field(fields, "x-amz-algorithm");
   if (algorithm != kSigV4Algorithm) {
@@ -93,7 +100,7 @@ S3Result<const Credential*> check_v4(std::span<const PostField> fields,
   }
   KELP_S3_TRY(const SigV4Scope scope, read_scope(*find_field(fields, "x-amz-credential"),
                                                  *find_field(fields, "x-amz-date"), options));
-  KELP_S3_TRY(const Credential* credential, find_credential(store, scope.access_key));
+  KELP_S3_TRY(Held credential, find_credential(store, scope.access_key, token_of(fields)));
   const std::string& policy = *find_field(fields, "policy");
   const std::string& provided = *find_field(fields, "x-amz-signature");
   const Sha256 key = derive_signing_key(credential->secret_key, scope);
@@ -103,11 +110,10 @@ S3Result<const Credential*> check_v4(std::span<const PostField> fields,
   return credential;
 }
 
-S3Result<const Credential*> check_v2(std::span<const PostField> fields,
-                                     const CredentialStore& store) {
+S3Result<Held> check_v2(std::span<const PostField> fields, const CredentialStore& store) {
   KELP_S3_CHECK(require(fields, kV2));
-  KELP_S3_TRY(const Credential* credential,
-              find_credential(store, *find_field(fields, "awsaccesskeyid")));
+  const std::string& access_key = *find_field(fields, "awsaccesskeyid");
+  KELP_S3_TRY(Held credential, find_credential(store, access_key, token_of(fields)));
   const std::string& policy = *find_field(fields, "policy");
   const std::string& provided = *find_field(fields, "signature");
   const std::string expected = sigv2_signature(credential->secret_key, policy);
@@ -118,20 +124,20 @@ S3Result<const Credential*> check_v2(std::span<const PostField> fields,
 }  // namespace
 
 S3Result<Authenticated> authenticate_form(std::span<const PostField> fields,
-                                          const CredentialStore& store,
+                                          const CredentialStore& store, WallTime now,
                                           const AuthOptions& options) {
   Authenticated result;
   if (has_any(fields, {"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"})) {
     result.kind = AuthKind::kFormV4;
-    KELP_S3_TRY(result.credential, check_v4(fields, store, options));
+    KELP_S3_TRY(result.held, check_v4(fields, store, options));
   } else if (has_any(fields, {"awsaccesskeyid", "signature"})) {
     result.kind = AuthKind::kFormV2;
-    KELP_S3_TRY(result.credential, check_v2(fields, store));
+    KELP_S3_TRY(result.held, check_v2(fields, store));
   } else {
     return result;
   }
-  const std::string* const token = find_field(fields, "x-amz-security-token");
-  KELP_S3_CHECK(check_token(token == nullptr ? std::string_view() : std::string_view(*token)));
+  KELP_S3_CHECK(check_token(*result.held, token_of(fields), now));
+  result.credential = result.held.get();
   return result;
 }
 

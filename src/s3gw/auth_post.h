@@ -11,12 +11,12 @@ namespace kelp::s3 {
 /// fields. A form without any of their fields is kAnonymous. Thread-safe.
 ///
 /// Errors    InvalidArgument for a field that is missing or wrong, InvalidAccessKeyId,
-///           InvalidToken (no session tokens yet), SignatureDoesNotMatch; with AWS's texts and
+///           InvalidToken, ExpiredToken, SignatureDoesNotMatch; with AWS's texts and
 ///           fields.
 /// Source    "Authenticating requests in browser-based uploads using POST" of the S3 developer
 ///           guide.
 [[nodiscard]] S3Result<Authenticated> authenticate_form(std::span<const PostField> fields,
-                                                        const CredentialStore& store,
+                                                        const CredentialStore& store, WallTime now,
                                                         const AuthOptions& options);
 
 }  // namespace kelp::s3

@@ -72,10 +72,11 @@ S3Result<Authenticated> authenticate_presigned_v2(const AuthRequest& request,
         S3Code::kAccessDenied, "Request has expired",
         {{"Expires", iso8601_seconds(*end_of_life)}, {"ServerTime", iso8601_seconds(now)}});
   }
-  auto credential = find_credential(store, *access_key);
+  const auto* in_query = find_parameter(*parameters, "x-amz-security-token");
+  const std::string_view token = in_query != nullptr ? std::string_view(*in_query) : headers.token;
+  auto credential = find_credential(store, *access_key, token);
   if (!credential) return std::unexpected(std::move(credential).error());
-  const auto* token = find_parameter(*parameters, "x-amz-security-token");
-  if (auto ok = check_token(token != nullptr ? std::string_view(*token) : headers.token); !ok) {
+  if (auto ok = check_token(**credential, token, now); !ok) {
     return std::unexpected(std::move(ok).error());
   }
   // An unescaped plus of the base64 was read as a space.
@@ -96,10 +97,11 @@ S3Result<Authenticated> authenticate_presigned_v2(const AuthRequest& request,
     payload = *claimed;
   }
   Authenticated result{.kind = AuthKind::kPresignedV2,
-                       .credential = *credential,
+                       .credential = credential->get(),
                        .payload = payload,
                        .chunk_signing = std::nullopt,
-                       .hoisted = {}};
+                       .hoisted = {},
+                       .held = *std::move(credential)};
   result.hoisted = hoisted_headers(request, *std::move(parameters), true);
   return result;
 }

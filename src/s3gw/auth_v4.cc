@@ -50,9 +50,9 @@ S3Result<void> check_scope(const SigV4Scope& scope, std::string_view date, bool 
     return wrong("incorrect terminal \"" + std::string(scope.terminal) +
                  "\". This endpoint uses \"aws4_request\".");
   }
-  if (scope.service != "s3") {
+  if (scope.service != options.service) {
     return wrong("incorrect service \"" + std::string(scope.service) +
-                 "\". This endpoint belongs to \"s3\".");
+                 "\". This endpoint belongs to \"" + options.service + "\".");
   }
   if (!options.region.empty() && scope.region != options.region) {
     return wrong("the region '" + std::string(scope.region) + "' is wrong; expecting '" +
@@ -227,7 +227,7 @@ S3Result<Authenticated> authenticate_header(const AuthRequest& request, const Au
   if (auto ok = check_scope(claim->scope, time->text, false, options); !ok) {
     return std::unexpected(std::move(ok).error());
   }
-  auto credential = find_credential(store, claim->scope.access_key);
+  auto credential = find_credential(store, claim->scope.access_key, headers.token);
   if (!credential) return std::unexpected(std::move(credential).error());
   if (std::chrono::abs(now - time->time) > kMaxClockSkew) {
     return refused(S3Code::kRequestTimeTooSkewed, {},
@@ -235,12 +235,16 @@ S3Result<Authenticated> authenticate_header(const AuthRequest& request, const Au
                     {"ServerTime", iso8601_seconds(now)},
                     {"MaxAllowedSkewMilliseconds", "900000"}});
   }
-  if (auto ok = check_token(headers.token); !ok) return std::unexpected(std::move(ok).error());
-  if (headers.content_sha256.empty()) {
+  if (auto ok = check_token(**credential, headers.token, now); !ok) {
+    return std::unexpected(std::move(ok).error());
+  }
+  const std::string_view payload_hash =
+      options.payload_hash.empty() ? headers.content_sha256 : options.payload_hash;
+  if (payload_hash.empty()) {
     return refused(S3Code::kInvalidRequest,
                    "Missing required header for this request: x-amz-content-sha256");
   }
-  auto payload = read_payload(headers.content_sha256);
+  auto payload = read_payload(payload_hash);
   if (!payload) return std::unexpected(std::move(payload).error());
 
   const auto [path, query] = split_target(request.target);
@@ -252,17 +256,18 @@ S3Result<Authenticated> authenticate_header(const AuthRequest& request, const Au
                                 .query = query,
                                 .headers = request.headers,
                                 .signed_headers = claim->signed_headers,
-                                .payload_hash = headers.content_sha256}};
+                                .payload_hash = payload_hash}};
   if (auto ok = check_signed_headers(proof.request, false); !ok) {
     return std::unexpected(std::move(ok).error());
   }
   const Sha256 key = signing_key(**credential, claim->scope);
   if (auto ok = verify(proof, key); !ok) return std::unexpected(std::move(ok).error());
   return Authenticated{.kind = AuthKind::kHeaderV4,
-                       .credential = *credential,
+                       .credential = credential->get(),
                        .payload = *payload,
                        .chunk_signing = make_chunk_signing(proof, key, payload->mode),
-                       .hoisted = {}};
+                       .hoisted = {},
+                       .held = *std::move(credential)};
 }
 
 S3Result<Authenticated> authenticate_presigned_v4(const AuthRequest& request,
@@ -277,19 +282,21 @@ S3Result<Authenticated> authenticate_presigned_v4(const AuthRequest& request,
   if (auto ok = check_scope(claim.scope, presigned->date, true, options); !ok) {
     return std::unexpected(std::move(ok).error());
   }
-  auto credential = find_credential(store, claim.scope.access_key);
+  const auto* in_query = find_parameter(*parameters, "X-Amz-Security-Token");
+  const std::string_view token = in_query != nullptr ? std::string_view(*in_query) : headers.token;
+  auto credential = find_credential(store, claim.scope.access_key, token);
   if (!credential) return std::unexpected(std::move(credential).error());
   if (auto ok = check_life(presigned->expires, presigned->signed_at, now); !ok) {
     return std::unexpected(std::move(ok).error());
   }
-  const auto* token = find_parameter(*parameters, "X-Amz-Security-Token");
-  if (auto ok = check_token(token != nullptr ? std::string_view(*token) : headers.token); !ok) {
+  if (auto ok = check_token(**credential, token, now); !ok) {
     return std::unexpected(std::move(ok).error());
   }
   // Whatever is said of the body is part of what is signed.
   std::string_view payload_hash = headers.content_sha256;
   if (const auto* hash = find_parameter(*parameters, "X-Amz-Content-Sha256")) payload_hash = *hash;
   if (payload_hash.empty()) payload_hash = "UNSIGNED-PAYLOAD";
+  if (!options.payload_hash.empty()) payload_hash = options.payload_hash;
   auto payload = read_payload(payload_hash);
   if (!payload) return std::unexpected(std::move(payload).error());
 
@@ -308,10 +315,11 @@ S3Result<Authenticated> authenticate_presigned_v4(const AuthRequest& request,
   const Sha256 key = signing_key(**credential, claim.scope);
   if (auto ok = verify(proof, key); !ok) return std::unexpected(std::move(ok).error());
   Authenticated result{.kind = AuthKind::kPresignedV4,
-                       .credential = *credential,
+                       .credential = credential->get(),
                        .payload = *payload,
                        .chunk_signing = make_chunk_signing(proof, key, payload->mode),
-                       .hoisted = {}};
+                       .hoisted = {},
+                       .held = *std::move(credential)};
   result.hoisted = hoisted_headers(request, *std::move(parameters), false);
   return result;
 }

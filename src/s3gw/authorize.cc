@@ -73,7 +73,7 @@ bool is_allowed(const Call& call, const BucketAccess* access, const Asked& asked
   if (key != nullptr) request.who = key->who;
   const bool no_policy = access == nullptr || access->policy == nullptr;
   const std::string owner = access != nullptr ? access->owner_number : request.who.account;
-  const bool own_root = request.who.is_root() && request.who.account == owner;
+  const bool own_root = key != nullptr && acts_as_root(*key) && request.who.account == owner;
   const bool foreign = access != nullptr && is_foreign_object(*access, asked);
   if (own_root && !foreign && (no_policy || mends_policy(asked.action))) return true;
   if (access != nullptr && access->policy_is_unknown) return false;

@@ -74,7 +74,7 @@ Task<void> reply_error(Call& call, S3Error error) {
 }
 
 S3Result<void> check_owner(const Call& call, const BucketEntry& bucket) {
-  const bool root = call.auth.credential != nullptr && call.auth.credential->who.is_root();
+  const bool root = call.auth.credential != nullptr && acts_as_root(*call.auth.credential);
   if (!root || bucket.owner_id != call.account().id) return s3_error(S3Code::kAccessDenied);
   return {};
 }

@@ -13,6 +13,7 @@
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/router.h"
 #include "s3gw/ops/handlers.h"
+#include "s3gw/query_request.h"
 #include "s3gw/s3_try.h"
 
 namespace kelp::s3 {
@@ -179,6 +180,9 @@ Task<void> Gateway::handle(HttpExchange exchange) {
   if (const auto health = health_path(exchange.request)) {
     co_await answer_health(exchange, *health, services_->options);
     co_return;
+  }
+  if (services_->options.queries != nullptr && is_query(exchange.request)) {
+    co_return co_await services_->options.queries->handle(exchange);
   }
   const MonoTime started = services_->deps.clock.mono();
   Call call{.services = *services_,

@@ -35,6 +35,9 @@ struct GatewayOptions {
   bool encrypt_by_default = false;
   /// Customers' keys (SSE-C) are taken over connections without TLS too.
   bool sse_c_over_http = false;
+  /// Who answers IAM's and STS's requests at the same address, is_query() of query_request.h;
+  /// null: nobody. Must outlive the gateway.
+  HttpHandler* queries = nullptr;
   /// Whether /readyz answers 200. Called on io threads. Empty: always.
   std::function<Task<bool>()> ready;
 };

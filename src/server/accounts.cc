@@ -54,6 +54,15 @@ std::string account_id(std::string_view cluster_id, std::string_view name) {
   return hex_encode(view(id));
 }
 
+std::vector<s3::Account> all_accounts(const ClusterIdentity& cluster,
+                                      const std::vector<IdentityConfig>& identities) {
+  std::vector<s3::Account> accounts = {account_of(cluster, "admin")};
+  for (const IdentityConfig& identity : identities) {
+    accounts.push_back(account_of(cluster, identity.name));
+  }
+  return accounts;
+}
+
 Result<std::unique_ptr<s3::CredentialStore>> make_accounts(
     const ClusterIdentity& cluster, const std::vector<IdentityConfig>& identities) {
   auto accounts = std::make_unique<Accounts>();
@@ -67,6 +76,23 @@ Result<std::unique_ptr<s3::CredentialStore>> make_accounts(
     }
   }
   return std::unique_ptr<s3::CredentialStore>(std::move(accounts));
+}
+
+Result<std::unique_ptr<iam::FileKeys>> make_file_keys(const ClusterIdentity& cluster,
+                                                      const std::string& file,
+                                                      const s3::CredentialStore& roots,
+                                                      FileIo& io) {
+  static constexpr std::uint64_t kMostBytes = 16 << 20;
+  auto read = [&io, file]() -> Result<std::string> {
+    if (file.empty()) return std::string("{}");
+    return read_whole_file(io, file, kMostBytes);
+  };
+  auto keys = std::make_unique<iam::FileKeys>(roots, account_of(cluster, "admin"), std::move(read));
+  if (const auto loaded = keys->load(); !loaded) {
+    return Error(loaded.error().code(),
+                 fmt::format("s3.identities_file {}: {}", file, loaded.error().detail()));
+  }
+  return keys;
 }
 
 }  // namespace kelp::server

@@ -81,6 +81,9 @@ constexpr std::array kSettings = {
     KELP_SETTING("s3.tls_cert", s3.tls_cert, "PEM file with the certificate chain"),
     KELP_SETTING("s3.tls_key", s3.tls_key, "PEM file with the key"),
     KELP_SETTING("s3.domain", s3.domains, "<bucket>.<domain> names a bucket; several with commas"),
+    KELP_SETTING(
+        "s3.identities_file", s3.identities_file,
+        "users in the form of SeaweedFS's s3.json, read again when it changes; empty: none"),
     KELP_SETTING("s3.region", s3.region, "the region that signatures must name; empty: any"),
     KELP_SETTING("s3.defaults", s3.defaults,
                  "of new buckets: modern (shut to the public, no lists) or classic"),

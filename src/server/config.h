@@ -35,6 +35,7 @@ struct S3Config {
   bool encrypt_by_default = false;  ///< SSE-S3 where neither request nor bucket says anything.
   bool sse_c_over_http = false;     ///< Customers' keys are taken without TLS too.
   std::vector<IdentityConfig> identities;
+  std::string identities_file;  ///< Users in the form of SeaweedFS's s3.json; empty: none.
 };
 
 /// What bounds clients.

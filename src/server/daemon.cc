@@ -13,14 +13,17 @@
 #include "client/rpc/rpc_channels.h"
 #include "client/rpc/rpc_dumps.h"
 #include "client/rpc/rpc_filer.h"
+#include "client/rpc/rpc_identities.h"
 #include "client/rpc/rpc_limits.h"
 #include "client/rpc/rpc_master.h"
 #include "client/rpc/rpc_volume_node.h"
 #include "client/rpc/volume_handlers.h"
 #include "crypto/random.h"
 #include "filer/filer_dumps.h"
+#include "filer/filer_identities.h"
 #include "filer/filer_service.h"
 #include "filer/usage_watch.h"
+#include "iam/query_api.h"
 #include "master/master_service.h"
 #include "os/boot_clock.h"
 #include "raft/node/rpc_transport.h"
@@ -144,11 +147,17 @@ struct Daemon::Parts {
   std::unique_ptr<Collector> collector;
   std::unique_ptr<UsageWatch> usage_watch;
   std::unique_ptr<FilerDumps> dumps;
+  std::unique_ptr<IdentityStore> identities;
   std::unique_ptr<RpcFilerClient> filers;
   std::unique_ptr<KeyLeases> leases;
   std::unique_ptr<s3::CredentialStore> accounts;
   std::unique_ptr<KeyFile> key_file;
   std::unique_ptr<CertificateWatch> key_watch;
+  std::unique_ptr<iam::FileKeys> file_keys;
+  std::unique_ptr<iam::KeyRing> keys;
+  std::unique_ptr<WorkPool> web_pool;  ///< Waits for identity providers.
+  std::unique_ptr<iam::WebKeys> web_keys;
+  std::unique_ptr<iam::QueryApi> queries;
   std::unique_ptr<s3::Gateway> gateway;
   std::unique_ptr<webdav::WebDav> file_http;
   std::unique_ptr<master::MasterHttp> master_http;
@@ -333,9 +342,11 @@ Task<Result<void>> Daemon::Parts::open_filer() {
   background.spawn(dumps->run());
   background.spawn(locations->follow());
   background.spawn(keep_key_floor());
+  identities = std::make_unique<FilerIdentities>(*kv, *disk_pool);
   auto prepare = [this](RpcServer& server) {
     serve_filer(server, *filer);
     serve_dumps(server, *dumps);
+    serve_identities(server, *identities);
   };
   co_return co_await serve(config.filer.listen, executors_of(runtime), std::move(prepare));
 }
@@ -356,6 +367,11 @@ Task<Result<void>> Daemon::Parts::open_s3() {
                     "cluster.filers is empty: say where the filers are, as host:port,…");
   }
   KELP_CO_TRY(accounts, make_accounts(identity, config.s3.identities));
+  auto read_keys = [this] {
+    return make_file_keys(identity, config.s3.identities_file, *accounts, io);
+  };
+  KELP_CO_TRY(file_keys,
+              co_await offload<std::unique_ptr<iam::FileKeys>>(*disk_pool, std::move(read_keys)));
   filers = std::make_unique<RpcFilerClient>(*channels, config.cluster.filers);
   leases = std::make_unique<KeyLeases>(*masters, clock, runtime.executor(0), lease_options(config));
   background.spawn(locations->follow());
@@ -367,10 +383,22 @@ Task<Result<void>> Daemon::Parts::open_s3() {
                                                    std::move(changed));
     background.spawn(key_watch->run());
   }
-  const s3::GatewayDeps deps{*filers, *cluster_volumes, *leases,    *accounts,
+  identities = std::make_unique<RpcIdentityStore>(*channels, config.cluster.filers);
+  keys = std::make_unique<iam::KeyRing>(iam::KeyRingParts{*identities, *file_keys, clock, *timers},
+                                        all_accounts(identity, config.s3.identities),
+                                        identity.cluster_secret);
+  background.spawn(keys->run());
+  if (!config.s3.identities_file.empty()) {
+    background.spawn(file_keys->run(*disk_pool, clock, *timers));
+  }
+  web_pool = make_thread_pool({.threads = 2, .queue_limit = 64});
+  web_keys = std::make_unique<iam::WebKeys>(clock, *web_pool);
+  queries = std::make_unique<iam::QueryApi>(iam::QueryApiParts{*keys, *web_keys, clock, metrics});
+  const s3::GatewayDeps deps{*filers, *cluster_volumes, *leases,    *keys,
                              clock,   metrics,          *hash_pool, key_file->keys()};
-  gateway =
-      std::make_unique<s3::Gateway>(deps, gateway_options(config, [this] { return is_ready(); }));
+  s3::GatewayOptions options = gateway_options(config, [this] { return is_ready(); });
+  options.queries = queries.get();
+  gateway = std::make_unique<s3::Gateway>(deps, std::move(options));
   co_return Result<void>();
 }
 
@@ -389,6 +417,7 @@ Task<Result<void>> Daemon::Parts::try_role() {
     KELP_CO_TRY([[maybe_unused]] const ClusterView view, co_await masters->view());
   } else if (role == Role::kS3) {
     KELP_CO_CHECK(co_await filers->prepare());
+    if (!keys->loaded()) co_return Error(Errc::kUnavailable, "the identities were not read yet");
   } else if (role == Role::kFiler) {
     KELP_CO_CHECK(kv->writable());
   }

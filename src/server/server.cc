@@ -16,6 +16,7 @@
 #include "client/key_leases.h"
 #include "client/rpc/rpc_dumps.h"
 #include "client/rpc/rpc_filer.h"
+#include "client/rpc/rpc_identities.h"
 #include "client/rpc/rpc_limits.h"
 #include "client/rpc/rpc_master.h"
 #include "client/rpc/rpc_volume_node.h"
@@ -24,8 +25,10 @@
 #include "filer/collector.h"
 #include "filer/core/keys.h"
 #include "filer/filer_dumps.h"
+#include "filer/filer_identities.h"
 #include "filer/filer_service.h"
 #include "filer/usage_watch.h"
+#include "iam/query_api.h"
 #include "master/master_service.h"
 #include "net/http_server.h"
 #include "net/network.h"
@@ -63,6 +66,7 @@ struct Server::Rooms {
   Result<void> listen_volume();
   Task<void> open_services(Result<void>& outcome);
   Task<Result<void>> open_master();
+  Task<Result<void>> open_identities();
   Task<void> listen_rpc(Result<void>& outcome);
   Task<void> watch_certificate();
   Task<void> watch_keys();
@@ -103,6 +107,12 @@ struct Server::Rooms {
   std::unique_ptr<s3::CredentialStore> accounts;
   std::unique_ptr<KeyFile> key_file;
   std::unique_ptr<CertificateWatch> key_watch;
+  std::unique_ptr<FilerIdentities> identities;
+  std::unique_ptr<iam::FileKeys> file_keys;
+  std::unique_ptr<iam::KeyRing> keys;
+  std::unique_ptr<WorkPool> web_pool;  ///< Waits for identity providers.
+  std::unique_ptr<iam::WebKeys> web_keys;
+  std::unique_ptr<iam::QueryApi> queries;
   std::unique_ptr<s3::Gateway> gateway;
   std::unique_ptr<webdav::WebDav> file_http;
   std::unique_ptr<master::MasterHttp> master_http;
@@ -120,6 +130,7 @@ Result<void> Server::Rooms::open_stores() {
   disk_pool = make_thread_pool({.threads = config.threads.disk_threads});
   hash_pool = make_thread_pool({.threads = hash_threads()});
   KELP_TRY(accounts, make_accounts(identity, config.s3.identities));
+  KELP_TRY(file_keys, make_file_keys(identity, config.s3.identities_file, *accounts, io));
   KELP_TRY(kv, open_engine(config, identity, io, clock, EngineUse::kServe));
   background_budget =
       std::make_unique<BackgroundBudget>(config.volume.background_rate, clock, *timers);
@@ -156,6 +167,24 @@ Task<void> Server::Rooms::open_services(Result<void>& outcome) {
   upkeep = std::make_unique<VolumeUpkeep>(*volumes, upkeep_options(config));
   background.spawn(upkeep->run_vacuum());
   background.spawn(upkeep->run_scrub());
+  outcome = co_await open_identities();
+}
+
+/// Users and their keys, read before the first request.
+Task<Result<void>> Server::Rooms::open_identities() {
+  identities = std::make_unique<FilerIdentities>(*kv, *disk_pool);
+  keys = std::make_unique<iam::KeyRing>(iam::KeyRingParts{*identities, *file_keys, clock, *timers},
+                                        all_accounts(identity, config.s3.identities),
+                                        identity.cluster_secret);
+  KELP_CO_CHECK(co_await keys->refresh());
+  background.spawn(keys->run());
+  if (!config.s3.identities_file.empty()) {
+    background.spawn(file_keys->run(*disk_pool, clock, *timers));
+  }
+  web_pool = make_thread_pool({.threads = 2, .queue_limit = 64});
+  web_keys = std::make_unique<iam::WebKeys>(clock, *web_pool);
+  queries = std::make_unique<iam::QueryApi>(iam::QueryApiParts{*keys, *web_keys, clock, metrics});
+  co_return Result<void>();
 }
 
 /// The master, leading, with the volume server known to it.
@@ -200,10 +229,11 @@ Result<void> Server::Rooms::listen_volume() {
 Result<void> Server::Rooms::listen() {
   readiness.reset(new ReadinessCheck({*kv, *disk_pool, *volumes, *master, clock}));
   KELP_TRY(key_file, KeyFile::open(io, config, true));
-  const s3::GatewayDeps deps{*filer, *volumes, *leases,    *accounts,
+  const s3::GatewayDeps deps{*filer, *volumes, *leases,    *keys,
                              clock,  metrics,  *hash_pool, key_file->keys()};
-  gateway =
-      std::make_unique<s3::Gateway>(deps, gateway_options(config, [this] { return is_ready(); }));
+  s3::GatewayOptions options = gateway_options(config, [this] { return is_ready(); });
+  options.queries = queries.get();
+  gateway = std::make_unique<s3::Gateway>(deps, std::move(options));
   admin = std::make_unique<AdminHttp>(metrics, [this] { return look(); });
   KELP_CHECK(front->listen_s3(*gateway, addresses));
   file_http = std::make_unique<webdav::WebDav>(gateway->services(), webdav_options(config));
@@ -237,6 +267,7 @@ Task<void> Server::Rooms::listen_rpc(Result<void>& outcome) {
     serve_volume_replicas(server, *volumes);
     serve_filer(server, *filer);
     serve_dumps(server, *dumps);
+    serve_identities(server, *identities);
   };
   rpc->each(prepare);
   outcome = co_await rpc->start(config.rpc_listen);

@@ -52,16 +52,20 @@ std::array<char, 16> new_request_id() {
 }
 
 /// Whose password came along. A name that nobody has costs the same comparison.
-Outcome<const s3::Credential*> authenticate(const Visit& visit) {
+Outcome<std::shared_ptr<const s3::Credential>> authenticate(const Visit& visit) {
   Failure refusal{401, "say who you are: an access key as the name, its secret as the password"};
   refusal.headers = {{"WWW-Authenticate", "Basic realm=\"Kelp\", charset=\"UTF-8\""}};
   const auto header = visit.call.header("authorization");
   const auto given = header ? parse_basic(*header) : std::nullopt;
   if (!given) return std::unexpected(std::move(refusal));
-  const s3::Credential* known = visit.call.services.deps.credentials.find(given->user);
+  auto known = visit.call.services.deps.credentials.hold(given->user, {});
   const std::string_view secret = known != nullptr ? std::string_view(known->secret_key) : "?";
   const bool fits = equal_constant_time(view(sha256(secret)), view(sha256(given->password)));
   if (known == nullptr || !fits) return std::unexpected(std::move(refusal));
+  // Nobody asks policies here: who needs one may nothing.
+  if (!s3::acts_as_root(*known)) {
+    return std::unexpected(Failure{403, "only an account's own key, not a user's, may use files"});
+  }
   return known;
 }
 
@@ -89,7 +93,8 @@ Task<Outcome<void>> run(Visit& visit) {
     co_await answer_options(visit);
     co_return Outcome<void>{};
   }
-  KELP_DAV_CO_TRY(visit.call.auth.credential, authenticate(visit));
+  KELP_DAV_CO_TRY(visit.call.auth.held, authenticate(visit));
+  visit.call.auth.credential = visit.call.auth.held.get();
   const Handler handler = handler_of(http.method);
   if (handler == nullptr) {
     Failure refusal{405, "no such method"};

@@ -110,6 +110,8 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerGetBucketSettings, "filer.get_bucket_settings", kLook, true},
     {kFilerSetObjectAcl, "filer.set_object_acl", kCommit, false},  // undoes a later one
     {kFilerListBucketSettings, "filer.list_bucket_settings", kLook, true},
+    {kFilerReadIdentities, "filer.read_identities", kLook, true},
+    {kFilerChangeIdentities, "filer.change_identities", kCommit, false},
 };
 static_assert(std::ranges::adjacent_find(kMethods, std::ranges::greater_equal{},
                                          &RpcMethodInfo::method) == std::end(kMethods),

@@ -106,6 +106,8 @@ enum class RpcMethod : std::uint32_t {
   kFilerGetBucketSettings = 339,
   kFilerSetObjectAcl = 340,
   kFilerListBucketSettings = 341,
+  kFilerReadIdentities = 350,
+  kFilerChangeIdentities = 351,
 };
 
 /// How long a call may take, repetitions included: the class of its work.

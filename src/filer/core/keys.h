@@ -178,8 +178,8 @@ struct JournalRowKey {
 /// The key floor (core/key_floor.h).
 [[nodiscard]] std::string key_floor();
 
-// Everything of one kind begins with this byte. 'a' (identities) and 'j' (jobs) are kept for what
-// comes.
+// Everything of one kind begins with this byte. 'j' (jobs) is kept for what comes.
+inline constexpr char kIdentity = 'a';  ///< See filer_identities.h.
 inline constexpr char kBucket = 'b';
 inline constexpr char kCount = 'c';
 inline constexpr char kDead = 'd';

@@ -49,6 +49,12 @@ struct Credential {
   std::vector<std::pair<std::string, std::string>> tags = {};
 };
 
+/// Whether no policy needs to allow what the key is used for.
+[[nodiscard]] inline bool acts_as_root(const Credential& credential) {
+  const bool limited = credential.permissions.session != nullptr;
+  return !limited && (credential.who.anonymous() || credential.who.is_root());
+}
+
 /// The requester that the root of `account` is.
 [[nodiscard]] policy::Requester root_of(const Account& account);
 
@@ -63,6 +69,13 @@ class CredentialStore {
   [[nodiscard]] virtual const Account* find_account(std::string_view canonical_id) const {
     (void)canonical_id;
     return nullptr;
+  }
+  /// The same for as long as the caller has it, while keys change; `token` came along as
+  /// x-amz-security-token and, of a temporary key, says whose it is. Expired ones are found, too.
+  [[nodiscard]] virtual std::shared_ptr<const Credential> hold(std::string_view access_key,
+                                                               std::string_view token) const {
+    static_cast<void>(token);
+    return {std::shared_ptr<const Credential>(), find(access_key)};
   }
 };
 

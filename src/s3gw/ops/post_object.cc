@@ -95,7 +95,8 @@ S3Result<void> admit_form(Call& call, Form& form) {
   const std::string* const key = find_field(form.fields, "key");
   if (key == nullptr) return missing_field("key");
   const AuthOptions options{.region = call.services.options.region};
-  KELP_S3_TRY(call.auth, authenticate_form(form.fields, deps.credentials, options));
+  KELP_S3_TRY(call.auth,
+              authenticate_form(form.fields, deps.credentials, deps.clock.wall(), options));
   // Of an anonymous form nobody signed what it may hold: the bucket alone decides.
   if (call.auth.credential != nullptr) {
     KELP_S3_TRY(form.policy, parse_post_policy(*find_field(form.fields, "policy")));

@@ -57,7 +57,8 @@ S3Result<Authenticated> check(const Sent& sent, const std::string& region = "") 
   static const OneCredential store;
   FormHead form;
   for (const auto& [name, value] : sent) form.fields.push_back({name, value});
-  return authenticate_form(post_fields(std::move(form)), store, {.region = region});
+  return authenticate_form(post_fields(std::move(form)), store, at("20130524T000000Z"),
+                           {.region = region});
 }
 
 TEST(AuthPost, TakesBothSignatures) {

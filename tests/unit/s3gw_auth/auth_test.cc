@@ -297,6 +297,63 @@ TEST(AuthHeader, RefusesTokensAndRepeatedHeaders) {
   EXPECT_EQ(code_of(twice.check()), "InvalidRequest");
 }
 
+TEST(AuthHeader, ATemporaryKeyNeedsItsTokenAndItsTime) {
+  const WallTime now = at("20130524T000000Z");
+  const auto ask = [now](const std::string& token, std::optional<WallTime> expires) {
+    OneCredential store;
+    store.credential.session_token = "FwoGZ";
+    store.credential.expires = expires;
+    TestRequest request;
+    if (!token.empty()) {
+      request.set("x-amz-security-token", token);
+      request.signed_headers += ";x-amz-security-token";
+    }
+    request.sign();
+    const auto lines = request.views();
+    const auto result = authenticate({.method = request.method,
+                                      .target = request.target,
+                                      .headers = lines,
+                                      .virtual_bucket = {}},
+                                     store, now, {});
+    return result ? std::string("ok") : std::string(text_of(result.error().code).code);
+  };
+  EXPECT_EQ(ask("FwoGZ", std::nullopt), "ok");
+  EXPECT_EQ(ask("FwoGZ", now + std::chrono::nanoseconds(1)), "ok");
+  EXPECT_EQ(ask("FwoGZ", now), "ExpiredToken");
+  EXPECT_EQ(ask("FwoGz", now + std::chrono::hours(1)), "InvalidToken");
+  EXPECT_EQ(ask("FwoG", now + std::chrono::hours(1)), "InvalidToken");
+  EXPECT_EQ(ask("", now + std::chrono::hours(1)), "InvalidToken");
+  EXPECT_EQ(ask(std::string(16'385, 'F'), std::nullopt), "InvalidToken");
+}
+
+TEST(AuthHeader, OtherServicesSignTheirNameAndTheBody) {
+  const auto ask = [](const std::string& scope, const AuthOptions& options) {
+    TestRequest request;
+    request.method = "POST";
+    request.target = "/";
+    request.scope = scope;
+    request.set("x-amz-content-sha256", std::string(64, 'a'));
+    request.sign();
+    // What the header says of the body is signed and does not count.
+    const auto lines = request.views();
+    const OneCredential store;
+    const auto result = authenticate({.method = request.method,
+                                      .target = request.target,
+                                      .headers = lines,
+                                      .virtual_bucket = {}},
+                                     store, at("20130524T000000Z"), options);
+    return result ? std::string("ok") : std::string(text_of(result.error().code).code);
+  };
+  const std::string iam = "20130524/us-east-1/iam/aws4_request";
+  const AuthOptions options{.region = {}, .service = "iam", .payload_hash = std::string(64, 'a')};
+  EXPECT_EQ(ask(iam, options), "ok");
+  EXPECT_EQ(ask(iam, {}), "AuthorizationHeaderMalformed");
+  EXPECT_EQ(ask("20130524/us-east-1/sts/aws4_request", options), "AuthorizationHeaderMalformed");
+  AuthOptions other = options;
+  other.payload_hash = std::string(64, 'b');
+  EXPECT_EQ(ask(iam, other), "SignatureDoesNotMatch");
+}
+
 TEST(AuthHeader, ForgetsAKeyWhenItsSecretChanges) {
   TestRequest request;
   request.sign();

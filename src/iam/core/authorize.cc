@@ -1,0 +1,93 @@
+#include "iam/core/authorize.h"
+
+#include <fmt/format.h>
+
+#include "s3gw/core/http_date.h"
+
+namespace kelp::iam {
+namespace {
+
+std::string_view type_of(const s3::Credential& caller) {
+  if (caller.who.is_root()) return "Account";
+  if (!caller.who.role_arn.empty()) return "AssumedRole";
+  return caller.who.arn.contains(":federated-user/") ? "FederatedUser" : "User";
+}
+
+/// What the request itself names, under the keys by which policies ask for it.
+void add_parameters(const Action& action, const Job& job, policy::Context& context) {
+  const auto add = [&](std::string_view key, std::string_view parameter) {
+    const std::string* value = job.parameters.find(parameter);
+    if (value != nullptr) context.add(key, *value);
+  };
+  if (action.name.starts_with("Attach") || action.name.starts_with("Detach")) {
+    add("iam:PolicyARN", "PolicyArn");
+  }
+  add("iam:PermissionsBoundary", "PermissionsBoundary");
+  if (const auto tags = job.parameters.tags("Tags")) {
+    for (const Tag& tag : *tags) {
+      context.add("aws:RequestTag/" + tag.key, tag.value);
+      context.add("aws:TagKeys", tag.key);
+    }
+  }
+  if (const auto keys = job.parameters.list("TagKeys")) {
+    for (const std::string& key : *keys) context.add("aws:TagKeys", key);
+  }
+  const bool has_tags = action.target == Target::kUser || action.target == Target::kRole;
+  if (!has_tags) return;
+  const Kind kind = action.target == Target::kUser ? Kind::kUser : Kind::kRole;
+  const std::string* name = job.parameters.find(name_parameter(kind));
+  const Entity* entity = job.account.find(kind, name == nullptr ? job.caller.user_name : *name);
+  if (entity == nullptr) return;
+  // Whoever has a boundary: a change of its policies can be made to require it.
+  if (!entity->boundary.empty() && job.parameters.find("PermissionsBoundary") == nullptr) {
+    context.add("iam:PermissionsBoundary", entity->boundary);
+  }
+  for (const Tag& tag : entity->tags) {
+    context.add("aws:ResourceTag/" + tag.key, tag.value);
+    context.add("iam:ResourceTag/" + tag.key, tag.value);
+  }
+}
+
+}  // namespace
+
+policy::Request request_of(const s3::Credential& caller, std::string_view action,
+                           std::string resource, WallTime now, const Surroundings& around) {
+  policy::Request request;
+  request.who = caller.who;
+  request.action = policy::lower_case(action);
+  request.resource = std::move(resource);
+  policy::Context& context = request.context;
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
+  context.add("aws:CurrentTime", s3::iso8601_seconds(seconds));
+  context.add("aws:EpochTime", std::to_string(seconds.time_since_epoch().count()));
+  context.add("aws:SecureTransport", around.secure ? "true" : "false");
+  if (!around.source_ip.empty()) context.add("aws:SourceIp", around.source_ip);
+  if (!around.user_agent.empty()) context.add("aws:UserAgent", around.user_agent);
+  if (caller.who.anonymous()) return request;
+  context.add("aws:PrincipalArn",
+              caller.who.role_arn.empty() ? caller.who.arn : caller.who.role_arn);
+  context.add("aws:PrincipalAccount", caller.who.account);
+  context.add("aws:PrincipalType", std::string(type_of(caller)));
+  context.add("aws:userid", caller.user_id.empty() ? caller.who.account : caller.user_id);
+  if (!caller.user_name.empty()) context.add("aws:username", caller.user_name);
+  for (const auto& [key, value] : caller.tags) context.add("aws:PrincipalTag/" + key, value);
+  return request;
+}
+
+Outcome<void> authorize(const Action& action, const Job& job, const Surroundings& around) {
+  const std::string name = fmt::format("iam:{}", action.name);
+  policy::Request request = request_of(job.caller, name, resource_of(action, job), job.now, around);
+  add_parameters(action, job, request.context);
+  const s3::Permissions& may = job.caller.permissions;
+  const policy::Policies policies{may.identity, may.boundary, may.session, nullptr};
+  if (policy::allows(policies, request, job.account.number)) return {};
+  return not_authorized(request, name);
+}
+
+QueryError not_authorized(const policy::Request& request, std::string_view action) {
+  return access_denied(fmt::format("User: {} is not authorized to perform: {} on resource: {}",
+                                   request.who.anonymous() ? "anonymous" : request.who.arn, action,
+                                   request.resource));
+}
+
+}  // namespace kelp::iam

@@ -1,0 +1,225 @@
+#include "iam/key_ring.h"
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <utility>
+
+#include "base/log.h"
+
+namespace kelp::iam {
+namespace {
+
+constexpr std::chrono::seconds kPause{1};
+constexpr std::size_t kMostRemembered = 1000;
+/// A reading of several pages that meets a change begins anew, so often.
+constexpr int kMaxReadings = 20;
+
+spdlog::logger& log() {
+  static spdlog::logger& room = logger("iam");
+  return room;
+}
+
+}  // namespace
+
+Snapshot::Snapshot(std::shared_ptr<const Model> model,
+                   const std::map<std::string, s3::Account, std::less<>>& owners,
+                   const Vault& vault, const Snapshot* before)
+    : model_(std::move(model)) {
+  for (const auto& [number, account] : model_->accounts) {
+    const auto owner = owners.find(number);
+    if (owner == owners.end()) continue;  // No more in the configuration: nobody's.
+    if (before != nullptr && before->model().find(number) == account.get()) {
+      const auto same = before->keys_.find(number);
+      if (same != before->keys_.end()) {
+        keys_.emplace(number, same->second);
+        continue;
+      }
+    }
+    auto keys = std::make_shared<Keys>();
+    for (const auto& [name, user] : account->entities[static_cast<std::size_t>(Kind::kUser)]) {
+      for (const AccessKey& key : user->keys) {
+        if (!key.active) continue;
+        auto secret = vault.open_secret(key.sealed_secret, key.id);
+        if (!secret) {
+          log().error("key_unreadable account={} key={} error={}", number, key.id,
+                      log_value(secret.error().message()));
+          continue;
+        }
+        s3::Credential credential = user_credential(owner->second, *account, *user);
+        credential.access_key = key.id;
+        credential.secret_key = *std::move(secret);
+        keys->emplace(key.id, std::make_shared<const s3::Credential>(std::move(credential)));
+      }
+    }
+    keys_.emplace(number, std::move(keys));
+  }
+}
+
+std::shared_ptr<const s3::Credential> Snapshot::find(std::string_view access_key) const {
+  for (const auto& [number, keys] : keys_) {
+    const auto at = keys->find(access_key);
+    if (at != keys->end()) return at->second;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const s3::Credential> Snapshot::recall(std::string_view token) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = sessions_.find(std::string(token));
+  return at == sessions_.end() ? nullptr : at->second;
+}
+
+void Snapshot::remember(std::string_view token,
+                        std::shared_ptr<const s3::Credential> session) const {
+  const std::lock_guard lock(mutex_);
+  if (sessions_.size() >= kMostRemembered) sessions_.clear();
+  sessions_.emplace(token, std::move(session));
+}
+
+KeyRing::KeyRing(KeyRingParts parts, const std::vector<s3::Account>& accounts,
+                 std::string_view cluster_secret)
+    : parts_(parts), vault_(cluster_secret) {
+  for (const s3::Account& account : accounts) {
+    owners_.emplace(s3::account_number(account.id), account);
+  }
+  snapshot_ =
+      std::make_shared<const Snapshot>(std::make_shared<const Model>(), owners_, vault_, nullptr);
+}
+
+const s3::Credential* KeyRing::find(std::string_view access_key) const {
+  return parts_.roots.find(access_key);
+}
+
+const s3::Account* KeyRing::find_account(std::string_view canonical_id) const {
+  const s3::Account* const found = owner(s3::account_number(canonical_id));
+  return found != nullptr && found->id == canonical_id ? found : nullptr;
+}
+
+std::shared_ptr<const s3::Credential> KeyRing::hold(std::string_view access_key,
+                                                    std::string_view token) const {
+  if (auto root = parts_.roots.hold(access_key, token)) return root;
+  const std::shared_ptr<const Snapshot> now = snapshot();
+  if (auto user = now->find(access_key)) return user;
+  return token.empty() ? nullptr : find_session(*now, access_key, token);
+}
+
+std::shared_ptr<const s3::Credential> KeyRing::find_session(const Snapshot& now,
+                                                            std::string_view access_key,
+                                                            std::string_view token) const {
+  if (auto known = now.recall(token)) {
+    return known->access_key == access_key ? known : nullptr;
+  }
+  const auto bytes = vault_.open_token(token);
+  if (!bytes) return nullptr;
+  const auto session = decode_session(*bytes);
+  if (!session || session->access_key != access_key) return nullptr;
+  const s3::Account* account = owner(session->account);
+  if (account == nullptr) return nullptr;
+  if (session->name.empty()) {
+    // Of a root: as long as its key is in the configuration.
+    const s3::Credential* parent = parts_.roots.find(session->parent_key);
+    if (parent == nullptr || parent->account.id != account->id) return nullptr;
+  }
+  auto credential = session_credential(*session, *account, now.model().find(session->account));
+  if (!credential) return nullptr;
+  credential->session_token = token;
+  auto shared = std::make_shared<const s3::Credential>(*std::move(credential));
+  now.remember(token, shared);
+  return shared;
+}
+
+std::shared_ptr<const Snapshot> KeyRing::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  return snapshot_;
+}
+
+bool KeyRing::loaded() const {
+  const std::lock_guard lock(mutex_);
+  return loaded_;
+}
+
+const s3::Account* KeyRing::owner(std::string_view number) const {
+  const auto at = owners_.find(number);
+  return at == owners_.end() ? nullptr : &at->second;
+}
+
+void KeyRing::take(std::shared_ptr<const Model> model, const Snapshot* instead_of) {
+  const std::shared_ptr<const Snapshot> before = snapshot();
+  auto made = std::make_shared<const Snapshot>(model, owners_, vault_, before.get());
+  const std::lock_guard lock(mutex_);
+  loaded_ = true;
+  // Readings and own changes come in any order: the newest counts. A store that was restored from
+  // a backup may be older, and only reading it says so.
+  if (snapshot_.get() == instead_of || model->revision > snapshot_->model().revision) {
+    snapshot_ = std::move(made);
+  }
+}
+
+Task<Result<std::shared_ptr<const Model>>> KeyRing::read_all(
+    std::shared_ptr<const Snapshot> before) {
+  const std::uint64_t known = before->model().revision;
+  for (int reading = 0; reading < kMaxReadings; ++reading) {
+    std::vector<IdentityRow> rows;
+    std::uint64_t revision = 0;
+    bool more = true;
+    bool changed = false;
+    while (more && !changed) {
+      ReadIdentities ask{rows.empty() ? known : 0, rows.empty() ? "" : rows.back().key};
+      KELP_CO_TRY(kelp::Identities page, co_await parts_.store.read_identities(std::move(ask)));
+      if (rows.empty() && page.revision == known) co_return std::shared_ptr<const Model>();
+      changed = !rows.empty() && page.revision != revision;
+      revision = page.revision;
+      more = page.more;
+      std::ranges::move(page.rows, std::back_inserter(rows));
+    }
+    if (!changed) co_return load_model(revision, rows, before->model());
+  }
+  co_return Error(Errc::kUnavailable, "the identities change while they are read");
+}
+
+Task<Result<void>> KeyRing::refresh() {
+  const std::shared_ptr<const Snapshot> before = snapshot();
+  KELP_CO_TRY(const auto model, co_await read_all(before));
+  if (model != nullptr) {
+    take(model, before.get());
+    for (const auto& [number, account] : model->accounts) {
+      if (!account->unreadable) continue;
+      log().error(
+          "rows_unreadable account={} why=\"a newer build wrote them, or they are damaged\"",
+          number);
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  loaded_ = true;
+  co_return Result<void>();
+}
+
+Task<void> KeyRing::run() {
+  bool failing = false;
+  while (true) {
+    const auto read = co_await refresh();
+    if (!read && read.error().code() == Errc::kUnimplemented && !loaded()) {
+      // The filers are of before: there are no identities.
+      log().warn("no_identities error={}", log_value(read.error().message()));
+      const std::lock_guard lock(mutex_);
+      loaded_ = true;
+    }
+    if (!read && !failing) {
+      log().warn("not_read error={}", log_value(read.error().message()));
+    }
+    failing = !read.has_value();
+    const auto slept = co_await parts_.timers.sleep_until(parts_.clock.mono() + kPause);
+    if (!slept.has_value()) co_return;
+  }
+}
+
+Task<Result<void>> KeyRing::change(std::shared_ptr<const Snapshot> from, Changes changes) {
+  ChangeIdentities request{from->model().revision, changes.puts, changes.removes};
+  KELP_CO_TRY(const IdentityRevision done,
+              co_await parts_.store.change_identities(std::move(request)));
+  take(change_model(done.revision, changes, from->model()), nullptr);
+  co_return Result<void>();
+}
+
+}  // namespace kelp::iam

@@ -318,8 +318,9 @@ class Cases(World):
 
     def test_what_is_not_built_says_so(self):
         bucket = self.new_bucket()
-        self.refused("NotImplemented", 501, self.s3.put_bucket_accelerate_configuration, Bucket=bucket,
-                     AccelerateConfiguration={"Status": "Enabled"})
+        self.put(bucket, "k", b"x")
+        self.refused("NotImplemented", 501, self.s3.get_object_torrent, Bucket=bucket, Key="k")
+        self.refused("NotImplemented", 501, self.s3.restore_object, Bucket=bucket, Key="k", RestoreRequest={"Days": 1})
 
     def test_a_second_account_has_its_own_buckets(self):
         bucket = self.new_bucket()

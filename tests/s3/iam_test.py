@@ -341,6 +341,80 @@ class Sessions(IamCase):
         self.refused("InvalidToken", client("s3", None, credentials["SessionToken"]).list_buckets)
 
 
+class Objects(IamCase):
+    """What users, roles and sessions may do with buckets and objects."""
+
+    def setUp(self):
+        super().setUp()
+        self.root = client("s3")
+        self.bucket = self.name("bucket")
+        self.root.create_bucket(Bucket=self.bucket)
+        self.root.put_object(Bucket=self.bucket, Key="open/k", Body=b"body", Tagging="team=red")
+        self.root.put_object(Bucket=self.bucket, Key="shut/k", Body=b"secret")
+
+    def arn(self, key=""):
+        return f"arn:aws:s3:::{self.bucket}{key}"
+
+    def test_a_users_policies_decide(self):
+        name, keys = self.new_user(policy("s3:ListBucket", self.arn(), Condition={"StringLike": {"s3:prefix": "open/*"}}),
+                                   policy(["s3:GetObject", "s3:PutObject"], self.arn("/open/*")),
+                                   policy("s3:GetObject", self.arn("/open/not"), "Deny"))
+        s3 = client("s3", keys)
+        self.assertEqual(s3.get_object(Bucket=self.bucket, Key="open/k")["Body"].read(), b"body")
+        s3.put_object(Bucket=self.bucket, Key="open/not", Body=b"x")
+        self.refused("AccessDenied", s3.get_object, Bucket=self.bucket, Key="open/not")
+        self.refused("AccessDenied", s3.get_object, Bucket=self.bucket, Key="shut/k")
+        self.refused("AccessDenied", s3.delete_object, Bucket=self.bucket, Key="open/k")
+        self.assertEqual(s3.list_objects_v2(Bucket=self.bucket, Prefix="open/")["KeyCount"], 2)
+        self.refused("AccessDenied", s3.list_objects_v2, Bucket=self.bucket)
+        self.refused("AccessDenied", s3.list_buckets)
+        url = s3.generate_presigned_url("get_object", Params={"Bucket": self.bucket, "Key": "shut/k"})
+        with self.assertRaises(HTTPError) as caught:
+            urllib.request.urlopen(url)
+        self.assertEqual(caught.exception.code, 403)
+        self.iam.delete_user_policy(UserName=name, PolicyName="p1")
+        self.refused("AccessDenied", s3.get_object, Bucket=self.bucket, Key="open/k")
+
+    def test_a_bucket_policy_may_name_a_user(self):
+        name, keys = self.new_user()
+        s3 = client("s3", keys)
+        self.refused("AccessDenied", s3.get_object, Bucket=self.bucket, Key="shut/k")
+        user = f"arn:aws:iam::{self.account}:user/{name}"
+        statement = {"Effect": "Allow", "Principal": {"AWS": user}, "Action": "s3:GetObject", "Resource": self.arn("/*")}
+        self.root.put_bucket_policy(Bucket=self.bucket, Policy=json.dumps({"Statement": [statement]}))
+        self.assertEqual(s3.get_object(Bucket=self.bucket, Key="shut/k")["Body"].read(), b"secret")
+        self.refused("AccessDenied", s3.put_object, Bucket=self.bucket, Key="shut/k", Body=b"x")
+
+    def test_a_boundary_and_a_session_cut_down(self):
+        boundary = self.iam.create_policy(PolicyName=self.name("policy"), PolicyDocument=policy("s3:Get*"))["Policy"]["Arn"]
+        name, keys = self.new_user(policy("s3:*"))
+        self.iam.put_user_permissions_boundary(UserName=name, PermissionsBoundary=boundary)
+        s3 = client("s3", keys)
+        s3.get_object(Bucket=self.bucket, Key="open/k")
+        self.refused("AccessDenied", s3.put_object, Bucket=self.bucket, Key="open/k", Body=b"x")
+        role = self.new_role({"AWS": self.account}, policy("s3:*"))
+        credentials = self.sts.assume_role(RoleArn=role["Arn"], RoleSessionName="job",
+                                           Policy=policy("s3:GetObject", self.arn("/open/*")))["Credentials"]
+        session = of_session("s3", credentials)
+        session.get_object(Bucket=self.bucket, Key="open/k")
+        self.refused("AccessDenied", session.get_object, Bucket=self.bucket, Key="shut/k")
+        self.refused("AccessDenied", session.put_object, Bucket=self.bucket, Key="open/k", Body=b"x")
+        root = of_session("s3", self.sts.get_federation_token(Name="guest", Policy=policy("s3:GetObject"))["Credentials"])
+        root.get_object(Bucket=self.bucket, Key="shut/k")
+        self.refused("AccessDenied", root.delete_object, Bucket=self.bucket, Key="shut/k")
+
+    def test_variables_and_tags(self):
+        name, keys = self.new_user(policy("s3:*", self.arn("/home/${aws:username}/*")),
+                                   policy("s3:GetObject", self.arn("/open/*"),
+                                          Condition={"StringEquals": {"s3:ExistingObjectTag/team": "${aws:PrincipalTag/team}"}}))
+        s3 = client("s3", keys)
+        s3.put_object(Bucket=self.bucket, Key=f"home/{name}/k", Body=b"x")
+        self.refused("AccessDenied", s3.put_object, Bucket=self.bucket, Key="home/other/k", Body=b"x")
+        self.refused("AccessDenied", s3.get_object, Bucket=self.bucket, Key="open/k")
+        self.iam.tag_user(UserName=name, Tags=[{"Key": "team", "Value": "red"}])
+        s3.get_object(Bucket=self.bucket, Key="open/k")
+
+
 class IdentityProvider:
     """An OpenID Connect provider on this machine, and the tokens that it signs (RS256)."""
 

@@ -164,7 +164,7 @@ class SealedVolumes(ClusterCase):
         wait_for(lambda: self.is_settled(numbers), "the volumes to be shards", 120, 0.2)
 
         self.shell(f"volume.ec.change {first} '{SCHEME}' --apply", code=2)
-        self.shell(f"volume.ec.change {first} 'ec(8,4)' --apply", code=2)  # of six servers
+        self.shell(f"volume.ec.change {first} 'ec(8,4)' --apply", code=1)  # of six servers
         servers = [daemon.name for daemon in self.cluster.of("volume")]
         in_shards = self.keys_in(list(objects), numbers)
         steps = [("volume.ec.change {} 'ec(2,1)' --apply", "ec(2,1)", 3, 1.5 / 2, (servers[0],)),
@@ -184,7 +184,9 @@ class SealedVolumes(ClusterCase):
                 return self.is_settled(numbers, scheme, members)
 
             wait_for(is_done, f"the volumes to be {scheme or 'copies'}", 120, 0.2)
-            self.assertLess(self.stored_bytes(full), copies * times * 1.05, scheme)
+            stored = self.stored_bytes(full)
+            print(f"{len(numbers)} volumes as {scheme or 'copies'} take {stored / 2**20:.1f} MiB, {2 * stored / copies:.3f} times one copy")
+            self.assertLess(stored, copies * times * 1.05, scheme)
             self.check(objects, f"in {scheme or 'copies'}")
             for name in killed:
                 self.cluster[name].kill()

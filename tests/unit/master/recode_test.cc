@@ -140,6 +140,7 @@ TEST(RecodeState, RefusesMoreCopiesThanThereMayBe) {
   MasterState state = state_with_full(in_shards());
   ASSERT_TRUE(applies(state, decode({5, 2, 1})));
   state.jobs.at(JobId{1}).spread.other_racks = 9;
+  state.jobs.at(JobId{1}).targets.resize(12, NodeNumber{1});
   EXPECT_EQ(decode_state(encode_state(state)).error().code(), Errc::kCorruption);
 }
 

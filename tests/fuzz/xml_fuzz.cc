@@ -5,14 +5,46 @@
 #include <string>
 
 #include "base/assert.h"
+#include "s3gw/core/config/config_kind.h"
+#include "s3gw/core/cors.h"
 #include "s3gw/core/names.h"
 #include "s3gw/core/request_xml.h"
 #include "s3gw/core/xml_writer.h"
 
+namespace {
+
+using namespace kelp::s3;
+
+/// What is kept of a configuration is read again as the same.
+void check_config(const ConfigKind& kind, const std::string& body) {
+  const auto document = read_config(kind, body);
+  if (!document) return;
+  std::string kept;
+  XmlWriter first(kept);
+  write_inside(*document, first);
+  const auto again = read_inside(kept, kind.root);
+  KELP_ASSERT(again.has_value(), "what is kept can be read");
+  std::string twice;
+  XmlWriter second(twice);
+  write_inside(*again, second);
+  KELP_ASSERT(twice == kept, "there is one form of a document");
+  if (kind.setting == cors_config().setting) {
+    (void)cors_headers(*again, {.origin = "https://a", .method = "GET", .headers = "x-a, b"});
+  }
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace kelp::s3;
   const std::string body(reinterpret_cast<const char*>(data), size);
   (void)parse_create_bucket(body);
+  for (const ConfigKind* kind :
+       {&cors_config(), &lifecycle_config(), &website_config(), &logging_config(),
+        &notification_config(), &replication_config(), &request_payment_config(),
+        &analytics_config(), &intelligent_tiering_config(), &inventory_config(),
+        &metrics_config()}) {
+    check_config(*kind, body);
+  }
   if (const auto parts = parse_complete_upload(body)) {
     KELP_ASSERT(!parts->empty() && parts->size() <= 10'000, "a Complete has 1 to 10,000 parts");
     for (const auto& part : *parts) {

@@ -247,6 +247,16 @@ class Permissions(IamCase):
 class Sessions(IamCase):
     """Temporary keys."""
 
+    def test_a_presigned_request_says_who_made_it(self):
+        name, keys = self.new_user()
+        url = client("sts", keys).generate_presigned_url("get_caller_identity", HttpMethod="GET")
+        answer = urllib.request.urlopen(url).read().decode()
+        self.assertIn(f"<Arn>arn:aws:iam::{self.account}:user/{name}</Arn>", answer)
+        with self.assertRaises(HTTPError) as caught:
+            urllib.request.urlopen(url.replace("GetCallerIdentity", "GetSessionToken"))
+        self.assertEqual(caught.exception.code, 403)
+        self.assertIn(b"SignatureDoesNotMatch", caught.exception.read())
+
     def test_a_role_is_taken(self):
         name, keys = self.new_user(policy("sts:AssumeRole"))
         role = self.new_role({"AWS": f"arn:aws:iam::{self.account}:root"}, policy("iam:ListUsers"), MaxSessionDuration=7200)

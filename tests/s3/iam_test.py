@@ -5,6 +5,7 @@ import base64
 import concurrent.futures
 import http.server
 import json
+import os
 import subprocess
 import tempfile
 import threading
@@ -14,7 +15,7 @@ import urllib.request
 from pathlib import Path
 from urllib.error import HTTPError
 
-from boto3_world import KelpProcess, Server, boto3, botocore, client_of
+from boto3_world import ROOT, VENV, KelpProcess, Server, boto3, botocore, client_of
 from botocore.exceptions import ClientError
 from kelpdev.process import wait_for
 
@@ -176,6 +177,23 @@ class Identities(IamCase):
         other.create_user(UserName=name)
         other.delete_user(UserName=name)
         self.assertEqual(self.iam.get_user(UserName=name)["User"]["UserName"], name)
+
+
+class Page(IamCase):
+    """What docs/operations/identity.md tells an operator to type."""
+
+    def test_its_first_commands_work(self):
+        text = (ROOT / "docs/operations/identity.md").read_text()
+        block = text[text.index("    export AWS_ENDPOINT_URL"):].split("\n\n")[0]
+        commands = "\n".join(line.removeprefix("    ") for line in block.splitlines())
+        commands = commands.replace("http://127.0.0.1:8333", Server.kelp.endpoint)
+        access, secret = Server.kelp.keys
+        environment = dict(os.environ, PATH=f"{VENV / 'bin'}:{os.environ['PATH']}", AWS_ACCESS_KEY_ID=access,
+                           AWS_SECRET_ACCESS_KEY=secret, AWS_DEFAULT_REGION="us-east-1", AWS_PAGER="")
+        done = subprocess.run(["bash", "-e"], input=commands, env=environment, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('"SecretAccessKey"', done.stdout)
+        self.assertEqual(self.iam.list_user_policies(UserName="backup")["PolicyNames"], ["own-bucket"])
 
 
 class Permissions(IamCase):

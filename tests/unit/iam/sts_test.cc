@@ -238,6 +238,16 @@ TEST_F(WebIdentityTest, IsTakenByWhomTheTrustNames) {
   EXPECT_EQ(by(elsewhere), "AccessDenied");
 }
 
+// Even a trust of everybody is no trust of another account's providers.
+TEST_F(WebIdentityTest, AProviderOfAnotherAccountHasNoWord) {
+  trust(R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",)"
+        R"("Action":"sts:AssumeRoleWithWebIdentity"}]})");
+  EXPECT_EQ(by(ann_), "ok");
+  WebIdentity elsewhere = ann_;
+  elsewhere.provider_arn = "arn:aws:iam::210987654321:oidc-provider/idp.example.com/realm";
+  EXPECT_EQ(by(elsewhere), "AccessDenied");
+}
+
 TEST_F(WebIdentityTest, ADenialStandsAbove) {
   trust(R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",)"
         R"("Action":"sts:AssumeRoleWithWebIdentity"},{"Effect":"Deny","Principal":"*",)"

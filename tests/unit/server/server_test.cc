@@ -74,7 +74,7 @@ TEST(Server, AnswersOnItsPortsAndOpensItsDirectoryAgain) {
     EXPECT_EQ(status_of(at.master_http, "/1,01637037d6"), 501);
     EXPECT_EQ(status_of(at.s3, "/healthz"), 200);
     EXPECT_EQ(status_of(at.s3, "/readyz"), 200);
-    EXPECT_EQ(status_of(at.s3, "/bucket"), 403);
+    EXPECT_EQ(status_of(at.s3, "/"), 403);
     EXPECT_TRUE(at.s3_tls.empty());
     (*server)->stop();
     (*server)->stop();

@@ -182,6 +182,14 @@ constexpr auto kBesides = std::to_array<Besides>({
     {"x-amz-object-lock-legal-hold", "s3:putobjectlegalhold"},
 });
 
+/// The same of a bucket's making.
+constexpr auto kBesidesBucket = std::to_array<Besides>({
+    {"x-amz-acl", "s3:putbucketacl"},
+    {"x-amz-grant-", "s3:putbucketacl"},
+    {"x-amz-object-ownership", "s3:putbucketownershipcontrols"},
+    {"x-amz-bucket-object-lock-enabled", "s3:putbucketobjectlockconfiguration"},
+});
+
 bool makes_object(Operation operation) {
   using enum Operation;
   return operation == kPutObject || operation == kCopyObject || operation == kPostObject ||
@@ -229,17 +237,26 @@ S3Result<void> check_expected(std::optional<std::string_view> expected, const Bu
   return s3_error(S3Code::kAccessDenied);
 }
 
+/// What a caller does in its own account: a bucket that is to be made has nobody else's policies.
+S3Result<void> authorize_own(const Call& call, std::string_view action) {
+  const auto may = [&](std::string_view what) {
+    return is_allowed(call, nullptr, {.action = what, .bucket = call.request.bucket});
+  };
+  if (call.auth.credential == nullptr || !may(action)) return s3_error(S3Code::kAccessDenied);
+  if (*call.operation != Operation::kCreateBucket) return {};
+  for (const auto& [header, also] : kBesidesBucket) {
+    if (has_header(call, header) && !may(also)) return s3_error(S3Code::kAccessDenied);
+  }
+  return {};
+}
+
 }  // namespace
 
 Task<S3Result<void>> authorize(Call& call) {
   const bool version = call.parameter("versionId").has_value();
   const std::string_view action = action_of(*call.operation, version);
   if (call.request.scope == Scope::kService || *call.operation == Operation::kCreateBucket) {
-    if (call.auth.credential == nullptr) co_return s3_error(S3Code::kAccessDenied);
-    if (is_allowed(call, nullptr, {.action = action, .bucket = call.request.bucket})) {
-      co_return S3Result<void>{};
-    }
-    co_return s3_error(S3Code::kAccessDenied);
+    co_return authorize_own(call, action);
   }
   if (action.empty()) {
     // Each of the keys is decided on by itself.
@@ -265,7 +282,8 @@ Task<S3Result<void>> authorize_source(Call& call, const ObjectKey& name, const F
               .key = name.key,
               .entry = &found.entry};
   KELP_S3_CO_CHECK(co_await decide(call, asked));
-  const bool takes_tags = call.header("x-amz-tagging-directive") != "REPLACE";
+  const bool takes_tags = call.operation == Operation::kCopyObject &&
+                          call.header("x-amz-tagging-directive") != "REPLACE";
   if (takes_tags && !found.entry.headers.tags.empty()) {
     asked.action = action_of(Operation::kGetObjectTagging, version);
     KELP_S3_CO_CHECK(co_await decide(call, asked));

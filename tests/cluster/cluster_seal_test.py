@@ -52,6 +52,11 @@ class SealedVolumes(ClusterCase):
         self.assertEqual(done.returncode, code, f"{script}\n{done.stdout}{done.stderr}")
         return done.stdout
 
+    def begin(self, command):
+        """Gives the shell a command that is refused while a server that came back is not known to be there."""
+        words = [*self.cluster.shell_words(), "-c", command]
+        wait_for(lambda: subprocess.run(words, capture_output=True, timeout=120).returncode == 0, command, 60, 0.5)
+
     def volumes(self, **wanted):
         status = self.cluster.status() or {"volumes": []}
         return [volume for volume in status["volumes"] if all(volume.get(key) == value for key, value in wanted.items())]
@@ -173,7 +178,7 @@ class SealedVolumes(ClusterCase):
                  ("volume.seal {} 'ec(4,2)' --apply", SCHEME, 6, 1.5 / 2, (servers[0], servers[5]))]
         for command, scheme, members, times, killed in steps:
             for number in sorted(numbers):
-                self.shell(command.format(number))
+                self.begin(command.format(number))
             for key in in_shards[:5]:
                 self.s3.delete_object(Bucket=BUCKET, Key=key)
                 del objects[key]

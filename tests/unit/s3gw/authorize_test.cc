@@ -298,6 +298,24 @@ TEST_F(AuthorizeTest, AWriteNeedsLeaveForAllThatItAsks) {
   EXPECT_EQ(send("DELETE", "/bucket/new").status, 204);
 }
 
+TEST_F(AuthorizeTest, MakingABucketNeedsLeaveForAllThatItAsks) {
+  become_user(allowing("\"s3:CreateBucket\""));
+  EXPECT_EQ(send("PUT", "/bucket1").status, 200);
+  EXPECT_EQ(put_with("/bucket2", "x-amz-object-ownership", "ObjectWriter", "").status, 403);
+  EXPECT_EQ(put_with("/bucket2", "x-amz-grant-read", "id=other", "").status, 403);
+  EXPECT_EQ(put_with("/bucket2", "x-amz-bucket-object-lock-enabled", "true", "").status, 403);
+  EXPECT_FALSE(filer.buckets.contains("bucket2"));
+}
+
+TEST_F(AuthorizeTest, APartOfACopyTakesNoTags) {
+  ASSERT_EQ(put_with("/bucket/key", "x-amz-tagging", "a=1").status, 200);
+  const std::string upload = send("POST", "/bucket/parts?uploads").element("UploadId");
+  become_user(allowing(R"(["s3:PutObject","s3:GetObject"])"));
+  const std::string part = "/bucket/parts?partNumber=1&uploadId=" + upload;
+  EXPECT_EQ(put_with(part, "x-amz-copy-source", "bucket/key", "").status, 200);
+  EXPECT_EQ(put_with("/bucket/copy", "x-amz-copy-source", "bucket/key", "").status, 403);
+}
+
 TEST_F(AuthorizeTest, ManyKeysAreDecidedOnOneByOne) {
   send("PUT", "/bucket/mine", "x");
   become_user(allowing("\"s3:DeleteObject\"", "arn:aws:s3:::bucket/mine"));

@@ -234,6 +234,8 @@ TEST_F(AuthorizeTest, ListsOfBeforeDoNotCountWhereTheyAreOff) {
                 .status,
             200);
   EXPECT_EQ(anonymous("GET", "/bucket/key"), 403);
+  filer.buckets["bucket"].settings["acl"] = "R=*";
+  EXPECT_EQ(anonymous("GET", "/bucket"), 403);
 }
 
 TEST_F(AuthorizeTest, WhoWritesAnObjectOwnsItWhereListsCount) {

@@ -304,6 +304,11 @@ Task<S3Result<void>> check_bucket(Call& call, BucketEntry bucket) {
   co_return s3_error(S3Code::kServiceUnavailable);
 }
 
+bool is_as_judged(const Call& call, const FoundObject& found) {
+  return call.access != nullptr && call.access->bucket.id == found.bucket.id &&
+         (!call.judged_version || *call.judged_version == found.entry.version);
+}
+
 Task<S3Result<void>> check_version(Call& call, const FoundObject& found) {
   KELP_S3_CO_CHECK(co_await check_bucket(call, found.bucket));
   if (!call.judged_version || *call.judged_version == found.entry.version) {

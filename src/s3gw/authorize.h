@@ -33,6 +33,10 @@ namespace kelp::s3 {
 /// check_owner().
 [[nodiscard]] Task<S3Result<void>> check_bucket(Call& call, BucketEntry bucket);
 
+/// Whether a version was found as the request was authorized for it, so that check_version() would
+/// have nothing to ask: nearly always.
+[[nodiscard]] bool is_as_judged(const Call& call, const FoundObject& found);
+
 /// The same of a version of an object, which may have been replaced since by one with another list.
 [[nodiscard]] Task<S3Result<void>> check_version(Call& call, const FoundObject& found);
 

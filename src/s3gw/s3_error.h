@@ -105,7 +105,6 @@ enum class S3Code : std::uint16_t {
   kMalformedPOSTRequest,
   kInvalidPolicyDocument,
   kMaxPostPreDataLengthExceeded,
-  kIncorrectNumberOfFilesInPostRequest,
   kKmsNotFound,
   kInvalidEncryptionAlgorithmError,
 };

@@ -92,44 +92,7 @@ S3Result<void> read_part_child(const pugi::xml_node& child, RequestedPart& part)
   return {};
 }
 
-/// The text of the child `name`, or "".
-S3Result<std::string> child_text(const pugi::xml_node& node, std::string_view name) {
-  for (const pugi::xml_node child : node.children()) {
-    if (local_name(child) == name) return text_of(child);
-  }
-  return std::string();
-}
-
-/// Whether a Grant is full control for `owner_id`.
-S3Result<bool> is_owner_grant(const pugi::xml_node& grant, std::string_view owner_id) {
-  KELP_S3_TRY(const std::string permission, child_text(grant, "Permission"));
-  bool owner = false;
-  for (const pugi::xml_node child : grant.children()) {
-    if (local_name(child) != "Grantee") continue;
-    KELP_S3_TRY(const std::string id, child_text(child, "ID"));
-    owner = id == owner_id;
-  }
-  return owner && permission == "FULL_CONTROL";
-}
-
 }  // namespace
-
-S3Result<bool> grants_owner_only(std::string body, std::string_view owner_id) {
-  pugi::xml_document document;
-  const auto root = parse_xml(body, document, "AccessControlPolicy");
-  if (!root) return s3_error(S3Code::kMalformedACLError);
-  std::size_t grants = 0;
-  for (const pugi::xml_node child : root->children()) {
-    if (local_name(child) != "AccessControlList") continue;
-    for (const pugi::xml_node grant : child.children()) {
-      if (local_name(grant) != "Grant") return s3_error(S3Code::kMalformedACLError);
-      KELP_S3_TRY(const bool good, is_owner_grant(grant, owner_id));
-      if (!good) return false;
-      ++grants;
-    }
-  }
-  return grants > 0;
-}
 
 std::string unquote_etag(std::string_view text) {
   if (text.size() >= 2 && text.front() == '"' && text.back() == '"') {

@@ -48,10 +48,6 @@ struct RequestedPart {
 /// Errors: MalformedXML; InvalidArgument for a part number out of range.
 [[nodiscard]] S3Result<std::vector<RequestedPart>> parse_complete_upload(std::string body);
 
-/// Whether an AccessControlPolicy says what is true anyway: `owner_id` has full control and nobody
-/// else has anything. MalformedACLError for what is no such document.
-[[nodiscard]] S3Result<bool> grants_owner_only(std::string body, std::string_view owner_id);
-
 /// `"etag"` or `etag` without its quotes.
 [[nodiscard]] std::string unquote_etag(std::string_view text);
 

@@ -2,6 +2,7 @@
 
 #include "s3gw/core/request_xml.h"
 #include "s3gw/core/tags.h"
+#include "s3gw/ops/configs.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/request_body.h"
 #include "s3gw/s3_try.h"
@@ -30,9 +31,7 @@ Task<S3Result<void>> change_tags(Call& call, Tags tags, int status) {
 }
 
 Task<S3Result<void>> change_bucket_tags(Call& call, std::optional<std::string> value) {
-  BucketSetting setting{
-      .bucket = call.request.bucket, .name = kBucketTags, .value = std::move(value)};
-  KELP_S3_CO_CHECK(co_await call.services.deps.filer.set_bucket_setting(std::move(setting)));
+  KELP_S3_CO_CHECK(co_await set_config(call, kBucketTags, std::move(value)));
   co_await reply_empty(call, 204);
   co_return S3Result<void>{};
 }
@@ -67,14 +66,12 @@ Task<S3Result<void>> delete_object_tagging(Call& call) {
 
 Task<S3Result<void>> get_bucket_tagging(Call& call) {
   KELP_S3_CO_CHECK(co_await own_bucket(call));
-  BucketSetting asked{.bucket = call.request.bucket, .name = kBucketTags, .value = {}};
-  auto answer = co_await call.services.deps.filer.get_bucket_setting(std::move(asked));
-  KELP_S3_CO_TRY(const BucketSetting setting, std::move(answer));
-  if (!setting.value) co_return s3_error(S3Code::kNoSuchTagSet);
+  KELP_S3_CO_TRY(const auto tags, co_await get_config(call, kBucketTags));
+  if (!tags) co_return s3_error(S3Code::kNoSuchTagSet);
   std::string body;
   XmlWriter xml(body);
   xml.begin("Tagging");
-  xml.raw(*setting.value);
+  xml.raw(*tags);
   xml.close("Tagging");
   co_await reply_xml(call, std::move(body));
   co_return S3Result<void>{};

@@ -45,6 +45,7 @@ Result<PartsAndPlan> read_and_plan(KvStore& store, const std::string& upload_row
 Task<Result<CompletedUpload>> FilerService::complete_upload(CompleteUpload request) {
   KELP_CO_CHECK(check_object_key(request.upload.key));
   KELP_CO_TRY(const MemoryBudget::Share memory, take_memory(request.parts.size()));
+  request.conditions.origin.cause = EventCause::kUpload;
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
     auto completed = co_await complete_once(request);
     if (completed) co_return completed;

@@ -42,17 +42,19 @@ Task<Result<KvCondition>> FilerService::as_it_is(std::string row_key) {
 
 // An object has the time of its version, which was taken after the read of what was before. All
 // else has the time of now, after such a read: whatever comes next has read it.
-void FilerService::note(const BucketEntry& bucket, EventKind kind, std::string_view key,
+void FilerService::note(const BucketEntry& bucket, const WhatChanged& what, std::string_view key,
                         const ObjectEntry& entry, KvBatch& batch) const {
   if (bucket.events.log == 0) return;
-  const ObjectEvent event{
-      .kind = kind,
-      .time = kind == EventKind::kPut ? entry.modified : later_than(entry.modified, clock_.wall()),
-      .key = std::string(key),
-      .version = entry.version,
-      .version_id = shown_version_id(bucket, entry),
-      .size_bytes = entry.size_bytes,
-      .etag = entry.delete_marker ? std::string() : etag_text(entry)};
+  const ObjectEvent event{.kind = what.kind,
+                          .time = what.kind == EventKind::kPut
+                                      ? entry.modified
+                                      : later_than(entry.modified, clock_.wall()),
+                          .key = std::string(key),
+                          .version = entry.version,
+                          .version_id = shown_version_id(bucket, entry),
+                          .size_bytes = entry.size_bytes,
+                          .etag = entry.delete_marker ? std::string() : etag_text(entry),
+                          .origin = what.origin};
   add_event(bucket.events.log, options_.event_stream, event, batch);
 }
 

@@ -19,7 +19,8 @@ Task<Result<void>> FilerService::set_object_lock(SetObjectLock request) {
   auto change = [&request, this](const BucketEntry& bucket, ObjectEntry& entry) {
     return change_lock(bucket, request, clock_.wall(), entry.headers.lock);
   };
-  const auto changed = co_await change_version(request.name, EventKind::kLock, std::move(change));
+  WhatChanged what{EventKind::kLock, {}};
+  const auto changed = co_await change_version(request.name, std::move(what), std::move(change));
   if (!changed) co_return changed.error();
   co_return Result<void>();
 }

@@ -206,6 +206,10 @@ Task<Result<WriteOutcome>> FilerService::append_object(AppendObject request) {
 
 Task<Result<WriteOutcome>> FilerService::put(PutObject request, std::optional<SharedFrom> from) {
   KELP_CO_CHECK(check_put(request, options_.inline_limit_bytes));
+  EventOrigin& origin = request.conditions.origin;
+  if (from && !from->appends && origin.cause == EventCause::kUnknown) {
+    origin.cause = EventCause::kCopy;
+  }
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
     KELP_CO_TRY(FoundBucket in, co_await remember_bucket(request.bucket));
     const bool remembered = in.remembered;
@@ -262,7 +266,7 @@ Task<Result<WriteOutcome>> FilerService::put_once(PutObject& request,
   const ObjectChange change{
       .bucket = in.bucket, .row_key = row_key, .current = current, .now = now};
   add_put(change, entry, batch);
-  note(in.bucket, EventKind::kPut, request.key, entry, batch);
+  note(in.bucket, {EventKind::kPut, request.conditions.origin}, request.key, entry, batch);
   const UsageChange usage = usage_of_put(current, entry.size_bytes);
   if (needs_room(in.bucket, usage)) {
     KELP_CO_CHECK(co_await require_room_now(in.bucket, usage, batch));

@@ -142,8 +142,9 @@ Task<Result<FilerService::MovesDone>> FilerService::move_once(FoundBucket from, 
     UsageChange from_usage;
     UsageChange to_usage;
     for (const auto& [index, move] : made.moved) {
-      note(to.bucket, EventKind::kPut, moves[index].to, move.entry, batch);
-      note(from.bucket, move.gone.kind, moves[index].from, move.gone.entry, batch);
+      const EventOrigin origin{EventCause::kRename, moves[index].conditions.origin.requester};
+      note(to.bucket, {EventKind::kPut, origin}, moves[index].to, move.entry, batch);
+      note(from.bucket, {move.gone.kind, origin}, moves[index].from, move.gone.entry, batch);
       (one_bucket ? to_usage : from_usage) = (one_bucket ? to_usage : from_usage) + move.gone.usage;
       to_usage = to_usage + move.usage;
     }

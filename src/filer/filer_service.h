@@ -172,8 +172,12 @@ class FilerService final : public FilerClient {
   Task<Result<PlannedDelete>> delete_once(FoundBucket in, std::vector<DeleteTarget>& targets);
   /// Changes what the row of an object's version says, but not of its bytes; an event tells of it.
   using ChangeEntry = std::function<Result<void>(const BucketEntry&, ObjectEntry&)>;
-  Task<Result<TaggedVersion>> change_version(ObjectKey name, EventKind kind, ChangeEntry change);
-  Task<Result<TaggedVersion>> change_version_once(ObjectKey name, EventKind kind,
+  struct WhatChanged {
+    EventKind kind{};
+    EventOrigin origin;
+  };
+  Task<Result<TaggedVersion>> change_version(ObjectKey name, WhatChanged what, ChangeEntry change);
+  Task<Result<TaggedVersion>> change_version_once(ObjectKey name, WhatChanged what,
                                                   ChangeEntry change);
   Task<Result<BucketEntry>> change_bucket(std::string name,
                                           std::function<void(BucketEntry&, KvBatch&)> change);
@@ -181,8 +185,8 @@ class FilerService final : public FilerClient {
   [[nodiscard]] Result<MemoryBudget::Share> take_memory(std::size_t things) const;
   /// That the row is as it is now.
   Task<Result<KvCondition>> as_it_is(std::string row_key);
-  /// Adds to `batch`, when the bucket keeps events, that the version became what `kind` says.
-  void note(const BucketEntry& bucket, EventKind kind, std::string_view key,
+  /// Adds to `batch`, when the bucket keeps events, that the version became what `what` says.
+  void note(const BucketEntry& bucket, const WhatChanged& what, std::string_view key,
             const ObjectEntry& entry, KvBatch& batch) const;
   Task<Result<CurrentObject>> find_object(std::string row_key);
   Task<Result<FoundUpload>> find_upload(UploadName name);

@@ -97,7 +97,7 @@ Task<Result<WriteOutcome>> FilerService::try_version(NewVersion version) {
       seal_body(entry.layout.inline_id, body);
       batch.writes.push_back(KvWrite::put(keys::body(entry.layout.inline_id), std::move(body)));
     }
-    note(bucket, EventKind::kPut, version.key, entry, batch);
+    note(bucket, {EventKind::kPut, version.conditions.origin}, version.key, entry, batch);
     const UsageChange usage = planned.value + version.more;
     if (needs_room(bucket, usage)) {
       KELP_CO_CHECK(co_await require_room_now(bucket, usage, batch));
@@ -150,6 +150,7 @@ Task<Result<std::vector<Result<DeleteOutcome>>>> FilerService::delete_objects(
     target.key = std::move(request.keys[i]);
     if (!request.version_ids.empty()) target.version_id = request.version_ids[i];
     target.conditions.bypass_governance = request.bypass_governance;
+    target.conditions.origin = request.origin;
   }
   co_return co_await delete_some(std::move(request.bucket), std::move(targets));
 }
@@ -210,8 +211,9 @@ Task<Result<PlannedDelete>> FilerService::delete_once(FoundBucket in,
       batch.writes.push_back(KvWrite::remove(keys::version(in.bucket.id, {}, 0)));
     }
     add_usage(in.bucket, planned.value.usage, options_.counter_shard, batch);
+    const EventOrigin& origin = targets.front().conditions.origin;  // Of one request: all alike.
     for (const auto& [kind, key, entry] : planned.value.changes) {
-      note(in.bucket, kind, key, entry, batch);
+      note(in.bucket, {kind, origin}, key, entry, batch);
     }
     // Else the object could be one that a bucket with versions keeps.
     batch.conditions.push_back(KvCondition::equals(std::move(in.row_key), std::move(in.row)));
@@ -237,7 +239,8 @@ Task<Result<TaggedVersion>> FilerService::set_object_tags(SetObjectTags request)
     for (const Tag& tag : request.tags) entry.headers.tags.emplace_back(tag.key, tag.value);
     return {};
   };
-  co_return co_await change_version(request.name, EventKind::kTags, std::move(change));
+  WhatChanged what{EventKind::kTags, request.origin};
+  co_return co_await change_version(request.name, std::move(what), std::move(change));
 }
 
 Task<Result<TaggedVersion>> FilerService::set_object_acl(SetObjectAcl request) {
@@ -245,20 +248,21 @@ Task<Result<TaggedVersion>> FilerService::set_object_acl(SetObjectAcl request) {
     entry.headers.acl = request.acl;
     return {};
   };
-  co_return co_await change_version(request.name, EventKind::kAcl, std::move(change));
+  WhatChanged what{EventKind::kAcl, request.origin};
+  co_return co_await change_version(request.name, std::move(what), std::move(change));
 }
 
-Task<Result<TaggedVersion>> FilerService::change_version(ObjectKey name, EventKind kind,
+Task<Result<TaggedVersion>> FilerService::change_version(ObjectKey name, WhatChanged what,
                                                          ChangeEntry change) {
   KELP_CO_CHECK(check_object_key(name.key));
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
-    auto changed = co_await change_version_once(name, kind, change);
+    auto changed = co_await change_version_once(name, what, change);
     if (changed || !lost_race(changed.error())) co_return changed;
   }
   co_return kept_losing(options_.max_attempts);
 }
 
-Task<Result<TaggedVersion>> FilerService::change_version_once(ObjectKey name, EventKind kind,
+Task<Result<TaggedVersion>> FilerService::change_version_once(ObjectKey name, WhatChanged what,
                                                               ChangeEntry change) {
   KELP_CO_TRY(FoundBucket in, co_await find_bucket(name.bucket));
   const auto& wanted = name.version_id;
@@ -286,7 +290,7 @@ Task<Result<TaggedVersion>> FilerService::change_version_once(ObjectKey name, Ev
     return answer;
   };
   KELP_CO_TRY(auto planned, co_await plan(make));
-  note(in.bucket, kind, name.key, changed, planned.batch);
+  note(in.bucket, what, name.key, changed, planned.batch);
   planned.batch.conditions.push_back(KvCondition::equals(std::move(in.row_key), std::move(in.row)));
   KELP_CO_CHECK(co_await kv_.commit(std::move(planned.batch)));
   co_return planned.value;

@@ -110,6 +110,12 @@ const Account& Call::account() const {
   return auth.credential != nullptr ? auth.credential->account : kAnonymous;
 }
 
+EventOrigin origin_of(const Call& call, EventCause cause) {
+  const Credential* const credential = call.auth.credential;
+  const bool user = credential != nullptr && !credential->user_id.empty();
+  return {cause, user ? credential->user_id : call.account().id};
+}
+
 S3Result<std::uint32_t> number_parameter(const Call& call, std::string_view name,
                                          NumberRange range) {
   const auto text = call.parameter(name);

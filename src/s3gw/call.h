@@ -95,6 +95,9 @@ Task<void> reply_error(Call& call, S3Error error);
 /// How an account is shown: by its id when it is not known any more. Valid as long as both.
 [[nodiscard]] std::string_view display_name(const Call& call, std::string_view canonical_id);
 
+/// What the event of a write that `call` asks for says of it.
+[[nodiscard]] EventOrigin origin_of(const Call& call, EventCause cause);
+
 /// What a number in the query may be.
 struct NumberRange {
   std::uint32_t fallback = 0;  ///< When absent or empty.

@@ -49,6 +49,30 @@ std::string_view name_of(EventKind kind) {
   return "unknown";
 }
 
+std::string_view name_of(EventCause cause) {
+  switch (cause) {
+    case EventCause::kUnknown:
+      return {};
+    case EventCause::kPut:
+      return "put";
+    case EventCause::kPost:
+      return "form";
+    case EventCause::kCopy:
+      return "copy";
+    case EventCause::kUpload:
+      return "upload";
+    case EventCause::kRename:
+      return "rename";
+    case EventCause::kRemoval:
+      return "removal";
+    case EventCause::kExpiration:
+      return "expiration";
+    case EventCause::kTransition:
+      return "transition";
+  }
+  return {};
+}
+
 std::string json_of(const ObjectEvent& event) {
   boost::json::object out;
   out["event"] = name_of(event.kind);
@@ -58,6 +82,9 @@ std::string json_of(const ObjectEvent& event) {
   if (event.version_id) out["version_id"] = s3::version_id_text(*event.version_id);
   out["size_bytes"] = event.size_bytes;
   out["etag"] = event.etag;
+  const EventOrigin& origin = event.origin;
+  if (origin.cause != EventCause::kUnknown) out["cause"] = name_of(origin.cause);
+  if (!origin.requester.empty()) out["requester"] = origin.requester;
   return boost::json::serialize(out);
 }
 

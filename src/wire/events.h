@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "wire/event_origin.h"
 
 namespace kelp {
 
@@ -28,7 +29,8 @@ struct ObjectEvent {
   /// Its id, or kNullVersion; nothing in a bucket that never had versions.
   std::optional<std::uint64_t> version_id = {};
   std::uint64_t size_bytes = 0;
-  std::string etag;  ///< etag_text(); empty of a delete marker.
+  std::string etag;         ///< etag_text(); empty of a delete marker.
+  EventOrigin origin = {};  ///< By what it came about.
   friend bool operator==(const ObjectEvent&, const ObjectEvent&) = default;
 };
 

@@ -96,9 +96,15 @@ inline constexpr auto kFields<AskForRoom> =
     std::tuple(&AskForRoom::bucket, &AskForRoom::key, &AskForRoom::size_bytes,
                &AskForRoom::upload_id, &AskForRoom::part_number);
 template <>
+inline constexpr std::pair kEnumerators<EventCause> = {EventCause::kUnknown,
+                                                       EventCause::kTransition};
+template <>
+inline constexpr auto kFields<EventOrigin> =
+    std::tuple(&EventOrigin::cause, &EventOrigin::requester);
+template <>
 inline constexpr auto kFields<WriteConditions> =
     std::tuple(&WriteConditions::if_none_match_any, &WriteConditions::if_match,
-               since(2, &WriteConditions::bypass_governance));
+               since(2, &WriteConditions::bypass_governance), since(4, &WriteConditions::origin));
 template <>
 inline constexpr auto kFields<PutObject> =
     std::tuple(&PutObject::bucket, &PutObject::key, &PutObject::entry, &PutObject::inline_body,
@@ -145,7 +151,7 @@ inline constexpr auto kFields<DeleteOutcome> =
 template <>
 inline constexpr auto kFields<DeleteObjects> =
     std::tuple(&DeleteObjects::bucket, &DeleteObjects::keys, since(2, &DeleteObjects::version_ids),
-               since(2, &DeleteObjects::bypass_governance));
+               since(2, &DeleteObjects::bypass_governance), since(4, &DeleteObjects::origin));
 template <>
 inline constexpr auto kFields<DeletedObject> =
     std::tuple(&DeletedObject::outcome, &DeletedObject::error);
@@ -180,9 +186,10 @@ template <>
 inline constexpr auto kFields<Tag> = std::tuple(&Tag::key, &Tag::value);
 template <>
 inline constexpr auto kFields<SetObjectTags> =
-    std::tuple(&SetObjectTags::name, &SetObjectTags::tags);
+    std::tuple(&SetObjectTags::name, &SetObjectTags::tags, since(4, &SetObjectTags::origin));
 template <>
-inline constexpr auto kFields<SetObjectAcl> = std::tuple(&SetObjectAcl::name, &SetObjectAcl::acl);
+inline constexpr auto kFields<SetObjectAcl> =
+    std::tuple(&SetObjectAcl::name, &SetObjectAcl::acl, since(4, &SetObjectAcl::origin));
 template <>
 inline constexpr std::pair kEnumerators<RetentionMode> = {RetentionMode::kNone,
                                                           RetentionMode::kCompliance};
@@ -221,7 +228,8 @@ inline constexpr auto kFields<ReadEvents> =
 template <>
 inline constexpr auto kFields<ObjectEvent> =
     std::tuple(&ObjectEvent::kind, &ObjectEvent::time, &ObjectEvent::key, &ObjectEvent::version,
-               &ObjectEvent::version_id, &ObjectEvent::size_bytes, &ObjectEvent::etag);
+               &ObjectEvent::version_id, &ObjectEvent::size_bytes, &ObjectEvent::etag,
+               since(4, &ObjectEvent::origin));
 template <>
 inline constexpr auto kFields<EventPage> =
     std::tuple(&EventPage::events, &EventPage::position, &EventPage::more);

@@ -7,6 +7,7 @@
 
 #include "kelp/result.h"
 #include "wire/entry.h"
+#include "wire/event_origin.h"
 
 namespace kelp {
 
@@ -25,12 +26,14 @@ template <typename Entry>
 }
 
 /// What must hold of the current version of a key for a write to happen, or of the version that is
-/// named; tested inside the commit. A delete marker counts as no version.
+/// named; tested inside the commit. A delete marker counts as no version. And what the event of the
+/// write says besides.
 struct WriteConditions {
   bool if_none_match_any = false;       ///< `If-None-Match: *`: no current version.
   std::optional<std::string> if_match;  ///< An ETag as etag_text() gives it, or "*".
   /// Of a delete: what keeps a version is no retention in governance mode.
   bool bypass_governance = false;
+  EventOrigin origin = {};
 };
 
 /// An object to make visible.
@@ -113,6 +116,7 @@ struct DeleteObjects {
   /// What ObjectKey::version_id is, for each of `keys`; empty: all name the current version.
   std::vector<std::optional<std::uint64_t>> version_ids = {};
   bool bypass_governance = false;  ///< WriteConditions::bypass_governance, for all of them.
+  EventOrigin origin = {};         ///< WriteConditions::origin, for all of them.
 };
 
 /// What get_object answers.
@@ -191,12 +195,14 @@ struct Tag {
 struct SetObjectTags {
   ObjectKey name;
   std::vector<Tag> tags;
+  EventOrigin origin = {};
 };
 
 /// The grants that a version has from now on: ObjectHeaders::acl.
 struct SetObjectAcl {
   ObjectKey name;
   std::string acl;
+  EventOrigin origin = {};
 };
 
 /// What set_object_tags and set_object_acl answer.

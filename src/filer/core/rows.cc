@@ -19,6 +19,7 @@ constexpr std::uint8_t kGuardedUploadFormat = 3;  // as 2, may lack a lock; gran
 constexpr std::uint8_t kSharedPartFormat = 3;  // as 2, and says of each chunk whether it is shared
 constexpr std::uint8_t kManifestPartFormat = 4;    // as 3, of which one is a manifest
 constexpr std::uint8_t kSharedManifestFormat = 2;  // 1: shares no needle
+constexpr std::uint8_t kFormatWithOrigin = 2;      // of an event; 1: nobody said
 constexpr std::size_t kSealBytes = 5;
 
 /// The format of a row, at most `known`.
@@ -242,7 +243,8 @@ std::string encode_event(const ObjectEvent& event) {
   std::string row;
   row.reserve(64 + event.key.size());
   ByteWriter to(row);
-  to.fixed(kFormat);
+  const bool has_origin = event.origin != EventOrigin{};
+  to.fixed(has_origin ? kFormatWithOrigin : kFormat);
   to.fixed(static_cast<std::uint8_t>(event.kind));
   encode_time(event.time, row);
   to.text(event.key);
@@ -251,12 +253,16 @@ std::string encode_event(const ObjectEvent& event) {
   to.varint(event.version_id.value_or(0));
   to.varint(event.size_bytes);
   to.text(event.etag);
+  if (has_origin) {
+    to.fixed(static_cast<std::uint8_t>(event.origin.cause));
+    to.text(event.origin.requester);
+  }
   return row;
 }
 
 Result<ObjectEvent> decode_event(std::string_view row) {
   ByteReader in(row);
-  KELP_CHECK(check_format(in, "event"));
+  KELP_TRY(const std::uint8_t format, check_format(in, "event", kFormatWithOrigin));
   ObjectEvent event;
   event.kind = static_cast<EventKind>(in.fixed<std::uint8_t>());
   event.time = decode_time(in);
@@ -266,9 +272,16 @@ Result<ObjectEvent> decode_event(std::string_view row) {
   if (const std::uint64_t id = in.varint(); has_id) event.version_id = id;
   event.size_bytes = in.varint();
   event.etag = in.text();
+  if (format == kFormatWithOrigin) {
+    event.origin.cause = static_cast<EventCause>(in.fixed<std::uint8_t>());
+    event.origin.requester = in.text();
+  }
   KELP_CHECK(in.finish("event row"));
   if (event.kind < EventKind::kPut || event.kind > EventKind::kAcl) {
     return Error(Errc::kCorruption, "event row: an unknown kind of event");
+  }
+  if (event.origin.cause > EventCause::kTransition) {
+    return Error(Errc::kCorruption, "event row: an unknown cause");
   }
   return event;
 }

@@ -59,7 +59,8 @@ Task<S3Result<void>> put_object_acl(Call& call) {
     KELP_S3_CO_TRY(const auto version, version_parameter(call));
     SetObjectAcl request{
         .name = {.bucket = call.request.bucket, .key = call.request.key, .version_id = version},
-        .acl = encode_acl(acl)};
+        .acl = encode_acl(acl),
+        .origin = origin_of(call, EventCause::kPut)};
     const auto set = co_await call.services.deps.filer.set_object_acl(request);
     if (!set) co_return std::unexpected(version_error(set.error(), request.name));
   }

@@ -136,6 +136,7 @@ Task<S3Result<void>> append_object(Call& call) {
   KELP_S3_CO_TRY(BodyKey key, co_await std::move(opening));
   put.entry.headers.encryption = key.encryption;
   put.conditions = conditions;
+  put.conditions.origin = origin_of(call, EventCause::kPut);
   BodyNeeds needs{.default_checksum = ChecksumAlgorithm::kCrc64Nvme};
   if (!put.entry.checksums.empty()) needs.default_checksum = put.entry.checksums.front().algorithm;
   KELP_S3_CO_TRY(PayloadSpec spec, payload_spec(call, needs));

@@ -69,6 +69,7 @@ Task<S3Result<Result<WriteOutcome>>> write_copy(Call& call, const FoundSource& s
                                                 BucketId bucket, PutObject request,
                                                 std::optional<Reseal> reseal) {
   FilerClient& filer = call.services.deps.filer;
+  request.conditions.origin = origin_of(call, EventCause::kCopy);
   const Layout& layout = source.object.entry.layout;
   const bool stays = call.services.deps.leases.lie_alike(source.object.entry.headers.storage_class,
                                                          request.entry.headers.storage_class);

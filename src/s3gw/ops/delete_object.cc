@@ -63,6 +63,7 @@ Task<S3Result<std::vector<Outcome>>> delete_entries(Call& call, BucketEntry buck
   std::vector<std::size_t> places;
   DeleteObjects request{.bucket = call.request.bucket, .keys = {}};
   request.bypass_governance = bypasses_governance(call);
+  request.origin = origin_of(call, EventCause::kRemoval);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto version_id = read_entry(entries[i]);
     if (!version_id) {
@@ -80,7 +81,8 @@ Task<S3Result<std::vector<Outcome>>> delete_entries(Call& call, BucketEntry buck
                      .key = std::move(target->key),
                      .version_id = target->version_id};
       WriteConditions conditions{.if_match = entries[i].etag,
-                                 .bypass_governance = request.bypass_governance};
+                                 .bypass_governance = request.bypass_governance,
+                                 .origin = request.origin};
       const auto deleted = co_await filer.delete_object(std::move(name), conditions);
       if (deleted) {
         outcomes[i] = *deleted;
@@ -141,7 +143,8 @@ std::string delete_result_xml(const DeleteBody& request, const std::vector<Outco
 
 Task<S3Result<void>> delete_object(Call& call) {
   KELP_S3_CO_TRY(const auto version_id, version_parameter(call));
-  WriteConditions conditions{.bypass_governance = bypasses_governance(call)};
+  WriteConditions conditions{.bypass_governance = bypasses_governance(call),
+                             .origin = origin_of(call, EventCause::kRemoval)};
   if (const auto match = call.header("if-match")) conditions.if_match = unquote_etag(*match);
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
   DeleteOutcome outcome;

@@ -218,6 +218,7 @@ Task<S3Result<void>> complete_multipart_upload(Call& call) {
   KELP_S3_CO_CHECK(co_await own_bucket(call));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxListXmlBytes, false));
   KELP_S3_CO_TRY(CompleteUpload request, read_complete(call, std::move(body)));
+  request.conditions.origin = origin_of(call, EventCause::kUpload);
   const WriteConditions conditions = request.conditions;
   // For the answer alone: a repeated call, of an upload that is finished, does without.
   const auto upload = co_await call.services.deps.filer.get_upload(request.upload);

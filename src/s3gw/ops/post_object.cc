@@ -342,6 +342,7 @@ Task<S3Result<void>> post_object(Call& call) {
   request.entry.owner_id = std::move(owner.id);
   take_body(std::move(stored), request);
   auto [head, body] = answer_of(call, form.fields, request.entry);
+  request.conditions.origin = origin_of(call, EventCause::kPost);
   const auto outcome = co_await call.services.deps.filer.put_object(std::move(request));
   if (!outcome) {
     note_refusal(call.services.deps, outcome.error());

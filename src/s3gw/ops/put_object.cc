@@ -44,6 +44,7 @@ Task<S3Result<void>> put_object(Call& call) {
   add_etag(request.entry, head);
   add_checksums(request.entry.checksums, head);
   add_encryption(call, request.entry.headers.encryption, head);
+  request.conditions.origin = origin_of(call, EventCause::kPut);
   const WriteConditions conditions = request.conditions;
   const auto outcome = co_await call.services.deps.filer.put_object(std::move(request));
   if (!outcome) {

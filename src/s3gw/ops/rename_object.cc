@@ -73,7 +73,8 @@ Task<S3Result<Renamed>> authorized_source(Call& call) {
 // not looked at.
 Task<S3Result<void>> rename_object(Call& call) {
   KELP_S3_CO_CHECK(refuse_dates(call));
-  KELP_S3_CO_TRY(const WriteConditions conditions, write_conditions(call));
+  KELP_S3_CO_TRY(WriteConditions conditions, write_conditions(call));
+  conditions.origin = origin_of(call, EventCause::kRename);
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
   for (int attempt = 1;; ++attempt) {
     KELP_S3_CO_TRY(const Renamed source, co_await authorized_source(call));

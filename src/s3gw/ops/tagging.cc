@@ -12,11 +12,12 @@ namespace {
 
 constexpr const char* kBucketTags = "tagging";  // The filer's name of the setting: a TagSet.
 
-Task<S3Result<void>> change_tags(Call& call, Tags tags, int status) {
+Task<S3Result<void>> change_tags(Call& call, Tags tags, EventCause cause) {
   KELP_S3_CO_TRY(const auto version, version_parameter(call));
   SetObjectTags request{
       .name = {.bucket = call.request.bucket, .key = call.request.key, .version_id = version},
-      .tags = {}};
+      .tags = {},
+      .origin = origin_of(call, cause)};
   for (auto& [key, value] : tags) request.tags.push_back({std::move(key), std::move(value)});
   const auto tagged = co_await call.services.deps.filer.set_object_tags(request);
   if (!tagged) {
@@ -24,7 +25,7 @@ Task<S3Result<void>> change_tags(Call& call, Tags tags, int status) {
     KELP_S3_CO_CHECK(co_await find_object(call, false));
     co_return std::unexpected(version_error(tagged.error(), request.name));
   }
-  HttpResponse head = begin_response(call, status);
+  HttpResponse head = begin_response(call, cause == EventCause::kRemoval ? 204 : 200);
   add_version_id(tagged->version_id, head);
   co_await reply(call, std::move(head), {});
   co_return S3Result<void>{};
@@ -56,12 +57,12 @@ Task<S3Result<void>> put_object_tagging(Call& call) {
   KELP_S3_CO_CHECK(co_await own_bucket(call));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
   KELP_S3_CO_TRY(Tags tags, parse_tagging(std::move(body), kMaxObjectTags));
-  co_return co_await change_tags(call, std::move(tags), 200);
+  co_return co_await change_tags(call, std::move(tags), EventCause::kPut);
 }
 
 Task<S3Result<void>> delete_object_tagging(Call& call) {
   KELP_S3_CO_CHECK(co_await own_bucket(call));
-  co_return co_await change_tags(call, {}, 204);
+  co_return co_await change_tags(call, {}, EventCause::kRemoval);
 }
 
 Task<S3Result<void>> get_bucket_tagging(Call& call) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "base/encoding.h"
 #include "base/rng.h"
 #include "filer/core/keys.h"
 #include "filer/core/rows.h"
@@ -74,6 +75,23 @@ TEST_F(EventLogTest, AnEventReadsBackAsItWasWritten) {
   std::string unknown = row;
   unknown[1] = 9;
   EXPECT_EQ(decode_event(unknown).error().code(), Errc::kCorruption);
+}
+
+TEST_F(EventLogTest, ARowOfBeforeIsReadAndOneWithAnOriginIsOfANewerFormat) {
+  ObjectEvent event{.kind = EventKind::kPut, .time = at(5), .key = "a"};
+  event.version = 12;
+  event.size_bytes = 300;
+  event.etag = "e";
+  EXPECT_EQ(hex_encode(encode_event(event)), "010100f2052a0100000001610c0000ac020165");
+  event.origin = {EventCause::kExpiration, "me"};
+  std::string row = encode_event(event);
+  EXPECT_EQ(hex_encode(row), "020100f2052a0100000001610c0000ac02016507026d65");
+  EXPECT_EQ(decode_event(row).value(), event);
+  for (std::size_t bytes = 0; bytes < row.size(); ++bytes) {
+    EXPECT_FALSE(decode_event(row.substr(0, bytes)));
+  }
+  row[row.size() - 4] = 9;
+  EXPECT_EQ(decode_event(row).error().code(), Errc::kCorruption);
 }
 
 TEST_F(EventLogTest, StreamsAreMergedByTimeAndEachKeepsItsOrder) {

@@ -149,6 +149,34 @@ TEST_F(EventsTest, VersionsAndMarkersAndTagsHaveTheirs) {
   EXPECT_EQ(world_.run(first_.get_object({kBucket, "a"}, false))->entry.headers.acl, "R=*");
 }
 
+TEST_F(EventsTest, EachSaysByWhatItCameAbout) {
+  using enum EventCause;
+  keep(3600);
+  const auto by = [](EventCause cause) { return EventOrigin{cause, "someone"}; };
+  PutObject posted = put_of(kBucket, "a", "1");
+  posted.conditions.origin = by(kPost);
+  ASSERT_TRUE(world_.run(first_.put_object(std::move(posted))));
+  CompleteUpload complete = test::upload_of(world_, first_, kBucket, "b", 9);
+  complete.conditions.origin.requester = "someone";
+  ASSERT_TRUE(world_.run(first_.complete_upload(std::move(complete))));
+  RenameObject rename{.from = {kBucket, "a"}, .to = {kBucket, "c"}};
+  rename.conditions.origin.requester = "someone";
+  ASSERT_TRUE(world_.run(first_.rename_object(std::move(rename))));
+  SetObjectTags tags{{kBucket, "b"}, {}, by(kRemoval)};
+  ASSERT_TRUE(world_.run(first_.set_object_tags(std::move(tags))));
+  ASSERT_TRUE(world_.run(first_.set_object_acl({{kBucket, "b"}, "R=*", by(kPut)})));
+  ASSERT_TRUE(world_.run(first_.delete_object({kBucket, "b"}, {.origin = by(kExpiration)})));
+  ASSERT_TRUE(world_.run(
+      first_.delete_objects({.bucket = kBucket, .keys = {"c"}, .origin = by(kRemoval)})));
+  std::vector<EventCause> causes;
+  for (const ObjectEvent& event : all_events()) {
+    causes.push_back(event.origin.cause);
+    EXPECT_EQ(event.origin.requester, "someone") << event.key;
+  }
+  EXPECT_EQ(causes,
+            (std::vector{kPost, kUpload, kRename, kRename, kRemoval, kPut, kExpiration, kRemoval}));
+}
+
 // What is put under the new key comes behind the delete of what was there a moment before.
 TEST_F(EventsTest, ALateRenameIsLateInTheLogToo) {
   keep(3600);

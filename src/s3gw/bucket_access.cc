@@ -2,10 +2,20 @@
 
 #include "base/log.h"
 #include "policy/public_access.h"
+#include "s3gw/core/config/config_kind.h"
 #include "s3gw/core/credentials.h"
 
 namespace kelp::s3 {
 namespace {
+
+/// Null when there is none, and when a version wrote it that knows more.
+std::shared_ptr<const Element> read_document_of(const ConfigKind& kind,
+                                                const std::optional<std::string>& value) {
+  if (!value) return nullptr;
+  auto document = read_inside(*value, kind.root);
+  if (!document) return nullptr;
+  return std::make_shared<const Element>(*std::move(document));
+}
 
 std::shared_ptr<const BucketAccess> read_access(BucketWithSettings found, MonoTime now) {
   auto access = std::make_shared<BucketAccess>();
@@ -13,7 +23,7 @@ std::shared_ptr<const BucketAccess> read_access(BucketWithSettings found, MonoTi
   access->bucket = std::move(found.bucket);
   const std::string& owner = access->bucket.owner_id;
   access->owner_number = account_number(owner);
-  found.values.resize(5);
+  found.values.resize(6);
   access->policy_json = found.values[0].value_or("");
   if (!access->policy_json.empty()) {
     auto document = policy::Document::parse(access->policy_json, policy::PolicyKind::kBucket);
@@ -35,6 +45,7 @@ std::shared_ptr<const BucketAccess> read_access(BucketWithSettings found, MonoTi
   if (const auto& ownership = found.values[2]) access->ownership = ownership_of(*ownership);
   access->acl = found.values[3] ? decode_acl(*found.values[3]) : private_acl(owner);
   access->encryption = std::move(found.values[4]);
+  access->website = read_document_of(website_config(), found.values[5]);
   return access;
 }
 
@@ -48,10 +59,11 @@ Task<Result<BucketAccessPtr>> BucketAccessCache::find(std::string bucket,
     const auto known = known_.find(bucket);
     if (known != known_.end() && now - known->second->read < most) co_return known->second;
   }
-  GetBucketSettings request{.bucket = bucket,
-                            .names = {std::string(kPolicySetting), std::string(kAccessBlockSetting),
-                                      std::string(kOwnershipSetting), std::string(kAclSetting),
-                                      std::string(kEncryptionSetting)}};
+  GetBucketSettings request{
+      .bucket = bucket,
+      .names = {std::string(kPolicySetting), std::string(kAccessBlockSetting),
+                std::string(kOwnershipSetting), std::string(kAclSetting),
+                std::string(kEncryptionSetting), std::string(website_config().setting)}};
   auto found = co_await filer_.get_bucket_settings(std::move(request));
   if (!found) {
     forget(bucket);

@@ -11,6 +11,7 @@
 #include "policy/document.h"
 #include "s3gw/core/access_block.h"
 #include "s3gw/core/acl.h"
+#include "s3gw/core/config/shape.h"
 
 namespace kelp::s3 {
 
@@ -34,7 +35,8 @@ struct BucketAccess {
   std::optional<PublicAccessBlock> block;    ///< Nothing: deleted.
   std::optional<ObjectOwnership> ownership;  ///< Nothing: deleted.
   Acl acl;
-  std::optional<std::string> encryption;  ///< The setting.
+  std::optional<std::string> encryption;   ///< The setting.
+  std::shared_ptr<const Element> website;  ///< A document of website_config(); null: none.
   MonoTime read;
 
   /// Whether lists count in this bucket.

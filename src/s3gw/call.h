@@ -54,6 +54,8 @@ struct Call {
   CorsHeaders cors;  ///< Lines that every answer has; see find_cors().
 
   int status = 0;  ///< Of the answer; 0 before it.
+  /// The status under which an object is sent that stands for an error: a website's document.
+  std::optional<int> document_status = {};
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
 

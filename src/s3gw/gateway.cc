@@ -9,6 +9,7 @@
 #include "crypto/random.h"
 #include "s3gw/authorize.h"
 #include "s3gw/call.h"
+#include "s3gw/core/client_address.h"
 #include "s3gw/core/error_xml.h"
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/router.h"
@@ -48,9 +49,16 @@ S3Result<void> admit(Call& call, const AuthOptions& options) {
   return {};
 }
 
+bool is_website(const GatewayOptions& options, const HttpRequest& http) {
+  const auto& domains = options.website_domains;
+  if (domains.empty()) return false;
+  return bucket_of_host(find_header(http.headers, "host").value_or(""), domains).has_value();
+}
+
 /// From the request's head to its answer, or to the error that is to be sent.
 Task<S3Result<void>> run(Call& call) {
   const std::string_view host = find_header(call.http.headers, "host").value_or("");
+  if (is_website(call.services.options, call.http)) co_return co_await website(call, host);
   KELP_S3_CO_TRY(call.request,
                  parse_request(call.http.target, host, call.services.options.domains));
   const bool has_copy_source =
@@ -177,11 +185,20 @@ Task<void> answer_health(HttpExchange exchange, std::string_view path,
 }  // namespace
 
 Task<void> Gateway::handle(HttpExchange exchange) {
+  const auto& proxies = services_->options.trusted_proxies;
+  if (proxies.empty()) co_return co_await answer(exchange);
+  const HttpRequest request = behind_proxies(exchange.request, proxies);
+  const HttpExchange told{.request = request, .body = exchange.body, .response = exchange.response};
+  co_await answer(told);
+}
+
+Task<void> Gateway::answer(HttpExchange exchange) {
   if (const auto health = health_path(exchange.request)) {
     co_await answer_health(exchange, *health, services_->options);
     co_return;
   }
-  if (services_->options.queries != nullptr && is_query(exchange.request)) {
+  if (services_->options.queries != nullptr && is_query(exchange.request) &&
+      !is_website(services_->options, exchange.request)) {
     co_return co_await services_->options.queries->handle(exchange);
   }
   const MonoTime started = services_->deps.clock.mono();

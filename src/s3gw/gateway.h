@@ -15,6 +15,7 @@
 #include "client/key_leases.h"
 #include "client/volume_client.h"
 #include "net/http.h"
+#include "policy/condition_value.h"
 #include "s3gw/core/credentials.h"
 #include "s3gw/key_service.h"
 
@@ -26,6 +27,10 @@ struct GatewayOptions {
   std::string region;
   /// Names under which `<bucket>.<domain>` is a bucket; lower-case.
   std::vector<std::string> domains;
+  /// Names under which `<bucket>.<domain>` is that bucket's website; lower-case.
+  std::vector<std::string> website_domains = {};
+  /// Whose X-Forwarded-For and X-Forwarded-Proto say who asks.
+  std::vector<policy::AddressRange> trusted_proxies = {};
   /// Memory for bodies on their way, in bytes; past it requests get 503 SlowDown.
   std::size_t body_memory_bytes = 64 << 20;
   /// New buckets let the public in when a list or policy says so, and their objects belong to who
@@ -76,6 +81,7 @@ class Gateway final : public HttpHandler {
  private:
   class Probe;
 
+  Task<void> answer(HttpExchange exchange);
   [[nodiscard]] std::array<char, 16> next_request_id();
   void account(const Call& call, MonoTime started);
 

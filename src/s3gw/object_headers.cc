@@ -16,6 +16,7 @@ namespace kelp::s3 {
 namespace {
 
 constexpr std::string_view kMetaPrefix = "x-amz-meta-";
+constexpr std::string_view kRedirectHeader = "x-amz-website-redirect-location";
 
 /// The standard headers that are stored: by their stored name, and as they are sent.
 struct StandardHeader {
@@ -28,7 +29,7 @@ constexpr std::array<StandardHeader, 6> kStandard{{
     {"content-encoding", "Content-Encoding"},
     {"content-language", "Content-Language"},
     {"expires", "Expires"},
-    {"x-amz-website-redirect-location", "x-amz-website-redirect-location"},
+    {kRedirectHeader, kRedirectHeader},
 }};
 
 std::string lowered(std::string_view text) {
@@ -72,6 +73,20 @@ S3Result<void> check_user_metadata(const ObjectHeaders& headers) {
                                   {"MaxSizeAllowed", std::to_string(kMaxUserMetadataBytes)}}});
 }
 
+/// The longest that AWS takes.
+constexpr std::size_t kMaxRedirectBytes = 2048;
+
+S3Result<void> check_redirect(std::string_view location) {
+  if (location.size() > kMaxRedirectBytes) {
+    return s3_error(S3Code::kInvalidRedirectLocation,
+                    "The length of website redirect location cannot exceed 2,048 characters.");
+  }
+  for (const std::string_view start : {"/", "http://", "https://"}) {
+    if (location.starts_with(start)) return {};
+  }
+  return s3_error(S3Code::kInvalidRedirectLocation);
+}
+
 S3Result<void> read_amz_header(const HttpHeader& header, ObjectHeaders& headers) {
   if (starts_with_lower(header.name, kMetaPrefix)) {
     add_user_metadata(headers, lowered(header.name.substr(kMetaPrefix.size())), header.value);
@@ -105,6 +120,7 @@ S3Result<ObjectHeaders> read_object_headers(std::span<const HttpHeader> headers)
       if (!equals_lower(header.name, name)) continue;
       std::string value = name == "content-encoding" ? without_aws_chunked(header.value)
                                                      : std::string(header.value);
+      if (name == kRedirectHeader) KELP_S3_CHECK(check_redirect(value));
       if (!value.empty()) result.standard.emplace_back(name, std::move(value));
       break;
     }

@@ -225,6 +225,9 @@ constexpr std::array kTable = std::to_array<Row>({
     {kInvalidEncryptionAlgorithmError,
      {"InvalidEncryptionAlgorithmError", 400,
       "The encryption request you specified is not valid. The valid value is AES256."}},
+    {kInvalidRedirectLocation,
+     {"InvalidRedirectLocation", 400,
+      "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."}},
 });
 
 constexpr bool in_order() {

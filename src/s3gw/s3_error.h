@@ -107,9 +107,10 @@ enum class S3Code : std::uint16_t {
   kMaxPostPreDataLengthExceeded,
   kKmsNotFound,
   kInvalidEncryptionAlgorithmError,
+  kInvalidRedirectLocation,
 };
 inline constexpr std::size_t kS3CodeCount =
-    static_cast<std::size_t>(S3Code::kInvalidEncryptionAlgorithmError) + 1;
+    static_cast<std::size_t>(S3Code::kInvalidRedirectLocation) + 1;
 
 /// An answer that is an error.
 struct S3Error {

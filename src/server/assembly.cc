@@ -126,6 +126,10 @@ s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool
   options.encrypt_by_default = config.s3.encrypt_by_default;
   options.sse_c_over_http = config.s3.sse_c_over_http;
   options.domains = config.s3.domains;
+  options.website_domains = config.s3.website_domains;
+  for (const std::string& range : config.s3.trusted_proxies) {
+    if (const auto parsed = policy::parse_range(range)) options.trusted_proxies.push_back(*parsed);
+  }
   options.body_memory_bytes = config.limits.body_memory;
   options.classic_buckets = config.s3.defaults == "classic";
   options.ready = std::move(ready);

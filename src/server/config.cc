@@ -192,6 +192,11 @@ constexpr std::array kSettings = {
                  "from unreachable to removed, 0 to 30d"),
     KELP_SETTING("collector.orphan_interval", collector.orphan_interval,
                  "between walks in search of what nothing names, 1s to 30d"),
+
+    KELP_SETTING("s3.website_domains", s3.website_domains,
+                 "<bucket>.<domain> is that bucket's website; several with commas; empty: none"),
+    KELP_SETTING("s3.trusted_proxies", s3.trusted_proxies,
+                 "addresses or ranges (10.0.0.0/8) whose X-Forwarded-For says who asks"),
 };
 #undef KELP_SETTING
 #undef KELP_COUNT

@@ -36,6 +36,9 @@ struct S3Config {
   bool sse_c_over_http = false;     ///< Customers' keys are taken without TLS too.
   std::vector<IdentityConfig> identities;
   std::string identities_file;  ///< Users in the form of SeaweedFS's s3.json; empty: none.
+
+  std::vector<std::string> website_domains;  ///< <bucket>.<domain> is that bucket's website.
+  std::vector<std::string> trusted_proxies;  ///< Addresses and ranges of addresses.
 };
 
 /// What bounds clients.

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "net/network.h"
+#include "policy/condition_value.h"
 #include "server/config.h"
 #include "server/toml_text.h"
 #include "wire/node_http.h"
@@ -189,7 +190,7 @@ Result<void> check_cache(const Config& config, const Checker& check) {
   return check.range("volume.cache_size", volume.cache_size, 16 * kMiB, 16 * 1024 * kGiB);
 }
 
-Result<void> check_domain(const std::string& domain, const Checker& check) {
+Result<void> check_domain(std::string_view key, const std::string& domain, const Checker& check) {
   const auto fits = [](unsigned char c) {
     return std::islower(c) || std::isdigit(c) || c == '.' || c == '-';
   };
@@ -197,7 +198,16 @@ Result<void> check_domain(const std::string& domain, const Checker& check) {
       std::ranges::all_of(domain, fits)) {
     return {};
   }
-  return check.refuse("s3.domain", "a domain is lower-case letters, digits, dots and hyphens");
+  return check.refuse(key, "a domain is lower-case letters, digits, dots and hyphens");
+}
+
+Result<void> check_websites(const S3Config& s3, const Checker& check) {
+  for (const auto& domain : s3.website_domains) {
+    KELP_CHECK(check_domain("s3.website_domains", domain, check));
+    if (std::ranges::find(s3.domains, domain) == s3.domains.end()) continue;
+    return check.refuse("s3.website_domains", "is in s3.domain: one name cannot be both");
+  }
+  return {};
 }
 
 Result<void> check_identities(const std::vector<IdentityConfig>& identities) {
@@ -278,7 +288,13 @@ Result<void> check_config(const Config& config, const Origins& origins) {
     return check.refuse("filer.https_listen", "needs s3.tls_cert and s3.tls_key");
   }
   for (const auto& domain : config.s3.domains) {
-    KELP_CHECK(check_domain(domain, check));
+    KELP_CHECK(check_domain("s3.domain", domain, check));
+  }
+  KELP_CHECK(check_websites(config.s3, check));
+  for (const auto& range : config.s3.trusted_proxies) {
+    if (policy::parse_range(range)) continue;
+    return check.refuse("s3.trusted_proxies",
+                        fmt::format("'{}' is neither an address nor a range as 10.0.0.0/8", range));
   }
   KELP_CHECK(check_cluster(config, check));
   KELP_CHECK(check_ranges(config, check));

@@ -45,25 +45,6 @@ S3Result<std::string> decode_path_part(std::string_view raw) {
   return text;
 }
 
-/// Nothing when `host` is not `<bucket>.<domain>`.
-std::optional<std::string_view> bucket_of_host(std::string_view host,
-                                               std::span<const std::string> domains) {
-  if (const auto colon = host.rfind(':'); colon != host.npos && !host.ends_with(']')) {
-    host = host.substr(0, colon);
-  }
-  for (const std::string& domain : domains) {
-    if (host.size() <= domain.size() + 1) continue;
-    const std::string_view tail = host.substr(host.size() - domain.size());
-    const bool same = std::ranges::equal(tail, domain, [](char a, char b) {
-      return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-    });
-    if (same && host[host.size() - domain.size() - 1] == '.') {
-      return host.substr(0, host.size() - domain.size() - 1);
-    }
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 S3Result<Query> Query::parse(std::string_view raw) {
@@ -115,6 +96,24 @@ std::optional<std::string_view> Query::get(std::string_view name) const {
   const Parameter* parameter = find(name);
   if (parameter == nullptr) return std::nullopt;
   return parameter->value;
+}
+
+std::optional<std::string_view> bucket_of_host(std::string_view host,
+                                               std::span<const std::string> domains) {
+  if (const auto colon = host.rfind(':'); colon != host.npos && !host.ends_with(']')) {
+    host = host.substr(0, colon);
+  }
+  for (const std::string& domain : domains) {
+    if (host.size() <= domain.size() + 1) continue;
+    const std::string_view tail = host.substr(host.size() - domain.size());
+    const bool same = std::ranges::equal(tail, domain, [](char a, char b) {
+      return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+    });
+    if (same && host[host.size() - domain.size() - 1] == '.') {
+      return host.substr(0, host.size() - domain.size() - 1);
+    }
+  }
+  return std::nullopt;
 }
 
 S3Result<S3Request> parse_request(std::string_view target, std::string_view host,

@@ -51,6 +51,11 @@ struct S3Request {
   Query query;
 };
 
+/// The bucket of a Host header that is `<bucket>.<domain>`, as it stands there; nothing when it is
+/// none. `domains` are lower-case.
+[[nodiscard]] std::optional<std::string_view> bucket_of_host(std::string_view host,
+                                                             std::span<const std::string> domains);
+
 /// Splits a request's target.
 ///
 /// `target`   as received, beginning with `/`; must outlive the result.

@@ -107,7 +107,8 @@ void override_headers(const Call& call, ObjectHeaders& headers) {
 
 HttpResponse object_head(Call& call, const FoundObject& found, const Selection& selection) {
   const ObjectEntry& entry = found.entry;
-  HttpResponse head = begin_response(call, selection.partial ? 206 : 200);
+  HttpResponse head =
+      begin_response(call, call.document_status.value_or(selection.partial ? 206 : 200));
   add_version_id(shown_version_id(found.bucket, entry), head);
   head.add("Accept-Ranges", "bytes");
   add_object_headers(entry, head);

@@ -13,6 +13,11 @@ using Handler = Task<S3Result<void>> (*)(Call& call);
 /// The function of `operation`; what has none answers NotImplemented.
 [[nodiscard]] Handler handler_of(Operation operation);
 
+// ops/website.cc
+/// Answers a request of the website of the bucket that `host` names, one of
+/// GatewayOptions::website_domains, as AWS's website endpoints do: to anybody, errors as pages.
+Task<S3Result<void>> website(Call& call, std::string_view host);
+
 // ops/buckets.cc
 Task<S3Result<void>> list_buckets(Call& call);
 Task<S3Result<void>> create_bucket(Call& call);

@@ -123,11 +123,15 @@ S3Result<std::uint32_t> number_parameter(const Call& call, std::string_view name
   std::int64_t number = 0;
   const char* end = text->data() + text->size();
   const auto parsed = std::from_chars(text->data(), end, number);
-  if (parsed.ec != std::errc() || parsed.ptr != end || number < 0 || number > 2'147'483'647) {
+  const bool is_number = parsed.ec == std::errc() && parsed.ptr == end && number <= 2'147'483'647;
+  if (!is_number || number < 0) {
+    // AWS has two texts, and another name for the keys' number in one of them.
+    const std::string shown = is_number && name == "max-keys" ? "maxKeys" : std::string(name);
     return std::unexpected(
         S3Error{S3Code::kInvalidArgument,
-                "Argument " + std::string(name) + " must be an integer between 0 and 2147483647",
-                {{"ArgumentName", std::string(name)}, {"ArgumentValue", std::string(*text)}}});
+                is_number ? "Argument " + shown + " must be an integer between 0 and 2147483647"
+                          : "Provided " + shown + " not an integer or within integer range",
+                {{"ArgumentName", shown}, {"ArgumentValue", std::string(*text)}}});
   }
   return static_cast<std::uint32_t>(std::min<std::int64_t>(number, range.limit));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/http_date.h"
@@ -91,7 +92,11 @@ S3Result<void> read_amz_header(const HttpHeader& header, ObjectHeaders& headers)
   if (starts_with_lower(header.name, kMetaPrefix)) {
     add_user_metadata(headers, lowered(header.name.substr(kMetaPrefix.size())), header.value);
   } else if (equals_lower(header.name, "x-amz-storage-class")) {
-    if (!is_storage_class(header.value)) return s3_error(S3Code::kInvalidStorageClass);
+    if (!is_storage_class(header.value)) {
+      return std::unexpected(S3Error{S3Code::kInvalidStorageClass,
+                                     {},
+                                     {{"StorageClassRequested", std::string(header.value)}}});
+    }
     if (header.value != "STANDARD") headers.storage_class.assign(header.value);
   } else if (equals_lower(header.name, "x-amz-tagging")) {
     KELP_S3_TRY(headers.tags, parse_tags(header.value));
@@ -133,7 +138,14 @@ S3Result<ObjectHeaders> read_object_headers(std::span<const HttpHeader> headers)
 S3Result<Tags> parse_tags(std::string_view query) {
   Tags tags;
   const auto parsed = Query::parse(query);
-  if (!parsed) {
+  bool well_formed = parsed.has_value();
+  if (well_formed) {
+    std::set<std::string_view> names;
+    for (const auto& [name, value] : parsed->parameters()) {
+      well_formed = well_formed && !name.empty() && names.insert(name).second;
+    }
+  }
+  if (!well_formed) {
     return std::unexpected(
         S3Error{S3Code::kInvalidArgument,
                 "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query "

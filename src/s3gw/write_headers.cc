@@ -49,7 +49,14 @@ S3Error no_object_lock() {
 }
 
 S3Result<void> check_lock(const Call& call, const BucketEntry& bucket, const ObjectLock& lock) {
-  KELP_S3_CHECK(check_retention(lock.retention, call.services.deps.clock.wall()));
+  auto retained = check_retention(lock.retention, call.services.deps.clock.wall());
+  if (!retained && lock.retention.mode != RetentionMode::kNone &&
+      lock.retention.until != WallTime{}) {
+    constexpr std::string_view kUntil = "x-amz-object-lock-retain-until-date";
+    retained.error().fields = {{"ArgumentName", std::string(kUntil)},
+                               {"ArgumentValue", std::string(call.header(kUntil).value_or(""))}};
+  }
+  KELP_S3_CHECK(std::move(retained));
   if (lock.any() && !bucket.lock.enabled) return std::unexpected(no_object_lock());
   return {};
 }

@@ -38,20 +38,25 @@ std::unexpected<S3Error> invalid_argument(std::string message, std::string name,
 }
 
 /// `id="…"`, `uri="…"` or `emailAddress="…"`.
-S3Result<Grantee> read_header_grantee(std::string_view text, const KnowsAccount& knows) {
+S3Result<Grantee> read_header_grantee(std::string_view header, std::string_view text,
+                                      const KnowsAccount& knows) {
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos) {
-    return invalid_argument("Argument format not recognized", "x-amz-grant", std::string(text));
+    return invalid_argument("Argument format not recognized", std::string(header),
+                            std::string(text));
   }
   const std::string_view kind = trimmed(text.substr(0, equals));
   std::string_view value = trimmed(text.substr(equals + 1));
   if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
     value = value.substr(1, value.size() - 2);
   }
-  if (equals_lower(kind, "id")) return account_grantee(value, knows);
+  if (equals_lower(kind, "id")) {
+    if (!knows(value)) return invalid_argument("Invalid id", "id", std::string(value));
+    return account_grantee(value, knows);
+  }
   if (equals_lower(kind, "uri")) return group_grantee(value);
   if (equals_lower(kind, "emailaddress")) return email_grantee(value);
-  return invalid_argument("Argument format not recognized", "x-amz-grant", std::string(text));
+  return invalid_argument("Argument format not recognized", std::string(header), std::string(text));
 }
 
 }  // namespace
@@ -137,7 +142,7 @@ S3Result<std::optional<Acl>> acl_of_headers(std::span<const HttpHeader> headers,
       has_grants = true;
       std::string_view rest = header.value;
       while (!rest.empty()) {
-        KELP_S3_TRY(Grantee to, read_header_grantee(trimmed(cut(rest, ',')), knows));
+        KELP_S3_TRY(Grantee to, read_header_grantee(name, trimmed(cut(rest, ',')), knows));
         listed.grants.push_back({std::move(to), permission});
       }
     }

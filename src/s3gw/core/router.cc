@@ -277,7 +277,10 @@ S3Result<Operation> route(std::string_view method, const S3Request& request, boo
       return row.operation;
     }
   }
-  return not_allowed(method, request, {});
+  const auto named =
+      std::ranges::find_if(query.parameters(), is_sub_resource, &Query::Parameter::name);
+  const bool names_one = named != query.parameters().end();
+  return not_allowed(method, request, names_one ? std::string_view(named->name) : "");
 }
 
 }  // namespace kelp::s3

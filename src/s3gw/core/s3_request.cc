@@ -167,10 +167,10 @@ S3Result<CopySource> parse_copy_source(std::string_view value) {
   if (decoded.starts_with('/')) decoded.erase(0, 1);
   const std::size_t slash = decoded.find('/');
   if (slash == 0 || slash == decoded.npos || slash + 1 == decoded.size()) {
+    const bool has_bucket = slash != 0 && !decoded.empty();
     return std::unexpected(
         S3Error{S3Code::kInvalidArgument,
-                "Copy Source must mention the source bucket and key: "
-                "sourcebucket/sourcekey",
+                has_bucket ? "Invalid copy source object key" : "Invalid copy source bucket name",
                 {{"ArgumentName", "x-amz-copy-source"}, {"ArgumentValue", "x-amz-copy-source"}}});
   }
   source.bucket = decoded.substr(0, slash);

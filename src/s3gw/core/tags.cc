@@ -21,8 +21,19 @@ std::size_t characters(std::string_view text) {
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-std::unexpected<S3Error> invalid_tag(std::string message) {
-  return s3_error(S3Code::kInvalidTag, std::move(message));
+/// Letters, digits and spaces of any language, and `_ . : / = + - @` (S3 user guide, "Categorizing
+/// your objects using tags").
+bool all_allowed(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool other = static_cast<unsigned char>(c) >= 0x80;
+    return letter || other || (c >= '0' && c <= '9') || std::string_view(" _.:/=+-@").contains(c);
+  });
+}
+
+std::unexpected<S3Error> invalid_tag(std::string message, std::string_view key) {
+  return std::unexpected(
+      S3Error{S3Code::kInvalidTag, std::move(message), {{"TagKey", std::string(key)}}});
 }
 
 S3Result<std::pair<std::string, std::string>> read_tag(const pugi::xml_node& node) {
@@ -43,22 +54,25 @@ S3Result<std::pair<std::string, std::string>> read_tag(const pugi::xml_node& nod
 S3Result<void> check_tags(const Tags& tags, std::size_t most) {
   std::set<std::string_view> keys;
   for (const auto& [key, value] : tags) {
-    if (key.empty() || characters(key) > kMaxKeyCharacters) {
-      return invalid_tag("The TagKey you have provided is invalid");
+    if (key.empty() || characters(key) > kMaxKeyCharacters || !all_allowed(key)) {
+      return invalid_tag("The TagKey you have provided is invalid", key);
     }
     if (key.starts_with(kSystemPrefix)) {
-      return invalid_tag("System tags cannot be added/updated by requester");
+      return invalid_tag("System tags cannot be added/updated by requester", key);
     }
-    if (characters(value) > kMaxValueCharacters) {
-      return invalid_tag("The TagValue you have provided is invalid");
+    if (characters(value) > kMaxValueCharacters || !all_allowed(value)) {
+      auto refusal = invalid_tag("The TagValue you have provided is invalid", key);
+      refusal.error().fields.emplace_back("TagValue", value);
+      return refusal;
     }
     if (!keys.insert(key).second) {
-      return invalid_tag("Cannot provide multiple Tags with the same key");
+      return invalid_tag("Cannot provide multiple Tags with the same key", key);
     }
   }
   if (tags.size() > most) {
     const std::string_view whose = most == kMaxObjectTags ? "Object" : "Bucket";
-    return invalid_tag(std::string(whose) + " tags cannot be greater than " + std::to_string(most));
+    return s3_error(S3Code::kInvalidTag,
+                    std::string(whose) + " tags cannot be greater than " + std::to_string(most));
   }
   return {};
 }

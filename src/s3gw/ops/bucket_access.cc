@@ -18,7 +18,7 @@ S3Result<void> check_policy(const Call& call, std::string_view json) {
                     "Normalized policy document exceeds the maximum allowed size of 20480 bytes.");
   }
   const auto document = policy::Document::parse(json, policy::PolicyKind::kBucket);
-  if (!document) return s3_error(S3Code::kMalformedPolicy, document.error().message());
+  if (!document) return s3_error(S3Code::kMalformedPolicy, document.error().detail());
   if (!policy::speaks_only_of(json, call.request.bucket)) {
     return s3_error(S3Code::kMalformedPolicy, "Policy has invalid resource");
   }

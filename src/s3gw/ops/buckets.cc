@@ -54,8 +54,8 @@ S3Result<std::string> stored_region(const Call& call, std::string location) {
 
 Task<S3Result<void>> list_buckets(Call& call) {
   KELP_S3_CO_TRY(const std::uint32_t limit,
-                 number_parameter(call, "max-buckets", {kMaxBuckets, kMaxBuckets}));
-  if (limit == 0) {
+                 number_parameter(call, "max-buckets", {kMaxBuckets, kMaxBuckets + 1}));
+  if (limit == 0 || limit > kMaxBuckets) {
     co_return s3_error(S3Code::kInvalidArgument,
                        "Argument max-buckets must be an integer between 1 and 10000");
   }

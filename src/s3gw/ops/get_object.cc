@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <chrono>
+
 #include "base/log.h"
 #include "s3gw/core/checksum.h"
 #include "s3gw/core/conditions.h"
@@ -58,6 +61,16 @@ S3Result<Selection> select_part(const ObjectEntry& entry, std::string_view text)
   return selection;
 }
 
+/// If-Range (RFC 9110 section 13.1.5): a range is of what the client has already, or of nothing.
+bool is_what_client_has(const Call& call, const ObjectEntry& entry) {
+  const auto held = call.header("if-range");
+  if (!held) return true;
+  if (const auto date = parse_http_date(*held)) {
+    return std::chrono::floor<std::chrono::seconds>(entry.modified) == *date;
+  }
+  return etag_list_matches(*held, etag_text(entry), false);
+}
+
 S3Result<Selection> select(const Call& call, const ObjectEntry& entry) {
   const auto range = call.header("range");
   if (const auto part = call.parameter("partNumber")) {
@@ -68,7 +81,7 @@ S3Result<Selection> select(const Call& call, const ObjectEntry& entry) {
     return select_part(entry, *part);
   }
   Selection whole{.range = {.offset = 0, .size_bytes = entry.size_bytes}};
-  if (!range) return whole;
+  if (!range || !is_what_client_has(call, entry)) return whole;
   KELP_S3_TRY(const std::optional<ByteRange> resolved, resolve_range(*range, entry.size_bytes));
   if (!resolved) return whole;
   return Selection{.range = *resolved, .partial = true};
@@ -85,6 +98,34 @@ Task<void> reply_not_modified(Call& call, const FoundObject& found) {
     if (name == "cache-control" || name == "expires") head.add(name, value);
   }
   (void)co_await call.response.send_head(std::move(head), std::nullopt);
+}
+
+/// Names that AWS knows behind `response-`.
+constexpr std::string_view kOverridable[] = {"cache-control",    "content-disposition",
+                                             "content-encoding", "content-language",
+                                             "content-type",     "expires"};
+
+S3Result<void> check_overrides(const Call& call) {
+  if (call.request.query.empty()) return {};
+  for (const auto& [name, value] : call.request.query.parameters()) {
+    constexpr std::string_view kPrefix = "response-";
+    if (!name.starts_with(kPrefix)) continue;
+    const std::string_view target = std::string_view(name).substr(kPrefix.size());
+    if (std::ranges::find(kOverridable, target) != std::end(kOverridable)) {
+      // Or anybody could make a page of anybody's upload.
+      if (call.auth.credential != nullptr) continue;
+      return s3_error(S3Code::kInvalidRequest,
+                      "Request specific response headers cannot be used for anonymous GET "
+                      "requests.");
+    }
+    return std::unexpected(
+        S3Error{S3Code::kInvalidArgument,
+                std::string(name) +
+                    " is not in the set of overridable response headers. Please refer to the S3 "
+                    "API documentation for a complete list of overridable response headers.",
+                {{"ArgumentName", std::string(name)}, {"ArgumentValue", std::string(value)}}});
+  }
+  return {};
 }
 
 /// `response-…` parameters replace stored headers; the entry is a copy of ours.
@@ -248,6 +289,7 @@ Task<S3Result<void>> send_sealed(Call& call, HttpResponse head, const FoundObjec
 
 Task<S3Result<void>> get_object(Call& call) {
   const bool head_only = call.http.method == "HEAD";
+  KELP_S3_CO_CHECK(check_overrides(call));
   KELP_S3_CO_TRY(FoundObject found, co_await find_object(call, !head_only));
   ObjectEntry& entry = found.entry;
   KELP_S3_CO_CHECK(refuse_write_encryption(call));

@@ -10,6 +10,7 @@
 #include "s3gw/object_headers.h"
 #include "s3gw/object_owner.h"
 #include "s3gw/ops/handlers.h"
+#include "s3gw/ops/refused_complete.h"
 #include "s3gw/ops/request_body.h"
 #include "s3gw/s3_try.h"
 #include "s3gw/write_headers.h"
@@ -116,6 +117,10 @@ S3Result<std::optional<Checksum>> full_checksum(const Call& call,
   return std::nullopt;
 }
 
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 S3Result<std::optional<std::uint64_t>> object_size_header(const Call& call) {
   const auto text = call.header("x-amz-mp-object-size");
   if (!text) return std::nullopt;
@@ -123,7 +128,12 @@ S3Result<std::optional<std::uint64_t>> object_size_header(const Call& call) {
   const char* end = text->data() + text->size();
   const auto parsed = std::from_chars(text->data(), end, size);
   if (parsed.ec != std::errc() || parsed.ptr != end) {
-    return s3_error(S3Code::kInvalidRequest, "Value for x-amz-mp-object-size header is invalid.");
+    const bool negative = text->starts_with('-') && text->size() > 1 &&
+                          std::ranges::all_of(text->substr(1), is_digit);
+    return s3_error(S3Code::kInvalidRequest,
+                    "Value for x-amz-mp-object-size header is " +
+                        std::string(negative ? "less than zero: '" : "invalid: '") +
+                        std::string(*text) + "'");
   }
   return size;
 }
@@ -220,6 +230,7 @@ Task<S3Result<void>> complete_multipart_upload(Call& call) {
   KELP_S3_CO_TRY(CompleteUpload request, read_complete(call, std::move(body)));
   request.conditions.origin = origin_of(call, EventCause::kUpload);
   const WriteConditions conditions = request.conditions;
+  SaidOfUpload said = said_of(request);
   // For the answer alone: a repeated call, of an upload that is finished, does without.
   const auto upload = co_await call.services.deps.filer.get_upload(request.upload);
   const auto done = co_await call.services.deps.filer.complete_upload(std::move(request));
@@ -227,7 +238,7 @@ Task<S3Result<void>> complete_multipart_upload(Call& call) {
     if (done.error().reason() == Reason::kConditionFailed) {
       co_return std::unexpected(write_error(done.error(), conditions));
     }
-    co_return std::unexpected(upload_error(call, done.error()));
+    co_return std::unexpected(co_await refused_complete(call, done.error(), std::move(said)));
   }
   HttpResponse head = begin_response(call, 200);
   head.add("Content-Type", "application/xml");

@@ -11,6 +11,12 @@ namespace {
 
 S3Result<std::uint32_t> part_number(const Call& call) {
   const std::string_view text = call.parameter("partNumber").value_or("");
+  if (!call.parameter("uploadId")) {
+    return std::unexpected(
+        S3Error{S3Code::kInvalidArgument,
+                "This operation does not accept partNumber without uploadId",
+                {{"ArgumentName", "partNumber"}, {"ArgumentValue", "partNumber"}}});
+  }
   std::int64_t number = 0;
   const char* end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data(), end, number);

@@ -99,7 +99,7 @@ TEST_F(GatewayTest, PartsThatCannotBe) {
   const Answer unknown = send("PUT", "/bucket/m?uploadId=x&partNumber=1", "v");
   EXPECT_EQ(unknown.element("Code"), "NoSuchUpload");
   EXPECT_EQ(unknown.element("UploadId"), "x");
-  EXPECT_EQ(send("PUT", "/bucket/m?partNumber=1", "v").element("Code"), "NoSuchUpload");
+  EXPECT_EQ(send("PUT", "/bucket/m?partNumber=1", "v").element("Code"), "InvalidArgument");
   Outgoing mixed = outgoing("PUT", target + "&partNumber=1", "v");
   add(mixed, "x-amz-checksum-crc32c", "AAAAAA==");
   EXPECT_EQ(send(mixed).element("Code"), "InvalidRequest");

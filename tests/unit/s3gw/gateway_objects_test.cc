@@ -263,7 +263,7 @@ TEST_F(GatewayTest, RefusesBeforeTheBodyIsAskedFor) {
            {"x-amz-object-lock-retain-until-date", "2100-01-01", "InvalidArgument"},
            {"x-amz-object-lock-legal-hold", "ON", "InvalidRequest"},
            {"x-amz-object-lock-legal-hold", "on", "InvalidArgument"},
-           {"x-amz-tagging", "a=1&a=2", "InvalidTag"},
+           {"x-amz-tagging", "a=1&a=2", "InvalidArgument"},
            {"If-None-Match", "\"etag\"", "NotImplemented"}}) {
     Outgoing request = outgoing("PUT", "/bucket/k", "x");
     add(request, name, value);

@@ -43,7 +43,7 @@ class Server:
     """One Kelp for both transports: start() and stop() are a module's setUpModule and tearDownModule."""
 
     @classmethod
-    def start(cls, *options):
+    def start(cls, *options, settings=""):
         cls.scratch = tempfile.TemporaryDirectory(prefix="kelp-boto3-")
         work = Path(cls.scratch.name)
         cls.certificate, key = work / "cert.pem", work / "key.pem"
@@ -51,7 +51,7 @@ class Server:
                         "-keyout", key, "-out", cls.certificate, "-days", "2", "-subj", "/CN=localhost", "-addext",
                         "subjectAltName=IP:127.0.0.1,DNS:localhost"], check=True, capture_output=True)
         config = work / "kelp.toml"
-        config.write_text('[[s3.identity]]\nname = "second"\naccess_key = "second-account"\n'
+        config.write_text(settings + '[[s3.identity]]\nname = "second"\naccess_key = "second-account"\n'
                           'secret_key = "second-secret-key-0123456789"\n')
         cls.tls_port = free_port()
         cls.tls_files = ("--tls-cert", str(cls.certificate), "--tls-key", str(key))

@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""What a server must live through: the requests of attacks.py against one whose log is at its finest level.
+
+Each gets the answer that is right, once, and the connection still speaks its own mind behind it; at the end the server is alive,
+has not grown, and neither its log, its metrics nor any of its answers holds a secret. Without a signature only the health
+pages of any port answer.
+
+    attack_test.py [-k WORD]    the attacks whose name has the word
+"""
+
+import argparse
+import base64
+import hashlib
+import re
+import socket
+import sys
+import threading
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+from attacks import Field, every_attack, signed
+from boto3_world import Server
+from kelpdev.process import free_port, rss_mib
+from raw_s3 import Account, Connection, presign, sign
+
+WANTED = 600
+MOST_SECONDS = 60
+MOST_MIB = 512
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class World:
+    """The server and what the attacks are aimed at."""
+
+    def __init__(self):
+        self.rpc = free_port()
+        self.files = free_port()
+        Server.start("--rpc-listen", f"127.0.0.1:{self.rpc}",
+                     settings=f'[log]\nlevel = "trace"\n[filer]\nhttp_listen = "127.0.0.1:{self.files}"\n')
+        self.kelp = Server.kelp
+        self.owner = Account(*self.kelp.keys)
+        self.second = Account("second-account", "second-secret-key-0123456789")
+        self.host = f"127.0.0.1:{self.kelp.port}"
+        self.field = Field(self.host, self.owner, self.second, "attacked", "foreign", "")
+        self.must("PUT", "/attacked")
+        self.must("PUT", "/foreign", account=self.second)
+        self.must("PUT", "/attacked/k", b"0123456789")
+        self.field.upload = re.search(r"<UploadId>(.*?)<", self.must("POST", "/attacked/mp?uploads").body.decode())[1]
+
+    def connection(self):
+        return Connection("127.0.0.1", self.kelp.port, seconds=15)
+
+    def must(self, method, target, body=b"", headers=None, account=None):
+        wire = self.connection()
+        answer = wire.ask(signed(self.field, method, target, headers, body, account), method == "HEAD")
+        wire.close()
+        if answer.status not in (200, 204):
+            raise RuntimeError(f"{method} {target}: {answer.status} {answer.body[:300]}")
+        return answer
+
+
+def answer_of(world, attack):
+    """(status, body, what went wrong) of an attack; 0 when the connection was closed instead."""
+    wire = world.connection()
+    wire.open()
+    try:
+        try:
+            wire.socket.sendall(attack.request)
+            if attack.cut:
+                wire.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # Refused before it was all said.
+        try:
+            answer = wire.read_answer(attack.request.startswith(b"HEAD "))
+        except (EOFError, ConnectionError):
+            return 0, b"", ""
+        except socket.timeout:
+            return -1, b"", "no answer in 15 s"
+        except (ValueError, IndexError) as error:
+            return -1, b"", f"an answer that is none: {error}"
+        if answer.header("set-cookie") is not None:
+            return answer.status, answer.body, "a header of the client's making"
+        return answer.status, answer.body, second_answer(wire, attack)
+    finally:
+        wire.close()
+
+
+def second_answer(wire, attack):
+    """What follows an answer on its connection: nothing, or the answer to the next request and to no other."""
+    if wire.socket is None or attack.cut:
+        return ""
+    try:
+        wire.socket.sendall(HEALTH)
+        following = wire.read_answer()
+    except (EOFError, OSError):
+        return ""
+    return "" if (following.status, following.body.strip()) == (200, b"ok") else f"then came {following.status} {following.body[:120]}"
+
+
+def judge(world, attack):
+    """Why an attack was not answered as it must be; "" when it was."""
+    status, body, trouble = answer_of(world, attack)
+    if trouble:
+        return trouble
+    if status not in attack.allowed:
+        return f"{status}, not one of {sorted(attack.allowed)}: {body[:200]}"
+    if attack.code and f"<Code>{attack.code}</Code>".encode() not in body:
+        return f"{status} without {attack.code}: {body[:200]}"
+    leak = next((secret for secret in world.secrets if secret.encode() in body), None)
+    return f"the answer holds {leak}" if leak else ""
+
+
+def plant_secrets(world):
+    """Uses every kind of secret there is, and remembers them: none may be seen again."""
+    customer = b"kelp-canary-customer-key-32bytes"
+    encoded = base64.b64encode(customer).decode()
+    digest = base64.b64encode(hashlib.md5(customer).digest()).decode()
+    seen = {"key": encoded, "secret": world.owner.secret_key, "second": world.second.secret_key}
+    sse = {"x-amz-server-side-encryption-customer-algorithm": "AES256", "x-amz-server-side-encryption-customer-key": encoded,
+           "x-amz-server-side-encryption-customer-key-md5": digest}
+    for method, target, headers in (("PUT", "/attacked/sealed", sse), ("GET", "/attacked/sealed", sse), ("GET", "/attacked/sealed", {})):
+        wire = world.connection()
+        wire.ask(signed(world.field, method, target, dict(headers), b"x" if method == "PUT" else b""))
+        wire.close()
+    token = "kelp-canary-session-token"
+    for where in ("header", "query"):
+        wire = world.connection()
+        headers = {"host": world.host}
+        query = ""
+        if where == "header":
+            headers["x-amz-security-token"] = token
+            seen["signature"] = sign(world.owner, "GET", "/attacked/k", "", headers, "UNSIGNED-PAYLOAD")
+        else:
+            query = "?" + presign(world.owner, "GET", "/attacked/k", f"X-Amz-Security-Token={token}", world.host)
+            seen["presigned"] = query.rsplit("=", 1)[1]
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        wire.ask(f"GET /attacked/k{query} HTTP/1.1\r\n{lines}\r\n".encode())
+        wire.close()
+    seen["token"] = token
+    form = "Action=CreateAccessKey&UserName=canary&Version=2010-05-08"
+    for text in ("Action=CreateUser&UserName=canary&Version=2010-05-08", form):
+        body = text.encode()
+        headers = {"host": world.host, "content-type": "application/x-www-form-urlencoded"}
+        sign(world.owner, "POST", "/", "", headers, hashlib.sha256(body).hexdigest(), service="iam")
+        headers["content-length"] = str(len(body))
+        wire = world.connection()
+        answer = wire.ask(("POST / HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n").encode() + body)
+        wire.close()
+        if secret := re.search(r"<SecretAccessKey>(.*?)<", answer.body.decode()):
+            seen["user"] = secret[1]
+    if "user" not in seen:
+        raise RuntimeError(f"no key was made: {answer.body[:200]}")
+    return list(seen.values())
+
+
+def doors(world):
+    """What answers without a signature on the other ports: problems as texts."""
+    problems = []
+    ports = {"admin": int(world.kelp.ready["admin"].rsplit(":", 1)[1]), "rpc": world.rpc, "files": world.files}
+    paths = ("/", "/debug/pprof/", "/debug/vars", "/config", "/admin", "/shell", "/attacked", "/attacked/", "/attacked/k", "/buckets/attacked/k", "/.kelp", "/%2e%2e/etc/passwd",
+             "/dir/assign", "/vol/status", "/1,0000000000", "/cluster/status", "/healthz", "/readyz", "/metrics")
+    open_to_all = {("admin", "/healthz"), ("admin", "/readyz"), ("admin", "/metrics"), ("files", "/healthz"), ("files", "/readyz")}
+    for name, port in ports.items():
+        for path in paths:
+            for method in ("GET", "PUT", "POST", "DELETE", "PROPFIND"):
+                status, body = ask_plainly(port, method, path)
+                if (name, path) in open_to_all and method == "GET":
+                    continue
+                if 200 <= status < 300 or b"0123456789" in body:
+                    problems.append(f"door {name} {method} {path}: {status} {body[:120]}")
+                if status >= 500 and status not in (501, 503):
+                    problems.append(f"door {name} {method} {path}: {status}")
+    return problems, len(ports) * len(paths) * 5
+
+
+def ask_plainly(port, method, path):
+    """(status, body); (0, b"") when the port speaks another language or shuts."""
+    wire = Connection("127.0.0.1", port, seconds=5)
+    try:
+        answer = wire.ask(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        return answer.status, answer.body
+    except (EOFError, OSError, ValueError, IndexError):
+        return 0, b""
+    finally:
+        wire.close()
+
+
+def slow_ones(world):
+    """Clients that open a connection and say little do not keep the others out; problems as texts."""
+    held = []
+    for number in range(200):
+        connection = socket.create_connection(("127.0.0.1", world.kelp.port))
+        connection.sendall(b"GET /attacked HTTP/1.1\r\nHost: x\r\nX-A: " if number % 2 else b"")
+        held.append(connection)
+    begun = time.monotonic()
+    world.must("GET", "/attacked/k")
+    seconds = time.monotonic() - begun
+    for connection in held:
+        connection.close()
+    return [f"an honest client waited {seconds:.1f} s beside slow ones"] if seconds > 5 else []
+
+
+def pipelined(world, count=10_000):
+    """So many requests at once on one connection are answered one by one, in their order; problems as texts."""
+    wire = world.connection()
+    wire.open()
+    sender = threading.Thread(target=lambda: wire.socket.sendall(HEALTH * count))
+    sender.start()
+    good = sum(wire.read_answer().status == 200 for _ in range(count))
+    sender.join()
+    wire.close()
+    return [] if good == count else [f"{good} of {count} pipelined requests were answered"]
+
+
+def secrets_seen(world):
+    """Where a secret can be read: problems as texts."""
+    places = {"log": (world.kelp.folder / "log").read_bytes()}
+    with urllib.request.urlopen(f"http://{world.kelp.ready['admin']}/metrics", timeout=10) as answer:
+        places["metrics"] = answer.read()
+    if b"trace" not in places["log"] and b"debug" not in places["log"]:
+        return ["the log is not at its finest level"]
+    return [f"the {name} holds the secret {secret[:12]}..." for name, text in places.items() for secret in world.secrets if secret.encode() in text]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-k", default="")
+    wanted = parser.parse_args()
+    world = World()
+    begun = time.monotonic()
+    try:
+        world.secrets = plant_secrets(world)
+        attacks = [attack for attack in every_attack(world.field) if wanted.k in attack.name]
+        with ThreadPoolExecutor(8) as pool:
+            verdicts = list(pool.map(lambda attack: (attack, judge(world, attack)), attacks))
+        problems = [f"{attack.name}: {why}" for attack, why in verdicts if why]
+        found, doors_tried = doors(world)
+        problems += found + slow_ones(world) + pipelined(world)
+        world.must("GET", "/attacked/k")
+        if world.must("GET", "/attacked/k").body not in (b"0123456789", b"x"):
+            problems.append("the object is another one now")
+        if (grown := rss_mib([world.kelp.pid])) > MOST_MIB:
+            problems.append(f"the server has {grown:.0f} MiB")
+        problems += secrets_seen(world)
+    finally:
+        died = world.kelp.process.poll()
+        Server.stop() if died is None else None
+    if died is not None:
+        problems.append(f"the server stopped with {died}")
+    seconds = time.monotonic() - begun
+    if not wanted.k and len(attacks) < WANTED:
+        problems.append(f"{len(attacks)} attacks, fewer than {WANTED}")
+    if seconds > MOST_SECONDS:
+        problems.append(f"{seconds:.0f} s, more than {MOST_SECONDS}")
+    for line in problems:
+        print("FAILED", " ".join(line.split()))
+    total = len(attacks) + doors_tried
+    print(f"{len(attacks)} attacks and {doors_tried} doors in {seconds:.1f} s, {grown:.0f} MiB")
+    print(f"{total - len(problems)} passed, {len(problems)} failed")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

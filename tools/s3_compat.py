@@ -42,6 +42,8 @@ NOTES = {
     "PutBucketVersioning": "no MFA delete",
     "PutObjectTagging": "of any version",
     "PutBucketTagging": "50 tags; kept and answered",
+    "PutBucketLogging": "in AWS's format, best effort; `TargetGrants` have no effect",
+    "PutBucketRequestPayment": "others must send `x-amz-request-payer`; Kelp sends no bills",
     "PutBucketWebsite": "served at `BUCKET.DOMAIN` of `s3.website_domains`",
     "PutBucketCors": "preflights and every answer to an `Origin`",
     "ListMultipartUploads": "delimiter too",
@@ -65,11 +67,9 @@ KEPT = {
     "InventoryConfiguration": "no list is made",
     "Lifecycle": "no rule runs",
     "LifecycleConfiguration": "no rule runs",
-    "Logging": "nothing is logged there",
     "MetricsConfiguration": "nothing is measured",
     "NotificationConfiguration": "nothing is sent; destinations are not asked",
     "Replication": "nothing is copied",
-    "RequestPayment": "nobody pays",
 }
 
 

@@ -82,6 +82,7 @@ QueryApi::~QueryApi() = default;
 
 Task<void> QueryApi::handle(HttpExchange exchange) {
   const std::string id = new_request_id();
+  const MonoTime started = parts_.clock.mono();
   Asked asked{.http = exchange.request, .form = {}, .parameters = {}, .action = {}, .caller = {}};
   Outcome<std::string> result = co_await answer(asked, exchange.body);
   const int status = result ? 200 : result.error().status;
@@ -99,7 +100,32 @@ Task<void> QueryApi::handle(HttpExchange exchange) {
   count(asked.service, status);
   std::string xml = result ? answer_xml(asked.service, asked.action, *result, id)
                            : error_xml(asked.service, result.error(), id);
+  const std::size_t bytes = xml.size();
   (void)co_await exchange.response.send(std::move(head), std::move(xml));
+  if (parts_.audit == nullptr) co_return;
+  s3::RequestRecord record{.request_id = id, .status = status, .bytes_out = bytes};
+  if (!result) record.error_code = result.error().code;
+  tell(asked, record, started);
+}
+
+void QueryApi::tell(const Asked& asked, s3::RequestRecord record, MonoTime started) {
+  constexpr std::size_t kMostBytes = 128;
+  const HttpRequest& http = asked.http;
+  record.service = name_of(asked.service);
+  record.took = parts_.clock.mono() - started;
+  record.began = parts_.clock.wall() - record.took;
+  record.remote_address = http.remote_address;
+  record.secure = http.secure;
+  record.method = http.method;
+  record.user_agent = s3::find_header(http.headers, "user-agent").value_or("");
+  record.operation = std::string_view(asked.action).substr(0, kMostBytes);
+  if (asked.caller != nullptr) {
+    record.access_key = asked.caller->access_key;
+    record.caller = asked.caller->who.arn;
+    record.account = asked.caller->account.id;
+  }
+  record.bytes_in = http.method == "GET" ? 0 : asked.form.size();
+  parts_.audit->take(record);
 }
 
 std::pair<std::string, std::string> QueryApi::refusal(int status, const Error& error) {

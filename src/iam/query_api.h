@@ -12,6 +12,7 @@
 #include "iam/query_xml.h"
 #include "iam/web_keys.h"
 #include "net/http.h"
+#include "s3gw/request_record.h"
 
 namespace kelp::iam {
 
@@ -21,6 +22,7 @@ struct QueryApiParts {
   WebKeys& web_keys;
   Clock& clock;
   Metrics& metrics;
+  s3::RequestSink* audit = nullptr;  ///< Takes a record of each request; null: nobody.
 };
 
 /// Answers the requests of AWS's query protocol: IAM and STS. Stateless between requests.
@@ -54,6 +56,7 @@ class QueryApi final : public HttpHandler {
   Outcome<std::string> run_sts(const Asked& asked, const s3::Credential& caller, Act act);
   Task<Outcome<std::string>> run_web_identity(const Asked& asked);
   void count(Service service, int status);
+  void tell(const Asked& asked, s3::RequestRecord record, MonoTime started);
 
   QueryApiParts parts_;
   const Makers makers_;

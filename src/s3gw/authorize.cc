@@ -148,6 +148,19 @@ Task<S3Result<bool>> judge(Call& call, const BucketAccess& access, Asked asked) 
   co_return by_list && !found && is_allowed(call, &access, list);
 }
 
+/// Where the requester pays: that somebody is known who does, and says so.
+S3Result<void> check_payer(Call& call, const BucketAccess& access) {
+  if (!access.requester_pays) return {};
+  const Credential* const key = call.auth.credential;
+  if (key != nullptr && key->account.id == access.bucket.owner_id) return {};
+  const auto payer = call.header("x-amz-request-payer");
+  if (key == nullptr || !payer || !equals_lower(*payer, "requester")) {
+    return s3_error(S3Code::kAccessDenied);
+  }
+  call.charged = true;
+  return {};
+}
+
 /// By what is known, and when that refuses, by what is so now.
 Task<S3Result<void>> decide(Call& call, Asked asked) {
   constexpr std::chrono::milliseconds kFresh{100};
@@ -163,7 +176,7 @@ Task<S3Result<void>> decide(Call& call, Asked asked) {
     const BucketAccessPtr access = *std::move(known);
     if (asked.bucket == call.request.bucket) call.access = access;
     KELP_S3_CO_TRY(const bool allowed, co_await judge(call, *access, asked));
-    if (allowed) co_return S3Result<void>{};
+    if (allowed) co_return check_payer(call, *access);
   }
   co_return s3_error(S3Code::kAccessDenied);
 }
@@ -271,8 +284,13 @@ Task<S3Result<void>> authorize(Call& call) {
 }
 
 Task<S3Result<void>> authorize_also(Call& call, std::string_view action, std::string key) {
-  co_return co_await decide(
-      call, {.action = action, .bucket = call.request.bucket, .key = std::move(key)});
+  co_return co_await authorize_in(call, call.request.bucket, action, std::move(key));
+}
+
+Task<S3Result<void>> authorize_in(Call& call, std::string bucket, std::string_view action,
+                                  std::string key) {
+  Asked asked{.action = action, .bucket = std::move(bucket), .key = std::move(key)};
+  co_return co_await decide(call, std::move(asked));
 }
 
 Task<S3Result<void>> authorize_source(Call& call, const ObjectKey& name, const FoundObject& found) {

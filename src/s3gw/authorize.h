@@ -21,6 +21,10 @@ namespace kelp::s3 {
 [[nodiscard]] Task<S3Result<void>> authorize_also(Call& call, std::string_view action,
                                                   std::string key);
 
+/// The same in another bucket.
+[[nodiscard]] Task<S3Result<void>> authorize_in(Call& call, std::string bucket,
+                                                std::string_view action, std::string key);
+
 /// Whether the request may read an object of any bucket, as it was found there: the source of a
 /// copy. AccessDenied, as for x-amz-source-expected-bucket-owner.
 [[nodiscard]] Task<S3Result<void>> authorize_source(Call& call, const ObjectKey& name,

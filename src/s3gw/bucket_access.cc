@@ -23,7 +23,7 @@ std::shared_ptr<const BucketAccess> read_access(BucketWithSettings found, MonoTi
   access->bucket = std::move(found.bucket);
   const std::string& owner = access->bucket.owner_id;
   access->owner_number = account_number(owner);
-  found.values.resize(6);
+  found.values.resize(8);
   access->policy_json = found.values[0].value_or("");
   if (!access->policy_json.empty()) {
     auto document = policy::Document::parse(access->policy_json, policy::PolicyKind::kBucket);
@@ -46,6 +46,12 @@ std::shared_ptr<const BucketAccess> read_access(BucketWithSettings found, MonoTi
   access->acl = found.values[3] ? decode_acl(*found.values[3]) : private_acl(owner);
   access->encryption = std::move(found.values[4]);
   access->website = read_document_of(website_config(), found.values[5]);
+  if (const auto logging = read_document_of(logging_config(), found.values[6])) {
+    access->logging = log_target(*logging);
+  }
+  if (const auto payment = read_document_of(request_payment_config(), found.values[7])) {
+    access->requester_pays = payment->text_of("Payer") == "Requester";
+  }
   return access;
 }
 
@@ -63,7 +69,9 @@ Task<Result<BucketAccessPtr>> BucketAccessCache::find(std::string bucket,
       .bucket = bucket,
       .names = {std::string(kPolicySetting), std::string(kAccessBlockSetting),
                 std::string(kOwnershipSetting), std::string(kAclSetting),
-                std::string(kEncryptionSetting), std::string(website_config().setting)}};
+                std::string(kEncryptionSetting), std::string(website_config().setting),
+                std::string(logging_config().setting),
+                std::string(request_payment_config().setting)}};
   auto found = co_await filer_.get_bucket_settings(std::move(request));
   if (!found) {
     forget(bucket);
@@ -75,6 +83,12 @@ Task<Result<BucketAccessPtr>> BucketAccessCache::find(std::string bucket,
   if (known_.size() >= kMost) known_.clear();
   known_[std::move(bucket)] = access;
   co_return access;
+}
+
+BucketAccessPtr BucketAccessCache::peek(const std::string& bucket) {
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(bucket);
+  return known == known_.end() ? nullptr : known->second;
 }
 
 void BucketAccessCache::forget(const std::string& bucket) {

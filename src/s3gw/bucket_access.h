@@ -10,6 +10,7 @@
 #include "client/filer_client.h"
 #include "policy/document.h"
 #include "s3gw/core/access_block.h"
+#include "s3gw/core/access_line.h"
 #include "s3gw/core/acl.h"
 #include "s3gw/core/config/shape.h"
 
@@ -37,6 +38,8 @@ struct BucketAccess {
   Acl acl;
   std::optional<std::string> encryption;   ///< The setting.
   std::shared_ptr<const Element> website;  ///< A document of website_config(); null: none.
+  std::optional<LogTarget> logging;        ///< Where its access log goes.
+  bool requester_pays = false;             ///< Others than the owner must say that they pay.
   MonoTime read;
 
   /// Whether lists count in this bucket.
@@ -57,6 +60,8 @@ class BucketAccessCache {
 
   /// Not older than `most`. kNotFound with kNoSuchBucket.
   Task<Result<BucketAccessPtr>> find(std::string bucket, std::chrono::nanoseconds most = kLife);
+  /// What is known already, however old; null: nothing.
+  [[nodiscard]] BucketAccessPtr peek(const std::string& bucket);
   /// Whoever asks next reads it anew.
   void forget(const std::string& bucket);
 

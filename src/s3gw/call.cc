@@ -17,11 +17,15 @@ std::optional<std::string_view> Call::header(std::string_view lower) const {
 
 HttpResponse begin_response(Call& call, int status) {
   call.status = status;
+  if (call.access != nullptr && call.access->logging) {
+    call.answered = call.services.deps.clock.mono();
+  }
   HttpResponse head(status);
   head.add("Server", "Kelp");
   head.add("x-amz-request-id", call.request_id());
   head.add("x-amz-id-2", call.services.host_id);
   for (const auto& [name, value] : call.cors) head.add(name, value);
+  if (call.charged && status < 400) head.add("x-amz-request-charged", "requester");
   return head;
 }
 
@@ -55,6 +59,7 @@ Task<void> reply_empty(Call& call, int status) {
 
 Task<void> reply_error(Call& call, S3Error error) {
   const S3ErrorText text = text_of(error.code);
+  call.error = error.code;
   HttpResponse head = begin_response(call, text.status);
   // The body of such a request may still be on its way, and what it holds is anybody's guess.
   if (error.code == S3Code::kRequestTimeout) head.close_after();

@@ -10,15 +10,18 @@
 
 #include "async/awaitable.h"
 #include "net/http.h"
+#include "s3gw/access_logs.h"
 #include "s3gw/auth.h"
 #include "s3gw/body_workers.h"
 #include "s3gw/bucket_access.h"
+#include "s3gw/bucket_metrics.h"
 #include "s3gw/buffer_pool.h"
 #include "s3gw/core/cors.h"
 #include "s3gw/core/operations.h"
 #include "s3gw/core/s3_request.h"
 #include "s3gw/gateway.h"
 #include "s3gw/listing_xml.h"
+#include "s3gw/request_limits.h"
 #include "s3gw/s3_error.h"
 
 namespace kelp::s3 {
@@ -31,6 +34,9 @@ struct Services {
   BodyWorkers body_workers;
   BucketAccessCache bucket_access;
   std::string host_id;  ///< x-amz-id-2.
+  RequestLimits limits;
+  AccessLogs access_logs;
+  BucketMetrics bucket_metrics;
 };
 
 /// One request on its way through an operation. Lives until the answer is sent.
@@ -58,6 +64,12 @@ struct Call {
   std::optional<int> document_status = {};
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
+  std::optional<S3Code> error = {};  ///< That was answered.
+  bool website = false;              ///< It is a website's visitor.
+  bool charged = false;              ///< The requester pays, and said so.
+  // Of requests that an access log tells of.
+  std::uint64_t object_bytes = 0;         ///< The size of the object.
+  std::optional<MonoTime> answered = {};  ///< When its head was made.
 
   /// Who asks; of the anonymous an account that owns nothing.
   [[nodiscard]] const Account& account() const;

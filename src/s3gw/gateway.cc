@@ -9,6 +9,7 @@
 #include "crypto/random.h"
 #include "s3gw/authorize.h"
 #include "s3gw/call.h"
+#include "s3gw/call_record.h"
 #include "s3gw/core/client_address.h"
 #include "s3gw/core/error_xml.h"
 #include "s3gw/core/header_text.h"
@@ -56,7 +57,8 @@ bool is_website(const GatewayOptions& options, const HttpRequest& http) {
 }
 
 /// From the request's head to its answer, or to the error that is to be sent.
-Task<S3Result<void>> run(Call& call) {
+Task<S3Result<void>> run(Call& call, MonoTime started) {
+  std::optional<RequestLimits::Permit> of_key;
   const std::string_view host = find_header(call.http.headers, "host").value_or("");
   if (is_website(call.services.options, call.http)) co_return co_await website(call, host);
   KELP_S3_CO_TRY(call.request,
@@ -65,10 +67,16 @@ Task<S3Result<void>> run(Call& call) {
       call.http.method == "PUT" && call.header("x-amz-copy-source").has_value();
   KELP_S3_CO_TRY(const Operation operation, route(call.http.method, call.request, has_copy_source));
   call.operation = operation;
+  RequestLimits& limits = call.services.limits;
+  const auto of_bucket = limits.enter_bucket(call.request.bucket, started);
+  if (!of_bucket) co_return s3_error(S3Code::kSlowDown);
   if (operation != Operation::kPreflight && call.header("origin")) co_await find_cors(call);
   if (!is_open(operation)) {
     const AuthOptions options{.region = call.services.options.region};
     KELP_S3_CO_CHECK(admit(call, options));
+    const Credential* const key = call.auth.credential;
+    of_key = limits.enter_key(key == nullptr ? std::string_view() : key->access_key, started);
+    if (!of_key) co_return s3_error(S3Code::kSlowDown);
     KELP_S3_CO_CHECK(co_await authorize(call));
   }
   co_return co_await handler_of(operation)(call);
@@ -120,13 +128,19 @@ Gateway::Gateway(GatewayDeps deps, GatewayOptions options)
   random_bytes(std::as_writable_bytes(std::span(host)));
   // A gateway without room for one stream could serve nothing.
   const std::size_t budget = std::max<std::size_t>(options.body_memory_bytes, 4 << 20);
+  const LimitOptions limits = options.limits;
+  const std::chrono::nanoseconds period = options.access_log_period;
+  const std::size_t buckets = options.bucket_metrics;
   services_ = std::unique_ptr<Services>(
       new Services{.deps = deps,
                    .options = std::move(options),
                    .buffers = BufferPool(budget, kIdleBuffers),
                    .body_workers = BodyWorkers(deps.pool),
                    .bucket_access = BucketAccessCache(deps.filer, deps.clock),
-                   .host_id = base64_encode(host)});
+                   .host_id = base64_encode(host),
+                   .limits = RequestLimits(limits),
+                   .access_logs = AccessLogs(deps.metrics, period),
+                   .bucket_metrics = BucketMetrics(deps.metrics, buckets)});
 }
 
 Gateway::~Gateway() = default;
@@ -197,18 +211,20 @@ Task<void> Gateway::answer(HttpExchange exchange) {
     co_await answer_health(exchange, *health, services_->options);
     co_return;
   }
-  if (services_->options.queries != nullptr && is_query(exchange.request) &&
+  const MonoTime started = services_->deps.clock.mono();
+  const auto permit = services_->limits.enter_gateway(started);
+  if (permit && services_->options.queries != nullptr && is_query(exchange.request) &&
       !is_website(services_->options, exchange.request)) {
     co_return co_await services_->options.queries->handle(exchange);
   }
-  const MonoTime started = services_->deps.clock.mono();
   Call call{.services = *services_,
             .http = exchange.request,
             .body = exchange.body,
             .response = exchange.response,
             .id = next_request_id(),
             .headers = exchange.request.headers};
-  S3Result<void> outcome = co_await run(call);
+  S3Result<void> outcome = s3_error(S3Code::kSlowDown);
+  if (permit) outcome = co_await run(call, started);
   if (!outcome) {
     log_failure(call, outcome.error());
     // An answer that has begun is cut short: the peer sees the loss by its length.
@@ -217,9 +233,30 @@ Task<void> Gateway::answer(HttpExchange exchange) {
   account(call, started);
 }
 
+Task<void> Gateway::run_logs(Timers& timers) {
+  constexpr std::chrono::seconds kTurn{1};
+  while (co_await timers.sleep_until(services_->deps.clock.mono() + kTurn)) {
+    co_await services_->access_logs.deliver(*services_, false);
+  }
+}
+
+Task<void> Gateway::end_logs() {
+  co_await services_->access_logs.deliver(*services_, true);
+}
+
 void Gateway::account(const Call& call, MonoTime started) {
   const auto took = services_->deps.clock.mono() - started;
   probe_->count(call, std::chrono::duration<double>(took).count());
+  RequestSink* const audit = services_->options.audit;
+  const BucketAccessPtr access = access_of(call);
+  const bool logged = access != nullptr && access->logging;
+  const bool counted = access != nullptr && services_->options.bucket_metrics > 0;
+  if (audit != nullptr || logged || counted) {
+    const RequestRecord record = record_of(call, took);
+    if (audit != nullptr) audit->take(record);
+    if (logged) log_access(call, record, *access, started);
+    if (counted && call.operation) services_->bucket_metrics.count(record, *call.operation);
+  }
   if (!log().should_log(spdlog::level::debug)) return;
   log().debug(
       "request method={} op={} path={} status={} bytes_in={} bytes_out={} us={} "

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "async/timers.h"
 #include "async/work_pool.h"
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -18,6 +19,8 @@
 #include "policy/condition_value.h"
 #include "s3gw/core/credentials.h"
 #include "s3gw/key_service.h"
+#include "s3gw/request_limits.h"
+#include "s3gw/request_record.h"
 
 namespace kelp::s3 {
 
@@ -31,6 +34,14 @@ struct GatewayOptions {
   std::vector<std::string> website_domains = {};
   /// Whose X-Forwarded-For and X-Forwarded-Proto say who asks.
   std::vector<policy::AddressRange> trusted_proxies = {};
+  /// What access keys, buckets and the whole gateway may ask for; past it 503 SlowDown.
+  LimitOptions limits = {};
+  /// How long lines of access logs gather.
+  std::chrono::nanoseconds access_log_period = std::chrono::minutes(5);
+  /// So many buckets have metrics of their own; 0: none.
+  std::size_t bucket_metrics = 0;
+  /// Takes a record of each request, the queries' too; null: nobody. Must outlive the gateway.
+  RequestSink* audit = nullptr;
   /// Memory for bodies on their way, in bytes; past it requests get 503 SlowDown.
   std::size_t body_memory_bytes = 64 << 20;
   /// New buckets let the public in when a list or policy says so, and their objects belong to who
@@ -73,6 +84,11 @@ class Gateway final : public HttpHandler {
   Task<void> handle(HttpExchange exchange) override;
   [[nodiscard]] std::pair<std::string, std::string> refusal(int status,
                                                             const Error& error) override;
+
+  /// Puts access logs as they are due, until it is cancelled.
+  Task<void> run_logs(Timers& timers);
+  /// Puts what is left of them; no request is under way any more.
+  Task<void> end_logs();
 
   /// What its operations work with; lives as long as the gateway. For another protocol over the
   /// same accounts, filer and memory budget.

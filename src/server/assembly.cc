@@ -120,6 +120,12 @@ KeyLeaseOptions lease_options(const Config& config) {
   return options;
 }
 
+Result<std::unique_ptr<s3::AuditLog>> open_audit_log(const Config& config, FileIo& io,
+                                                     WorkPool& pool, Metrics& metrics) {
+  if (config.s3.audit_log.empty()) return std::unique_ptr<s3::AuditLog>();
+  return s3::AuditLog::open(io, pool, metrics, config.s3.audit_log);
+}
+
 s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool>()> ready) {
   s3::GatewayOptions options;
   options.region = config.s3.region;
@@ -130,6 +136,9 @@ s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool
   for (const std::string& range : config.s3.trusted_proxies) {
     if (const auto parsed = policy::parse_range(range)) options.trusted_proxies.push_back(*parsed);
   }
+  options.access_log_period = std::chrono::seconds(config.s3.access_log_seconds);
+  options.bucket_metrics = config.s3.bucket_metrics;
+  if (const auto limits = s3::parse_limits(config.s3.limits)) options.limits = *limits;
   options.body_memory_bytes = config.limits.body_memory;
   options.classic_buckets = config.s3.defaults == "classic";
   options.ready = std::move(ready);

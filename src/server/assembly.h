@@ -9,6 +9,7 @@
 #include "master/http/master_http.h"
 #include "master/master_context.h"
 #include "net/http_server.h"
+#include "s3gw/audit_log.h"
 #include "s3gw/gateway.h"
 #include "server/config.h"
 #include "server/data_dir.h"
@@ -47,6 +48,10 @@ struct FilerMemory {
 [[nodiscard]] master::MasterHttpOptions master_http_options(const Config& config);
 [[nodiscard]] webdav::WebDavOptions webdav_options(const Config& config);
 [[nodiscard]] KeyLeaseOptions lease_options(const Config& config);
+/// The audit log of s3.audit_log; null when there is to be none. Errors: those of its open().
+[[nodiscard]] Result<std::unique_ptr<s3::AuditLog>> open_audit_log(const Config& config, FileIo& io,
+                                                                   WorkPool& pool,
+                                                                   Metrics& metrics);
 [[nodiscard]] s3::GatewayOptions gateway_options(const Config& config,
                                                  std::function<Task<bool>()> ready);
 /// `holder`: CollectorOptions::holder, for a store that is shared.

@@ -197,6 +197,16 @@ constexpr std::array kSettings = {
                  "<bucket>.<domain> is that bucket's website; several with commas; empty: none"),
     KELP_SETTING("s3.trusted_proxies", s3.trusted_proxies,
                  "addresses or ranges (10.0.0.0/8) whose X-Forwarded-For says who asks"),
+
+    KELP_SETTING(
+        "s3.audit_log", s3.audit_log,
+        "file that gets a line of JSON for each request; opened anew on SIGHUP; empty: none"),
+    KELP_COUNT("s3.access_log_seconds", s3.access_log_seconds,
+               "between a bucket's access logs, 1 to 3600"),
+    KELP_SETTING("s3.limits", s3.limits,
+                 "503 SlowDown past them: key|bucket|gateway.per_second|at_once=N, with commas"),
+    KELP_COUNT("s3.bucket_metrics", s3.bucket_metrics,
+               "so many buckets have metrics of their own, 0 to 10000"),
 };
 #undef KELP_SETTING
 #undef KELP_COUNT

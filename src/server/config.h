@@ -39,6 +39,11 @@ struct S3Config {
 
   std::vector<std::string> website_domains;  ///< <bucket>.<domain> is that bucket's website.
   std::vector<std::string> trusted_proxies;  ///< Addresses and ranges of addresses.
+
+  std::string audit_log;                   ///< File of a line for each request; empty: none.
+  std::uint64_t access_log_seconds = 300;  ///< How long lines of access logs gather; 1 to 3600.
+  std::vector<std::string> limits;         ///< "key.per_second=100": s3gw/request_limits.h.
+  std::uint64_t bucket_metrics = 0;        ///< So many buckets have their own; at most 10,000.
 };
 
 /// What bounds clients.

@@ -10,6 +10,7 @@
 
 #include "net/network.h"
 #include "policy/condition_value.h"
+#include "s3gw/request_limits.h"
 #include "server/config.h"
 #include "server/toml_text.h"
 #include "wire/node_http.h"
@@ -68,6 +69,9 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
   KELP_CHECK(
       check.range<std::uint64_t>("server.disk_threads", config.threads.disk_threads, 1, 256));
   KELP_CHECK(check.range("server.drain_grace", config.threads.drain_grace, none, hour));
+  KELP_CHECK(
+      check.range<std::uint64_t>("s3.access_log_seconds", config.s3.access_log_seconds, 1, 3600));
+  KELP_CHECK(check.range<std::uint64_t>("s3.bucket_metrics", config.s3.bucket_metrics, 0, 10'000));
   KELP_CHECK(check.range<std::uint64_t>("limits.connections", limits.connections, 1, 1'000'000));
   KELP_CHECK(check.range<std::uint64_t>("master.large_from", config.master.standard.large_from,
                                         64 * 1024, 8 * kMiB));
@@ -295,6 +299,9 @@ Result<void> check_config(const Config& config, const Origins& origins) {
     if (policy::parse_range(range)) continue;
     return check.refuse("s3.trusted_proxies",
                         fmt::format("'{}' is neither an address nor a range as 10.0.0.0/8", range));
+  }
+  if (const auto limits = s3::parse_limits(config.s3.limits); !limits) {
+    return check.refuse("s3.limits", limits.error().detail());
   }
   KELP_CHECK(check_cluster(config, check));
   KELP_CHECK(check_ranges(config, check));

@@ -157,6 +157,7 @@ struct Daemon::Parts {
   std::unique_ptr<iam::KeyRing> keys;
   std::unique_ptr<WorkPool> web_pool;  ///< Waits for identity providers.
   std::unique_ptr<iam::WebKeys> web_keys;
+  std::unique_ptr<s3::AuditLog> audit;
   std::unique_ptr<iam::QueryApi> queries;
   std::unique_ptr<s3::Gateway> gateway;
   std::unique_ptr<webdav::WebDav> file_http;
@@ -393,12 +394,16 @@ Task<Result<void>> Daemon::Parts::open_s3() {
   }
   web_pool = make_thread_pool({.threads = 2, .queue_limit = 64});
   web_keys = std::make_unique<iam::WebKeys>(clock, *web_pool);
-  queries = std::make_unique<iam::QueryApi>(iam::QueryApiParts{*keys, *web_keys, clock, metrics});
+  KELP_CO_TRY(audit, open_audit_log(config, io, *disk_pool, metrics));
+  queries = std::make_unique<iam::QueryApi>(
+      iam::QueryApiParts{*keys, *web_keys, clock, metrics, audit.get()});
   const s3::GatewayDeps deps{*filers, *cluster_volumes, *leases,    *keys,
                              clock,   metrics,          *hash_pool, key_file->keys()};
   s3::GatewayOptions options = gateway_options(config, [this] { return is_ready(); });
   options.queries = queries.get();
+  options.audit = audit.get();
   gateway = std::make_unique<s3::Gateway>(deps, std::move(options));
+  background.spawn(gateway->run_logs(*timers));
   co_return Result<void>();
 }
 
@@ -434,11 +439,13 @@ void Daemon::Parts::stop() {
   ready = false;
   if (front != nullptr) front->drain();
   runtime.run(close());
+  if (audit != nullptr) audit->close();
 }
 
 Task<void> Daemon::Parts::close() {
   background.cancel();
   co_await background.join();
+  if (gateway != nullptr) co_await gateway->end_logs();
   if (leases != nullptr) co_await leases->close();
   if (master != nullptr) master->end_waits();
   const MonoTime grace = clock.mono() + config.threads.drain_grace;
@@ -472,6 +479,7 @@ const Addresses& Daemon::addresses() const {
 void Daemon::reload(const Config& config) {
   parts_->front->reload_tls();
   if (parts_->key_file != nullptr) parts_->key_file->reload();
+  if (parts_->audit != nullptr) parts_->audit->reopen();
   if (parts_->disks == nullptr) return;
   parts_->runtime.run(parts_->disks->reload(disk_places(config, machine_name())));
 }

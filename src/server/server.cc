@@ -112,6 +112,7 @@ struct Server::Rooms {
   std::unique_ptr<iam::KeyRing> keys;
   std::unique_ptr<WorkPool> web_pool;  ///< Waits for identity providers.
   std::unique_ptr<iam::WebKeys> web_keys;
+  std::unique_ptr<s3::AuditLog> audit;
   std::unique_ptr<iam::QueryApi> queries;
   std::unique_ptr<s3::Gateway> gateway;
   std::unique_ptr<webdav::WebDav> file_http;
@@ -183,7 +184,9 @@ Task<Result<void>> Server::Rooms::open_identities() {
   }
   web_pool = make_thread_pool({.threads = 2, .queue_limit = 64});
   web_keys = std::make_unique<iam::WebKeys>(clock, *web_pool);
-  queries = std::make_unique<iam::QueryApi>(iam::QueryApiParts{*keys, *web_keys, clock, metrics});
+  KELP_CO_TRY(audit, open_audit_log(config, io, *disk_pool, metrics));
+  queries = std::make_unique<iam::QueryApi>(
+      iam::QueryApiParts{*keys, *web_keys, clock, metrics, audit.get()});
   co_return Result<void>();
 }
 
@@ -233,6 +236,7 @@ Result<void> Server::Rooms::listen() {
                              clock,  metrics,  *hash_pool, key_file->keys()};
   s3::GatewayOptions options = gateway_options(config, [this] { return is_ready(); });
   options.queries = queries.get();
+  options.audit = audit.get();
   gateway = std::make_unique<s3::Gateway>(deps, std::move(options));
   admin = std::make_unique<AdminHttp>(metrics, [this] { return look(); });
   KELP_CHECK(front->listen_s3(*gateway, addresses));
@@ -290,6 +294,7 @@ Task<void> Server::Rooms::watch_keys() {
   key_watch =
       std::make_unique<CertificateWatch>(seams, std::vector{key_file->path()}, std::move(changed));
   background.spawn(key_watch->run());
+  background.spawn(gateway->run_logs(*timers));
   co_return;
 }
 
@@ -314,6 +319,7 @@ void Server::Rooms::stop() {
   ready = false;
   if (front != nullptr) front->drain();
   runtime.run(end_services());
+  if (audit != nullptr) audit->close();
   if (volumes != nullptr) {
     // Without snapshots the next start reads more; nothing is lost. The room logs it.
     [[maybe_unused]] const auto closed = volumes->close();
@@ -326,6 +332,7 @@ Task<void> Server::Rooms::end_services() {
   }
   background.cancel();
   co_await background.join();
+  if (gateway != nullptr) co_await gateway->end_logs();
   if (leases != nullptr) co_await leases->close();
   if (master != nullptr) master->end_waits();
   if (rpc != nullptr) co_await rpc->stop(clock.mono() + config.threads.drain_grace);
@@ -371,6 +378,7 @@ const Addresses& Server::addresses() const {
 void Server::reload_tls() {
   rooms_->front->reload_tls();
   rooms_->key_file->reload();
+  if (rooms_->audit != nullptr) rooms_->audit->reopen();
 }
 
 void Server::stop() {

@@ -7,6 +7,7 @@
 #include "s3gw/core/config/config_kind.h"
 #include "s3gw/ops/configs.h"
 #include "s3gw/ops/handlers.h"
+#include "s3gw/ops/log_delivery.h"
 #include "s3gw/ops/request_body.h"
 #include "s3gw/s3_try.h"
 
@@ -93,6 +94,15 @@ Task<S3Result<void>> check_logging(Call& call, const BucketEntry& bucket, const 
     error.message = "The owner for the bucket to be logged and the target bucket must be the same.";
     co_return std::unexpected(std::move(error));
   }
+  const auto may =
+      co_await authorize_log_target(call, name, std::string(enabled->text_of("TargetPrefix")));
+  if (!may && may.error().code == S3Code::kAccessDenied) {
+    error.message =
+        "You must give logging.s3.amazonaws.com or the log-delivery group permission to write to "
+        "the target bucket, or have it yourself.";
+    co_return std::unexpected(std::move(error));
+  }
+  KELP_S3_CO_CHECK(may);
   co_return S3Result<void>{};
 }
 

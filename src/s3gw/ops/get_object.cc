@@ -292,6 +292,7 @@ Task<S3Result<void>> get_object(Call& call) {
   KELP_S3_CO_CHECK(check_overrides(call));
   KELP_S3_CO_TRY(FoundObject found, co_await find_object(call, !head_only));
   ObjectEntry& entry = found.entry;
+  call.object_bytes = entry.size_bytes;
   KELP_S3_CO_CHECK(refuse_write_encryption(call));
   KELP_S3_CO_CHECK(co_await check_read_key(call, entry.headers.encryption));
 

@@ -309,6 +309,10 @@ std::pair<HttpResponse, std::string> answer_of(Call& call, const PostFields& fie
 Task<S3Result<void>> post_object(Call& call) {
   KELP_S3_CO_TRY(Form form, co_await read_form(call));
   KELP_S3_CO_CHECK(admit_form(call, form));
+  const Credential* const signer = call.auth.credential;
+  const auto permit = call.services.limits.enter_key(
+      signer == nullptr ? std::string_view() : signer->access_key, call.services.deps.clock.mono());
+  if (!permit) co_return s3_error(S3Code::kSlowDown);
   KELP_S3_CO_CHECK(take_as_headers(call, form.fields));
   KELP_S3_CO_CHECK(co_await authorize(call));
   PutObject request{.bucket = call.request.bucket, .key = call.request.key};

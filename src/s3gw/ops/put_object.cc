@@ -39,6 +39,7 @@ Task<S3Result<void>> put_object(Call& call) {
   KELP_S3_CO_TRY(StoredBody stored, co_await std::move(storing));
   request.entry.owner_id = std::move(owner.id);
   take_body(std::move(stored), request);
+  call.object_bytes = request.entry.size_bytes;
 
   HttpResponse head = begin_response(call, 200);
   add_etag(request.entry, head);

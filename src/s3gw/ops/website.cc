@@ -66,6 +66,7 @@ Task<bool> is_directory(Call& call, const Element& site, std::string key) {
 
 Task<void> send_page(Call& call, S3Error error, std::optional<S3Error> document_error) {
   const S3ErrorText text = text_of(error.code);
+  call.error = error.code;
   HttpResponse head = begin_response(call, text.status);
   if (text.status == 503) head.add("Retry-After", std::uint64_t{1});
   for (const auto& [name, value] : error.headers) head.add(name, value);
@@ -98,7 +99,9 @@ Task<Served> serve_error(Call& call, std::shared_ptr<const Element> site, Websit
     // Conditions and ranges are of what was asked for.
     call.headers = {};
     call.document_status = status;
+    call.error = error.code;
     auto served = co_await serve(call, std::string(document));
+    call.request.key = key;
     if (served || call.response.started()) co_return served;
     document_error = std::move(served).error();
     call.document_status.reset();
@@ -145,8 +148,16 @@ Task<S3Result<std::shared_ptr<const Element>>> find_site(Call& call) {
 }  // namespace
 
 Task<S3Result<void>> website(Call& call, std::string_view host) {
+  call.website = true;
   if (auto read = read_ask(call, host); !read) {
     co_await send_page(call, std::move(read).error(), std::nullopt);
+    co_return Served{};
+  }
+  const auto permit =
+      call.services.limits.enter_bucket(call.request.bucket, call.services.deps.clock.mono());
+  if (!permit) {
+    S3Error busy{S3Code::kSlowDown, {}, {}};
+    co_await send_page(call, std::move(busy), std::nullopt);
     co_return Served{};
   }
   auto found = co_await find_site(call);

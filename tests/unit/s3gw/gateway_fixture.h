@@ -147,19 +147,25 @@ class GatewayTest : public ::testing::Test {
 
   Task<void> exchange(const HttpRequest& http, BodyReader& body, ResponseWriter& response) {
     KeyLeases leases(master, clock, co_await asio::this_coro::executor);
-    GatewayDeps deps{.filer = filer_client(),
-                     .volumes = volumes,
-                     .leases = leases,
-                     .credentials = credentials,
-                     .clock = clock,
-                     .metrics = metrics,
-                     .pool = pool,
-                     .keys = keys};
     {
-      Gateway gateway(deps, options);
-      co_await gateway.handle({.request = http, .body = body, .response = response});
+      Gateway gateway(deps_with(leases), options);
+      const HttpExchange asked{.request = http, .body = body, .response = response};
+      co_await gateway.handle(asked);
+      co_await gateway.end_logs();
     }
     co_await leases.close();
+  }
+
+  /// What a gateway of a test works with.
+  GatewayDeps deps_with(KeyLeases& leases) {
+    return {.filer = filer_client(),
+            .volumes = volumes,
+            .leases = leases,
+            .credentials = credentials,
+            .clock = clock,
+            .metrics = metrics,
+            .pool = pool,
+            .keys = keys};
   }
 
   virtual FilerClient& filer_client() { return filer; }

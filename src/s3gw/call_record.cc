@@ -1,0 +1,58 @@
+#include "s3gw/call_record.h"
+
+#include "s3gw/core/header_text.h"
+
+namespace kelp::s3 {
+
+RequestRecord record_of(const Call& call, std::chrono::nanoseconds took) {
+  const HttpRequest& http = call.http;
+  RequestRecord record{.service = call.website ? "website" : "s3",
+                       .began = call.services.deps.clock.wall() - took,
+                       .took = took,
+                       .request_id = call.request_id(),
+                       .remote_address = http.remote_address,
+                       .secure = http.secure,
+                       .method = http.method,
+                       .user_agent = find_header(http.headers, "user-agent").value_or("")};
+  if (const Credential* const key = call.auth.credential) {
+    record.access_key = key->access_key;
+    record.caller = key->who.arn;
+    record.account = key->account.id;
+  }
+  if (call.operation) record.operation = name_of(*call.operation);
+  record.bucket = call.request.bucket;
+  record.key = call.request.key;
+  record.version_id = call.parameter("versionId").value_or("");
+  record.status = call.status;
+  if (call.error) record.error_code = text_of(*call.error).code;
+  record.bytes_in = call.bytes_in;
+  record.bytes_out = call.bytes_out;
+  return record;
+}
+
+BucketAccessPtr access_of(const Call& call) {
+  if (call.access != nullptr || call.request.bucket.empty()) return call.access;
+  return call.services.bucket_access.peek(call.request.bucket);
+}
+
+void log_access(const Call& call, const RequestRecord& record, const BucketAccess& access,
+                MonoTime started) {
+  const AccessLineFacts facts{.bucket_owner = access.bucket.owner_id,
+                              .operation = call.operation,
+                              .target = call.http.target,
+                              .http_minor = call.http.minor_version,
+                              .object_bytes = call.object_bytes,
+                              .turn_around = call.answered ? *call.answered - started : record.took,
+                              .referer = find_header(call.http.headers, "referer").value_or(""),
+                              .host_id = call.services.host_id,
+                              .auth = call.auth.kind,
+                              .host = find_header(call.http.headers, "host").value_or("")};
+  std::string line;
+  append_access_line(record, facts, line);
+  const LogSource source{
+      .bucket = access.bucket.name, .account = access.owner_number, .region = access.bucket.region};
+  call.services.access_logs.add(*access.logging, source, access.bucket.owner_id, record.began,
+                                started, line);
+}
+
+}  // namespace kelp::s3

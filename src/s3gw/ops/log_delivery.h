@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "s3gw/call.h"
+
+namespace kelp::s3 {
+
+/// An access log on its way to its bucket.
+struct LogObject {
+  std::string target_bucket;
+  std::string key;
+  std::string source_bucket;
+  std::string owner_id;  ///< Of the source, by its canonical id.
+};
+
+/// Puts a log as PutObject would, encryption, quota and lock of the bucket included. The bucket
+/// must be the source's owner's, and its policy must not deny it to logging.s3.amazonaws.com.
+/// Errors: AccessDenied, NoSuchBucket, those of the filer.
+[[nodiscard]] Task<S3Result<void>> deliver_log(Services& services, LogObject object,
+                                               std::string lines);
+
+/// Whether a request may have access logs put below `prefix` of the bucket `target`: the caller may
+/// put objects there, or the bucket's policy or list lets logging.s3.amazonaws.com do so.
+[[nodiscard]] Task<S3Result<void>> authorize_log_target(Call& call, std::string target,
+                                                        std::string prefix);
+
+}  // namespace kelp::s3

@@ -2,13 +2,12 @@
 
 #include <utility>
 
-#include "filer/core/keys.h"
 #include "filer/core/rows.h"
 
 namespace kelp {
 
 Task<Result<bool>> take_turn(KvAsync& kv, CollectorTurn turn, WallTime now) {
-  const std::string key = keys::collector();
+  const std::string key = std::move(turn.row);
   KELP_CO_TRY(auto row, co_await kv.get(key));
   if (row) {
     KELP_CO_TRY(const CollectorRow taken, decode_collector(*row));

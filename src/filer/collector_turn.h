@@ -2,19 +2,22 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 #include "async/awaitable.h"
 #include "base/clock.h"
+#include "filer/core/keys.h"
 #include "kv/kv_async.h"
 
 namespace kelp {
 
-/// Which of several filers on one store collects. It only saves work: two collectors at once do
-/// everything twice and nothing wrong (a needle is buried or removed twice), so that clocks that
-/// differ do no harm.
+/// Which of several filers on one store collects, or does another job. It only saves work: two at
+/// once do everything twice and nothing wrong (a needle is buried or removed twice), so that clocks
+/// that differ do no harm.
 struct CollectorTurn {
-  std::uint64_t holder = 0;         ///< Who asks; random, not 0.
-  std::chrono::nanoseconds length;  ///< From `now`, when it is taken or prolonged.
+  std::uint64_t holder = 0;             ///< Who asks; random, not 0.
+  std::chrono::nanoseconds length;      ///< From `now`, when it is taken or prolonged.
+  std::string row = keys::collector();  ///< Which says whose turn it is.
 };
 
 /// Whether the turn is ours, taken or prolonged by a commit; false while somebody else's lasts.

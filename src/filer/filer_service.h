@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/memory_budget.h"
 #include "client/filer_client.h"
+#include "filer/core/expiry.h"
 #include "filer/core/moves.h"
 #include "filer/core/multipart.h"
 #include "filer/core/object_commit.h"
@@ -94,6 +95,14 @@ class FilerService final : public FilerClient {
   Task<Result<void>> abort_upload(UploadName name) override;
   Task<Result<CompletedUpload>> complete_upload(CompleteUpload request) override;
 
+  /// Does what lifecycle rules demand, in one commit which requires that the rules, the versions
+  /// and what the judgements rest on are still as they were judged; what is not stays, and what
+  /// object lock keeps. At most 1,000 of a bucket. kConflict with kConditionConflict: the rules or
+  /// the bucket are others now, and nothing happened.
+  Task<Result<Expired>> expire(Expire request);
+  /// abort_upload() of one that its rules say is over; kConflict as expire().
+  Task<Result<void>> expire_upload(UploadName name, KvRow rules);
+
  private:
   /// A bucket and its row, as it was read.
   struct FoundBucket {
@@ -169,7 +178,14 @@ class FilerService final : public FilerClient {
   Task<Result<MovesDone>> move_once(FoundBucket from, FoundBucket to, std::vector<Move> moves);
   Task<Result<std::vector<Result<DeleteOutcome>>>> delete_some(std::string bucket,
                                                                std::vector<DeleteTarget> targets);
-  Task<Result<PlannedDelete>> delete_once(FoundBucket in, std::vector<DeleteTarget>& targets);
+  /// Plans deletes; may run several times.
+  using PlanDeletes = std::function<Result<PlannedDelete>(RowPlan&)>;
+  /// One attempt; `make` plans `targets`, which it may leave out, whose markers get their numbers
+  /// here.
+  Task<Result<PlannedDelete>> delete_once(FoundBucket in, std::vector<DeleteTarget>& targets,
+                                          PlanDeletes make, bool is_short);
+  /// `required`: a row that must be as it is here.
+  Task<Result<void>> abort_upload(UploadName name, std::optional<KvRow> required);
   /// Changes what the row of an object's version says, but not of its bytes; an event tells of it.
   using ChangeEntry = std::function<Result<void>(const BucketEntry&, ObjectEntry&)>;
   struct WhatChanged {
@@ -242,5 +258,9 @@ Task<Result<FilerService::Planned<T>>> FilerService::plan(std::function<Result<T
 [[nodiscard]] Error kept_losing(int attempts);
 [[nodiscard]] Result<void> check_object_key(std::string_view key);
 [[nodiscard]] Error no_such_upload();
+/// Rules of a lifecycle changed behind a judgement.
+[[nodiscard]] Error judged_otherwise();
+/// Others keep making versions of a key.
+[[nodiscard]] Error rises_too_fast();
 
 }  // namespace kelp

@@ -222,12 +222,21 @@ Task<Result<ListedUploads>> FilerService::list_uploads(ListUploads request) {
 // A part that arrives between the scan and the commit stays behind without its upload; the
 // collector takes it.
 Task<Result<void>> FilerService::abort_upload(UploadName name) {
+  return abort_upload(std::move(name), std::nullopt);
+}
+
+Task<Result<void>> FilerService::abort_upload(UploadName name, std::optional<KvRow> required) {
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
     KELP_CO_TRY(FoundUpload found, co_await find_upload(name));
     std::move_only_function<Result<AbortPlan>(KvStore&)> make =
         [row_key = std::move(found.row_key), row = std::move(found.row),
          now = clock_.wall()](KvStore& store) { return plan_abort(store, row_key, row, now); };
     KELP_CO_TRY(AbortPlan plan, co_await kv_.read<AbortPlan>(std::move(make)));
+    if (required) {
+      KELP_CO_TRY(auto row, co_await kv_.get(required->first));
+      if (row != required->second) co_return judged_otherwise();
+      plan.batch.conditions.push_back(KvCondition::equals(required->first, required->second));
+    }
     add_usage(found.in.bucket, plan.usage, options_.counter_shard, plan.batch);
     const Result<void> aborted = co_await kv_.commit(std::move(plan.batch));
     if (aborted || !lost_race(aborted.error())) co_return aborted;

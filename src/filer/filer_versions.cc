@@ -20,11 +20,11 @@ constexpr std::uint32_t kMaxPage = 1000;
 constexpr int kMaxNumbers = 100;
 constexpr std::size_t kFewKeys = 8;  // Planned where the call came in.
 
+}  // namespace
+
 Error rises_too_fast() {
   return Error(Errc::kUnavailable, "others keep making versions of the key");
 }
-
-}  // namespace
 
 Task<Result<WriteOutcome>> FilerService::put_version(PutObject& request,
                                                      const std::optional<SharedFrom>& from,
@@ -171,7 +171,11 @@ Task<Result<std::vector<Result<DeleteOutcome>>>> FilerService::delete_some(
   }
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
     KELP_CO_TRY(FoundBucket in, co_await find_bucket(bucket));
-    auto done = co_await delete_once(std::move(in), good);
+    PlanDeletes make = [&good, bucket = in.bucket, now = clock_.wall()](RowPlan& rows) {
+      return plan_deletes(rows, bucket, good, now);
+    };
+    const bool is_short = good.size() <= kFewKeys;
+    auto done = co_await delete_once(std::move(in), good, std::move(make), is_short);
     if (!done && lost_race(done.error())) continue;
     KELP_CO_CHECK(done);
     std::vector<Result<DeleteOutcome>> outcomes;
@@ -190,18 +194,16 @@ Task<Result<std::vector<Result<DeleteOutcome>>>> FilerService::delete_some(
 }
 
 Task<Result<PlannedDelete>> FilerService::delete_once(FoundBucket in,
-                                                      std::vector<DeleteTarget>& targets) {
+                                                      std::vector<DeleteTarget>& targets,
+                                                      PlanDeletes make, bool is_short) {
   const bool versioned = in.bucket.versioning != Versioning::kNever;
   std::uint64_t above = 0;
-  std::function<Result<PlannedDelete>(RowPlan&)> make = [&, now = clock_.wall()](RowPlan& rows) {
-    return plan_deletes(rows, in.bucket, targets, now);
-  };
   for (int attempt = 0; attempt < kMaxNumbers; ++attempt) {
     for (DeleteTarget& target : targets) {
       if (!versioned || target.version_id) continue;
       KELP_CO_TRY(target.marker, co_await ids_.next(above));
     }
-    KELP_CO_TRY(auto planned, co_await plan(make, targets.size() <= kFewKeys));
+    KELP_CO_TRY(auto planned, co_await plan(make, is_short));
     above = planned.value.too_low;
     if (above != 0) continue;
     KvBatch& batch = planned.batch;

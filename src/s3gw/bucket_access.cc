@@ -17,13 +17,27 @@ std::shared_ptr<const Element> read_document_of(const ConfigKind& kind,
   return std::make_shared<const Element>(*std::move(document));
 }
 
+/// What is not understood is not applied, so nothing is told of it.
+std::shared_ptr<const lifecycle::Rules> read_lifecycle(const std::string& bucket,
+                                                       const std::optional<std::string>& kept) {
+  if (!kept) return nullptr;
+  auto rules = lifecycle::parse_rules(*kept);
+  if (!rules) {
+    logger("s3gw").error("lifecycle_not_understood bucket={} error={}", bucket,
+                         log_value(rules.error().message()));
+    return nullptr;
+  }
+  if (rules->rules.empty()) return nullptr;
+  return std::make_shared<const lifecycle::Rules>(*std::move(rules));
+}
+
 std::shared_ptr<const BucketAccess> read_access(BucketWithSettings found, MonoTime now) {
   auto access = std::make_shared<BucketAccess>();
   access->read = now;
   access->bucket = std::move(found.bucket);
   const std::string& owner = access->bucket.owner_id;
   access->owner_number = account_number(owner);
-  found.values.resize(8);
+  found.values.resize(9);
   access->policy_json = found.values[0].value_or("");
   if (!access->policy_json.empty()) {
     auto document = policy::Document::parse(access->policy_json, policy::PolicyKind::kBucket);
@@ -52,6 +66,7 @@ std::shared_ptr<const BucketAccess> read_access(BucketWithSettings found, MonoTi
   if (const auto payment = read_document_of(request_payment_config(), found.values[7])) {
     access->requester_pays = payment->text_of("Payer") == "Requester";
   }
+  access->lifecycle = read_lifecycle(access->bucket.name, found.values[8]);
   return access;
 }
 
@@ -71,7 +86,8 @@ Task<Result<BucketAccessPtr>> BucketAccessCache::find(std::string bucket,
                 std::string(kOwnershipSetting), std::string(kAclSetting),
                 std::string(kEncryptionSetting), std::string(website_config().setting),
                 std::string(logging_config().setting),
-                std::string(request_payment_config().setting)}};
+                std::string(request_payment_config().setting),
+                std::string(lifecycle::kSetting)}};
   auto found = co_await filer_.get_bucket_settings(std::move(request));
   if (!found) {
     forget(bucket);

@@ -8,6 +8,7 @@
 #include "async/awaitable.h"
 #include "base/clock.h"
 #include "client/filer_client.h"
+#include "lifecycle/rules.h"
 #include "policy/document.h"
 #include "s3gw/core/access_block.h"
 #include "s3gw/core/access_line.h"
@@ -40,6 +41,8 @@ struct BucketAccess {
   std::shared_ptr<const Element> website;  ///< A document of website_config(); null: none.
   std::optional<LogTarget> logging;        ///< Where its access log goes.
   bool requester_pays = false;             ///< Others than the owner must say that they pay.
+  /// Null: none are enabled, or they are not understood.
+  std::shared_ptr<const lifecycle::Rules> lifecycle;
   MonoTime read;
 
   /// Whether lists count in this bucket.

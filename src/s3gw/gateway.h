@@ -15,6 +15,7 @@
 #include "client/filer_client.h"
 #include "client/key_leases.h"
 #include "client/volume_client.h"
+#include "lifecycle/due.h"
 #include "net/http.h"
 #include "policy/condition_value.h"
 #include "s3gw/core/credentials.h"
@@ -56,6 +57,8 @@ struct GatewayOptions {
   HttpHandler* queries = nullptr;
   /// Whether /readyz answers 200. Called on io threads. Empty: always.
   std::function<Task<bool>()> ready;
+  /// As the filers' (LifecycleOptions): for what answers tell of expiration.
+  lifecycle::Calendar lifecycle_calendar;
 };
 
 /// What the gateway works with; all must outlive it.

@@ -142,6 +142,7 @@ s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool
   options.body_memory_bytes = config.limits.body_memory;
   options.classic_buckets = config.s3.defaults == "classic";
   options.ready = std::move(ready);
+  options.lifecycle_calendar = lifecycle_calendar(config);
   return options;
 }
 
@@ -152,6 +153,19 @@ CollectorOptions collector_options(const Config& config, std::uint64_t holder) {
   options.quarantine = config.collector.quarantine;
   options.orphan_interval = config.collector.orphan_interval;
   options.journal_keep = config.filer.journal_keep;
+  return options;
+}
+
+lifecycle::Calendar lifecycle_calendar(const Config& config) {
+  const auto day = config.filer.lifecycle_debug_day;
+  return day.count() == 0 ? lifecycle::Calendar{} : lifecycle::Calendar{.day = day};
+}
+
+LifecycleOptions lifecycle_options(const Config& config, std::uint64_t holder) {
+  LifecycleOptions options;
+  if (config.filer.engine != "rocksdb") options.holder = holder;
+  options.interval = config.filer.lifecycle_interval;
+  options.calendar = lifecycle_calendar(config);
   return options;
 }
 

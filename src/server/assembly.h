@@ -5,6 +5,7 @@
 
 #include "client/key_leases.h"
 #include "filer/collector.h"
+#include "filer/lifecycle_runner.h"
 #include "kv/rocks_kv.h"
 #include "master/http/master_http.h"
 #include "master/master_context.h"
@@ -56,6 +57,10 @@ struct FilerMemory {
                                                  std::function<Task<bool>()> ready);
 /// `holder`: CollectorOptions::holder, for a store that is shared.
 [[nodiscard]] CollectorOptions collector_options(const Config& config, std::uint64_t holder);
+/// How long days of lifecycle rules are.
+[[nodiscard]] lifecycle::Calendar lifecycle_calendar(const Config& config);
+/// `holder`: as of collector_options().
+[[nodiscard]] LifecycleOptions lifecycle_options(const Config& config, std::uint64_t holder);
 /// kInvalidArgument when `address` is not host:port.
 [[nodiscard]] Result<HttpServerOptions> http_options(const Config& config,
                                                      const std::string& address);

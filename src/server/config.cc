@@ -207,6 +207,12 @@ constexpr std::array kSettings = {
                  "503 SlowDown past them: key|bucket|gateway.per_second|at_once=N, with commas"),
     KELP_COUNT("s3.bucket_metrics", s3.bucket_metrics,
                "so many buckets have metrics of their own, 0 to 10000"),
+    KELP_SETTING("filer.lifecycle_interval", filer.lifecycle_interval,
+                 "between passes over the lifecycle rules of all buckets, 100ms to 7d; 0: none"),
+    KELP_SETTING(
+        "filer.lifecycle_debug_day", filer.lifecycle_debug_day,
+        "a day of lifecycle rules, 100ms to 24h, of filers and gateways alike: REMOVES DATA "
+        "SOONER, for tests; 0: a day"),
 };
 #undef KELP_SETTING
 #undef KELP_COUNT

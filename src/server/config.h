@@ -98,6 +98,11 @@ struct FilerConfig {
   std::chrono::nanoseconds journal_keep{0};
   std::string http_listen;   ///< Files over HTTP and WebDAV; `kelp server` and gateways; empty: no.
   std::string https_listen;  ///< The same with TLS, by s3.tls_cert and s3.tls_key.
+
+  /// Between passes that apply the lifecycle rules of all buckets, 100ms to 7d; 0: they are not.
+  std::chrono::nanoseconds lifecycle_interval = std::chrono::hours(1);
+  /// For tests of rules: how long a day of theirs is, 100ms to 1d; 0: as long as days are.
+  std::chrono::nanoseconds lifecycle_debug_day{0};
 };
 
 /// Where object bytes go.

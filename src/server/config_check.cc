@@ -60,6 +60,20 @@ class Checker {
 constexpr std::uint64_t kMiB = 1ULL << 20;
 constexpr std::uint64_t kGiB = 1ULL << 30;
 
+Result<void> check_lifecycle(const Config& config, const Checker& check) {
+  const nanoseconds tenth = std::chrono::milliseconds(100);
+  const FilerConfig& filer = config.filer;
+  if (filer.lifecycle_interval.count() != 0) {
+    KELP_CHECK(check.range<nanoseconds>("filer.lifecycle_interval", filer.lifecycle_interval, tenth,
+                                        std::chrono::days(7)));
+  }
+  if (filer.lifecycle_debug_day.count() != 0) {
+    KELP_CHECK(check.range<nanoseconds>("filer.lifecycle_debug_day", filer.lifecycle_debug_day,
+                                        tenth, std::chrono::days(1)));
+  }
+  return {};
+}
+
 Result<void> check_ranges(const Config& config, const Checker& check) {
   const nanoseconds tenth = std::chrono::milliseconds(100);
   const nanoseconds hour = std::chrono::hours(1);
@@ -97,6 +111,7 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
     KELP_CHECK(check.range<nanoseconds>("filer.journal_keep", config.filer.journal_keep,
                                         std::chrono::minutes(1), std::chrono::days(365)));
   }
+  KELP_CHECK(check_lifecycle(config, check));
   KELP_CHECK(check.range<std::uint64_t>("volume.writable", config.volume.writable, 0, 16));
   KELP_CHECK(check.range<nanoseconds>("master.repair_after", config.master.repair_after,
                                       std::chrono::seconds(1), std::chrono::hours(24)));

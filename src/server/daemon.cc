@@ -22,6 +22,7 @@
 #include "filer/filer_dumps.h"
 #include "filer/filer_identities.h"
 #include "filer/filer_service.h"
+#include "filer/lifecycle_runner.h"
 #include "filer/usage_watch.h"
 #include "iam/query_api.h"
 #include "master/master_service.h"
@@ -146,6 +147,7 @@ struct Daemon::Parts {
   std::atomic<std::uint64_t> key_floor = 0;
   std::unique_ptr<Collector> collector;
   std::unique_ptr<UsageWatch> usage_watch;
+  std::unique_ptr<LifecycleRunner> lifecycle;
   std::unique_ptr<FilerDumps> dumps;
   std::unique_ptr<IdentityStore> identities;
   std::unique_ptr<RpcFilerClient> filers;
@@ -338,6 +340,12 @@ Task<Result<void>> Daemon::Parts::open_filer() {
   background.spawn(collector->run());
   usage_watch = std::make_unique<UsageWatch>(*kv, *disk_pool, clock, *timers, metrics);
   background.spawn(usage_watch->run());
+  if (config.filer.lifecycle_interval.count() > 0) {
+    LifecycleSeams rules{*filer, *kv, *disk_pool, clock, *timers, metrics};
+    lifecycle =
+        std::make_unique<LifecycleRunner>(rules, lifecycle_options(config, random_number()));
+    background.spawn(lifecycle->run());
+  }
   DumpHeader header{identity.cluster_id, config.filer.engine, {}};
   dumps = std::make_unique<FilerDumps>(*kv, *disk_pool, clock, *timers, std::move(header));
   background.spawn(dumps->run());

@@ -27,6 +27,7 @@
 #include "filer/filer_dumps.h"
 #include "filer/filer_identities.h"
 #include "filer/filer_service.h"
+#include "filer/lifecycle_runner.h"
 #include "filer/usage_watch.h"
 #include "iam/query_api.h"
 #include "master/master_service.h"
@@ -102,6 +103,7 @@ struct Server::Rooms {
   std::unique_ptr<FilerService> filer;
   std::unique_ptr<Collector> collector;
   std::unique_ptr<UsageWatch> usage_watch;
+  std::unique_ptr<LifecycleRunner> lifecycle;
   std::unique_ptr<FilerDumps> dumps;
   std::unique_ptr<ReadinessCheck> readiness;
   std::unique_ptr<s3::CredentialStore> accounts;
@@ -162,6 +164,11 @@ Task<void> Server::Rooms::open_services(Result<void>& outcome) {
   background.spawn(collector->run());
   usage_watch = std::make_unique<UsageWatch>(*kv, *disk_pool, clock, *timers, metrics);
   background.spawn(usage_watch->run());
+  if (config.filer.lifecycle_interval.count() > 0) {
+    LifecycleSeams rules{*filer, *kv, *disk_pool, clock, *timers, metrics};
+    lifecycle = std::make_unique<LifecycleRunner>(rules, lifecycle_options(config, 0));
+    background.spawn(lifecycle->run());
+  }
   DumpHeader header{identity.cluster_id, config.filer.engine, {}};
   dumps = std::make_unique<FilerDumps>(*kv, *disk_pool, clock, *timers, std::move(header));
   background.spawn(dumps->run());

@@ -384,6 +384,12 @@ std::string collector() {
   return {kCollector};
 }
 
+std::string job(std::string_view name) {
+  std::string row(1, kJob);
+  row.append(name);
+  return row;
+}
+
 std::string key_floor() {
   return std::string(1, kKeyFloor);
 }

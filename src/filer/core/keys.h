@@ -175,10 +175,12 @@ struct JournalRowKey {
 [[nodiscard]] std::string loading();
 /// Whose turn it is to collect (collector_turn.h).
 [[nodiscard]] std::string collector();
+/// What a job that goes on and on needs to know, by its name.
+[[nodiscard]] std::string job(std::string_view name);
 /// The key floor (core/key_floor.h).
 [[nodiscard]] std::string key_floor();
 
-// Everything of one kind begins with this byte. 'j' (jobs) is kept for what comes.
+// Everything of one kind begins with this byte.
 inline constexpr char kIdentity = 'a';  ///< See filer_identities.h.
 inline constexpr char kBucket = 'b';
 inline constexpr char kCount = 'c';
@@ -186,6 +188,7 @@ inline constexpr char kDead = 'd';
 inline constexpr char kEvent = 'e';
 inline constexpr char kFinished = 'f';
 inline constexpr char kShare = 'h';
+inline constexpr char kJob = 'j';
 inline constexpr char kKeyFloor = 'k';
 inline constexpr char kCollector = 'l';
 inline constexpr char kCluster = 'm';

@@ -239,6 +239,31 @@ Result<CollectorRow> decode_collector(std::string_view row) {
   return collector;
 }
 
+std::string encode_lifecycle(const LifecycleRow& place) {
+  std::string row;
+  ByteWriter to(row);
+  to.fixed(kFormat);
+  encode_time(place.ended, row);
+  to.fixed(static_cast<std::uint8_t>(place.under_way));
+  to.text(place.bucket);
+  to.fixed(static_cast<std::uint8_t>(place.in_uploads));
+  to.text(place.after);
+  return row;
+}
+
+Result<LifecycleRow> decode_lifecycle(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, "lifecycle"));
+  LifecycleRow place;
+  place.ended = decode_time(in);
+  place.under_way = in.fixed<std::uint8_t>() != 0;
+  place.bucket = in.text();
+  place.in_uploads = in.fixed<std::uint8_t>() != 0;
+  place.after = in.text();
+  KELP_CHECK(in.finish("lifecycle"));
+  return place;
+}
+
 std::string encode_event(const ObjectEvent& event) {
   std::string row;
   row.reserve(64 + event.key.size());

@@ -76,6 +76,19 @@ struct CollectorRow {
 [[nodiscard]] std::string encode_collector(const CollectorRow& collector);
 [[nodiscard]] Result<CollectorRow> decode_collector(std::string_view row);
 
+/// How far the lifecycle of all buckets came (lifecycle_runner.h).
+struct LifecycleRow {
+  WallTime ended;           ///< When the last pass over all buckets was over.
+  bool under_way = false;   ///< A pass is, and got here:
+  std::string bucket;       ///< names before this one are done;
+  bool in_uploads = false;  ///< of this one versions are done,
+  std::string after;        ///< and rows of keys, or of uploads, before this.
+  friend bool operator==(const LifecycleRow&, const LifecycleRow&) = default;
+};
+/// The row's value, in the newest format.
+[[nodiscard]] std::string encode_lifecycle(const LifecycleRow& place);
+[[nodiscard]] Result<LifecycleRow> decode_lifecycle(std::string_view row);
+
 /// A dropped bucket's row says when, and what it was called, for people.
 [[nodiscard]] std::string encode_dropped(WallTime when, std::string_view name);
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/assert.h"
+#include "lifecycle/rules.h"
 #include "s3gw/core/config/config_kind.h"
 #include "s3gw/ops/configs.h"
 #include "s3gw/ops/handlers.h"
@@ -140,6 +141,10 @@ Task<S3Result<void>> put_bucket_config(Call& call) {
   const bool removes = kind.empty_removes && document.inside.empty();
   KELP_S3_CO_CHECK(co_await check_against_buckets(call, bucket, document));
   KELP_S3_CO_TRY(std::string value, config_value(document));
+  if (call.operation == kPutBucketLifecycleConfiguration) {
+    // What is kept is what filers apply: they read it with this.
+    KELP_S3_CO_CHECK(lifecycle::parse_rules(value));
+  }
   std::optional<std::string> kept;
   if (!removes) kept = std::move(value);
   KELP_S3_CO_CHECK(co_await set_config(call, std::string(kind.setting), std::move(kept)));

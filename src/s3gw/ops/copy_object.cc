@@ -3,6 +3,7 @@
 #include "s3gw/core/checksum.h"
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/xml_writer.h"
+#include "s3gw/expiration.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/object_owner.h"
 #include "s3gw/ops/copy_body.h"
@@ -193,7 +194,7 @@ Task<S3Result<void>> copy_object(Call& call) {
                    co_await keys_for_copy(call, bucket, source.object.entry.headers.encryption));
     request.entry.headers.encryption = keys.encryption;
     KELP_S3_CO_CHECK(co_await hash_source(call, source, keys, request.entry));
-    const ObjectEntry answered = request.entry;
+    ObjectEntry answered = request.entry;
     const WriteConditions conditions = request.conditions;
     KELP_S3_CO_TRY(
         const Result<WriteOutcome> outcome,
@@ -202,6 +203,8 @@ Task<S3Result<void>> copy_object(Call& call) {
       HttpResponse head = begin_response(call, 200);
       head.add("Content-Type", "application/xml");
       add_version_id(outcome->version_id, head);
+      answered.modified = outcome->modified;
+      add_expiration(call, call.request.key, answered, head);
       add_source_version(source, head);
       add_encryption(call, answered.headers.encryption, head);
       co_await reply(call, std::move(head), copy_result_xml(answered, outcome->modified));

@@ -9,6 +9,7 @@
 #include "s3gw/core/pieces.h"
 #include "s3gw/core/range.h"
 #include "s3gw/encryption.h"
+#include "s3gw/expiration.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/sealed_reader.h"
@@ -154,6 +155,8 @@ HttpResponse object_head(Call& call, const FoundObject& found, const Selection& 
   head.add("Accept-Ranges", "bytes");
   add_object_headers(entry, head);
   add_encryption(call, entry.headers.encryption, head);
+  // Older versions have rules of their own.
+  if (!call.parameter("versionId")) add_expiration(call, call.request.key, entry, head);
   if (selection.partial) {
     const std::uint64_t first = selection.range.offset;
     head.add("Content-Range", "bytes " + std::to_string(first) + '-' +

@@ -7,6 +7,7 @@
 #include "s3gw/core/request_xml.h"
 #include "s3gw/core/xml_writer.h"
 #include "s3gw/encryption.h"
+#include "s3gw/expiration.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/object_owner.h"
 #include "s3gw/ops/handlers.h"
@@ -219,6 +220,7 @@ Task<S3Result<void>> create_multipart_upload(Call& call) {
     head.add("x-amz-checksum-type", name_of(checksum.type));
   }
   add_encryption(call, key.encryption, head);
+  add_abort_date(call, upload, head);
   co_await reply(call, std::move(head), std::move(body));
   co_return S3Result<void>{};
 }
@@ -267,7 +269,10 @@ Task<S3Result<void>> list_parts(Call& call) {
   auto listed = co_await call.services.deps.filer.list_parts(upload_name(call), echo.after_part,
                                                              echo.max_parts);
   if (!listed) co_return std::unexpected(upload_error(call, listed.error()));
-  co_await reply_xml(call, list_parts_xml(*listed, echo, owner_names(call)));
+  HttpResponse head = begin_response(call, 200);
+  head.add("Content-Type", "application/xml");
+  add_abort_date(call, listed->upload, head);
+  co_await reply(call, std::move(head), list_parts_xml(*listed, echo, owner_names(call)));
   co_return S3Result<void>{};
 }
 

@@ -15,6 +15,7 @@
 #include "s3gw/core/tags.h"
 #include "s3gw/core/xml_writer.h"
 #include "s3gw/encryption.h"
+#include "s3gw/expiration.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/object_owner.h"
 #include "s3gw/ops/file_part.h"
@@ -347,12 +348,16 @@ Task<S3Result<void>> post_object(Call& call) {
   take_body(std::move(stored), request);
   auto [head, body] = answer_of(call, form.fields, request.entry);
   request.conditions.origin = origin_of(call, EventCause::kPost);
+  const std::string key_put = request.key;
+  ObjectEntry told = told_of_expiration(call, request.entry);
   const auto outcome = co_await call.services.deps.filer.put_object(std::move(request));
   if (!outcome) {
     note_refusal(call.services.deps, outcome.error());
     co_return std::unexpected(from_error(outcome.error()));
   }
   add_version_id(outcome->version_id, head);
+  told.modified = outcome->modified;
+  add_expiration(call, key_put, told, head);
   co_await reply(call, std::move(head), std::move(body));
   co_return S3Result<void>{};
 }

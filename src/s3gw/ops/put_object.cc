@@ -1,4 +1,5 @@
 #include "s3gw/encryption.h"
+#include "s3gw/expiration.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/object_owner.h"
 #include "s3gw/ops/handlers.h"
@@ -47,12 +48,15 @@ Task<S3Result<void>> put_object(Call& call) {
   add_encryption(call, request.entry.headers.encryption, head);
   request.conditions.origin = origin_of(call, EventCause::kPut);
   const WriteConditions conditions = request.conditions;
+  ObjectEntry told = told_of_expiration(call, request.entry);
   const auto outcome = co_await call.services.deps.filer.put_object(std::move(request));
   if (!outcome) {
     note_refusal(call.services.deps, outcome.error());
     co_return std::unexpected(write_error(outcome.error(), conditions));
   }
   add_version_id(outcome->version_id, head);
+  told.modified = outcome->modified;
+  add_expiration(call, call.request.key, told, head);
   co_await reply(call, std::move(head), {});
   co_return S3Result<void>{};
 }

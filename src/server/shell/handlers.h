@@ -57,6 +57,9 @@ ShellHandler bucket_quota;
 // move_command.cc
 ShellHandler fs_mv;
 
+// lifecycle_command.cc: what lifecycle rules would do.
+ShellHandler lifecycle_report;
+
 // tier_command.cc
 ShellHandler volume_tier_move;
 

@@ -126,6 +126,20 @@ TEST(Rows, AManifestListsNeedles) {
   EXPECT_FALSE(decode_part(part_of_one));
 }
 
+TEST(Rows, SayHowFarTheLifecycleCame) {
+  const LifecycleRow place{.ended = WallTime(std::chrono::seconds(1'700'000'000)),
+                           .under_way = true,
+                           .bucket = "photos",
+                           .in_uploads = true,
+                           .after = std::string("k\0", 2)};
+  EXPECT_EQ(hex_encode(encode_lifecycle(place)), golden("filer_lifecycle_v1.hex"));
+  EXPECT_EQ(decode_lifecycle(encode_lifecycle(place)).value(), place);
+  EXPECT_EQ(decode_lifecycle(encode_lifecycle({})).value(), LifecycleRow{});
+  std::string newer = encode_lifecycle(place);
+  newer[0] = 2;
+  EXPECT_EQ(decode_lifecycle(newer).error().code(), Errc::kUnimplemented);
+}
+
 TEST(Rows, ReadWhatTheyWrite) {
   EXPECT_EQ(decode_upload(encode_upload(upload())).value(), upload());
   EXPECT_EQ(decode_upload(encode_upload({})).value(), UploadRow{});

@@ -10,7 +10,7 @@
 #include "s3gw/authorize.h"
 #include "s3gw/call.h"
 #include "s3gw/call_record.h"
-#include "s3gw/core/client_address.h"
+#include "s3gw/client_address.h"
 #include "s3gw/core/error_xml.h"
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/router.h"

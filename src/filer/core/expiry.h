@@ -53,13 +53,14 @@ struct ExpiryPage {
   std::uint64_t locked = 0;  ///< Due, but kept by object lock.
 };
 
-/// The first bucket from `from` on, by its name, which has rules that are enabled, in at most
-/// `most` buckets.
+/// What find_rules() came upon.
 struct FoundRules {
   std::optional<RuledBucket> found;
   std::string next;                  ///< Where to go on when none was found; empty: nowhere.
   std::vector<std::string> unknown;  ///< Buckets whose rules are not understood: why.
 };
+/// The first bucket from `from` on, by its name, which has rules that are enabled, in at most
+/// `most` buckets. Blocks.
 [[nodiscard]] Result<FoundRules> find_rules(KvStore& store, const std::string& from,
                                             std::size_t most);
 

@@ -1,6 +1,6 @@
 // Who asks, behind proxies: nobody but a trusted one is believed.
 
-#include "s3gw/core/client_address.h"
+#include "s3gw/client_address.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "s3gw/core/client_address.h"
+#include "s3gw/client_address.h"
 
 #include <algorithm>
 

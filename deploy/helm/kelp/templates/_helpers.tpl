@@ -1,0 +1,264 @@
+{{/* Names and labels. */}}
+{{- define "kelp.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "kelp.selector" -}}
+app.kubernetes.io/name: kelp
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "kelp.labels" -}}
+{{ include "kelp.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "kelp.image" -}}
+{{- $image := .Values.image -}}
+{{- $name := $image.repository -}}
+{{- with .Values.global.imageRegistry }}{{ $name = printf "%s/%s" (trimSuffix "/" .) $name }}{{ end -}}
+{{- if $image.digest -}}{{ $name }}@{{ $image.digest }}{{- else -}}{{ $name }}:{{ $image.tag | default .Chart.AppVersion }}{{- end -}}
+{{- end -}}
+
+{{- define "kelp.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}{{ .Values.serviceAccount.name | default (include "kelp.fullname" .) }}
+{{- else -}}{{ .Values.serviceAccount.name | default "default" }}{{- end -}}
+{{- end -}}
+
+{{- define "kelp.keysSecret" -}}
+{{- .Values.auth.existingSecret | default (printf "%s-keys" (include "kelp.fullname" .)) -}}
+{{- end -}}
+
+{{- define "kelp.clusterSecret" -}}
+{{- .Values.auth.existingClusterSecret | default (printf "%s-cluster" (include "kelp.fullname" .)) -}}
+{{- end -}}
+
+{{- define "kelp.tlsSecret" -}}
+{{- .Values.s3.tls.secretName | default (printf "%s-s3-tls" (include "kelp.fullname" .)) -}}
+{{- end -}}
+
+{{/* Addresses, as the daemons are told them. */}}
+{{- define "kelp.masters" -}}
+{{- $name := include "kelp.fullname" . -}}
+{{- range $i := until (int .Values.master.replicas) -}}
+{{- if $i }},{{ end }}{{ add1 $i }}={{ $name }}-master-{{ $i }}.{{ $name }}-master:19333
+{{- end -}}
+{{- end -}}
+
+{{- define "kelp.filers" -}}
+{{- $name := include "kelp.fullname" . -}}
+{{- range $i := until (int .Values.filer.replicas) -}}
+{{- if $i }},{{ end }}{{ $name }}-filer-{{ $i }}.{{ $name }}-filer:18888
+{{- end -}}
+{{- end -}}
+
+{{/* A group's values: its own, and the defaults for the rest. */}}
+{{- define "kelp.group" -}}
+{{- mergeOverwrite (deepCopy .defaults) (default dict .own) | toYaml -}}
+{{- end -}}
+
+{{/* What every pod has. Call with a dict: root, component, own (the component's values). */}}
+{{- define "kelp.pod" -}}
+serviceAccountName: {{ include "kelp.serviceAccount" .root }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets: {{ range . }}
+  - name: {{ . }}
+{{- end }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile: { type: RuntimeDefault }
+{{- with .own }}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .initContainers }}
+initContainers: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "kelp.metadata" -}}
+labels:
+  {{- include "kelp.labels" .root | nindent 2 }}
+  app.kubernetes.io/component: {{ .component }}
+{{- with .group }}
+  kelp/group: {{ . }}
+{{- end }}
+annotations:
+  checksum/settings: {{ include "kelp.toml" .root | sha256sum }}
+{{- with .own.podAnnotations }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "kelp.spread" -}}
+{{- $labels := printf "%s\napp.kubernetes.io/component: %s" (include "kelp.selector" .root) .component -}}
+{{- if .group }}{{ $labels = printf "%s\nkelp/group: %s" $labels .group }}{{ end -}}
+topologySpreadConstraints:
+  {{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - maxSkew: 1
+    topologyKey: {{ $key }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- $labels | nindent 8 }}
+  {{- end }}
+{{- end -}}
+
+{{- define "kelp.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: { drop: [ALL] }
+{{- end -}}
+
+{{- define "kelp.container" -}}
+image: {{ include "kelp.image" .root }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+{{ include "kelp.containerSecurity" . }}
+resources: {{- toYaml .own.resources | nindent 2 }}
+{{- end -}}
+
+{{/* Liveness never looks at other pods: a daemon that waits for them is not dead. */}}
+{{- define "kelp.probes" -}}
+startupProbe:
+  httpGet: { path: /healthz, port: admin }
+  periodSeconds: 2
+  failureThreshold: 150
+livenessProbe:
+  httpGet: { path: /healthz, port: admin }
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet: { path: /readyz, port: admin }
+  periodSeconds: 2
+  timeoutSeconds: 3
+  failureThreshold: 2
+{{- end -}}
+
+{{- define "kelp.environment" -}}
+- { name: KELP_CONFIG, value: /etc/kelp/kelp.toml }
+- name: POD_NAME
+  valueFrom: { fieldRef: { fieldPath: metadata.name } }
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "kelp.keysEnvironment" -}}
+{{- range $variable, $key := dict "KELP_ACCESS_KEY" "access_key" "KELP_SECRET_KEY" "secret_key" }}
+- name: {{ $variable }}
+  valueFrom: { secretKeyRef: { name: {{ include "kelp.keysSecret" $ }}, key: {{ $key }} } }
+{{- end }}
+{{- end -}}
+
+{{- define "kelp.mounts" -}}
+- { name: settings, mountPath: /etc/kelp }
+- { name: cluster, mountPath: /identity }
+- { name: tmp, mountPath: /tmp }
+{{- end -}}
+
+{{- define "kelp.volumes" -}}
+- name: settings
+  configMap: { name: {{ include "kelp.fullname" . }} }
+- name: cluster
+  secret: { secretName: {{ include "kelp.clusterSecret" . }}, defaultMode: 0440 }
+- name: tmp
+  emptyDir: { sizeLimit: 64Mi }
+{{- end -}}
+
+{{- define "kelp.claim" -}}
+- metadata:
+    name: data
+    labels: {{- include "kelp.selector" .root | nindent 6 }}
+  spec:
+    accessModes: [ReadWriteOnce]
+    {{- with .own.storage.className }}
+    storageClassName: {{ . }}
+    {{- end }}
+    resources: { requests: { storage: {{ .own.storage.size }} } }
+{{- end -}}
+
+{{- define "kelp.retention" -}}
+persistentVolumeClaimRetentionPolicy:
+  whenDeleted: {{ .Values.persistence.whenDeleted }}
+  whenScaled: {{ .Values.persistence.whenScaled }}
+{{- end -}}
+
+{{/* A headless service, for a StatefulSet's pods to have names. */}}
+{{- define "kelp.headless" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ .name }}
+  labels: {{- include "kelp.labels" .root | nindent 4 }}
+    app.kubernetes.io/component: {{ .component }}
+spec:
+  clusterIP: None
+  publishNotReadyAddresses: true
+  selector: {{- include "kelp.selector" .root | nindent 4 }}
+    app.kubernetes.io/component: {{ .component }}
+    {{- with .group }}
+    kelp/group: {{ . }}
+    {{- end }}
+  ports:
+    - { name: rpc, port: {{ .port }}, targetPort: rpc }
+    - { name: admin, port: 28333, targetPort: admin }
+{{- end -}}
+
+{{- define "kelp.pdb" -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ .name }}
+  labels: {{- include "kelp.labels" .root | nindent 4 }}
+    app.kubernetes.io/component: {{ .component }}
+spec:
+  maxUnavailable: 1
+  selector:
+    matchLabels: {{- include "kelp.selector" .root | nindent 6 }}
+      app.kubernetes.io/component: {{ .component }}
+      {{- with .group }}
+      kelp/group: {{ . }}
+      {{- end }}
+{{- end -}}
+
+{{/* What was made at the first install stays what it is. */}}
+{{- define "kelp.kept" -}}
+{{- $found := lookup "v1" "Secret" .root.Release.Namespace .secret -}}
+{{- if and $found (hasKey ($found.data | default dict) .key) -}}
+{{- index $found.data .key | b64dec -}}
+{{- else -}}
+{{- .fresh -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "kelp.toml" -}}
+{{- range $key, $value := .Values.settings }}
+{{ $key }} = {{ if kindIs "string" $value }}{{ $value | quote }}{{ else }}{{ $value }}{{ end }}
+{{- end }}
+{{- end -}}

@@ -47,6 +47,18 @@ s3::Account account_of(const ClusterIdentity& cluster, std::string_view name) {
   return {account_id(cluster.cluster_id, name), std::string(name)};
 }
 
+/// The one of docker/docker-compose.yml: anybody knows it.
+constexpr std::string_view kDemoSecret = "kelp-dev-secret";
+
+Result<void> refuse_demo_key(std::string_view access_key, std::string_view secret_key,
+                             const S3Config& config) {
+  if (secret_key != kDemoSecret || config.allow_demo_keys) return {};
+  return Error(Errc::kInvalidArgument,
+               fmt::format("the secret key of '{}' is printed in Kelp's documentation: choose "
+                           "another, or set s3.allow_demo_keys = true where nobody else comes",
+                           access_key));
+}
+
 }  // namespace
 
 std::string account_id(std::string_view cluster_id, std::string_view name) {
@@ -64,11 +76,13 @@ std::vector<s3::Account> all_accounts(const ClusterIdentity& cluster,
 }
 
 Result<std::unique_ptr<s3::CredentialStore>> make_accounts(
-    const ClusterIdentity& cluster, const std::vector<IdentityConfig>& identities) {
+    const ClusterIdentity& cluster, const S3Config& config) {
+  KELP_CHECK(refuse_demo_key(cluster.admin.access_key, cluster.admin.secret_key, config));
   auto accounts = std::make_unique<Accounts>();
   [[maybe_unused]] const bool first = accounts->add(
       {cluster.admin.access_key, cluster.admin.secret_key, account_of(cluster, "admin")});
-  for (const IdentityConfig& identity : identities) {
+  for (const IdentityConfig& identity : config.identities) {
+    KELP_CHECK(refuse_demo_key(identity.access_key, identity.secret_key, config));
     if (!accounts->add(
             {identity.access_key, identity.secret_key, account_of(cluster, identity.name)})) {
       return Error(Errc::kInvalidArgument,

@@ -22,9 +22,10 @@ namespace kelp::server {
 
 /// The administrator's key pair and those of `identities`. An account's canonical id follows from
 /// the cluster and the account's name, so that changing a key keeps the owner. kInvalidArgument
-/// when an identity uses the administrator's access key.
+/// when an identity uses the administrator's access key, and for a secret key that is printed in
+/// the documentation unless S3Config::allow_demo_keys.
 [[nodiscard]] Result<std::unique_ptr<s3::CredentialStore>> make_accounts(
-    const ClusterIdentity& cluster, const std::vector<IdentityConfig>& identities);
+    const ClusterIdentity& cluster, const S3Config& config);
 
 /// `roots`, and the users of s3.identities_file when there is one; `io` and `roots` must outlive
 /// it. Blocks. Errors of the file, and kInvalidArgument, with its name.

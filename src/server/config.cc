@@ -193,6 +193,8 @@ constexpr std::array kSettings = {
     KELP_SETTING("collector.orphan_interval", collector.orphan_interval,
                  "between walks in search of what nothing names, 1s to 30d"),
 
+    KELP_SETTING("s3.allow_demo_keys", s3.allow_demo_keys,
+                 "true: the secret key that is printed in Kelp's documentation is taken"),
     KELP_SETTING("s3.website_domains", s3.website_domains,
                  "<bucket>.<domain> is that bucket's website; several with commas; empty: none"),
     KELP_SETTING("s3.trusted_proxies", s3.trusted_proxies,

@@ -37,6 +37,7 @@ struct S3Config {
   std::vector<IdentityConfig> identities;
   std::string identities_file;  ///< Users in the form of SeaweedFS's s3.json; empty: none.
 
+  bool allow_demo_keys = false;  ///< The key pair of the compose file for laptops is taken.
   std::vector<std::string> website_domains;  ///< <bucket>.<domain> is that bucket's website.
   std::vector<std::string> trusted_proxies;  ///< Addresses and ranges of addresses.
 

@@ -375,7 +375,7 @@ Task<Result<void>> Daemon::Parts::open_s3() {
     co_return Error(Errc::kInvalidArgument,
                     "cluster.filers is empty: say where the filers are, as host:port,…");
   }
-  KELP_CO_TRY(accounts, make_accounts(identity, config.s3.identities));
+  KELP_CO_TRY(accounts, make_accounts(identity, config.s3));
   auto read_keys = [this] {
     return make_file_keys(identity, config.s3.identities_file, *accounts, io);
   };

@@ -132,7 +132,7 @@ struct Server::Rooms {
 Result<void> Server::Rooms::open_stores() {
   disk_pool = make_thread_pool({.threads = config.threads.disk_threads});
   hash_pool = make_thread_pool({.threads = hash_threads()});
-  KELP_TRY(accounts, make_accounts(identity, config.s3.identities));
+  KELP_TRY(accounts, make_accounts(identity, config.s3));
   KELP_TRY(file_keys, make_file_keys(identity, config.s3.identities_file, *accounts, io));
   KELP_TRY(kv, open_engine(config, identity, io, clock, EngineUse::kServe));
   background_budget =

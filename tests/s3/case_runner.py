@@ -1,6 +1,7 @@
 """Runs the groups of case_files.py against a server: sends the requests, compares the answers, collects what differs."""
 
 import base64
+import dataclasses
 import datetime
 import hashlib
 import json
@@ -146,14 +147,18 @@ class Runner:
                             headers={name: value for name, value in headers.items() if name.startswith("x-amz-")})
         elif account is not None:
             payload = {"unsigned": "UNSIGNED-PAYLOAD", **CHUNKED}.get(mode) or hashlib.sha256(body).hexdigest()
-            date = amz_date()
+            payload = options.get("hash", payload)
+            date = amz_date(now() + datetime.timedelta(seconds=int(options.get("shift", "0"))))
+            if "token" in options:
+                account = dataclasses.replace(account, token=options["token"])
             if mode in CHUNKED:
                 headers.setdefault("x-amz-decoded-content-length", str(len(body)))
                 headers.setdefault("content-encoding", "aws-chunked")
             trailers = [tuple(part.strip() for part in options["trailer"].split(":", 1))] if "trailer" in options else []
             if trailers:
                 headers.setdefault("x-amz-trailer", trailers[0][0])
-            seed = sign(account, method, path, query, headers, payload, date)
+            seed = sign(account, method, path, query, headers, payload, date, options.get("region", REGION),
+                        options.get("service", "s3"))
             if mode in CHUNKED:
                 sent = in_chunks(body, mode, account, seed, date, trailers)
         if sent or method in ("PUT", "POST"):

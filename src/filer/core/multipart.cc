@@ -146,16 +146,23 @@ std::optional<Checksum> object_checksum(const std::vector<StoredPart>& parts,
   return Checksum{algorithm, type, *std::move(value), 0};
 }
 
-Result<void> check_said(const CompleteUpload& request, const ObjectEntry& entry) {
+/// What the client said of the whole: its size, and a checksum of it or of its parts' checksums
+/// (some clients name that without the number of parts).
+Result<void> check_said(const CompleteUpload& request, const ObjectEntry& entry,
+                        const std::vector<StoredPart>& parts) {
   if (request.object_bytes && *request.object_bytes != entry.size_bytes) {
     return Error(Errc::kInvalidArgument,
                  fmt::format("the parts come to {} bytes, {} were announced", entry.size_bytes,
                              *request.object_bytes));
   }
   if (!request.full_checksum) return {};
-  const Checksum* const ours = find(entry.checksums, request.full_checksum->algorithm);
-  if (ours == nullptr || ours->type != ChecksumType::kFullObject ||
-      ours->value != request.full_checksum->value) {
+  const ChecksumAlgorithm algorithm = request.full_checksum->algorithm;
+  const Checksum* const ours = find(entry.checksums, algorithm);
+  const auto of_parts =
+      ours == nullptr ? object_checksum(parts, algorithm, ChecksumType::kComposite) : std::nullopt;
+  const std::string* value = ours != nullptr ? &ours->value : nullptr;
+  if (of_parts) value = &of_parts->value;
+  if (value == nullptr || *value != request.full_checksum->value) {
     return Error(Errc::kInvalidArgument, "the object's checksum is not the one announced");
   }
   return {};
@@ -194,7 +201,7 @@ Result<CompletePlan> plan_complete(const UploadRow& upload, std::vector<StoredPa
       object_checksum(parts, upload.checksum_algorithm.value_or(ChecksumAlgorithm::kCrc64Nvme),
                       own ? upload.checksum_type : ChecksumType::kFullObject);
   if (checksum) entry.checksums.push_back(*std::move(checksum));
-  KELP_CHECK(check_said(request, entry));
+  KELP_CHECK(check_said(request, entry, parts));
   return plan;
 }
 

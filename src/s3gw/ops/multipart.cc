@@ -81,22 +81,23 @@ std::unexpected<S3Error> bad_checksum(ChecksumAlgorithm algorithm) {
                   "Value for " + std::string(header_of(algorithm)) + " header is invalid.");
 }
 
-/// Compares a composite value, "…-N", with the checksums that the request names for its parts; the
-/// filer compares those with the stored ones. Parts without a checksum leave it unproven.
-S3Result<void> check_composite(ChecksumAlgorithm algorithm, std::string_view text,
-                               const std::vector<RequestedPart>& parts) {
+/// A composite value, "…-N", compared with the checksums that the request names for its parts,
+/// where it names all; the filer compares it and them with those of the stored parts.
+S3Result<Checksum> read_composite(ChecksumAlgorithm algorithm, std::string_view text,
+                                  const std::vector<RequestedPart>& parts) {
   const std::size_t dash = text.rfind('-');
-  const auto sent = parse_checksum(algorithm, text.substr(0, dash));
+  auto sent = parse_checksum(algorithm, text.substr(0, dash));
   if (!sent) return bad_checksum(algorithm);
+  bool right = text.substr(dash + 1) == std::to_string(parts.size());
+  bool all_named = true;
   ChecksumHasher hasher(algorithm);
   for (const RequestedPart& part : parts) {
     const auto own = std::ranges::find(part.checksums, algorithm, &Checksum::algorithm);
-    if (own == part.checksums.end()) return {};
-    hasher.update(as_bytes(own->value));
+    all_named = all_named && own != part.checksums.end();
+    if (all_named) hasher.update(as_bytes(own->value));
   }
-  if (hasher.finish() == sent->value && text.substr(dash + 1) == std::to_string(parts.size())) {
-    return {};
-  }
+  if (all_named) right = right && hasher.finish() == sent->value;
+  if (right) return *std::move(sent);
   return s3_error(S3Code::kBadDigest, "The " + std::string(name_of(algorithm)) +
                                           " you specified did not match the calculated checksum.");
 }
@@ -108,8 +109,8 @@ S3Result<std::optional<Checksum>> full_checksum(const Call& call,
     const auto algorithm = checksum_by_header(header.name);
     if (!algorithm) continue;
     if (header.value.contains('-')) {
-      KELP_S3_CHECK(check_composite(*algorithm, header.value, parts));
-      return std::nullopt;
+      KELP_S3_TRY(Checksum checksum, read_composite(*algorithm, header.value, parts));
+      return checksum;
     }
     auto checksum = parse_checksum(*algorithm, header.value);
     if (!checksum) return bad_checksum(*algorithm);

@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from attacks import Field, every_attack, signed
 from boto3_world import Server
 from kelpdev.process import free_port, rss_mib
-from raw_s3 import Account, Connection, presign, sign
+from raw_s3 import Account, Connection, md5_base64, presign, sign
 
 WANTED = 600
 MOST_SECONDS = 60
@@ -213,6 +213,23 @@ def pipelined(world, count=10_000):
     return [] if good == count else [f"{good} of {count} pipelined requests were answered"]
 
 
+def injected(world):
+    """What a bucket's own rules say comes back in heads, and must not make lines of them; problems as texts."""
+    rule = (b"<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>"
+            b"<ExposeHeader>a&#13;&#10;Set-Cookie: b</ExposeHeader></CORSRule></CORSConfiguration>")
+    problems = []
+    for method, target, body, headers in (("PUT", "/attacked?cors", rule, {"content-md5": md5_base64(rule)}),
+                                          ("PUT", "/attacked/injected", b"x", {"x-amz-meta-a": "b", "content-type": "text/html"}),
+                                          ("GET", "/attacked/injected", b"", {"origin": "http://a.example"}),
+                                          ("DELETE", "/attacked?cors", b"", {})):
+        wire = world.connection()
+        answer = wire.ask(signed(world.field, method, target, headers, body))
+        wire.close()
+        if answer.header("set-cookie") is not None or answer.status >= 500:
+            problems.append(f"injected {method} {target}: {answer.status} {answer.lines}")
+    return problems
+
+
 def secrets_seen(world):
     """Where a secret can be read: problems as texts."""
     places = {"log": (world.kelp.folder / "log").read_bytes()}
@@ -236,7 +253,7 @@ def main():
             verdicts = list(pool.map(lambda attack: (attack, judge(world, attack)), attacks))
         problems = [f"{attack.name}: {why}" for attack, why in verdicts if why]
         found, doors_tried = doors(world)
-        problems += found + slow_ones(world) + pipelined(world)
+        problems += found + slow_ones(world) + pipelined(world) + injected(world)
         world.must("GET", "/attacked/k")
         if world.must("GET", "/attacked/k").body not in (b"0123456789", b"x"):
             problems.append("the object is another one now")

@@ -153,7 +153,7 @@ def signatures(field):
         for value in values:
             allowed = denied | {200} if what == "region" else denied
             yield Attack(f"signature {what} {value[:20]}", signed(field, "GET", key, **{what: value}), allowed | {431})
-    for seconds in (901, 1000, 86400, 10**8, -901, -1000, -86400):
+    for seconds in (901, 1000, 86400, 10**8, -1000, -2000, -86400):  # The run itself takes some seconds.
         moment = amz_date(now() - timedelta(seconds=seconds))
         yield Attack(f"signature {seconds} s old", signed(field, "GET", key, date=moment), denied, "RequestTimeTooSkewed")
     for date in ("20260101", "yesterday", "", "20261301T000000Z", "20260101T250000Z", "99991231T235959Z", "00000000T000000Z", "2" * 500):
@@ -358,6 +358,26 @@ def strangers(field):
             yield Attack(f"nobody {method} {target}", in_bytes(method, target, [("host", field.host), ("content-length", "0")], b""), doors)
 
 
+HEADERS = ("accept", "accept-encoding", "cache-control", "content-disposition", "content-encoding", "content-language", "content-md5", "content-type", "date", "expect",
+           "expires", "if-match", "if-none-match", "origin", "range", "referer", "user-agent", "x-amz-acl", "x-amz-bucket-object-lock-enabled",
+           "x-amz-bypass-governance-retention", "x-amz-checksum-algorithm", "x-amz-checksum-mode", "x-amz-checksum-type", "x-amz-copy-source", "x-amz-copy-source-if-match",
+           "x-amz-copy-source-range", "x-amz-decoded-content-length", "x-amz-expected-bucket-owner", "x-amz-grant-full-control", "x-amz-grant-read", "x-amz-meta-a",
+           "x-amz-metadata-directive", "x-amz-mfa", "x-amz-mp-object-size", "x-amz-object-attributes", "x-amz-object-lock-legal-hold", "x-amz-object-lock-mode",
+           "x-amz-object-lock-retain-until-date", "x-amz-object-ownership", "x-amz-rename-source", "x-amz-request-payer", "x-amz-sdk-checksum-algorithm",
+           "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id", "x-amz-server-side-encryption-context",
+           "x-amz-server-side-encryption-customer-algorithm", "x-amz-server-side-encryption-customer-key", "x-amz-source-expected-bucket-owner", "x-amz-storage-class",
+           "x-amz-tagging", "x-amz-tagging-directive", "x-amz-trailer", "x-amz-website-redirect-location", "x-amz-write-offset-bytes", "x-forwarded-for", "x-forwarded-host",
+           "x-http-method-override", "x-original-url")
+
+
+def headers(field):
+    """Every header that means something, empty, huge and of odd bytes: whatever the answer is, there is one."""
+    fine = REFUSED | {200, 204, 206, 304, 417}
+    values = {"nothing": "", "7000 letters": "a" * 7000, "commas": "," * 300, "a quote": '"', "bytes": "\u00ff\u00fe", "a number": "-9223372036854775809", "%": "%%%00%"}
+    for name, (what, value), (method, target) in itertools.product(HEADERS, values.items(), (("PUT", "/up"), ("GET", "/k"), ("POST", "/new?uploads"))):
+        yield Attack(f"header {name} of {what}, {method}", signed(field, method, f"/{field.bucket}{target}", {name: value}, b"x" if method == "PUT" else b""), fine)
+
+
 def every_attack(field):
-    sets = (framing, signatures, payloads, documents, keys, parts, forms, strangers)
+    sets = (framing, signatures, payloads, documents, keys, parts, forms, strangers, headers)
     return [attack for attacks in sets for attack in attacks(field)]

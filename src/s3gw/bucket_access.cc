@@ -86,8 +86,7 @@ Task<Result<BucketAccessPtr>> BucketAccessCache::find(std::string bucket,
                 std::string(kOwnershipSetting), std::string(kAclSetting),
                 std::string(kEncryptionSetting), std::string(website_config().setting),
                 std::string(logging_config().setting),
-                std::string(request_payment_config().setting),
-                std::string(lifecycle::kSetting)}};
+                std::string(request_payment_config().setting), std::string(lifecycle::kSetting)}};
   auto found = co_await filer_.get_bucket_settings(std::move(request));
   if (!found) {
     forget(bucket);

@@ -58,7 +58,7 @@ std::vector<std::string> fields_of(const std::string& line) {
   bool bracket = false;
   for (const char c : line.substr(0, line.size() - 1)) {
     if (c == '"') quoted = !quoted;
-    if (c == '[') bracket = true;
+    if (c == '[' && !quoted) bracket = true;
     if (c == ']') bracket = false;
     if (c == ' ' && !quoted && !bracket) {
       fields.emplace_back();

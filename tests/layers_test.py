@@ -17,10 +17,10 @@ ONLY_IN = {  # a library and the rooms that may touch it
     "openssl/": {"crypto", "net"},
     "isa-l/crc": {"base"},
     "isa-l/erasure_code": {"ec"},
-    "pugixml": {"lifecycle", "s3gw", "webdav"},
+    "pugixml": {"lifecycle", "s3gw", "webdav", "notify"},
     "toml++": {"server"},
     "histedit.h": {"server"},
-    "curl/": {"kv", "mount", "iam"},
+    "curl/": {"kv", "mount", "iam", "notify"},
     "fuse": {"mount"},
 }
 

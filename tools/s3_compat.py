@@ -54,6 +54,7 @@ NOTES = {
     "PutBucketAcl": "where ownership is not `BucketOwnerEnforced`, as PutObjectAcl; accounts have no e-mail addresses",
     "PutBucketLifecycleConfiguration": "expiration, noncurrent versions, delete markers, aborts; transitions are kept without effect",
     "PutBucketPolicy": "20 KiB; counts everywhere within 2 s",
+    "PutBucketNotificationConfiguration": "to targets that the operator named; no EventBridge",
     "PutObjectLockConfiguration": "also of a bucket that is there, when its versioning is enabled",
     "PutObjectRetention": "governance mode with its bypass, compliance mode",
 }
@@ -67,7 +68,6 @@ KEPT = {
     "IntelligentTieringConfiguration": "nothing moves",
     "InventoryConfiguration": "no list is made",
     "MetricsConfiguration": "nothing is measured",
-    "NotificationConfiguration": "nothing is sent; destinations are not asked",
     "Replication": "nothing is copied",
 }
 

@@ -105,6 +105,7 @@ void remove_own_rows(BucketId bucket, KvBatch& batch) {
   for (const KvRange& own : {keys::counts_of(bucket), keys::settings_of(bucket)}) {
     batch.writes.push_back(KvWrite::remove_range(own.begin, own.end));
   }
+  batch.writes.push_back(KvWrite::remove(keys::notified(bucket)));
 }
 
 Task<Result<std::uint64_t>> sweep_dropped_buckets(KvAsync& kv, std::uint64_t most_rows,

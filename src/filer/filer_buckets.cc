@@ -8,6 +8,7 @@
 #include "filer/core/event_log.h"
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
+#include "filer/core/notify_rows.h"
 #include "filer/core/object_lock.h"
 #include "filer/core/rows.h"
 #include "filer/dropped_buckets.h"
@@ -281,6 +282,7 @@ Task<Result<void>> FilerService::set_bucket_setting(BucketSetting setting) {
     co_return Error(Errc::kInvalidArgument,
                     fmt::format("a setting needs a name, and takes {} bytes", kMaxSettingBytes));
   }
+  if (setting.name == kNotificationSetting) co_return co_await set_notification(std::move(setting));
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
     KELP_CO_TRY(FoundBucket found, co_await find_bucket(setting.bucket));
     std::string row_key = keys::setting(found.bucket.id, setting.name);

@@ -1,4 +1,4 @@
-// Events: FilerService's calls that begin, end and read a bucket's log, and what its writes tell.
+// Events: FilerService's call that reads a bucket's log, and what its writes tell.
 
 #include <algorithm>
 #include <utility>
@@ -8,21 +8,6 @@
 #include "filer/filer_service.h"
 
 namespace kelp {
-
-// A write of objects requires the bucket's row: none tells a log that has ended, and none keeps
-// silent once this has answered.
-Task<Result<BucketEntry>> FilerService::set_bucket_events(SetBucketEvents request) {
-  KELP_CO_TRY(const std::uint64_t new_log, co_await ids_.next());
-  auto change = [new_log, keep = request.keep_seconds](BucketEntry& bucket, KvBatch& batch) {
-    if (keep == 0) {
-      end_event_log(std::exchange(bucket.events, {}), batch);
-      return;
-    }
-    if (bucket.events.log == 0) bucket.events.log = new_log;
-    bucket.events.keep_seconds = keep;
-  };
-  co_return co_await change_bucket(std::move(request.name), std::move(change));
-}
 
 Task<Result<EventPage>> FilerService::read_events(ReadEvents request) {
   KELP_CO_TRY(const FoundBucket found, co_await find_bucket(request.bucket));

@@ -197,6 +197,11 @@ class FilerService final : public FilerClient {
                                                   ChangeEntry change);
   Task<Result<BucketEntry>> change_bucket(std::string name,
                                           std::function<void(BucketEntry&, KvBatch&)> change);
+  /// Reads what a change of a bucket's row needs, makes it, and adds what else is to be committed.
+  /// May block.
+  using PlanBucket = std::function<Result<void>(KvStore&, BucketEntry&, KvBatch&)>;
+  Task<Result<BucketEntry>> plan_bucket(std::string name, PlanBucket plan_change);
+  Task<Result<void>> set_notification(BucketSetting setting);
   /// Memory of a call that holds so many parts, keys or the like, while it lasts.
   [[nodiscard]] Result<MemoryBudget::Share> take_memory(std::size_t things) const;
   /// That the row is as it is now.

@@ -55,6 +55,8 @@ struct GatewayOptions {
   /// Who answers IAM's and STS's requests at the same address, is_query() of query_request.h;
   /// null: nobody. Must outlive the gateway.
   HttpHandler* queries = nullptr;
+  /// The targets that notification configurations may name.
+  std::vector<std::string> notify_targets;
   /// Whether /readyz answers 200. Called on io threads. Empty: always.
   std::function<Task<bool>()> ready;
   /// As the filers' (LifecycleOptions): for what answers tell of expiration.

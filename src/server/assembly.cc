@@ -141,6 +141,9 @@ s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool
   if (const auto limits = s3::parse_limits(config.s3.limits)) options.limits = *limits;
   options.body_memory_bytes = config.limits.body_memory;
   options.classic_buckets = config.s3.defaults == "classic";
+  for (const notify::TargetConfig& target : config.s3.notify) {
+    options.notify_targets.push_back(target.name);
+  }
   options.ready = std::move(ready);
   options.lifecycle_calendar = lifecycle_calendar(config);
   return options;

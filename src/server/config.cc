@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "base/config_value.h"
+#include "server/notify_targets.h"
 #include "server/toml_text.h"
 
 namespace kelp::server {
@@ -253,7 +254,8 @@ std::string print_config(const Config& config, const Origins& origins) {
     out += fmt::format("\n[[s3.identity]]\nname = {}\naccess_key = {}\n# secret_key is not shown\n",
                        toml_quoted(identity.name), toml_quoted(identity.access_key));
   }
-  return out + print_classes(config.master.classes) + print_disks(config.volume.disks);
+  return out + print_classes(config.master.classes) + print_disks(config.volume.disks) +
+         print_notify(config.s3.notify);
 }
 
 }  // namespace kelp::server

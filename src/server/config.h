@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kelp/result.h"
+#include "notify/core/target_config.h"
 #include "server/disk_list.h"
 #include "server/storage_classes.h"
 #include "wire/cluster.h"
@@ -45,6 +46,9 @@ struct S3Config {
   std::uint64_t access_log_seconds = 300;  ///< How long lines of access logs gather; 1 to 3600.
   std::vector<std::string> limits;         ///< "key.per_second=100": s3gw/request_limits.h.
   std::uint64_t bucket_metrics = 0;        ///< So many buckets have their own; at most 10,000.
+
+  /// Where notifications may go. TOML only: [s3.notify.NAME], the same on gateways and filers.
+  std::vector<notify::TargetConfig> notify;
 };
 
 /// What bounds clients.

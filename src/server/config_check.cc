@@ -323,6 +323,7 @@ Result<void> check_config(const Config& config, const Origins& origins) {
   KELP_CHECK(check_classes(config.master.classes));
   KELP_CHECK(check_disks(config.volume.disks));
   KELP_CHECK(check_cache(config, check));
+  KELP_CHECK(notify::check_targets(config.s3.notify));
   return check_identities(config.s3.identities);
 }
 

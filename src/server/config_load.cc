@@ -7,6 +7,7 @@
 #include <numeric>
 #include <optional>
 
+#include "server/notify_targets.h"
 #include "server/toml_text.h"
 
 namespace kelp::server {
@@ -15,6 +16,7 @@ namespace {
 constexpr std::string_view kIdentity = "s3.identity";
 constexpr std::string_view kClass = "master.class";
 constexpr std::string_view kDisk = "volume.disk";
+constexpr std::string_view kNotify = "s3.notify";
 /// Variables that others of us read.
 constexpr std::string_view kOtherVariables[] = {"KELP_ACCESS_KEY", "KELP_SECRET_KEY", "KELP_CONFIG",
                                                 "KELP_ENGINE_PASSWORD"};
@@ -62,6 +64,9 @@ class TomlReader {
       } else if (key == kDisk) {
         KELP_CHECK(tables(node, key, "path, tags, reserve and port", set_disk_value,
                           loaded_.config.volume.disks));
+      } else if (key == kNotify) {
+        KELP_CHECK(
+            named_tables(node, key, kNotifyFields, set_notify_value, loaded_.config.s3.notify));
       } else if (const toml::table* inner = node.as_table(); inner && !find_setting(key)) {
         KELP_CHECK(known_prefix(key, node));
         KELP_CHECK(this->table(*inner, key + "."));
@@ -129,18 +134,45 @@ class TomlReader {
     }
     for (const auto& table : *tables) {
       Item item;
-      for (const auto& [name, field] : *table.as_table()) {
-        const bool list = field.is_array() && name.str() != "tags";
-        const auto text = list ? std::nullopt : text_of(field);
-        if (!text) return refuse(field, fmt::format("{} is a text", name.str()));
-        const auto known = set(item, name.str(), *text);
-        if (!known.has_value()) return refuse(field, known.error().detail());
-        if (!*known) {
-          return refuse(field, fmt::format("unknown key '{}'; a table of {} has {}", name.str(),
-                                           key, fields));
-        }
-      }
+      KELP_CHECK(fields_of(*table.as_table(), key, fields, set, item));
       out.push_back(std::move(item));
+    }
+    return {};
+  }
+
+  /// Each [key.NAME] table becomes an item of `out`.
+  template <typename Item>
+  Result<void> named_tables(const toml::node& node, std::string_view key, std::string_view fields,
+                            Result<bool> (*set)(Item&, std::string_view, const std::string&),
+                            std::vector<Item>& out) {
+    const toml::table* tables = node.as_table();
+    const auto is_table = [](const auto& each) { return each.second.is_table(); };
+    if (tables == nullptr || !std::ranges::all_of(*tables, is_table)) {
+      return refuse(node, fmt::format("{0} is written [{0}.NAME]", key));
+    }
+    for (const auto& [name, table] : *tables) {
+      Item item;
+      item.name = name.str();
+      KELP_CHECK(fields_of(*table.as_table(), key, fields, set, item));
+      out.push_back(std::move(item));
+    }
+    return {};
+  }
+
+  template <typename Item>
+  Result<void> fields_of(const toml::table& table, std::string_view key, std::string_view fields,
+                         Result<bool> (*set)(Item&, std::string_view, const std::string&),
+                         Item& item) {
+    for (const auto& [name, field] : table) {
+      const bool list = field.is_array() && name.str() != "tags" && name.str() != "brokers";
+      const auto text = list ? std::nullopt : text_of(field);
+      if (!text) return refuse(field, fmt::format("{} is a text", name.str()));
+      const auto known = set(item, name.str(), *text);
+      if (!known.has_value()) return refuse(field, known.error().detail());
+      if (!*known) {
+        return refuse(
+            field, fmt::format("unknown key '{}'; a table of {} has {}", name.str(), key, fields));
+      }
     }
     return {};
   }

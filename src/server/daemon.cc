@@ -36,6 +36,7 @@
 #include "server/engines.h"
 #include "server/front.h"
 #include "server/key_file.h"
+#include "server/notify_targets.h"
 #include "server/process.h"
 #include "server/volume_disks.h"
 #include "volume/store/block_cache.h"
@@ -148,6 +149,7 @@ struct Daemon::Parts {
   std::unique_ptr<Collector> collector;
   std::unique_ptr<UsageWatch> usage_watch;
   std::unique_ptr<LifecycleRunner> lifecycle;
+  std::vector<std::unique_ptr<NotifyPump>> notify_pumps;
   std::unique_ptr<FilerDumps> dumps;
   std::unique_ptr<IdentityStore> identities;
   std::unique_ptr<RpcFilerClient> filers;
@@ -346,6 +348,10 @@ Task<Result<void>> Daemon::Parts::open_filer() {
         std::make_unique<LifecycleRunner>(rules, lifecycle_options(config, random_number()));
     background.spawn(lifecycle->run());
   }
+  const NotifySeams notify{*kv, *disk_pool, clock, *timers, metrics};
+  const std::uint64_t holder = config.filer.engine == "rocksdb" ? 0 : random_number();
+  KELP_CO_TRY(notify_pumps, make_pumps(config.s3.notify, notify, holder));
+  for (const auto& pump : notify_pumps) background.spawn(pump->run());
   DumpHeader header{identity.cluster_id, config.filer.engine, {}};
   dumps = std::make_unique<FilerDumps>(*kv, *disk_pool, clock, *timers, std::move(header));
   background.spawn(dumps->run());
@@ -451,6 +457,7 @@ void Daemon::Parts::stop() {
 }
 
 Task<void> Daemon::Parts::close() {
+  for (const auto& pump : notify_pumps) pump->stop();
   background.cancel();
   co_await background.join();
   if (gateway != nullptr) co_await gateway->end_logs();

@@ -44,6 +44,7 @@
 #include "server/front.h"
 #include "server/in_process.h"
 #include "server/key_file.h"
+#include "server/notify_targets.h"
 #include "server/process.h"
 #include "server/readiness.h"
 #include "volume/heartbeats.h"
@@ -104,6 +105,7 @@ struct Server::Rooms {
   std::unique_ptr<Collector> collector;
   std::unique_ptr<UsageWatch> usage_watch;
   std::unique_ptr<LifecycleRunner> lifecycle;
+  std::vector<std::unique_ptr<NotifyPump>> notify_pumps;
   std::unique_ptr<FilerDumps> dumps;
   std::unique_ptr<ReadinessCheck> readiness;
   std::unique_ptr<s3::CredentialStore> accounts;
@@ -169,6 +171,14 @@ Task<void> Server::Rooms::open_services(Result<void>& outcome) {
     lifecycle = std::make_unique<LifecycleRunner>(rules, lifecycle_options(config, 0));
     background.spawn(lifecycle->run());
   }
+  const NotifySeams notify{*kv, *disk_pool, clock, *timers, metrics};
+  auto pumps = make_pumps(config.s3.notify, notify, 0);
+  if (!pumps) {
+    outcome = pumps.error();
+    co_return;
+  }
+  notify_pumps = *std::move(pumps);
+  for (const auto& pump : notify_pumps) background.spawn(pump->run());
   DumpHeader header{identity.cluster_id, config.filer.engine, {}};
   dumps = std::make_unique<FilerDumps>(*kv, *disk_pool, clock, *timers, std::move(header));
   background.spawn(dumps->run());
@@ -337,6 +347,7 @@ Task<void> Server::Rooms::end_services() {
   if (volume_listener != nullptr) {
     co_await volume_listener->drain(milliseconds(config.threads.drain_grace));
   }
+  for (const auto& pump : notify_pumps) pump->stop();
   background.cancel();
   co_await background.join();
   if (gateway != nullptr) co_await gateway->end_logs();

@@ -103,7 +103,10 @@ class Cases(World):
 
     def test_notification(self):
         bucket = self.new_bucket()
-        self.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=NOTIFICATION)
+        self.refused("InvalidArgument", 400, self.s3.put_bucket_notification_configuration, Bucket=bucket,
+                     NotificationConfiguration=NOTIFICATION)
+        self.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=NOTIFICATION,
+                                                      SkipDestinationValidation=True)
         kept = self.s3.get_bucket_notification_configuration(Bucket=bucket)
         self.assertEqual(kept["QueueConfigurations"], NOTIFICATION["QueueConfigurations"])
         self.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})

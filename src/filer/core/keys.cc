@@ -27,6 +27,8 @@ T take(std::string_view& in) {
   return std::byteswap(value);
 }
 
+constexpr std::string_view kNotified = "notify.bucket/";
+
 std::string begin_row(char space, BucketId bucket, std::size_t more) {
   std::string row;
   row.reserve(1 + sizeof bucket.value + more);
@@ -281,6 +283,25 @@ std::string setting(BucketId bucket, std::string_view name) {
 
 KvRange settings_of(BucketId bucket) {
   return within(begin_row(kSetting, bucket, 0));
+}
+
+std::string notified(BucketId bucket) {
+  std::string row = job(kNotified);
+  put(row, bucket.value);
+  return row;
+}
+
+KvRange all_notified() {
+  return within(job(kNotified));
+}
+
+Result<BucketId> parse_notified(std::string_view row_key) {
+  const std::string space = job(kNotified);
+  if (row_key.size() != space.size() + 8 || !row_key.starts_with(space)) {
+    return bad_key("notified bucket");
+  }
+  row_key.remove_prefix(space.size());
+  return BucketId(take<std::uint64_t>(row_key));
 }
 
 std::string events_of(std::uint64_t log) {

@@ -122,6 +122,13 @@ struct CountRowKey {
 [[nodiscard]] std::string setting(BucketId bucket, std::string_view name);
 [[nodiscard]] KvRange settings_of(BucketId bucket);
 
+/// That the bucket has targets of notifications (core/notify_rows.h).
+[[nodiscard]] std::string notified(BucketId bucket);
+/// The rows of all such buckets.
+[[nodiscard]] KvRange all_notified();
+/// kCorruption for anything that notified() would not make.
+[[nodiscard]] Result<BucketId> parse_notified(std::string_view row_key);
+
 /// What the rows of an event log begin with (core/event_log.h).
 [[nodiscard]] std::string events_of(std::uint64_t log);
 /// What the rows of one of its streams begin with.

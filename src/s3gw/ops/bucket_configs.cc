@@ -1,10 +1,12 @@
 // Configurations of a bucket of which there is one: each is a document that is checked, kept and
 // given back. What a document may hold: core/config/.
 
+#include <algorithm>
 #include <set>
 
 #include "base/assert.h"
 #include "lifecycle/rules.h"
+#include "notify/core/rules.h"
 #include "s3gw/core/config/config_kind.h"
 #include "s3gw/ops/configs.h"
 #include "s3gw/ops/handlers.h"
@@ -107,6 +109,19 @@ Task<S3Result<void>> check_logging(Call& call, const BucketEntry& bucket, const 
   co_return S3Result<void>{};
 }
 
+/// That the operator configured what it sends to.
+S3Result<void> check_notification(const Call& call, const Element& document) {
+  if (call.header("x-amz-skip-destination-validation") == "true") return {};
+  const std::vector<std::string>& known = call.services.options.notify_targets;
+  for (const std::string& arn : notification_arns(document)) {
+    const auto name = notify::target_of_arn(arn);
+    if (name && std::ranges::find(known, *name) != known.end()) continue;
+    return bad_argument("Unable to validate the following destination configurations", arn,
+                        "The destination does not exist");
+  }
+  return {};
+}
+
 /// What a document alone cannot tell.
 Task<S3Result<void>> check_against_buckets(Call& call, const BucketEntry& bucket,
                                            Element& document) {
@@ -115,6 +130,8 @@ Task<S3Result<void>> check_against_buckets(Call& call, const BucketEntry& bucket
       co_return co_await check_replication(call, bucket, document);
     case kPutBucketLogging:
       co_return co_await check_logging(call, bucket, document);
+    case kPutBucketNotificationConfiguration:
+      co_return check_notification(call, document);
     case kPutBucketLifecycleConfiguration:
       co_return set_transition_size(document,
                                     call.header(kTransitionSize).value_or(kTransitionsFrom128K));

@@ -349,6 +349,7 @@ TEST(Configs, Notification) {
       notification_config(),
       {{"API_TopicConfiguration", topic(arn, put, key("prefix", "a") + key("suffix", "b")), ""},
        {"API_TopicConfiguration: any region", topic("arn:aws:sns:default::t", put), ""},
+       {"of Kelp, in any element", topic("arn:kelp:sqs::t:webhook", put), ""},
        {"API_EventBridgeConfiguration", "<EventBridgeConfiguration></EventBridgeConfiguration>",
         ""},
        {"API_TopicConfiguration", topic(arn, ""), "MalformedXML"},

@@ -65,6 +65,32 @@ struct Single {
   bool deletable = true;
 };
 
+TEST_F(ConfigsTest, NotificationsGoOnlyWhereTheOperatorSays) {
+  options.notify_targets = {"hook", "queue"};
+  const auto to = [](const std::string& arn, const std::string& kind = "Queue") {
+    return "<NotificationConfiguration><" + kind + "Configuration><" + kind + ">" + arn + "</" +
+           kind + "><Event>s3:ObjectCreated:*</Event></" + kind +
+           "Configuration></NotificationConfiguration>";
+  };
+  const std::string target = "/bucket?notification";
+  for (const char* kind : {"Queue", "Topic", "CloudFunction"}) {
+    EXPECT_EQ(send("PUT", target, to("arn:kelp:sqs::hook:webhook", kind)).status, 200) << kind;
+  }
+  EXPECT_EQ(send("PUT", target, to("arn:aws:sns:us-east-1:1:queue", "Topic")).status, 200);
+  EXPECT_EQ(send("PUT", target, to("arn:aws:lambda:r:1:function:hook", "CloudFunction")).status,
+            200);
+  const Answer unknown = send("PUT", target, to("arn:aws:sqs:us-east-1:1:elsewhere"));
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_EQ(unknown.element("Code"), "InvalidArgument");
+  EXPECT_EQ(unknown.element("Message"),
+            "Unable to validate the following destination configurations");
+  EXPECT_EQ(unknown.element("ArgumentName"), "arn:aws:sqs:us-east-1:1:elsewhere");
+  EXPECT_THAT(send("GET", target).body, HasSubstr("function:hook")) << "it changed nothing";
+  Outgoing skipped = outgoing("PUT", target, to("arn:aws:sqs:us-east-1:1:elsewhere"));
+  add(skipped, "x-amz-skip-destination-validation", "true");
+  EXPECT_EQ(send(skipped).status, 200);
+}
+
 TEST_F(ConfigsTest, EachIsPutReadAndRemoved) {
   const Single kSingles[] = {
       {"cors", "CORSConfiguration",

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "s3gw/core/config/shape.h"
 
@@ -50,6 +51,9 @@ struct ConfigKind {
 
 /// The name of a bucket in `arn:aws:s3:::name`; empty when it is no such name.
 [[nodiscard]] std::string_view bucket_of_arn(std::string_view arn);
+
+/// The ARNs to which a notification configuration sends.
+[[nodiscard]] std::vector<std::string> notification_arns(const Element& document);
 
 /// Objects below 128 KiB move to no other class unless a rule says so.
 inline constexpr std::string_view kTransitionsFrom128K = "all_storage_classes_128K";

@@ -85,8 +85,9 @@ S3Result<void> check_arn(const Element& configuration, const Target& target) {
     return bad_argument("The ARN could not be parsed", std::string(target.element),
                         std::string(arn));
   }
-  (void)cut(rest, ':');
-  const bool right = cut(rest, ':') == target.service && !arn.ends_with(':');
+  // Of others than AWS one form does for all three.
+  const bool aws = cut(rest, ':').starts_with("aws");
+  const bool right = (!aws || cut(rest, ':') == target.service) && !arn.ends_with(':');
   if (right) return {};
   return bad_argument("Unable to validate the following destination configurations",
                       std::string(arn), "Not a destination of this kind");
@@ -195,6 +196,15 @@ S3Result<void> check(Element& document) {
 }
 
 }  // namespace
+
+std::vector<std::string> notification_arns(const Element& document) {
+  std::vector<std::string> arns;
+  for (const Element& configuration : document.inside) {
+    const Target* const target = target_of(configuration);
+    if (target != nullptr) arns.emplace_back(configuration.text_of(target->element));
+  }
+  return arns;
+}
 
 const ConfigKind& notification_config() {
   static const ConfigKind kind{

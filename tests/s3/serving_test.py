@@ -136,7 +136,7 @@ class Serving(unittest.TestCase):
         text = wait_for(lambda: "REST.GET.OBJECT k%201" in self.logs() and self.logs(), "the log")
         line = next(line for line in text.splitlines() if "REST.GET.OBJECT k%201" in line)
         self.assertIn('"http://from.example/"', line)
-        self.assertIn("-Signature=- ", line.replace("&", " ") + " ")
+        self.assertRegex(line, r"[?&]Signature=-[& ]")
         self.assertIn(" 200 - 3 3 ", line)
         self.assertIn("REST.PUT.OBJECT k%201", text)
         first = self.s3.list_objects_v2(Bucket="logs")["Contents"][0]["Key"]
@@ -162,7 +162,6 @@ class Serving(unittest.TestCase):
         work = Path(self.scratch.name) / "limited"
         with KelpProcess(work, "--set", "s3.limits=key.per_second=20") as kelp:
             s3 = client_of(kelp)
-            s3.create_bucket(Bucket="b")
             outcomes = []
 
             def ask():

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 
 #include "base/log.h"
@@ -48,14 +49,29 @@ void AuditLog::take(const RequestRecord& record) {
   } else {
     waiting_ += line;
   }
-  // A pool that is full takes it with the next line, or at the end.
+  // A thread woken for each line would cost more than most requests.
+  if (waiting_.size() >= kBatchBytes) post();
+}
+
+void AuditLog::flush() {
+  const std::lock_guard lock(mutex_);
+  if (!waiting_.empty()) post();
+}
+
+Task<void> AuditLog::run(const Clock& clock, Timers& timers) {
+  constexpr std::chrono::milliseconds kTurn{200};
+  while (co_await timers.sleep_until(clock.mono() + kTurn)) flush();
+}
+
+/// Under the lock. A pool that is full takes it the next time, or at the end.
+void AuditLog::post() {
   if (!draining_) draining_ = pool_.try_post([this] { drain(); });
 }
 
 void AuditLog::reopen() {
   const std::lock_guard lock(mutex_);
   reopen_ = true;
-  if (!draining_) draining_ = pool_.try_post([this] { drain(); });
+  post();
 }
 
 void AuditLog::drain() {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "async/timers.h"
 #include "async/work_pool.h"
 #include "base/metrics.h"
 #include "os/file_io.h"
@@ -19,6 +20,8 @@ namespace kelp::s3 {
 class AuditLog final : public RequestSink {
  public:
   static constexpr std::size_t kMaxWaitingBytes = 8 << 20;
+  /// So many are written at once; fewer wait for flush().
+  static constexpr std::size_t kBatchBytes = 64 << 10;
 
   /// `io` and `pool` must outlive this. Errors: those of FileIo::open() for writing.
   [[nodiscard]] static Result<std::unique_ptr<AuditLog>> open(FileIo& io, WorkPool& pool,
@@ -27,6 +30,10 @@ class AuditLog final : public RequestSink {
   ~AuditLog() override = default;
 
   void take(const RequestRecord& record) override;
+  /// What waits is written soon.
+  void flush();
+  /// flush() every 200 ms, until it is cancelled.
+  Task<void> run(const Clock& clock, Timers& timers);
   /// What is written from now on goes to a file that is opened anew: the old one was renamed.
   void reopen();
   /// Writes what waits, and syncs it. Blocks; not from an io thread. No take() after it.
@@ -35,6 +42,7 @@ class AuditLog final : public RequestSink {
  private:
   AuditLog(FileIo& io, WorkPool& pool, Metrics& metrics, std::string path);
   Result<void> open_file();
+  void post();
   void drain();
   void write(const std::string& lines, bool anew);
   void drop(std::uint64_t lines);

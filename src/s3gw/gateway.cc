@@ -200,7 +200,12 @@ Task<void> answer_health(HttpExchange exchange, std::string_view path,
 
 Task<void> Gateway::handle(HttpExchange exchange) {
   const auto& proxies = services_->options.trusted_proxies;
-  if (proxies.empty()) co_return co_await answer(exchange);
+  if (proxies.empty()) return answer(exchange);
+  return answer_behind(exchange);
+}
+
+Task<void> Gateway::answer_behind(HttpExchange exchange) {
+  const auto& proxies = services_->options.trusted_proxies;
   const HttpRequest request = behind_proxies(exchange.request, proxies);
   const HttpExchange told{.request = request, .body = exchange.body, .response = exchange.response};
   co_await answer(told);

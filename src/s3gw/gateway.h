@@ -103,6 +103,7 @@ class Gateway final : public HttpHandler {
   class Probe;
 
   Task<void> answer(HttpExchange exchange);
+  Task<void> answer_behind(HttpExchange exchange);
   [[nodiscard]] std::array<char, 16> next_request_id();
   void account(const Call& call, MonoTime started);
 

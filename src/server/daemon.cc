@@ -418,6 +418,7 @@ Task<Result<void>> Daemon::Parts::open_s3() {
   options.audit = audit.get();
   gateway = std::make_unique<s3::Gateway>(deps, std::move(options));
   background.spawn(gateway->run_logs(*timers));
+  if (audit != nullptr) background.spawn(audit->run(clock, *timers));
   co_return Result<void>();
 }
 

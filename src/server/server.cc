@@ -312,6 +312,7 @@ Task<void> Server::Rooms::watch_keys() {
       std::make_unique<CertificateWatch>(seams, std::vector{key_file->path()}, std::move(changed));
   background.spawn(key_watch->run());
   background.spawn(gateway->run_logs(*timers));
+  if (audit != nullptr) background.spawn(audit->run(clock, *timers));
   co_return;
 }
 

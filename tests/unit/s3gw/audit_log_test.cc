@@ -34,6 +34,10 @@ class AuditLogTest : public ::testing::Test {
     log = *AuditLog::open(disk, pool, metrics, "/log/audit");
   }
   void take(std::string_view id) { log->take({.request_id = id}); }
+  void write() {
+    log->flush();
+    pool.run();
+  }
   std::string lines(const std::string& path = "/log/audit") {
     const std::string text = disk.content(path).value_or("none");
     std::string ids;
@@ -55,24 +59,38 @@ class AuditLogTest : public ::testing::Test {
 TEST_F(AuditLogTest, WritesOffTheThreadThatTakes) {
   take("a");
   take("b");
-  EXPECT_EQ(lines(), "") << "nothing is written by whoever takes";
+  log->flush();
+  EXPECT_EQ(lines(), "") << "nothing is written by whoever takes, or flushes";
   EXPECT_EQ(pool.held.size(), 1U);
-  pool.run();
+  write();
   EXPECT_EQ(lines(), "a b ");
   take("c");
-  pool.run();
+  write();
   EXPECT_EQ(lines(), "a b c ");
   EXPECT_EQ(metrics.counter("kelp_s3_audit_lines_total", "").Value(), 3);
   EXPECT_EQ(dropped(), 0);
 }
 
+TEST_F(AuditLogTest, ThreadsAreWokenForManyLinesOnly) {
+  take("a");
+  log->flush();
+  pool.run();
+  log->flush();
+  EXPECT_TRUE(pool.held.empty()) << "nothing waits";
+  const std::string agent(200, 'x');
+  std::size_t lines = 0;
+  for (; pool.held.empty() && lines < 1000; ++lines) log->take({.user_agent = agent});
+  EXPECT_GT(lines, 100U);
+  EXPECT_LT(lines, 1000U) << "64 KiB do not wait for the flush";
+}
+
 TEST_F(AuditLogTest, GoesOnAtTheEndOfAFileThatIsThere) {
   take("a");
-  pool.run();
+  write();
   log->close();
   log = *AuditLog::open(disk, pool, metrics, "/log/audit");
   take("b");
-  pool.run();
+  write();
   EXPECT_EQ(lines(), "a b ");
 }
 
@@ -92,37 +110,37 @@ TEST_F(AuditLogTest, TooManyAreDroppedAndCounted) {
   const std::size_t most = 2 * AuditLog::kMaxWaitingBytes / line;
   for (std::size_t i = 0; i < most; ++i) log->take({.request_id = "a", .user_agent = agent});
   EXPECT_GT(dropped(), 0);
-  pool.run();
+  write();
   const std::string text = *disk.content("/log/audit");
   EXPECT_LE(text.size(), AuditLog::kMaxWaitingBytes);
   EXPECT_EQ(static_cast<double>(std::ranges::count(text, '\n')) + dropped(),
             static_cast<double>(most));
   take("after");
-  pool.run();
+  write();
   EXPECT_TRUE(lines().ends_with("after "));
 }
 
 TEST_F(AuditLogTest, ARenamedFileIsLeft) {
   take("a");
-  pool.run();
+  write();
   ASSERT_TRUE(disk.rename("/log/audit", "/log/audit.1").has_value());
   take("b");
   log->reopen();
   take("c");
-  pool.run();
+  write();
   EXPECT_EQ(lines("/log/audit.1"), "a ");
   EXPECT_EQ(lines(), "b c ");
 }
 
 TEST_F(AuditLogTest, AFailedWriteLeavesNoHalfLine) {
   take("a");
-  pool.run();
+  write();
   disk.fail_nth(test::DiskOp::kWrite, 1);
   take("lost");
-  pool.run();
+  write();
   EXPECT_EQ(dropped(), 1);
   take("c");
-  pool.run();
+  write();
   EXPECT_EQ(lines(), "a c ");
 }
 
@@ -131,10 +149,10 @@ TEST_F(AuditLogTest, AFileThatCannotBeOpenedIsTriedAgain) {
   disk.fail_nth(test::DiskOp::kOpen, 1);
   log->reopen();
   take("lost");
-  pool.run();
+  write();
   EXPECT_EQ(dropped(), 1);
   take("b");
-  pool.run();
+  write();
   EXPECT_EQ(lines(), "b ");
 }
 

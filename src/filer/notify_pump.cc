@@ -272,13 +272,13 @@ Task<NotifyPump::Sent> NotifyPump::send_page(NotifyWork work) {
   for (Lane& lane : lanes) {
     sent_.Increment(static_cast<double>(lane.taken));
     for (std::size_t i = 0; i < lane.taken; ++i) told.insert(name_of(lane.messages[i]));
-    note_outcome(lane.outcome);
     if (lane.outcome && lane.taken == lane.messages.size()) continue;
     if (lane.outcome) lane.outcome = Error(Errc::kInternal, "a target took less than all");
     if (const std::size_t first = lane.events[lane.taken]; first < sent.events) {
       sent = {first, std::move(lane.outcome)};
     }
   }
+  if (!lanes.empty()) note_outcome(sent.outcome);
   if (sent.events == work.page.events.size()) taken_.erase(work.bucket.id);
   co_return sent;
 }

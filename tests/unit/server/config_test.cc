@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "server/config_load.h"
+#include "server/notify_targets.h"
 
 namespace kelp::server {
 namespace {
@@ -236,6 +237,43 @@ TEST(Config, ReadsTheDisksOfAVolumeServer) {
         "[[volume.disk]]\npath = \"/a/\"", "port = 0", "port = 65536", "port = \"x\"",
         "reserve = \"2TiB\"", "tags = [\"host=a\"]", "colour = \"red\"", "path = [\"/b\"]",
         "port = 7\n[[volume.disk]]\npath = \"/b\"\nport = 7"}) {
+    const auto refused = from_toml(one + wrong);
+    ASSERT_FALSE(refused.has_value()) << wrong;
+    EXPECT_EQ(refused.error().code(), Errc::kInvalidArgument) << wrong;
+  }
+}
+
+TEST(Config, ReadsTheTargetsOfNotificationsAndNeverPrintsTheirSecrets) {
+  const std::string text =
+      "[s3]\nlisten = \"127.0.0.1:1\"\n"
+      "[s3.notify.hook]\ntype = \"webhook\"\nurl = \"https://h/\"\nsecret = \"hush-1\"\n"
+      "auth_token = \"hush-2\"\ntimeout = \"2s\"\n"
+      "[s3.notify.topic]\ntype = \"kafka\"\nbrokers = [\"a:1\", \"b:2\"]\ntopic = \"t\"\ntls = "
+      "true\n"
+      "user = \"me\"\npassword = \"hush-3\"\n";
+  const auto loaded = from_toml(text);
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();
+  auto targets = loaded->config.s3.notify;
+  ASSERT_EQ(targets.size(), 2u);
+  EXPECT_EQ(targets[0].name, "hook");
+  EXPECT_EQ(targets[0].secret, "hush-1");
+  EXPECT_EQ(targets[0].timeout, std::chrono::seconds(2));
+  EXPECT_EQ(targets[1].brokers, (std::vector<std::string>{"a:1", "b:2"}));
+  EXPECT_TRUE(targets[1].tls);
+  const std::string printed = print_config(loaded->config, loaded->origins);
+  EXPECT_EQ(printed.find("hush"), std::string::npos) << printed;
+  // But for secrets, what is printed is the same again.
+  const auto again = from_toml(print_notify(targets));
+  ASSERT_TRUE(again.has_value()) << again.error().detail();
+  targets[0].secret.clear();
+  targets[0].auth_token.clear();
+  targets[1].password.clear();
+  EXPECT_EQ(again->config.s3.notify, targets);
+
+  const std::string one = "[s3.notify.a]\ntype = \"webhook\"\nurl = \"http://h/\"\n";
+  for (const char* wrong :
+       {"colour = \"red\"", "tls = \"perhaps\"", "timeout = \"1h\"", "url = [\"http://h/\"]",
+        "topic = \"t\"", "[s3.notify]\nb = 1", "[[s3.notify.b]]\ntype = \"webhook\""}) {
     const auto refused = from_toml(one + wrong);
     ASSERT_FALSE(refused.has_value()) << wrong;
     EXPECT_EQ(refused.error().code(), Errc::kInvalidArgument) << wrong;

@@ -315,6 +315,24 @@ def records_of(messages):
     return [record for message in messages for record in json.loads(message).get("Records", [])]
 
 
+class Status(World):
+    def status(self):
+        return {row["target"]: row for row in self.kelp.shell("s3.notify.status")["targets"]}
+
+    def test_operators_see_who_is_behind(self):
+        self.assertEqual(self.status(), {})
+        self.configure(rule("hook", "s3:ObjectCreated:*"), rule("other", "s3:ObjectRemoved:*"))
+        self.hook.status = lambda _: 500
+        for number in range(3):
+            self.put(str(number))
+        wait_for(lambda: self.status()["other"]["state"] == "up to date", "the other's place", every=0.2)
+        behind = self.status()["hook"]
+        self.assertEqual((behind["bucket"], behind["state"], behind["waiting"]), (BUCKET, "behind", 3))
+        self.assertGreaterEqual(behind["lag_seconds"], 0)
+        self.hook.status = lambda _: 200
+        wait_for(lambda: self.status()["hook"]["state"] == "up to date", "the hook's place", every=0.2)
+
+
 class RedisTargets(World):
     def more_config(self):
         self.redis = Redis(self.folder / "redis")

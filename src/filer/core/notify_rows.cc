@@ -10,7 +10,6 @@
 namespace kelp {
 namespace {
 
-constexpr std::string_view kCursorPrefix = "notification/";
 constexpr std::string_view kOwnLog = "notification-log";
 constexpr std::string_view kTestMark = "test ";
 constexpr std::size_t kBucketsPerRead = 10'000;
@@ -32,7 +31,7 @@ void begin_own_log(std::uint64_t new_log, BucketEntry& bucket, KvBatch& batch) {
 Result<void> end_notification(KvStore& store, BucketEntry& bucket, KvBatch& batch) {
   KELP_TRY(const bool own, require_own_log(store, bucket.id, batch));
   if (own) end_event_log(std::exchange(bucket.events, {}), batch);
-  KvRange cursors = keys::within(keys::setting(bucket.id, kCursorPrefix));
+  KvRange cursors = keys::within(keys::setting(bucket.id, kNotifyCursors));
   batch.writes.push_back(KvWrite::remove_range(std::move(cursors.begin), std::move(cursors.end)));
   batch.writes.push_back(KvWrite::remove(keys::setting(bucket.id, kOwnLog)));
   batch.writes.push_back(KvWrite::remove(keys::notified(bucket.id)));
@@ -42,7 +41,7 @@ Result<void> end_notification(KvStore& store, BucketEntry& bucket, KvBatch& batc
 /// Takes away the cursors of targets that are none any more and makes those of new ones.
 Result<void> settle_cursors(KvStore& store, BucketId bucket, std::vector<std::string> targets,
                             const std::string& now, KvBatch& batch) {
-  const KvRange range = keys::within(keys::setting(bucket, kCursorPrefix));
+  const KvRange range = keys::within(keys::setting(bucket, kNotifyCursors));
   const auto rows = store.cursor(range);
   for (rows->seek(range.begin); rows->valid(); rows->next()) {
     const std::string_view name = rows->key().substr(range.begin.size());
@@ -93,7 +92,7 @@ Result<NotifyCursor> parse_cursor_text(std::string_view text) {
 }
 
 std::string notify_cursor_key(BucketId bucket, std::string_view target) {
-  return keys::setting(bucket, std::string(kCursorPrefix).append(target));
+  return keys::setting(bucket, std::string(kNotifyCursors).append(target));
 }
 
 Result<void> plan_notification(KvStore& store, std::uint64_t new_log,

@@ -20,6 +20,8 @@ namespace kelp {
 // lists the bucket among those that have targets.
 
 inline constexpr std::string_view kNotificationSetting = "notification";
+/// What the settings of its cursors begin with; the target's name follows.
+inline constexpr std::string_view kNotifyCursors = "notification/";
 /// How long a log is kept that is kept for notifications alone: a target may be away as long.
 inline constexpr std::uint32_t kNotifiedLogSeconds = 7 * 24 * 3600;
 

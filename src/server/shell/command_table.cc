@@ -43,6 +43,8 @@ constexpr ShellCommand kCommands[] = {
     {"s3.lifecycle.report", "BUCKET --days COUNT --limit COUNT",
      "what a bucket's lifecycle rules would do now, or so many days later", false,
      lifecycle_report},
+    {"s3.notify.status", "", "where the targets of buckets' notifications stand", false,
+     notify_status},
     {"unlock", "", "give the lock back", false, unlock_cluster},
     {"volume.balance", "", "even the bytes of the volume servers out now", true, volume_balance},
     {"volume.check.disk", "[VOLUME]", "compare the copies of one volume or of all", false,

@@ -54,6 +54,9 @@ ShellHandler bucket_events;
 ShellHandler bucket_class;
 ShellHandler bucket_quota;
 
+// notify_command.cc
+ShellHandler notify_status;
+
 // move_command.cc
 ShellHandler fs_mv;
 

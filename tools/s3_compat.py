@@ -52,7 +52,7 @@ NOTES = {
     "UploadPart": "",
     "UploadPartCopy": "copies no bytes of whole needles (8 MiB) unless something is encrypted; computes checksums only for an upload that names an algorithm",
     "PutBucketAcl": "where ownership is not `BucketOwnerEnforced`, as PutObjectAcl; accounts have no e-mail addresses",
-    "PutBucketLifecycleConfiguration": "expiration, noncurrent versions, delete markers, aborts; transitions are kept without effect",
+    "PutBucketLifecycleConfiguration": "expiration, noncurrent versions, delete markers, aborts, transitions",
     "PutBucketPolicy": "20 KiB; counts everywhere within 2 s",
     "PutBucketNotificationConfiguration": "to targets that the operator named; no EventBridge",
     "PutObjectLockConfiguration": "also of a bucket that is there, when its versioning is enabled",

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "filer/core/expiry.h"
+#include "filer/core/manifest.h"
 #include "filer/filer_service.h"
 
 namespace kelp {
@@ -58,6 +59,27 @@ Task<Result<Expired>> FilerService::expire(Expire request) {
       count(request.doomed[i], done->outcomes[i], counts);
     }
     co_return counts;
+  }
+  co_return kept_losing(options_.max_attempts);
+}
+
+Task<Result<bool>> FilerService::move_class(MoveClass request) {
+  ClassChange how{.now = clock_.wall(), .most_chunks = options_.most_chunks};
+  if (request.chunks && is_long(*request.chunks, options_.most_chunks)) {
+    KELP_CO_TRY(how.manifest, co_await ids_.next());
+  }
+  for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
+    KELP_CO_TRY(FoundBucket in, co_await find_bucket(request.bucket));
+    std::function<Result<bool>(RowPlan&)> make = [&](RowPlan& rows) {
+      return plan_move(rows, in.bucket, request, how);
+    };
+    KELP_CO_TRY(auto planned, co_await plan(make, false));
+    if (!planned.value) co_return false;
+    planned.batch.conditions.push_back(
+        KvCondition::equals(std::move(in.row_key), std::move(in.row)));
+    const Result<void> committed = co_await kv_.commit(std::move(planned.batch));
+    if (committed) co_return true;
+    if (!lost_race(committed.error())) co_return committed.error();
   }
   co_return kept_losing(options_.max_attempts);
 }

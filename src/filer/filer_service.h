@@ -100,6 +100,10 @@ class FilerService final : public FilerClient {
   /// object lock keeps. At most 1,000 of a bucket. kConflict with kConditionConflict: the rules or
   /// the bucket are others now, and nothing happened.
   Task<Result<Expired>> expire(Expire request);
+  /// Makes a version one of another storage class; its id, ETag and time stay, and so does all
+  /// else. False: it is not what was judged any more. Errors as expire(), and kConflict with
+  /// kKeyTooOld.
+  Task<Result<bool>> move_class(MoveClass request);
   /// abort_upload() of one that its rules say is over; kConflict as expire().
   Task<Result<void>> expire_upload(UploadName name, KvRow rules);
 

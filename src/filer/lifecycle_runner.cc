@@ -39,6 +39,10 @@ LifecycleRunner::Probe::Probe(Metrics& metrics)
                               "Lone delete markers that lifecycle rules removed")),
       uploads(metrics.counter("kelp_filer_lifecycle_uploads_total",
                               "Multipart uploads that lifecycle rules aborted")),
+      moved(metrics.counter("kelp_filer_lifecycle_moved_total",
+                            "Versions that lifecycle rules moved to another storage class")),
+      moved_bytes(metrics.counter("kelp_filer_lifecycle_moved_bytes_total",
+                                  "Bytes that were copied for that")),
       locked(metrics.counter("kelp_filer_lifecycle_locked_total",
                              "Versions that were due and that object lock kept, in each pass")),
       rows(metrics.counter("kelp_filer_lifecycle_rows_total",
@@ -185,9 +189,69 @@ Task<Result<LifecycleRow>> LifecycleRunner::apply(RuledBucket ruled, ExpiryPage 
     probe_.locked.Increment(static_cast<double>(expired->locked));
     gone = expired->expired + expired->removed + expired->markers;
   }
+  KELP_CO_TRY(const std::uint64_t moved, co_await move_all(ruled, std::move(page.moves)));
+  gone += moved;
   KELP_CO_CHECK(co_await abort_uploads(std::move(ruled), std::move(page.uploads)));
   if (page.cut && gone == 0) page.next.after.push_back('\0');
   co_return std::move(page.next);
+}
+
+/// How many did. What fails with one is left to the next pass, and keeps no other.
+Task<Result<std::uint64_t>> LifecycleRunner::move_all(RuledBucket ruled,
+                                                      std::vector<Doomed> moves) {
+  std::uint64_t count = 0;
+  std::optional<Error> failure;
+  for (Doomed& each : moves) {
+    if (co_await was_cancelled()) co_return Error(Errc::kCancelled, "lifecycle cancelled");
+    const auto moved = co_await move(ruled, std::move(each));
+    if (moved) {
+      count += *moved ? 1 : 0;
+    } else if (moved.error().code() == Errc::kCancelled) {
+      co_return moved.error();
+    } else {
+      failure = moved.error();
+    }
+  }
+  probe_.moved.Increment(static_cast<double>(count));
+  if (failure) {
+    probe_.failures.Increment();
+    logger("filer").warn("lifecycle_move_failed bucket={} error={}", ruled.bucket.name,
+                         log_value(failure->message()));
+  }
+  co_return count;
+}
+
+Task<Result<bool>> LifecycleRunner::move(RuledBucket ruled, Doomed moved) {
+  KELP_CO_TRY(const ObjectEntry entry, decode_entry(moved.row.second));
+  MoveClass request{ruled.bucket.name, ruled.bucket.id, ruled.rules_row, std::move(moved), {}};
+  MovedBody copy;
+  bool stays = entry.layout.chunks.empty();
+  if (!stays && seams_.mover == nullptr) co_return false;
+  if (!stays) {
+    KELP_CO_TRY(stays,
+                co_await seams_.mover->lie_alike(entry.headers.storage_class, request.moved.to));
+  }
+  if (!stays) {
+    BodyToMove body{ruled.bucket.id, ruled.bucket.name, request.moved.key, {}, request.moved.to};
+    for (const Chunk& chunk : entry.layout.chunks) {
+      if (!chunk.is_manifest()) {
+        body.chunks.push_back(chunk);
+        continue;
+      }
+      KELP_CO_TRY(auto listed, co_await seams_.filer.get_manifest(chunk.fid.key.value));
+      body.chunks.insert(body.chunks.end(), listed.begin(), listed.end());
+    }
+    KELP_CO_TRY(copy, co_await seams_.mover->copy(std::move(body)));
+    request.chunks = copy.chunks;
+  }
+  const auto done = co_await seams_.filer.move_class(std::move(request));
+  if (!done && done.error().reason() == Reason::kKeyTooOld) seams_.mover->forget_keys();
+  if (!done && done.error().reason() == Reason::kConditionConflict) co_return false;
+  KELP_CO_CHECK(done);
+  std::uint64_t bytes = 0;
+  for (const Chunk& chunk : copy.chunks) bytes += chunk.size_bytes;
+  if (*done) probe_.moved_bytes.Increment(static_cast<double>(bytes));
+  co_return *done;
 }
 
 Task<Result<void>> LifecycleRunner::abort_uploads(RuledBucket ruled,

@@ -7,6 +7,7 @@
 #include "async/work_pool.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "filer/body_mover.h"
 #include "filer/core/expiry.h"
 #include "filer/filer_service.h"
 #include "kv/kv_async.h"
@@ -31,6 +32,7 @@ struct LifecycleSeams {
   Clock& clock;
   Timers& timers;
   Metrics& metrics;
+  BodyMover* mover = nullptr;  ///< Null: only objects without needles move to other classes.
 };
 
 /// Applies the lifecycle rules of all buckets, in passes. A page of rows is judged by the rules of
@@ -55,6 +57,8 @@ class LifecycleRunner {
     prometheus::Counter& removed;
     prometheus::Counter& markers;
     prometheus::Counter& uploads;
+    prometheus::Counter& moved;
+    prometheus::Counter& moved_bytes;
     prometheus::Counter& locked;
     prometheus::Counter& rows;
     prometheus::Counter& passes;
@@ -68,6 +72,8 @@ class LifecycleRunner {
   Task<Result<void>> save(LifecycleRow place);
   Task<Result<LifecycleRow>> one_page(LifecycleRow place);
   Task<Result<LifecycleRow>> apply(RuledBucket ruled, ExpiryPage page, LifecycleRow place);
+  Task<Result<std::uint64_t>> move_all(RuledBucket ruled, std::vector<Doomed> moves);
+  Task<Result<bool>> move(RuledBucket ruled, Doomed moved);
   Task<Result<void>> abort_uploads(RuledBucket ruled, std::vector<UploadName> uploads);
 
   const LifecycleSeams seams_;

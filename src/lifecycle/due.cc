@@ -12,6 +12,19 @@ WallTime moment_of(const When& when, WallTime made, const Calendar& calendar) {
   return when.date ? *when.date : calendar.after(made, when.days);
 }
 
+/// Small objects take more room in other classes than they save.
+bool is_large_enough(const Rules& rules, const Rule& rule, const Subject& subject,
+                     std::string_view to) {
+  if (subject.size_bytes >= kSmallestMoved) return true;
+  if (rule.filter.larger_than || rule.filter.smaller_than) return true;
+  return rules.smallest_varies && (to == "GLACIER" || to == "DEEP_ARCHIVE");
+}
+
+/// The lower one counts.
+void add_move(std::optional<Due>& lowest, const Due& due) {
+  if (!lowest || rank_of(due.to) > rank_of(lowest->to)) lowest = due;
+}
+
 }  // namespace
 
 WallTime Calendar::after(WallTime from, std::uint32_t days) const {
@@ -47,9 +60,47 @@ std::optional<Due> noncurrent_expiry(const Rules& rules, const Subject& subject,
   for (const Rule& rule : rules.rules) {
     if (!rule.noncurrent || newer < rule.noncurrent->newer) continue;
     if (!rule.filter.matches(subject)) continue;
-    add(first, {calendar.after(since, rule.noncurrent->days), &rule});
+    add(first, {.at = calendar.after(since, rule.noncurrent->days),
+                .rule = &rule,
+                .newer = rule.noncurrent->newer});
   }
   return first;
+}
+
+std::optional<Due> move(const Rules& rules, const Subject& subject, std::string_view from,
+                        WallTime made, const Calendar& calendar, WallTime now) {
+  std::optional<Due> lowest;
+  for (const Rule& rule : rules.rules) {
+    if (rule.moves.empty() || !rule.filter.matches(subject)) continue;
+    for (const Move& each : rule.moves) {
+      const Due due{.at = moment_of(each.when, made, calendar), .rule = &rule, .to = each.to};
+      const bool down = rank_of(each.to) > rank_of(from);
+      if (due.at <= now && down && is_large_enough(rules, rule, subject, each.to)) {
+        add_move(lowest, due);
+      }
+    }
+  }
+  return lowest;
+}
+
+std::optional<Due> noncurrent_move(const Rules& rules, const Subject& subject,
+                                   std::string_view from, WallTime since, std::uint32_t newer,
+                                   const Calendar& calendar, WallTime now) {
+  std::optional<Due> lowest;
+  for (const Rule& rule : rules.rules) {
+    if (rule.noncurrent_moves.empty() || !rule.filter.matches(subject)) continue;
+    for (const NoncurrentMove& each : rule.noncurrent_moves) {
+      const Due due{.at = calendar.after(since, each.when.days),
+                    .rule = &rule,
+                    .to = each.to,
+                    .newer = each.when.newer};
+      const bool down = rank_of(each.to) > rank_of(from) && newer >= each.when.newer;
+      if (due.at <= now && down && is_large_enough(rules, rule, subject, each.to)) {
+        add_move(lowest, due);
+      }
+    }
+  }
+  return lowest;
 }
 
 std::optional<Due> upload_expiry(const Rules& rules, std::string_view key, WallTime began,

@@ -21,6 +21,8 @@ struct Calendar {
 struct Due {
   WallTime at;
   const Rule* rule = nullptr;  ///< By this one; lives as long as the rules.
+  std::string_view to = {};    ///< Of a move: the storage class; lives as long, too.
+  std::uint32_t newer = 0;     ///< It holds with so many newer versions that are not current.
 };
 
 /// When an object that was made at `made` and is the current version of its key expires, and by
@@ -37,6 +39,17 @@ struct Due {
 [[nodiscard]] std::optional<Due> noncurrent_expiry(const Rules& rules, const Subject& subject,
                                                    WallTime since, std::uint32_t newer,
                                                    const Calendar& calendar);
+
+/// To which class an object that is current and of class `from` has to move by `now`: of all that
+/// are due the lowest, below the one it is of.
+[[nodiscard]] std::optional<Due> move(const Rules& rules, const Subject& subject,
+                                      std::string_view from, WallTime made,
+                                      const Calendar& calendar, WallTime now);
+/// The same of a version that is not current since `since`.
+[[nodiscard]] std::optional<Due> noncurrent_move(const Rules& rules, const Subject& subject,
+                                                 std::string_view from, WallTime since,
+                                                 std::uint32_t newer, const Calendar& calendar,
+                                                 WallTime now);
 
 /// When an upload that began at `began` is aborted.
 [[nodiscard]] std::optional<Due> upload_expiry(const Rules& rules, std::string_view key,

@@ -13,7 +13,8 @@ struct Version {
   WallTime modified;
   std::uint64_t size_bytes = 0;
   bool delete_marker = false;
-  const Tags* tags = nullptr;  ///< Null: none. Only needed when a rule looks at them.
+  std::string_view storage_class;  ///< Empty: STANDARD.
+  const Tags* tags = nullptr;      ///< Null: none. Only needed when a rule looks at them.
 };
 
 /// What is to be done.
@@ -21,13 +22,13 @@ enum class Act : std::uint8_t {
   kExpire,         ///< The current version is deleted, as if a client did it without a version id.
   kRemoveVersion,  ///< One that is not current goes, an object or a delete marker.
   kRemoveMarker,   ///< The delete marker goes that is all that is left of the key.
+  kMove,           ///< To another storage class: Due::to.
 };
 
 /// It is due now.
 struct Verdict {
   Act act{};
   Due due;
-  std::uint32_t newer = 0;  ///< It holds while so many newer versions that are not current stay.
 };
 
 /// Judges the versions of keys, one after the other. `rules` must outlive it.
@@ -44,6 +45,8 @@ class KeyJudge {
   [[nodiscard]] std::optional<Verdict> end();
 
  private:
+  [[nodiscard]] std::optional<Verdict> judge_first(const Version& version,
+                                                   const Subject& subject) const;
   [[nodiscard]] std::optional<Verdict> when_due(Act act, const std::optional<Due>& due) const;
 
   const Rules& rules_;

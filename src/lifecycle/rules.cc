@@ -116,13 +116,30 @@ Result<void> read_expiration(const Node& node, Rule& rule) {
   return {};
 }
 
-Result<void> read_noncurrent(const Node& node, Rule& rule) {
-  Noncurrent& noncurrent = rule.noncurrent.emplace();
+/// Reads what an action says of when, and to which class, when it is one that moves.
+Result<void> read_noncurrent(const Node& node, Noncurrent& noncurrent, std::string* to) {
   for (const Node child : node.children()) {
     if (is(child, "NoncurrentDays")) {
       KELP_TRY(noncurrent.days, days_of(child));
     } else if (is(child, "NewerNoncurrentVersions")) {
       KELP_TRY(noncurrent.newer, number_of<std::uint32_t>(child));
+    } else if (to != nullptr && is(child, "StorageClass")) {
+      *to = text_of(child);
+    } else {
+      return unknown(child);
+    }
+  }
+  return {};
+}
+
+Result<void> read_move(const Node& node, Move& move) {
+  for (const Node child : node.children()) {
+    if (is(child, "Days")) {
+      KELP_TRY(move.when.days, days_of(child));
+    } else if (is(child, "Date")) {
+      KELP_TRY(move.when.date, date_of(child));
+    } else if (is(child, "StorageClass")) {
+      move.to = text_of(child);
     } else {
       return unknown(child);
     }
@@ -154,10 +171,15 @@ Result<std::optional<Rule>> read_rule(const Node& node) {
     } else if (is(child, "Expiration")) {
       KELP_CHECK(read_expiration(child, rule));
     } else if (is(child, "NoncurrentVersionExpiration")) {
-      KELP_CHECK(read_noncurrent(child, rule));
+      KELP_CHECK(read_noncurrent(child, rule.noncurrent.emplace(), nullptr));
     } else if (is(child, "AbortIncompleteMultipartUpload")) {
       KELP_CHECK(read_abort(child, rule));
-    } else if (!is(child, "Transition") && !is(child, "NoncurrentVersionTransition")) {
+    } else if (is(child, "Transition")) {
+      KELP_CHECK(read_move(child, rule.moves.emplace_back()));
+    } else if (is(child, "NoncurrentVersionTransition")) {
+      NoncurrentMove& move = rule.noncurrent_moves.emplace_back();
+      KELP_CHECK(read_noncurrent(child, move.when, &move.to));
+    } else {
       return unknown(child);
     }
   }
@@ -166,12 +188,16 @@ Result<std::optional<Rule>> read_rule(const Node& node) {
 }
 
 void add(Rule rule, Rules& rules) {
-  const bool removes = rule.expires || rule.expired_markers || rule.noncurrent;
-  if (!removes && !rule.abort_days) return;
-  rules.any_objects |= removes;
+  const bool moves = !rule.moves.empty() || !rule.noncurrent_moves.empty();
+  const bool about_objects = rule.expires || rule.expired_markers || rule.noncurrent || moves;
+  if (!about_objects && !rule.abort_days) return;
+  rules.any_objects |= about_objects;
   rules.any_uploads |= rule.abort_days.has_value();
   rules.any_tags |= !rule.filter.tags.empty();
   if (rule.noncurrent) rules.most_newer = std::max(rules.most_newer, rule.noncurrent->newer);
+  for (const NoncurrentMove& move : rule.noncurrent_moves) {
+    rules.most_newer = std::max(rules.most_newer, move.when.newer);
+  }
   rules.rules.push_back(std::move(rule));
 }
 
@@ -184,6 +210,13 @@ bool Filter::matches(const Subject& subject) const {
   return std::ranges::all_of(tags, [&subject](const auto& tag) {
     return subject.tags != nullptr && std::ranges::find(*subject.tags, tag) != subject.tags->end();
   });
+}
+
+int rank_of(std::string_view storage_class) {
+  constexpr std::string_view kDown[] = {
+      "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"};
+  const auto* const at = std::ranges::find(kDown, storage_class);
+  return at == std::end(kDown) ? 0 : static_cast<int>(at - std::begin(kDown)) + 1;
 }
 
 std::optional<std::string_view> Rules::next_key(std::string_view key) const {
@@ -205,7 +238,10 @@ Result<Rules> parse_rules(std::string_view kept) {
   }
   Rules rules;
   for (const Node child : document.children()) {
-    if (is(child, "TransitionDefaultMinimumObjectSize")) continue;
+    if (is(child, "TransitionDefaultMinimumObjectSize")) {
+      rules.smallest_varies = text_of(child) == "varies_by_storage_class";
+      continue;
+    }
     if (!is(child, "Rule")) return unknown(child);
     KELP_TRY(auto rule, read_rule(child));
     if (rule) add(*std::move(rule), rules);

@@ -148,6 +148,7 @@ struct Daemon::Parts {
   std::atomic<std::uint64_t> key_floor = 0;
   std::unique_ptr<Collector> collector;
   std::unique_ptr<UsageWatch> usage_watch;
+  std::unique_ptr<BodyMover> mover;
   std::unique_ptr<LifecycleRunner> lifecycle;
   std::vector<std::unique_ptr<NotifyPump>> notify_pumps;
   std::unique_ptr<FilerDumps> dumps;
@@ -343,7 +344,10 @@ Task<Result<void>> Daemon::Parts::open_filer() {
   usage_watch = std::make_unique<UsageWatch>(*kv, *disk_pool, clock, *timers, metrics);
   background.spawn(usage_watch->run());
   if (config.filer.lifecycle_interval.count() > 0) {
-    LifecycleSeams rules{*filer, *kv, *disk_pool, clock, *timers, metrics};
+    leases =
+        std::make_unique<KeyLeases>(*masters, clock, runtime.executor(0), lease_options(config));
+    mover = std::make_unique<BodyMover>(*cluster_volumes, *leases);
+    LifecycleSeams rules{*filer, *kv, *disk_pool, clock, *timers, metrics, mover.get()};
     lifecycle =
         std::make_unique<LifecycleRunner>(rules, lifecycle_options(config, random_number()));
     background.spawn(lifecycle->run());

@@ -104,6 +104,7 @@ struct Server::Rooms {
   std::unique_ptr<FilerService> filer;
   std::unique_ptr<Collector> collector;
   std::unique_ptr<UsageWatch> usage_watch;
+  std::unique_ptr<BodyMover> mover;
   std::unique_ptr<LifecycleRunner> lifecycle;
   std::vector<std::unique_ptr<NotifyPump>> notify_pumps;
   std::unique_ptr<FilerDumps> dumps;
@@ -167,7 +168,8 @@ Task<void> Server::Rooms::open_services(Result<void>& outcome) {
   usage_watch = std::make_unique<UsageWatch>(*kv, *disk_pool, clock, *timers, metrics);
   background.spawn(usage_watch->run());
   if (config.filer.lifecycle_interval.count() > 0) {
-    LifecycleSeams rules{*filer, *kv, *disk_pool, clock, *timers, metrics};
+    mover = std::make_unique<BodyMover>(*volumes, *leases);
+    LifecycleSeams rules{*filer, *kv, *disk_pool, clock, *timers, metrics, mover.get()};
     lifecycle = std::make_unique<LifecycleRunner>(rules, lifecycle_options(config, 0));
     background.spawn(lifecycle->run());
   }

@@ -154,6 +154,29 @@ class WithShortDays(Lifecycle):
         wait_for(lambda: uploads() == ["b"], "the abort of an upload")
         wait_for(lambda: self.kelp.metric("kelp_volume_needles_removed_total") >= 1, "the removal of its part")
 
+    def test_objects_move_to_other_classes_and_stay_what_they_are(self):
+        bucket = self.make("moves", versions=True)
+        body = b"x" * 300_000
+        for key in ("large", "large", "tiny"):
+            self.put(bucket, key, body if key == "large" else b"y", ContentType="text/plain")
+        before = self.s3.list_object_versions(Bucket=bucket)["Versions"]
+        self.rules(bucket, rule("moves", Transitions=[{"Days": 1, "StorageClass": "GLACIER"}],
+                                NoncurrentVersionTransitions=[{"NoncurrentDays": 1, "StorageClass": "DEEP_ARCHIVE"}]))
+
+        def classes():
+            return [each["StorageClass"] for each in self.s3.list_object_versions(Bucket=bucket)["Versions"]]
+
+        wait_for(lambda: classes() == ["GLACIER", "DEEP_ARCHIVE", "STANDARD"], "the moves")
+        after = self.s3.list_object_versions(Bucket=bucket)["Versions"]
+        for old, new in zip(before, after, strict=True):
+            self.assertEqual({**old, "StorageClass": ""}, {**new, "StorageClass": ""})
+        head = self.s3.head_object(Bucket=bucket, Key="large")
+        self.assertEqual((head["StorageClass"], head["ContentType"]), ("GLACIER", "text/plain"))
+        for each in after:
+            got = self.s3.get_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+            self.assertEqual(got["Body"].read(), body if each["Key"] == "large" else b"y")
+        self.assertEqual(self.kelp.metric("kelp_filer_lifecycle_moved_total"), 2)
+
     def test_killed_in_the_middle_it_goes_on(self):
         buckets = [self.make(f"many-{number}", versions=number == 1) for number in range(3)]
         for bucket in buckets:
@@ -197,7 +220,12 @@ class WithRealDays(Lifecycle):
         head = self.s3.head_object(Bucket=bucket, Key="k")
         got = self.s3.get_object(Bucket=bucket, Key="k")
         copied = self.s3.copy_object(Bucket=bucket, Key="k2", CopySource={"Bucket": bucket, "Key": "k"})
-        for answer in (put, head, got, copied):
+        upload = {"Bucket": bucket, "Key": "k3"}
+        upload["UploadId"] = self.s3.create_multipart_upload(**upload)["UploadId"]
+        part = self.s3.upload_part(**upload, PartNumber=1, Body=b"x")["ETag"]
+        completed = self.s3.complete_multipart_upload(
+            **upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]})
+        for answer in (put, head, got, copied, completed):
             date, identity = self.expiration(answer)
             self.assertEqual(identity, "some%20days")
             self.assertIn((date - midnight).days, (0, 1))

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
 #include "filer/core/listing.h"
+#include "filer/core/manifest.h"
 #include "filer/core/object_lock.h"
 
 namespace kelp {
@@ -57,7 +59,7 @@ class VersionWalk {
     page_ = &page;
     KELP_CHECK(seek(from));
     while (find_key()) {
-      if (page.rows >= limits_.rows || page.doomed.size() >= limits_.doomed) return true;
+      if (page.rows >= limits_.rows || is_full()) return true;
       const auto wanted = rules_.next_key(key_);
       if (!wanted) return false;
       if (*wanted != key_) {
@@ -110,6 +112,10 @@ class VersionWalk {
     return objects_.valid() && objects_.row_key().substr(kFront) == key_;
   }
 
+  [[nodiscard]] bool is_full() const {
+    return page_->doomed.size() >= limits_.doomed || page_->moves.size() >= limits_.moves;
+  }
+
   /// False: it was left half way, as the page is full.
   Result<bool> judge_key() {
     judge_.begin(key_);
@@ -122,7 +128,7 @@ class VersionWalk {
     }
     bool first = !at_object();
     while (version_ && version_->key == key_) {
-      if (page_->doomed.size() >= limits_.doomed) return false;
+      if (is_full()) return false;
       KELP_TRY(const auto verdict, take(versions_->value()));
       if (first) {
         head_ = versions_->row();
@@ -134,7 +140,7 @@ class VersionWalk {
       versions_->next();
       KELP_CHECK(read_version());
     }
-    if (const auto verdict = judge_.end()) doom_head(verdict->act);
+    if (const auto verdict = judge_.end()) doom_head(*verdict);
     if (at_object()) objects_.next();
     KELP_CHECK(check());
     return true;
@@ -147,43 +153,49 @@ class VersionWalk {
       return judge_.take({.modified = entry.modified,
                           .size_bytes = entry.size_bytes,
                           .delete_marker = entry.delete_marker,
+                          .storage_class = entry.headers.storage_class,
                           .tags = &entry.headers.tags});
     }
     KELP_TRY(const ListedEntry entry, decode_listed(row));
     return judge_.take({.modified = entry.modified,
                         .size_bytes = entry.size_bytes,
-                        .delete_marker = entry.delete_marker});
+                        .delete_marker = entry.delete_marker,
+                        .storage_class = entry.storage_class});
   }
 
   /// The version row that is next.
   Result<void> doom_older(const Verdict& verdict) {
     KELP_TRY(const ObjectEntry entry, decode_entry(versions_->value()));
-    if (!check_removal(entry.headers.lock, false, now_)) {
+    const bool moves = verdict.act == Act::kMove;
+    if (!moves && !check_removal(entry.headers.lock, false, now_)) {
       ++page_->locked;
       return {};
     }
-    if (!kept_ || kept_->size() < 1 + verdict.newer) {
+    if (!kept_ || kept_->size() < 1 + verdict.due.newer) {
       auto besides = std::make_shared<std::vector<KvRow>>();
       besides->push_back(head());
-      for (std::size_t i = 0; i < verdict.newer && i < newer_.size(); ++i) {
+      for (std::size_t i = 0; i < verdict.due.newer && i < newer_.size(); ++i) {
         besides->push_back(newer_[i]);
       }
       kept_ = std::move(besides);
     }
-    page_->doomed.push_back({.act = Act::kRemoveVersion,
-                             .key = key_,
-                             .version_id = version_id_of(entry),
-                             .row = versions_->row(),
-                             .besides = kept_});
+    auto& found = moves ? page_->moves : page_->doomed;
+    found.push_back({.act = verdict.act,
+                     .key = key_,
+                     .version_id = version_id_of(entry),
+                     .row = versions_->row(),
+                     .besides = kept_,
+                     .to = std::string(verdict.due.to)});
     return {};
   }
 
-  void doom_head(Act act) {
-    Doomed& doomed = page_->doomed.emplace_back();
-    doomed.act = act;
+  void doom_head(const Verdict& verdict) {
+    const bool moves = verdict.act == Act::kMove;
+    Doomed& doomed = (moves ? page_->moves : page_->doomed).emplace_back();
+    doomed.act = verdict.act;
+    doomed.to = verdict.due.to;
     doomed.key = key_;
     doomed.row = head();
-    if (act != Act::kRemoveMarker) return;
     if (const auto marker = decode_listed(doomed.row.second)) {
       doomed.version_id = version_id_of(*marker);
     }
@@ -276,24 +288,28 @@ Result<bool> is_as_judged(RowPlan& rows, const BucketEntry& bucket, const Doomed
 Result<FoundRules> find_rules(KvStore& store, const std::string& from, std::size_t most) {
   FoundRules answer;
   const KvRange all{keys::bucket(from), keys::behind(std::string(1, keys::kBucket))};
-  KELP_TRY(const auto rows, store.scan(all, most));
-  for (const auto& [key, row] : rows) {
-    auto ruled = read_rules(store, key, row);
+  const auto rows = store.cursor(all);
+  std::size_t looked_at = 0;
+  for (rows->seek(all.begin); rows->valid(); rows->next()) {
+    const std::string_view name = keys::bucket_name(rows->key());
+    if (looked_at++ == most) {
+      answer.next = name;
+      return answer;
+    }
+    auto ruled = read_rules(store, rows->key(), rows->value());
     // One bucket that cannot be understood keeps the others from nothing.
     const bool unknown = !ruled && (ruled.error().code() == Errc::kUnimplemented ||
                                     ruled.error().code() == Errc::kCorruption);
     if (!ruled && !unknown) return std::move(ruled).error();
     if (unknown) {
       answer.unknown.push_back(
-          fmt::format("bucket={} error=\"{}\"", keys::bucket_name(key), ruled.error().message()));
+          fmt::format("bucket={} error=\"{}\"", name, ruled.error().message()));
     } else if (*ruled) {
       answer.found = std::move(*ruled);
       return answer;
     }
   }
-  if (rows.size() == most) {
-    answer.next = std::string(keys::bucket_name(rows.back().first)) + '\0';
-  }
+  KELP_CHECK(rows->status());
   return answer;
 }
 
@@ -323,6 +339,30 @@ Result<ExpiryPage> find_doomed(KvStore& store, const RuledBucket& ruled, const L
   page.next.in_uploads = false;
   page.next.after.clear();
   return page;
+}
+
+Result<bool> plan_move(RowPlan& rows, const BucketEntry& bucket, const MoveClass& request,
+                       const ClassChange& how) {
+  KELP_TRY(const auto rules, rows.get(request.rules_row.first));
+  if (bucket.id != request.bucket_id || rules != request.rules_row.second) return changed();
+  KELP_TRY(const bool as_judged, is_as_judged(rows, bucket, request.moved));
+  if (!as_judged) return false;
+  KELP_TRY(KeyVersions versions, KeyVersions::read(rows, bucket, request.moved.key));
+  KELP_TRY(FoundVersion version, versions.find(request.moved.version_id));
+  if (version.object.row != request.moved.row.second) return false;
+  ObjectEntry& entry = version.object.entry;
+  entry.headers.storage_class = request.moved.to;
+  if (request.chunks) {
+    KELP_TRY(auto floor, rows.get(keys::key_floor()));
+    KELP_CHECK(require_above_floor(std::move(floor), *request.chunks, rows.rest()));
+    drop_body(entry.layout, how.now, rows.rest());
+    entry.layout.chunks = *request.chunks;
+    if (is_long(entry.layout.chunks, how.most_chunks)) {
+      fold(entry.layout.chunks, how.manifest, rows.rest());
+    }
+  }
+  versions.rewrite(std::move(version));
+  return true;
 }
 
 Result<PlannedDelete> plan_expiry(RowPlan& rows, const BucketEntry& bucket, const Expire& request,

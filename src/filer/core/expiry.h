@@ -18,7 +18,7 @@
 
 namespace kelp {
 
-/// A version, or a delete marker, whose time has come.
+/// A version, or a delete marker, whose time has come: to go, or to move to another storage class.
 struct Doomed {
   lifecycle::Act act{};
   std::string key;
@@ -27,6 +27,7 @@ struct Doomed {
   /// Rows of the key that must be as they were, too: the newest version's, and of those that are
   /// not current as many as the rule keeps. Null: none.
   std::shared_ptr<const std::vector<KvRow>> besides;
+  std::string to;  ///< Of kMove: the storage class.
 };
 
 /// A bucket whose rules are applied, as it was read.
@@ -40,12 +41,14 @@ struct RuledBucket {
 struct ExpiryLimits {
   std::size_t rows = 20'000;
   std::size_t doomed = 1000;
+  std::size_t moves = 64;
 };
 
 /// What a page of a bucket's rows came to.
 struct ExpiryPage {
   std::vector<Doomed> doomed;
   std::vector<UploadName> uploads;  ///< Those that are to be aborted.
+  std::vector<Doomed> moves;        ///< Those of kMove, which are not among the doomed.
   LifecycleRow next;                ///< Where to go on.
   /// The key of `next` was left half way: when nothing of it goes, the next page begins behind it.
   bool cut = false;
@@ -82,6 +85,28 @@ struct Expire {
   KvRow rules_row;
   std::vector<Doomed> doomed;
 };
+
+/// A version that is to be of another storage class.
+struct MoveClass {
+  std::string bucket;
+  BucketId bucket_id;
+  KvRow rules_row;
+  Doomed moved;
+  /// Where its bytes are from now on, durable; nothing: where they were.
+  std::optional<std::vector<Chunk>> chunks;
+};
+
+/// Plans it, for a version that is as it was judged; false: it is not. kConflict with
+/// kConditionConflict when the rules changed, and with kKeyTooOld as require_above_floor(). What
+/// the version had dies since `now`. `manifest`: a number never used before, for many chunks.
+struct ClassChange {
+  WallTime now;
+  std::uint64_t manifest = 0;
+  std::size_t most_chunks = 0;  ///< FilerOptions::most_chunks.
+};
+/// See ClassChange.
+[[nodiscard]] Result<bool> plan_move(RowPlan& rows, const BucketEntry& bucket,
+                                     const MoveClass& request, const ClassChange& how);
 
 /// What became of it.
 struct Expired {

@@ -246,6 +246,13 @@ Task<S3Result<void>> complete_multipart_upload(Call& call) {
   HttpResponse head = begin_response(call, 200);
   head.add("Content-Type", "application/xml");
   add_version_id(done->version_id, head);
+  if (call.access != nullptr && call.access->lifecycle != nullptr) {
+    ObjectKey name{.bucket = call.request.bucket, .key = call.request.key};
+    const auto object = co_await call.services.deps.filer.get_object(std::move(name), false);
+    if (object && object->entry.version == done->version) {
+      add_expiration(call, call.request.key, object->entry, head);
+    }
+  }
   if (upload && upload->headers.encryption.kind != EncryptionKind::kCustomer) {
     add_encryption(call, upload->headers.encryption, head);
   }

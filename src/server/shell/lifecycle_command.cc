@@ -62,22 +62,24 @@ Task<Result<ObjectHeaders>> headers_of(const Asked& asked, const ListedVersion& 
   co_return std::move(found->entry.headers);
 }
 
-std::string_view action_of(Act act) {
-  switch (act) {
+std::string action_of(const lifecycle::Verdict& verdict) {
+  switch (verdict.act) {
     case Act::kExpire:
       return "delete";
     case Act::kRemoveVersion:
       return "remove";
     case Act::kRemoveMarker:
       return "remove marker";
+    case Act::kMove:
+      return "move to " + std::string(verdict.due.to);
   }
   return "";
 }
 
 Task<Result<void>> add_older(const Asked& asked, const lifecycle::Verdict& verdict,
                              const ListedVersion& version, Report& report) {
-  std::string action(action_of(verdict.act));
-  if (!version.delete_marker) {
+  std::string action = action_of(verdict);
+  if (verdict.act == Act::kRemoveVersion && !version.delete_marker) {
     KELP_CO_TRY(const ObjectHeaders headers, co_await headers_of(asked, version, true));
     if (!check_removal(headers.lock, false, asked.now)) action = "locked";
   }
@@ -94,7 +96,7 @@ Task<Result<void>> judge_versions(const Asked& asked, Report& report) {
     const auto verdict = newest ? judge.end() : std::nullopt;
     if (!verdict) return;
     const bool marker = verdict->act == Act::kRemoveMarker;
-    report.add(verdict->due, std::string(action_of(verdict->act)), shown(newest->object.key),
+    report.add(verdict->due, action_of(*verdict), shown(newest->object.key),
                marker ? json::value(s3::version_id_text(newest->version_id)) : nullptr);
   };
   while (!report.more) {
@@ -114,6 +116,7 @@ Task<Result<void>> judge_versions(const Asked& asked, Report& report) {
       const auto verdict = judge.take({.modified = version.object.modified,
                                        .size_bytes = version.object.size_bytes,
                                        .delete_marker = version.delete_marker,
+                                       .storage_class = version.object.storage_class,
                                        .tags = &headers.tags});
       if (verdict) {
         KELP_CO_CHECK(co_await add_older(asked, *verdict, version, report));

@@ -341,6 +341,20 @@ TEST_F(LifecycleTest, GoesOnWhereAnotherOneGotTo) {
   EXPECT_EQ(row->ended, world_.clock.wall());
 }
 
+TEST_F(LifecycleTest, IsOneFilersTurnUntilItIsGone) {
+  for (int i = 0; i < 10; ++i) put("k" + std::to_string(i));
+  set_rules(rule("", kGone));
+  world_.clock.advance(days(3));
+  LifecycleRunner first = runner({.holder = 1, .limits = {.rows = 2}});
+  LifecycleRunner second = runner({.holder = 2, .limits = {.rows = 2}});
+  EXPECT_EQ(world_.run(first.go_on(1)).value(), false);
+  EXPECT_EQ(world_.run(second.go_on(100)).value(), false);
+  EXPECT_EQ(objects(), "k2 k3 k4 k5 k6 k7 k8 k9 ") << "it is the first one's turn";
+  world_.clock.advance(std::chrono::seconds(61));
+  EXPECT_EQ(world_.run(second.go_on(100)).value(), true);
+  EXPECT_EQ(objects(), "");
+}
+
 TEST_F(LifecycleTest, TakesAKeyWithVeryManyVersionsApart) {
   set_versioning(true);
   for (int i = 0; i < 20; ++i) put("k");

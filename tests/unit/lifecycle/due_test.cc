@@ -83,6 +83,37 @@ TEST(LifecycleDue, OfOlderVersionsKeepsTheNewestOfThem) {
   EXPECT_FALSE(expiry(rules, {.key = "k"}, since, {}));
 }
 
+std::string moved(const Rules& rules, int age, std::string_view from, std::uint64_t bytes) {
+  const WallTime now = day(2026, 6, 1);
+  const auto due = move(rules, {.key = "k", .size_bytes = bytes}, from, now - days(age), {}, now);
+  return due ? std::string(due->to) : "";
+}
+
+TEST(LifecycleDue, MovesDownOnly) {
+  Rules rules;
+  rules.rules.emplace_back().moves = {{.when = {.days = 90, .date = {}}, .to = "GLACIER"},
+                                      {.when = {.days = 30, .date = {}}, .to = "STANDARD_IA"}};
+  EXPECT_EQ(moved(rules, 29, "", 1 << 20), "");
+  EXPECT_EQ(moved(rules, 30, "", 1 << 20), "STANDARD_IA");
+  EXPECT_EQ(moved(rules, 30, "STANDARD_IA", 1 << 20), "");
+  EXPECT_EQ(moved(rules, 30, "DEEP_ARCHIVE", 1 << 20), "");
+  EXPECT_EQ(moved(rules, 90, "STANDARD_IA", 1 << 20), "GLACIER");
+  EXPECT_EQ(moved(rules, 90, "", 1 << 20), "GLACIER") << "at once";
+}
+
+TEST(LifecycleDue, MovesNothingSmallUnlessTheRuleSaysSo) {
+  Rules rules;
+  rules.rules.emplace_back().moves = {{.when = {.days = 1, .date = {}}, .to = "GLACIER"}};
+  EXPECT_EQ(moved(rules, 2, "", kSmallestMoved - 1), "");
+  EXPECT_EQ(moved(rules, 2, "", kSmallestMoved), "GLACIER");
+  rules.smallest_varies = true;
+  EXPECT_EQ(moved(rules, 2, "", 10), "GLACIER");
+  rules.rules[0].moves[0].to = "STANDARD_IA";
+  EXPECT_EQ(moved(rules, 2, "", 10), "");
+  rules.rules[0].filter.larger_than = 5;
+  EXPECT_EQ(moved(rules, 2, "", 10), "STANDARD_IA");
+}
+
 TEST(LifecycleDue, OfUploadsIsFromWhenTheyBegan) {
   Rules rules;
   rules.rules.emplace_back();

@@ -20,7 +20,7 @@ Version marker(int days_ago) {
   return {.modified = kToday - days(days_ago), .delete_marker = true};
 }
 
-/// "E" for expire, "R" for remove, "M" for the marker, "-" for nothing, of each version.
+/// "E" for expire, "R" for remove, "M" for the marker, ">" for a move, "-" for nothing, of each.
 std::string judged(const Rule& rule, const std::vector<Version>& versions) {
   Rules rules;
   rules.rules = {rule};
@@ -33,7 +33,8 @@ std::string judged(const Rule& rule, const std::vector<Version>& versions) {
   judge.begin("key");
   const auto letter = [](const std::optional<Verdict>& verdict) {
     if (!verdict) return '-';
-    return verdict->act == Act::kExpire ? 'E' : verdict->act == Act::kRemoveVersion ? 'R' : 'M';
+    constexpr char kLetters[] = {'E', 'R', 'M', '>'};
+    return kLetters[static_cast<int>(verdict->act)];
   };
   for (const Version& version : versions) text += letter(judge.take(version));
   text[0] = letter(judge.end());
@@ -77,6 +78,19 @@ TEST(LifecycleKey, RemovesAMarkerThatIsAlone) {
   rule.expires = When{.days = 3, .date = {}};
   EXPECT_EQ(judged(rule, {marker(3)}), "M");
   EXPECT_EQ(judged(rule, {marker(2)}), "-");
+}
+
+TEST(LifecycleKey, MovesWhatDoesNotGo) {
+  Rule rule;
+  rule.moves = {{.when = {.days = 5, .date = {}}, .to = "GLACIER"}};
+  rule.expires = When{.days = 10, .date = {}};
+  rule.noncurrent_moves = {{.when = {.days = 5, .newer = 1}, .to = "GLACIER"}};
+  rule.filter.larger_than = 0;
+  EXPECT_EQ(judged(rule, {made(4)}), "-");
+  EXPECT_EQ(judged(rule, {made(5)}), ">");
+  EXPECT_EQ(judged(rule, {made(10)}), "E");
+  EXPECT_EQ(judged(rule, {made(1), made(5), made(6)}), "-->");
+  EXPECT_EQ(judged(rule, {marker(5), marker(6), marker(7)}), "---");
 }
 
 TEST(LifecycleKey, LooksAtTheTagsOfEachVersion) {

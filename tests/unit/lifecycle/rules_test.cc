@@ -52,6 +52,27 @@ TEST(LifecycleRules, KeepAPrefixThatIsASpace) {
   EXPECT_EQ(rules.rules.at(0).filter.prefix, " ") << "an empty one would be all objects";
 }
 
+TEST(LifecycleRules, Move) {
+  const Rules rules = rules_of(
+      "<Rule><Filter></Filter>" + kOn +
+      "<Transition><Days>30</Days><StorageClass>STANDARD_IA</StorageClass></Transition>"
+      "<Transition><Days>90</Days><StorageClass>GLACIER</StorageClass></Transition>"
+      "<NoncurrentVersionTransition><NoncurrentDays>3</NoncurrentDays><NewerNoncurrentVersions>4"
+      "</NewerNoncurrentVersions><StorageClass>GLACIER</StorageClass></NoncurrentVersionTransition>"
+      "</Rule><TransitionDefaultMinimumObjectSize>varies_by_storage_class"
+      "</TransitionDefaultMinimumObjectSize>");
+  const Rule& rule = rules.rules.at(0);
+  ASSERT_EQ(rule.moves.size(), 2U);
+  EXPECT_EQ(rule.moves[1].when.days, 90U);
+  EXPECT_EQ(rule.moves[1].to, "GLACIER");
+  ASSERT_EQ(rule.noncurrent_moves.size(), 1U);
+  EXPECT_EQ(rule.noncurrent_moves[0].when.days, 3U);
+  EXPECT_EQ(rule.noncurrent_moves[0].when.newer, 4U);
+  EXPECT_EQ(rules.most_newer, 4U);
+  EXPECT_TRUE(rules.any_objects);
+  EXPECT_TRUE(rules.smallest_varies);
+}
+
 TEST(LifecycleRules, HaveDates) {
   const Rules rules =
       rules_of("<Rule><Filter></Filter>" + kOn +
@@ -60,13 +81,12 @@ TEST(LifecycleRules, HaveDates) {
             WallTime(std::chrono::sys_days(std::chrono::year(2030) / 2 / 3)));
 }
 
-TEST(LifecycleRules, LeaveOutWhatIsDisabledAndWhatRemovesNothing) {
+TEST(LifecycleRules, LeaveOutWhatIsDisabled) {
   const Rules rules = rules_of(
       "<Rule><Filter></Filter><Status>Disabled</Status><Expiration><Days>1</Days></Expiration></"
       "Rule>"
       "<Rule><Filter></Filter>" +
-      kOn + "<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition></Rule>" +
-      "<Rule><Filter></Filter>" + kOn +
+      kOn +
       "<AbortIncompleteMultipartUpload><DaysAfterInitiation>2</DaysAfterInitiation>"
       "</AbortIncompleteMultipartUpload></Rule>");
   ASSERT_EQ(rules.rules.size(), 1U);

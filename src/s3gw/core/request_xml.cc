@@ -46,7 +46,10 @@ S3Result<DeleteEntry> read_delete_entry(const pugi::xml_node& node) {
     } else if (name == "ETag") {
       KELP_S3_TRY(const std::string etag, text_of(child));
       entry.etag = unquote_etag(etag);
-    } else if (name != "LastModifiedTime" && name != "Size") {
+    } else if (name == "LastModifiedTime" || name == "Size") {
+      // Conditions of directory buckets. What they forbid must not be deleted.
+      return std::unexpected(S3Error{S3Code::kNotImplemented, {}, {{"Header", std::string(name)}}});
+    } else {
       return s3_error(S3Code::kMalformedXML);
     }
   }

@@ -143,6 +143,12 @@ std::string delete_result_xml(const DeleteBody& request, const std::vector<Outco
 
 Task<S3Result<void>> delete_object(Call& call) {
   KELP_S3_CO_TRY(const auto version_id, version_parameter(call));
+  // Conditions of directory buckets. What they forbid must not be deleted.
+  for (const std::string_view name : {"x-amz-if-match-size", "x-amz-if-match-last-modified-time"}) {
+    if (!call.header(name)) continue;
+    co_return std::unexpected(
+        S3Error{S3Code::kNotImplemented, {}, {{"Header", std::string(name)}}});
+  }
   WriteConditions conditions{.bypass_governance = bypasses_governance(call),
                              .origin = origin_of(call, EventCause::kRemoval)};
   if (const auto match = call.header("if-match")) conditions.if_match = unquote_etag(*match);

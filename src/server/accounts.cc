@@ -75,8 +75,8 @@ std::vector<s3::Account> all_accounts(const ClusterIdentity& cluster,
   return accounts;
 }
 
-Result<std::unique_ptr<s3::CredentialStore>> make_accounts(
-    const ClusterIdentity& cluster, const S3Config& config) {
+Result<std::unique_ptr<s3::CredentialStore>> make_accounts(const ClusterIdentity& cluster,
+                                                           const S3Config& config) {
   KELP_CHECK(refuse_demo_key(cluster.admin.access_key, cluster.admin.secret_key, config));
   auto accounts = std::make_unique<Accounts>();
   [[maybe_unused]] const bool first = accounts->add(

@@ -200,7 +200,9 @@ class Cases(World):
     def test_tags_of_buckets(self):
         bucket = self.new_bucket()
         self.refused("NoSuchTagSet", 404, self.s3.get_bucket_tagging, Bucket=bucket)
-        tags = [{"Key": "team", "Value": "<a>"}]
+        tags = [{"Key": "team", "Value": "a = b + \u00e9"}]
+        self.refused("InvalidTag", 400, self.s3.put_bucket_tagging, Bucket=bucket,
+                     Tagging={"TagSet": [{"Key": "team", "Value": "<a>"}]})
         self.s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
         self.assertEqual(self.s3.get_bucket_tagging(Bucket=bucket)["TagSet"], tags)
         self.s3.delete_bucket_tagging(Bucket=bucket)

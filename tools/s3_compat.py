@@ -31,6 +31,7 @@ ALIASES = {
 NOTES = {
     "CopyObject": "copies no bytes unless the encryption changes; ETag and checksums are the source's; source up to 5 GiB",
     "CreateBucket": "with object lock, ownership and lists too; `s3.defaults` says what a new bucket is",
+    "DeleteBucket": "uploads that were not completed keep no bucket: they go with it",
     "CreateMultipartUpload": "checksum algorithm and type as on AWS",
     "CompleteMultipartUpload": "`If-Match`, `If-None-Match: *`; a repeated one gets the same answer for 7 days",
     "DeleteObject": "`If-Match`, of the version that is named or the current one",

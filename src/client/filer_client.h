@@ -25,7 +25,7 @@ class FilerClient {
   /// kAlreadyExists with kBucketOwnedByYou or kBucketExists.
   virtual Task<Result<BucketEntry>> create_bucket(BucketEntry bucket) = 0;
   virtual Task<Result<BucketEntry>> get_bucket(std::string name) = 0;
-  /// kConflict with kBucketNotEmpty while it holds an object or an upload.
+  /// kConflict with kBucketNotEmpty while it holds an object or a version; uploads go with it.
   virtual Task<Result<void>> delete_bucket(std::string name) = 0;
   /// Removes it with all that it holds, in one commit: from the answer on nobody finds it, and a
   /// bucket of that name can be made. The collector takes the rest apart.

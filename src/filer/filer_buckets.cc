@@ -13,7 +13,6 @@
 #include "filer/core/rows.h"
 #include "filer/dropped_buckets.h"
 #include "filer/filer_service.h"
-#include "filer/left_overs.h"
 
 namespace kelp {
 namespace {
@@ -39,19 +38,13 @@ void require_empty(KvRange range, KvBatch& batch) {
       KvCondition::empty_range(std::move(range.begin), std::move(range.end)));
 }
 
-/// Whether the bucket holds an object, a version or an upload; part rows that a race left over do
-/// not count.
-Result<bool> holds_anything(KvStore& store, BucketId bucket) {
+/// Whether the bucket holds an object or a version.
+Result<bool> holds_objects(KvStore& store, BucketId bucket) {
   for (const std::string& prefix : {keys::object(bucket, ""), keys::versions_of(bucket)}) {
     KELP_TRY(const auto rows, store.scan(keys::within(prefix), 1));
     if (!rows.empty()) return true;
   }
-  BucketEntry in;
-  in.id = bucket;
-  ListUploads first;
-  first.limit = 1;
-  KELP_TRY(const ListedUploads uploads, kelp::list_uploads(store, in, first));
-  return !uploads.uploads.empty();
+  return false;
 }
 
 Result<ListedBuckets> list_rows(KvStore& store, const ListBuckets& request) {
@@ -133,8 +126,10 @@ Task<Result<BucketEntry>> FilerService::get_bucket(std::string name) {
 }
 
 // A put that races with this one is refused by its condition on the bucket's row, or comes first
-// and makes the object range's condition fail here.
+// and makes the object range's condition fail here. Uploads that were never completed keep no
+// bucket: the collector takes them apart as those of a dropped one.
 Task<Result<void>> FilerService::delete_bucket(std::string name) {
+  bool with_uploads = false;
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
     KELP_CO_TRY(const FoundBucket found, co_await find_bucket(name));
     const BucketId id = found.bucket.id;
@@ -142,8 +137,12 @@ Task<Result<void>> FilerService::delete_bucket(std::string name) {
     batch.conditions.push_back(KvCondition::equals(found.row_key, found.row));
     require_empty(keys::within(keys::object(id, "")), batch);
     require_empty(keys::within(keys::versions_of(id)), batch);
-    require_empty(keys::within(keys::uploads_of(id)), batch);
-    remove_own_rows(id, batch);
+    if (with_uploads) {
+      batch.writes.push_back(KvWrite::put(keys::dropped(id), encode_dropped(clock_.wall(), name)));
+    } else {
+      require_empty(keys::within(keys::uploads_of(id)), batch);
+      remove_own_rows(id, batch);
+    }
     end_event_log(found.bucket.events, batch);
     batch.writes.push_back(KvWrite::remove(found.row_key));
     const Result<void> committed = co_await kv_.commit(std::move(batch));
@@ -151,13 +150,11 @@ Task<Result<void>> FilerService::delete_bucket(std::string name) {
     if (!lost_race(committed.error())) co_return committed.error();
 
     std::move_only_function<Result<bool>(KvStore&)> look = [id](KvStore& store) {
-      return holds_anything(store, id);
+      return holds_objects(store, id);
     };
     KELP_CO_TRY(const bool full, co_await kv_.read<bool>(std::move(look)));
     if (full) co_return not_empty();
-    KELP_CO_TRY(const std::uint64_t swept,
-                co_await sweep_left_over_parts(kv_, keys::uploads_of(id), clock_.wall()));
-    static_cast<void>(swept);
+    with_uploads = true;
   }
   co_return kept_losing(options_.max_attempts);
 }

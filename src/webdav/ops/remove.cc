@@ -14,7 +14,7 @@ Task<Outcome<void>> remove_bucket(Visit& visit, std::string name, bool recursive
   const auto removed = co_await visit.filer().delete_bucket(name);
   if (removed) co_return Outcome<void>{};
   if (removed.error().reason() == Reason::kBucketNotEmpty) {
-    co_return failed(409, recursive ? "the bucket still holds versions or uploads"
+    co_return failed(409, recursive ? "the bucket still holds versions"
                                     : "the bucket is not empty: say ?recursive=true");
   }
   co_return std::unexpected(as_failure(removed.error()));

@@ -3,6 +3,7 @@
 
 #include "filer/core/keys.h"
 #include "filer/core/rows.h"
+#include "filer/dropped_buckets.h"
 #include "tests/unit/filer/filer_world.h"
 #include "wire/sealed.h"
 
@@ -338,7 +339,7 @@ TEST(FilerBuckets, MakesListsAndRemovesBuckets) {
   EXPECT_NE(world.make_bucket("photos").id, made.id);
 }
 
-TEST(FilerBuckets, KeepsABucketWithAnUpload) {
+TEST(FilerBuckets, DeletesABucketWithAnUploadAndTakesThatApart) {
   FilerWorld world;
   world.make_bucket("photos");
   CreateUpload create;
@@ -346,10 +347,18 @@ TEST(FilerBuckets, KeepsABucketWithAnUpload) {
   create.key = "a";
   const auto upload = world.run(world.filer.create_upload(create));
   ASSERT_TRUE(upload);
+  ASSERT_TRUE(world.run(world.filer.put_object(put_of("photos", "b", "x"))));
   expect_error(world.run(world.filer.delete_bucket("photos")), Errc::kConflict,
                Reason::kBucketNotEmpty);
-  ASSERT_TRUE(world.run(world.filer.abort_upload({"photos", "a", upload->upload_id})));
+  ASSERT_TRUE(world.run(world.filer.delete_object({"photos", "b"}, {})));
   EXPECT_TRUE(world.run(world.filer.delete_bucket("photos")));
+  expect_error(world.run(world.filer.abort_upload({"photos", "a", upload->upload_id})),
+               Errc::kNotFound, Reason::kNoSuchBucket);
+  EXPECT_EQ(rows_within(world, std::string(1, keys::kDropped)), 1U);
+  KvAsync kv(world.kv, world.work);
+  EXPECT_TRUE(world.run(sweep_dropped_buckets(kv, 100, world.clock)));
+  EXPECT_EQ(rows_within(world, std::string(1, keys::kUpload)), 0U);
+  EXPECT_EQ(rows_within(world, std::string(1, keys::kDropped)), 0U);
 }
 
 TEST(FilerIds, AreNeverGivenTwiceAfterARestart) {

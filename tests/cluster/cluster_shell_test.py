@@ -17,7 +17,7 @@ from cluster_case import ClusterCase
 from kelpdev.process import wait_for
 
 BUCKET = "shell"
-WITH_ARGUMENTS = {"fs.meta.cat": "/shell/d/large", "help": "volume.move"}
+WITH_ARGUMENTS = {"fs.meta.cat": "/shell/d/large", "help": "volume.move", "s3.lifecycle.report": "shell"}
 
 
 class Terminal:

@@ -141,6 +141,16 @@ class Linear(ClusterCase):
 
 class PlantedBug(unittest.TestCase):
     def test_a_build_whose_row_cache_is_stale_is_noticed(self):
+        for _ in range(5):
+            code, said = self.play()
+            print(said)
+            if code == ILLEGAL:
+                return
+        self.fail(said)
+
+    def play(self):
+        """What the checker says of 1,000 answers, or of fewer: stale rows that name bodies which are gone can leave
+        every worker with a key that is never answered again."""
         with tempfile.TemporaryDirectory(prefix="kelp-linear-") as folder:
             with Cluster(Path(folder) / "cluster", binary=STALE, spread="000",
                          sizes={"master": 1, "volume": 1}) as cluster:
@@ -149,11 +159,10 @@ class PlantedBug(unittest.TestCase):
                 client.close()
                 load = Load(cluster, Path(folder) / "history.jsonl")
                 with load:
-                    load.run_until(lambda: load.history.answered >= 1000, SLOWEST_SECONDS)
+                    load.run_until(lambda: load.history.answered >= 1000 or load.history.count["unknown"] >= 3000,
+                                   SLOWEST_SECONDS)
                 load.history.close()
-            code, said = verdict(load.history.path)
-        print(said)
-        self.assertEqual(code, ILLEGAL, said)
+            return verdict(load.history.path)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ ONLY_IN = {  # a library and the rooms that may touch it
     "histedit.h": {"server"},
     "curl/": {"kv", "mount", "iam", "notify"},
     "fuse": {"mount"},
+    "librdkafka/": {"notify"},
 }
 
 

@@ -50,6 +50,9 @@ class Target {
 /// kInvalidArgument when the url says no server.
 [[nodiscard]] Result<std::unique_ptr<Target>> open_redis(TargetConfig config);
 
+/// kInvalidArgument never; what librdkafka refuses is found when it connects.
+[[nodiscard]] Result<std::unique_ptr<Target>> open_kafka(TargetConfig config);
+
 /// "t=1700000000,v1=HEX": what X-Kelp-Signature says of a body; HEX is the HMAC-SHA-256 by `secret`
 /// of the seconds, a full stop and the body.
 [[nodiscard]] std::string webhook_signature(std::string_view secret, std::string_view body,

@@ -164,7 +164,7 @@ class TomlReader {
                          Result<bool> (*set)(Item&, std::string_view, const std::string&),
                          Item& item) {
     for (const auto& [name, field] : table) {
-      const bool list = field.is_array() && name.str() != "tags";
+      const bool list = field.is_array() && name.str() != "tags" && name.str() != "brokers";
       const auto text = list ? std::nullopt : text_of(field);
       if (!text) return refuse(field, fmt::format("{} is a text", name.str()));
       const auto known = set(item, name.str(), *text);

@@ -1,7 +1,9 @@
 #include "server/notify_targets.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/config_value.h"
@@ -15,19 +17,25 @@ using notify::TargetConfig;
 
 /// The member that a key names and that is text; null: none.
 std::string* text_named(TargetConfig& of, std::string_view name) {
-  const std::pair<std::string_view, std::string*> known[] = {{"type", &of.type},
-                                                             {"url", &of.url},
-                                                             {"secret", &of.secret},
-                                                             {"ca_file", &of.ca_file},
-                                                             {"auth_token", &of.auth_token},
-                                                             {"key", &of.key},
-                                                             {"format", &of.format},
-                                                             {"user", &of.user},
-                                                             {"password", &of.password}};
+  const std::pair<std::string_view, std::string*> known[] = {
+      {"type", &of.type},        {"url", &of.url},         {"secret", &of.secret},
+      {"topic", &of.topic},      {"ca_file", &of.ca_file}, {"auth_token", &of.auth_token},
+      {"key", &of.key},          {"format", &of.format},   {"user", &of.user},
+      {"password", &of.password}};
   for (const auto& [key, text] : known) {
     if (key == name) return text;
   }
   return nullptr;
+}
+
+std::vector<std::string> words(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    if (comma > 0) out.emplace_back(text.substr(0, comma));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return out;
 }
 
 }  // namespace
@@ -35,6 +43,13 @@ std::string* text_named(TargetConfig& of, std::string_view name) {
 Result<bool> set_notify_value(TargetConfig& to, std::string_view name, const std::string& text) {
   if (std::string* const member = text_named(to, name)) {
     *member = text;
+  } else if (name == "brokers") {
+    to.brokers = words(text);
+  } else if (name == "tls") {
+    if (text != "true" && text != "false") {
+      return Error(Errc::kInvalidArgument, "tls is true or false");
+    }
+    to.tls = text == "true";
   } else if (name == "timeout") {
     KELP_TRY(to.timeout, parse_duration(text));
   } else {
@@ -48,7 +63,7 @@ std::string print_notify(std::span<const TargetConfig> targets) {
   const TargetConfig none;
   for (const TargetConfig& target : targets) {
     out += fmt::format("\n[s3.notify.{}]\ntype = {}\n", target.name, toml_quoted(target.type));
-    for (const std::string_view key : {"url", "ca_file", "key", "user"}) {
+    for (const std::string_view key : {"url", "ca_file", "topic", "key", "user"}) {
       TargetConfig copy = target;
       const std::string& text = *text_named(copy, key);
       if (!text.empty()) out += fmt::format("{} = {}\n", key, toml_quoted(text));
@@ -56,6 +71,8 @@ std::string print_notify(std::span<const TargetConfig> targets) {
     if (target.format != none.format) {
       out += fmt::format("format = {}\n", toml_quoted(target.format));
     }
+    if (!target.brokers.empty()) out += fmt::format("brokers = {}\n", toml_value(target.brokers));
+    if (target.tls) out += "tls = true\n";
     out += fmt::format("timeout = {}\n", toml_value(target.timeout));
     for (const std::string_view key : {"secret", "auth_token", "password"}) {
       TargetConfig copy = target;

@@ -14,7 +14,8 @@ namespace kelp::server {
 
 /// The keys of a [s3.notify.NAME] table, for errors.
 inline constexpr std::string_view kNotifyFields =
-    "type, url, secret, auth_token, ca_file, key, format, user, password and timeout";
+    "type, url, secret, auth_token, ca_file, brokers, topic, key, format, user, password, tls and "
+    "timeout";
 
 /// Sets what the TOML key `name` means. False: there is no such key. kInvalidArgument when `text`
 /// cannot be read.

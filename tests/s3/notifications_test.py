@@ -16,6 +16,8 @@ from pathlib import Path
 from urllib.parse import unquote_plus
 
 from boto3_world import client_of, KelpProcess  # noqa: I001
+import kafka
+import kafka_broker
 from botocore.exceptions import ClientError
 from kelpdev.process import free_port, wait_for
 
@@ -376,6 +378,44 @@ class RedisTargets(World):
             while not any("c1" in line for line in heard):
                 heard.append(listener.stdout.readline())
             listener.kill()
+
+
+@unittest.skipUnless(kafka_broker.jars(), "SKIPPED: no Java, or no Maven to fetch Kafka with")
+class KafkaTargets(World):
+    def more_config(self):
+        self.broker = kafka_broker.KafkaBroker(self.folder / "kafka")
+        self.addCleanup(self.broker.stop)
+        return (f'[s3.notify.topic]\ntype = "kafka"\nbrokers = ["{self.broker.address}"]\ntopic = "events"\n'
+                'timeout = "5s"\n')
+
+    def test_a_topic_gets_all_in_order_though_both_ends_die(self):
+        self.configure(rule("topic", "s3:ObjectCreated:*"))
+        etags = {}
+        for round_number in range(2):
+            for number in range(90):
+                key = f"k{number % 9}"
+                etags.setdefault(key, []).append(self.put(key, os.urandom(20))["ETag"].strip('"'))
+                if number == 40:
+                    self.broker.stop()
+            self.kelp.kill()
+            self.broker.start()
+            self.start()
+        every = {etag for all_of in etags.values() for etag in all_of}
+        consumer = kafka.KafkaConsumer("events", bootstrap_servers=self.broker.address, auto_offset_reset="earliest",
+                                       api_version=(2, 6))
+        self.addCleanup(consumer.close)
+        came = []
+
+        def all_came():
+            for messages in consumer.poll(timeout_ms=500, max_records=1000).values():
+                came.extend(messages)
+            return {record["s3"]["object"]["eTag"] for record in records_of(message.value for message in came)} >= every
+
+        wait_for(all_came, "all records", 120)
+        self.assert_in_order(records_of(message.value for message in came), etags)
+        for message in came:
+            for record in json.loads(message.value).get("Records", []):
+                self.assertEqual(message.key.decode(), f"{BUCKET}/{record['s3']['object']['key']}")
 
 
 if __name__ == "__main__":

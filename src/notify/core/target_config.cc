@@ -38,11 +38,14 @@ Result<void> check_fields(const TargetConfig& target) {
   const Given fields[] = {{"url", !target.url.empty(), "webhook redis"},
                           {"secret", !target.secret.empty(), "webhook"},
                           {"auth_token", !target.auth_token.empty(), "webhook"},
-                          {"ca_file", !target.ca_file.empty(), "webhook"},
+                          {"ca_file", !target.ca_file.empty(), "webhook kafka"},
+                          {"brokers", !target.brokers.empty(), "kafka"},
+                          {"topic", !target.topic.empty(), "kafka"},
+                          {"tls", target.tls, "kafka"},
                           {"key", !target.key.empty(), "redis"},
                           {"format", target.format != none.format, "redis"},
-                          {"user", !target.user.empty(), "redis"},
-                          {"password", !target.password.empty(), "redis"}};
+                          {"user", !target.user.empty(), "redis kafka"},
+                          {"password", !target.password.empty(), "redis kafka"}};
   for (const Given& field : fields) {
     if (!field.given || field.types.find(target.type) != std::string_view::npos) continue;
     return refuse(target, fmt::format("a {} has no {}", target.type, field.name));
@@ -78,6 +81,12 @@ Result<void> check_redis(const TargetConfig& target) {
   return refuse(target, "format is list, stream or channel");
 }
 
+Result<void> check_kafka(const TargetConfig& target) {
+  if (target.brokers.empty()) return refuse(target, "brokers is missing");
+  if (target.topic.empty()) return refuse(target, "topic is missing");
+  return {};
+}
+
 Result<void> check_target(const TargetConfig& target) {
   if (!is_good_name(target.name)) {
     return refuse(target, "a name has 1 to 64 letters, digits, hyphens and underscores");
@@ -85,15 +94,16 @@ Result<void> check_target(const TargetConfig& target) {
   if (target.timeout < std::chrono::milliseconds(100) || target.timeout > std::chrono::minutes(1)) {
     return refuse(target, "timeout lies between 100ms and 1m");
   }
-  if (target.type != "webhook" && target.type != "redis") {
-    return refuse(target, "type is webhook or redis");
+  if (target.type != "webhook" && target.type != "redis" && target.type != "kafka") {
+    return refuse(target, "type is webhook, redis or kafka");
   }
   KELP_CHECK(check_fields(target));
   if (has_password(target.url)) {
     return refuse(target,
                   "url holds a password, which would be printed: give it in a key of its own");
   }
-  return target.type == "webhook" ? check_webhook(target) : check_redis(target);
+  if (target.type == "webhook") return check_webhook(target);
+  return target.type == "redis" ? check_redis(target) : check_kafka(target);
 }
 
 }  // namespace

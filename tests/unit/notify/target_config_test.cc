@@ -20,13 +20,15 @@ std::string refusal(TargetConfig config) {
 TEST(TargetConfigs, EachTypeHasWhatItNeeds) {
   EXPECT_EQ(refusal(webhook()), "");
   EXPECT_EQ(refusal({.name = "r", .type = "redis", .url = "redis://h:1/2", .key = "k"}), "");
+  EXPECT_EQ(refusal({.name = "k", .type = "kafka", .brokers = {"h:9092"}, .topic = "t"}), "");
   EXPECT_THAT(refusal({.name = "r", .type = "redis", .url = "redis://h"}), HasSubstr("key"));
   EXPECT_THAT(refusal({.name = "r", .type = "redis", .url = "http://h", .key = "k"}),
               HasSubstr("redis://"));
   EXPECT_THAT(
       refusal({.name = "r", .type = "redis", .url = "redis://h", .key = "k", .format = "hash"}),
       HasSubstr("format"));
-  EXPECT_THAT(refusal({.name = "k", .type = "kafka"}), HasSubstr("type is"));
+  EXPECT_THAT(refusal({.name = "k", .type = "kafka", .topic = "t"}), HasSubstr("brokers"));
+  EXPECT_THAT(refusal({.name = "k", .type = "kafka", .brokers = {"h:1"}}), HasSubstr("topic"));
   EXPECT_THAT(refusal({.name = "k", .type = "amqp"}), HasSubstr("type is"));
 }
 
@@ -44,8 +46,8 @@ TEST(TargetConfigs, WhatCannotBeIsRefused) {
   config.auth_token = "a\nb";
   EXPECT_THAT(refusal(config), HasSubstr("auth_token"));
   config = webhook();
-  config.user = "u";
-  EXPECT_THAT(refusal(config), HasSubstr("a webhook has no user"));
+  config.topic = "t";
+  EXPECT_THAT(refusal(config), HasSubstr("a webhook has no topic"));
   config = webhook();
   config.timeout = std::chrono::minutes(2);
   EXPECT_THAT(refusal(config), HasSubstr("timeout"));

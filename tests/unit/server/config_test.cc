@@ -248,7 +248,8 @@ TEST(Config, ReadsTheTargetsOfNotificationsAndNeverPrintsTheirSecrets) {
       "[s3]\nlisten = \"127.0.0.1:1\"\n"
       "[s3.notify.hook]\ntype = \"webhook\"\nurl = \"https://h/\"\nsecret = \"hush-1\"\n"
       "auth_token = \"hush-2\"\ntimeout = \"2s\"\n"
-      "[s3.notify.jobs]\ntype = \"redis\"\nurl = \"redis://h:1/2\"\nkey = \"k\"\n"
+      "[s3.notify.topic]\ntype = \"kafka\"\nbrokers = [\"a:1\", \"b:2\"]\ntopic = \"t\"\ntls = "
+      "true\n"
       "user = \"me\"\npassword = \"hush-3\"\n";
   const auto loaded = from_toml(text);
   ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();
@@ -257,8 +258,8 @@ TEST(Config, ReadsTheTargetsOfNotificationsAndNeverPrintsTheirSecrets) {
   EXPECT_EQ(targets[0].name, "hook");
   EXPECT_EQ(targets[0].secret, "hush-1");
   EXPECT_EQ(targets[0].timeout, std::chrono::seconds(2));
-  EXPECT_EQ(targets[1].name, "jobs");
-  EXPECT_EQ(targets[1].key, "k");
+  EXPECT_EQ(targets[1].brokers, (std::vector<std::string>{"a:1", "b:2"}));
+  EXPECT_TRUE(targets[1].tls);
   const std::string printed = print_config(loaded->config, loaded->origins);
   EXPECT_EQ(printed.find("hush"), std::string::npos) << printed;
   // But for secrets, what is printed is the same again.
@@ -271,8 +272,8 @@ TEST(Config, ReadsTheTargetsOfNotificationsAndNeverPrintsTheirSecrets) {
 
   const std::string one = "[s3.notify.a]\ntype = \"webhook\"\nurl = \"http://h/\"\n";
   for (const char* wrong :
-       {"colour = \"red\"", "timeout = \"1h\"", "url = [\"http://h/\"]", "brokers = [\"a:1\"]",
-        "[s3.notify]\nb = 1", "[[s3.notify.b]]\ntype = \"webhook\""}) {
+       {"colour = \"red\"", "tls = \"perhaps\"", "timeout = \"1h\"", "url = [\"http://h/\"]",
+        "topic = \"t\"", "[s3.notify]\nb = 1", "[[s3.notify.b]]\ntype = \"webhook\""}) {
     const auto refused = from_toml(one + wrong);
     ASSERT_FALSE(refused.has_value()) << wrong;
     EXPECT_EQ(refused.error().code(), Errc::kInvalidArgument) << wrong;

@@ -102,7 +102,7 @@ Task<void> QueryApi::handle(HttpExchange exchange) {
                            : error_xml(asked.service, result.error(), id);
   const std::size_t bytes = xml.size();
   (void)co_await exchange.response.send(std::move(head), std::move(xml));
-  if (parts_.audit == nullptr) co_return;
+  if (parts_.audit == nullptr && parts_.trace == nullptr) co_return;
   s3::RequestRecord record{.request_id = id, .status = status, .bytes_out = bytes};
   if (!result) record.error_code = result.error().code;
   tell(asked, record, started);
@@ -125,7 +125,9 @@ void QueryApi::tell(const Asked& asked, s3::RequestRecord record, MonoTime start
     record.account = asked.caller->account.id;
   }
   record.bytes_in = http.method == "GET" ? 0 : asked.form.size();
-  parts_.audit->take(record);
+  for (s3::RequestSink* const sink : {parts_.audit, parts_.trace}) {
+    if (sink != nullptr) sink->take(record);
+  }
 }
 
 std::pair<std::string, std::string> QueryApi::refusal(int status, const Error& error) {

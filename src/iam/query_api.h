@@ -23,6 +23,7 @@ struct QueryApiParts {
   Clock& clock;
   Metrics& metrics;
   s3::RequestSink* audit = nullptr;  ///< Takes a record of each request; null: nobody.
+  s3::RequestSink* trace = nullptr;  ///< The same.
 };
 
 /// Answers the requests of AWS's query protocol: IAM and STS. Stateless between requests.

@@ -30,6 +30,12 @@ RequestRecord record_of(const Call& call, std::chrono::nanoseconds took) {
   return record;
 }
 
+TracedHead head_of(const Call& call, MonoTime started) {
+  TracedHead head{.target = call.http.target, .headers = call.http.headers, .first_byte = {}};
+  if (call.answered) head.first_byte = *call.answered - started;
+  return head;
+}
+
 BucketAccessPtr access_of(const Call& call) {
   if (call.access != nullptr || call.request.bucket.empty()) return call.access;
   return call.services.bucket_access.peek(call.request.bucket);

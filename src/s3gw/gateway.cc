@@ -256,9 +256,12 @@ void Gateway::account(const Call& call, MonoTime started) {
   const BucketAccessPtr access = access_of(call);
   const bool logged = access != nullptr && access->logging;
   const bool counted = access != nullptr && services_->options.bucket_metrics > 0;
-  if (audit != nullptr || logged || counted) {
+  RequestTrace* const trace = services_->options.trace;
+  const bool traced = trace != nullptr && trace->watched();
+  if (audit != nullptr || logged || counted || traced) {
     const RequestRecord record = record_of(call, took);
     if (audit != nullptr) audit->take(record);
+    if (traced) trace->take(record, head_of(call, started));
     if (logged) log_access(call, record, *access, started);
     if (counted && call.operation) services_->bucket_metrics.count(record, *call.operation);
   }

@@ -22,6 +22,7 @@
 #include "s3gw/key_service.h"
 #include "s3gw/request_limits.h"
 #include "s3gw/request_record.h"
+#include "s3gw/request_trace.h"
 
 namespace kelp::s3 {
 
@@ -43,6 +44,8 @@ struct GatewayOptions {
   std::size_t bucket_metrics = 0;
   /// Takes a record of each request, the queries' too; null: nobody. Must outlive the gateway.
   RequestSink* audit = nullptr;
+  /// Shows requests to whoever watches; null: nobody can. Must outlive the gateway.
+  RequestTrace* trace = nullptr;
   /// Memory for bodies on their way, in bytes; past it requests get 503 SlowDown.
   std::size_t body_memory_bytes = 64 << 20;
   /// New buckets let the public in when a list or policy says so, and their objects belong to who

@@ -19,6 +19,9 @@ Task<void> AdminHttp::handle(HttpExchange exchange) {
   const std::string_view target = exchange.request.target;
   const std::string_view path = target.substr(0, target.find('?'));
   const bool head = exchange.request.method == "HEAD";
+  if (path == "/trace" && trace_ != nullptr && exchange.request.method == "GET") {
+    co_return co_await trace_->handle(exchange);
+  }
   Answer answer;
   if (!head && exchange.request.method != "GET") {
     answer = {405, "only GET and HEAD here\n"};

@@ -5,6 +5,7 @@
 #include "base/metrics.h"
 #include "net/http.h"
 #include "server/readiness.h"
+#include "server/trace_http.h"
 
 namespace kelp::server {
 
@@ -14,8 +15,10 @@ namespace kelp::server {
 class AdminHttp final : public HttpHandler {
  public:
   /// `metrics` must outlive this. `look` is called on io threads.
-  AdminHttp(const Metrics& metrics, std::function<Task<Readiness>()> look)
-      : metrics_(metrics), look_(std::move(look)) {}
+  /// `trace` answers /trace; null: nobody does.
+  AdminHttp(const Metrics& metrics, std::function<Task<Readiness>()> look,
+            TraceHttp* trace = nullptr)
+      : metrics_(metrics), look_(std::move(look)), trace_(trace) {}
 
   Task<void> handle(HttpExchange exchange) override;
   [[nodiscard]] std::pair<std::string, std::string> refusal(int status,
@@ -24,6 +27,7 @@ class AdminHttp final : public HttpHandler {
  private:
   const Metrics& metrics_;
   const std::function<Task<Readiness>()> look_;
+  TraceHttp* const trace_;
 };
 
 }  // namespace kelp::server

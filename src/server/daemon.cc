@@ -78,7 +78,11 @@ Result<void> Daemon::Parts::start() {
         std::make_unique<master::MasterHttp>(std::move(parts), master_http_options(config));
     KELP_CHECK(front->listen_master(*master_http, addresses));
   }
-  admin = std::make_unique<AdminHttp>(metrics, [this] { return look(); });
+  if (role == Role::kS3) {
+    trace_http =
+        std::make_unique<TraceHttp>(TraceHttpParts{trace, identity.cluster_secret, clock, *timers});
+  }
+  admin = std::make_unique<AdminHttp>(metrics, [this] { return look(); }, trace_http.get());
   return front->listen_admin(*admin, addresses);
 }
 
@@ -112,6 +116,7 @@ Task<bool> Daemon::Parts::is_ready() {
 void Daemon::Parts::stop() {
   if (std::exchange(stopped, true)) return;
   ready = false;
+  trace.close();
   if (front != nullptr) front->drain();
   runtime.run(close());
   if (audit != nullptr) audit->close();

@@ -125,6 +125,8 @@ struct Daemon::Parts {
   std::unique_ptr<WorkPool> web_pool;  ///< Waits for identity providers.
   std::unique_ptr<iam::WebKeys> web_keys;
   std::unique_ptr<s3::AuditLog> audit;
+  s3::RequestTrace trace;
+  std::unique_ptr<TraceHttp> trace_http;
   std::unique_ptr<iam::QueryApi> queries;
   std::unique_ptr<s3::Gateway> gateway;
   std::unique_ptr<webdav::WebDav> file_http;

@@ -211,12 +211,13 @@ Task<Result<void>> Daemon::Parts::open_s3() {
   web_keys = std::make_unique<iam::WebKeys>(clock, *web_pool);
   KELP_CO_TRY(audit, open_audit_log(config, io, *disk_pool, metrics));
   queries = std::make_unique<iam::QueryApi>(
-      iam::QueryApiParts{*keys, *web_keys, clock, metrics, audit.get()});
+      iam::QueryApiParts{*keys, *web_keys, clock, metrics, audit.get(), &trace});
   const s3::GatewayDeps deps{*filers, *cluster_volumes, *leases,    *keys,
                              clock,   metrics,          *hash_pool, key_file->keys()};
   s3::GatewayOptions options = gateway_options(config, [this] { return is_ready(); });
   options.queries = queries.get();
   options.audit = audit.get();
+  options.trace = &trace;
   gateway = std::make_unique<s3::Gateway>(deps, std::move(options));
   background.spawn(gateway->run_logs(*timers));
   if (audit != nullptr) background.spawn(audit->run(clock, *timers));

@@ -118,6 +118,8 @@ struct Server::Rooms {
   std::unique_ptr<WorkPool> web_pool;  ///< Waits for identity providers.
   std::unique_ptr<iam::WebKeys> web_keys;
   std::unique_ptr<s3::AuditLog> audit;
+  s3::RequestTrace trace;
+  std::unique_ptr<TraceHttp> trace_http;
   std::unique_ptr<iam::QueryApi> queries;
   std::unique_ptr<s3::Gateway> gateway;
   std::unique_ptr<webdav::WebDav> file_http;
@@ -205,7 +207,7 @@ Task<Result<void>> Server::Rooms::open_identities() {
   web_keys = std::make_unique<iam::WebKeys>(clock, *web_pool);
   KELP_CO_TRY(audit, open_audit_log(config, io, *disk_pool, metrics));
   queries = std::make_unique<iam::QueryApi>(
-      iam::QueryApiParts{*keys, *web_keys, clock, metrics, audit.get()});
+      iam::QueryApiParts{*keys, *web_keys, clock, metrics, audit.get(), &trace});
   co_return Result<void>();
 }
 
@@ -256,8 +258,11 @@ Result<void> Server::Rooms::listen() {
   s3::GatewayOptions options = gateway_options(config, [this] { return is_ready(); });
   options.queries = queries.get();
   options.audit = audit.get();
+  options.trace = &trace;
   gateway = std::make_unique<s3::Gateway>(deps, std::move(options));
-  admin = std::make_unique<AdminHttp>(metrics, [this] { return look(); });
+  trace_http =
+      std::make_unique<TraceHttp>(TraceHttpParts{trace, identity.cluster_secret, clock, *timers});
+  admin = std::make_unique<AdminHttp>(metrics, [this] { return look(); }, trace_http.get());
   KELP_CHECK(front->listen_s3(*gateway, addresses));
   file_http = std::make_unique<webdav::WebDav>(gateway->services(), webdav_options(config));
   KELP_CHECK(front->listen_files(*file_http, addresses));
@@ -337,6 +342,7 @@ Task<bool> Server::Rooms::is_ready() {
 void Server::Rooms::stop() {
   if (std::exchange(stopped, true)) return;
   ready = false;
+  trace.close();
   if (front != nullptr) front->drain();
   runtime.run(end_services());
   if (audit != nullptr) audit->close();

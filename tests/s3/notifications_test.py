@@ -355,6 +355,8 @@ class RedisTargets(World):
                 etags.setdefault(key, []).append(self.put(key, os.urandom(20))["ETag"].strip('"'))
                 if number == 20:
                     self.redis.kill()
+            if round_number == 1:  # Else it dies while it sends.
+                wait_for(lambda: self.kelp.metric("kelp_notify_failed_total") >= 1, "a failed attempt")
             self.kelp.kill()
             self.redis.start()
             self.start()
@@ -397,6 +399,8 @@ class KafkaTargets(World):
                 etags.setdefault(key, []).append(self.put(key, os.urandom(20))["ETag"].strip('"'))
                 if number == 40:
                     self.broker.stop()
+            if round_number == 0:  # Else it dies while it sends.
+                wait_for(lambda: self.kelp.metric("kelp_notify_failed_total") >= 1, "a failed attempt")
             self.kelp.kill()
             self.broker.start()
             self.start()

@@ -7,7 +7,7 @@
 #include <array>
 
 #include "base/encoding.h"
-#include "s3gw/core/header_text.h"
+#include "s3gw/core/redaction.h"
 
 namespace kelp::s3 {
 namespace {
@@ -98,11 +98,6 @@ constexpr auto kRows = std::to_array<Row>({
     {kDeleteBucketWebsite, "WEBSITE"},
 });
 
-bool is_secret(std::string_view name) {
-  constexpr std::string_view kSecret[] = {"x-amz-signature", "x-amz-security-token", "signature"};
-  return std::ranges::any_of(kSecret, [&](auto lower) { return equals_lower(name, lower); });
-}
-
 /// A field of its own: "-" when there is nothing, no space and no quote.
 void add(std::string& out, std::string_view field) {
   out += field.empty() ? "-" : url_encode(field, true);
@@ -176,30 +171,6 @@ std::string logged_operation(std::string_view method, std::optional<Operation> o
     name += operation ? name_of(*operation) : std::string_view("UNKNOWN");
   }
   return name;
-}
-
-std::string without_secrets(std::string_view target) {
-  const std::size_t question = std::min(target.find('?'), target.size());
-  std::string out(target.substr(0, question));
-  std::string_view rest = target.substr(question);
-  char separator = '?';
-  while (!rest.empty()) {
-    rest.remove_prefix(1);
-    const std::string_view pair = rest.substr(0, rest.find('&'));
-    rest.remove_prefix(pair.size());
-    const std::string_view name = pair.substr(0, pair.find('='));
-    // Escapes in a name would hide it from us and not from S3.
-    const auto decoded = url_decode(name, true);
-    out += separator;
-    separator = '&';
-    if (decoded && !is_secret(*decoded)) {
-      out += pair;
-    } else {
-      out += name;
-      out += "=-";
-    }
-  }
-  return out;
 }
 
 void append_access_line(const RequestRecord& record, const AccessLineFacts& facts,

@@ -33,10 +33,6 @@ struct AccessLineFacts {
 [[nodiscard]] std::string logged_operation(std::string_view method,
                                            std::optional<Operation> operation, bool website);
 
-/// The target without the values of what would let its reader ask for the same again: signatures
-/// and tokens in the query become "-".
-[[nodiscard]] std::string without_secrets(std::string_view target);
-
 /// Appends a line of 26 fields with its line break. Bytes that could end a field or a line are
 /// escaped: keys and quoted fields as in a URL.
 void append_access_line(const RequestRecord& record, const AccessLineFacts& facts,

@@ -81,7 +81,7 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-void append_audit_line(const RequestRecord& record, std::string& out) {
+void append_audit_fields(const RequestRecord& record, std::string& out) {
   out += "{\"time\":\"";
   append_time(out, record.began);
   out += '"';
@@ -104,6 +104,10 @@ void append_audit_line(const RequestRecord& record, std::string& out) {
   append_number(out, "bytes_out", record.bytes_out);
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(record.took).count();
   append_number(out, "duration_us", took < 0 ? 0 : static_cast<std::uint64_t>(took));
+}
+
+void append_audit_line(const RequestRecord& record, std::string& out) {
+  append_audit_fields(record, out);
   out += "}\n";
 }
 

@@ -11,6 +11,9 @@ namespace kelp::s3 {
 /// obey, and bytes that are not UTF-8 become escapes: a line stays a line and shows as it is.
 void append_json_string(std::string& out, std::string_view text);
 
+/// Appends the record as an object of JSON whose last brace is missing: more fields may follow.
+void append_audit_fields(const RequestRecord& record, std::string& out);
+
 /// Appends the record as a line of JSON with its line break (docs/operations/access-logs.md). What
 /// is not known is left out. A user agent is cut at 256 bytes.
 void append_audit_line(const RequestRecord& record, std::string& out);

@@ -9,6 +9,7 @@
 
 #include "s3gw/core/config/config_kind.h"
 #include "s3gw/core/http_date.h"
+#include "s3gw/core/redaction.h"
 
 namespace kelp::s3 {
 namespace {

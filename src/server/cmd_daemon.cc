@@ -10,6 +10,7 @@
 #include "server/commands.h"
 #include "server/daemon.h"
 #include "server/process.h"
+#include "server/supervisor.h"
 
 namespace kelp::server {
 namespace {
@@ -80,6 +81,7 @@ Result<void> run(Role role, const DaemonFlags& flags) {
   if (!flags.ready_file.empty()) {
     KELP_CHECK(write_ready_file(*io, flags.ready_file, daemon->addresses()));
   }
+  tell_supervisor("READY=1");
   while (signals.wait() == Signal::kReload) {
     if (auto again = flags.config.load(); again.has_value()) {
       loaded = *std::move(again);
@@ -88,6 +90,7 @@ Result<void> run(Role role, const DaemonFlags& flags) {
     }
     daemon->reload(loaded.config);
   }
+  tell_supervisor("STOPPING=1");
   daemon->stop();
   return {};
 }

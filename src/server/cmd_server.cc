@@ -11,6 +11,7 @@
 #include "server/data_dir.h"
 #include "server/process.h"
 #include "server/server.h"
+#include "server/supervisor.h"
 
 namespace kelp::server {
 namespace {
@@ -78,7 +79,9 @@ Result<void> run(const ServerFlags& flags) {
   if (!flags.ready_file.empty()) {
     KELP_CHECK(write_ready_file(*io, flags.ready_file, server->addresses()));
   }
+  tell_supervisor("READY=1");
   while (signals.wait() == Signal::kReload) server->reload_tls();
+  tell_supervisor("STOPPING=1");
   server->stop();
   return {};
 }

@@ -28,6 +28,7 @@ Generation before(Generation generation, std::uint32_t steps) {
 JobRunner::JobRunner(MasterContext& context)
     : context_(context),
       tasks_(context.seams.executor),
+      probe_(context.seams.metrics),
       done_(context.seams.metrics.counter("kelp_master_jobs_done_total", "Jobs that ended well.")),
       abandoned_(context.seams.metrics.counter("kelp_master_jobs_abandoned_total",
                                                "Jobs that were given up before they switched.")) {}
@@ -43,6 +44,10 @@ Task<Result<void>> JobRunner::turn() {
   std::erase_if(several_, is_over);
   const PlacementView view = context_.view();
   const Survey survey(view, resting());
+  if (!context_.still_listening()) {
+    probe_.look(view, survey, errors_.size());
+    probe_.look(context_.node->status());
+  }
   auto starts = plan_repairs(view, survey, context_.options.plan);
   if (starts.empty()) starts = plan_moves(view, survey, context_.options.plan);
   if (starts.empty()) starts = plan_seals(view, survey, context_.options.plan);
@@ -72,6 +77,7 @@ Task<void> JobRunner::stop() {
   repack_rests_.clear();
   sparse_.clear();
   asking_ = false;
+  probe_.clear();
 }
 
 std::string JobRunner::error_of(JobId id) const {

@@ -5,6 +5,7 @@
 
 #include "async/task_group.h"
 #include "master/master_context.h"
+#include "master/master_probe.h"
 #include "rpc/retry.h"
 
 namespace kelp::master {
@@ -88,6 +89,7 @@ class JobRunner {
   MonoTime asked_{};                 ///< For sparse volumes.
   bool asking_ = false;
   bool retiring_ = false;
+  MasterProbe probe_;
   prometheus::Counter& done_;
   prometheus::Counter& abandoned_;
 };

@@ -66,6 +66,7 @@ class ListeningServer final : public HttpServer {
   void hand_over(HttpWorker& worker, TcpSocket socket);
   [[nodiscard]] bool secure() const { return !options_.certificate_file.empty(); }
   TlsContext tls_now();
+  void note_expiry(const TlsContext& context);
 
   const HttpServerOptions options_;
   HttpProbe probe_;
@@ -74,7 +75,8 @@ class ListeningServer final : public HttpServer {
   std::uint16_t port_ = 0;
   std::vector<std::unique_ptr<HttpWorker>> workers_;
   TaskGroup accepting_;
-  bool stopping_ = false;  ///< Thread 0's.
+  bool stopping_ = false;                ///< Thread 0's.
+  prometheus::Gauge* expiry_ = nullptr;  ///< Of the certificate; null without TLS.
   std::mutex tls_mutex_;
   TlsContext tls_;
 };
@@ -90,6 +92,10 @@ ListeningServer::ListeningServer(Runtime& runtime, HttpHandler& handler, Metrics
     workers_.push_back(
         std::make_unique<HttpWorker>(runtime.executor(i), options_, handler, probe_));
   }
+  if (secure()) {
+    expiry_ = &metrics.gauge(metrics_name + "_certificate_expiry_timestamp_seconds",
+                             "When the certificate in use ends, in seconds since 1970");
+  }
 }
 
 ListeningServer::~ListeningServer() = default;
@@ -97,6 +103,7 @@ ListeningServer::~ListeningServer() = default;
 Result<void> ListeningServer::open() {
   if (secure()) {
     KELP_TRY(tls_, load_tls_context(options_.certificate_file, options_.key_file));
+    note_expiry(tls_);
   }
   boost::system::error_code code;
   const auto address = asio::ip::make_address(options_.address, code);
@@ -181,7 +188,12 @@ Result<void> ListeningServer::reload_tls() {
   KELP_TRY(TlsContext fresh, load_tls_context(options_.certificate_file, options_.key_file));
   const std::lock_guard lock(tls_mutex_);
   tls_ = std::move(fresh);
+  note_expiry(tls_);
   return {};
+}
+
+void ListeningServer::note_expiry(const TlsContext& context) {
+  expiry_->Set(static_cast<double>(certificate_expiry(context)));
 }
 
 TlsContext ListeningServer::tls_now() {

@@ -48,9 +48,9 @@ class HttpServer {
 
 /// Binds and starts. `runtime`, `handler` and `metrics` must outlive the server, which must be
 /// drained before it dies. Metrics are named `<metrics_name>_requests_total{status="2xx"}`,
-/// `_connections`, `_refused_heads_total`, `_refused_connections_total`, `_failed_handlers_total`:
-/// give it as kelp_<module>_http. kUnavailable when the address is taken, kInvalidArgument for a
-/// bad address, certificate or key.
+/// `_connections`, `_refused_heads_total`, `_refused_connections_total`, `_failed_handlers_total`,
+/// and with TLS `_certificate_expiry_timestamp_seconds`: give it as kelp_<module>_http.
+/// kUnavailable when the address is taken, kInvalidArgument for a bad address, certificate or key.
 [[nodiscard]] Result<std::unique_ptr<HttpServer>> serve_http(Runtime& runtime, HttpHandler& handler,
                                                              Metrics& metrics,
                                                              HttpServerOptions options,

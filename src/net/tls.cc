@@ -4,9 +4,11 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 #include <climits>
+#include <ctime>
 #include <string_view>
 
 namespace kelp {
@@ -57,6 +59,15 @@ Result<TlsContext> load_tls_context(const std::string& certificate_file,
     return Error(Errc::kInvalidArgument, fmt::format("key {}: {}", key_file, openssl_error()));
   }
   return context;
+}
+
+std::int64_t certificate_expiry(const TlsContext& context) {
+  const X509* const certificate = SSL_CTX_get0_certificate(context.get());
+  std::tm end{};
+  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) {
+    return 0;
+  }
+  return ::timegm(&end);
 }
 
 std::unique_ptr<TlsSession> TlsSession::create(const TlsContext& context) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -19,6 +20,9 @@ using TlsContext = std::shared_ptr<ssl_ctx_st>;
 /// Reads a PEM chain and its key. kInvalidArgument, naming the file, when one cannot be used.
 [[nodiscard]] Result<TlsContext> load_tls_context(const std::string& certificate_file,
                                                   const std::string& key_file);
+
+/// When the certificate of `context` ends, in seconds since 1970; 0 when it does not say.
+[[nodiscard]] std::int64_t certificate_expiry(const TlsContext& context);
 
 /// The server's side of one TLS connection, without any I/O: bytes from the socket go in at feed(),
 /// bytes for the socket come out at pending(). One thread at a time.

@@ -26,6 +26,7 @@ Task<void> AdminHttp::handle(HttpExchange exchange) {
   if (!head && exchange.request.method != "GET") {
     answer = {405, "only GET and HEAD here\n"};
   } else if (path == "/metrics") {
+    process_.look();
     answer = {200, metrics_.text(), "text/plain; version=0.0.4; charset=utf-8"};
   } else if (path == "/healthz") {
     answer.body = "ok\n";

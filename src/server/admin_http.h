@@ -4,6 +4,7 @@
 
 #include "base/metrics.h"
 #include "net/http.h"
+#include "server/process_probe.h"
 #include "server/readiness.h"
 #include "server/trace_http.h"
 
@@ -14,11 +15,11 @@ namespace kelp::server {
 /// 405. Safe from any io thread.
 class AdminHttp final : public HttpHandler {
  public:
-  /// `metrics` must outlive this. `look` is called on io threads.
-  /// `trace` answers /trace; null: nobody does.
-  AdminHttp(const Metrics& metrics, std::function<Task<Readiness>()> look,
-            TraceHttp* trace = nullptr)
-      : metrics_(metrics), look_(std::move(look)), trace_(trace) {}
+  /// `metrics` and `clock` must outlive this. `role` is ProcessProbe's. `look` is called on io
+  /// threads. `trace` answers /trace; null: nobody does.
+  AdminHttp(Metrics& metrics, const Clock& clock, std::string_view role,
+            std::function<Task<Readiness>()> look, TraceHttp* trace = nullptr)
+      : metrics_(metrics), process_(metrics, clock, role), look_(std::move(look)), trace_(trace) {}
 
   Task<void> handle(HttpExchange exchange) override;
   [[nodiscard]] std::pair<std::string, std::string> refusal(int status,
@@ -26,6 +27,7 @@ class AdminHttp final : public HttpHandler {
 
  private:
   const Metrics& metrics_;
+  ProcessProbe process_;
   const std::function<Task<Readiness>()> look_;
   TraceHttp* const trace_;
 };

@@ -82,7 +82,8 @@ Result<void> Daemon::Parts::start() {
     trace_http =
         std::make_unique<TraceHttp>(TraceHttpParts{trace, identity.cluster_secret, clock, *timers});
   }
-  admin = std::make_unique<AdminHttp>(metrics, [this] { return look(); }, trace_http.get());
+  admin = std::make_unique<AdminHttp>(
+      metrics, clock, name_of(role), [this] { return look(); }, trace_http.get());
   return front->listen_admin(*admin, addresses);
 }
 

@@ -120,6 +120,7 @@ struct Daemon::Parts {
   std::unique_ptr<s3::CredentialStore> accounts;
   std::unique_ptr<KeyFile> key_file;
   std::unique_ptr<CertificateWatch> key_watch;
+  std::unique_ptr<CertificateWatch> certificate_watch;
   std::unique_ptr<iam::FileKeys> file_keys;
   std::unique_ptr<iam::KeyRing> keys;
   std::unique_ptr<WorkPool> web_pool;  ///< Waits for identity providers.

@@ -199,6 +199,12 @@ Task<Result<void>> Daemon::Parts::open_s3() {
                                                    std::move(changed));
     background.spawn(key_watch->run());
   }
+  if (uses_tls(config)) {
+    const CertificateWatchSeams seams{io, *disk_pool, clock, *timers};
+    certificate_watch = std::make_unique<CertificateWatch>(
+        seams, std::vector{config.s3.tls_cert, config.s3.tls_key}, [this] { front->reload_tls(); });
+    background.spawn(certificate_watch->run());
+  }
   identities = std::make_unique<RpcIdentityStore>(*channels, config.cluster.filers);
   keys = std::make_unique<iam::KeyRing>(iam::KeyRingParts{*identities, *file_keys, clock, *timers},
                                         all_accounts(identity, config.s3.identities),

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace kelp::server {
@@ -16,6 +18,12 @@ void keep_pieces();
 
 /// Cores that this process may use; at least 1.
 [[nodiscard]] std::size_t core_count();
+
+/// Memory of this process that lies in RAM; 0 when the kernel does not say.
+[[nodiscard]] std::uint64_t resident_bytes();
+
+/// CPU time that all threads of this process took so far.
+[[nodiscard]] std::chrono::nanoseconds cpu_time();
 
 /// What this machine calls itself.
 [[nodiscard]] std::string machine_name();

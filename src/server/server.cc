@@ -262,7 +262,8 @@ Result<void> Server::Rooms::listen() {
   gateway = std::make_unique<s3::Gateway>(deps, std::move(options));
   trace_http =
       std::make_unique<TraceHttp>(TraceHttpParts{trace, identity.cluster_secret, clock, *timers});
-  admin = std::make_unique<AdminHttp>(metrics, [this] { return look(); }, trace_http.get());
+  admin = std::make_unique<AdminHttp>(
+      metrics, clock, "server", [this] { return look(); }, trace_http.get());
   KELP_CHECK(front->listen_s3(*gateway, addresses));
   file_http = std::make_unique<webdav::WebDav>(gateway->services(), webdav_options(config));
   KELP_CHECK(front->listen_files(*file_http, addresses));

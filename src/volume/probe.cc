@@ -60,6 +60,9 @@ VolumeProbe::VolumeProbe(Labelled metrics)
       vacuumed_bytes(metrics.counter("kelp_volume_vacuumed_bytes_total", "Bytes copied by vacuum")),
       sparse_garbage_bytes(metrics.gauge(
           "kelp_volume_sparse_garbage_bytes",
-          "Bytes of removed needles in extents of which less than half lives, of all shards")) {}
+          "Bytes of removed needles in extents of which less than half lives, of all shards")),
+      disk_bytes(metrics.gauge("kelp_volume_disk_bytes", "Size of the disk of the volumes")),
+      free_bytes(metrics.gauge("kelp_volume_free_bytes",
+                               "Free for new needles: without what is kept back or promised")) {}
 
 }  // namespace kelp

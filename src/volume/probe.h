@@ -31,6 +31,8 @@ struct VolumeProbe {
   prometheus::Counter& vacuumed_volumes;
   prometheus::Counter& vacuumed_bytes;
   prometheus::Gauge& sparse_garbage_bytes;
+  prometheus::Gauge& disk_bytes;
+  prometheus::Gauge& free_bytes;
 };
 
 }  // namespace kelp

@@ -209,12 +209,15 @@ Task<Result<NodeStatus>> VolumeService::status() {
     // elsewhere and no job waits for it.
     const std::lock_guard lock(space_mutex_);
     status.total_bytes = space_.total_bytes;
+    shared_->probe.free_bytes.Set(0);
     co_return status;
   }
   KELP_CO_TRY(const DiskSpace disk, space());
   const std::uint64_t kept = reserve_of(options_, disk) + shared_->reserved_bytes.load();
   status.total_bytes = disk.total_bytes;
   status.free_bytes = disk.free_bytes - std::min(disk.free_bytes, kept);
+  shared_->probe.disk_bytes.Set(static_cast<double>(status.total_bytes));
+  shared_->probe.free_bytes.Set(static_cast<double>(status.free_bytes));
   for (const VolumePtr& volume : all()) status.volumes.push_back(volume->status());
   const std::shared_lock lock(volumes_mutex_);
   for (const auto& [id, error] : refused_) {

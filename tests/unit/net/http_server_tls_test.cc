@@ -5,6 +5,7 @@
 #include <openssl/x509.h>
 
 #include <cstdio>
+#include <ctime>
 #include <thread>
 
 #include "net/tls.h"
@@ -16,12 +17,12 @@ namespace {
 
 /// Writes a self-signed ECDSA certificate and its key.
 void write_certificate(const std::string& certificate_file, const std::string& key_file,
-                       long serial) {
+                       long serial, long seconds = 3600) {
   EVP_PKEY* const key = EVP_EC_gen("P-256");
   X509* const certificate = X509_new();
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial);
   X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), seconds);
   X509_set_pubkey(certificate, key);
   X509_NAME* const name = X509_get_subject_name(certificate);
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
@@ -159,6 +160,21 @@ TEST_F(ServingTls, ReloadsTheCertificateForNewConnections) {
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code(), Errc::kInvalidArgument);
   EXPECT_EQ(TlsClient(port(), TLS1_3_VERSION).serial(), 2);
+}
+
+TEST_F(ServingTls, TellsWhenTheCertificateInUseEnds) {
+  start_tls();
+  const auto left_seconds = [this] {
+    const std::string name = "\nkelp_test_http_certificate_expiry_timestamp_seconds ";
+    const std::string text = metrics.text();
+    const auto at = text.find(name);
+    EXPECT_NE(at, std::string::npos);
+    return std::stod(text.substr(at + name.size())) - static_cast<double>(std::time(nullptr));
+  };
+  EXPECT_NEAR(left_seconds(), 3600, 60);
+  write_certificate(certificate_, key_, 2, 86400);
+  EXPECT_TRUE(server().reload_tls());
+  EXPECT_NEAR(left_seconds(), 86400, 60);
 }
 
 TEST_F(ServingTls, DrainsConnectionsInTheHandshake) {

@@ -81,6 +81,20 @@ TEST(Server, AnswersOnItsPortsAndOpensItsDirectoryAgain) {
   }
 }
 
+TEST(Server, TellsWhatItIsAndWhatItHas) {
+  House house;
+  const auto server = house.start();
+  ASSERT_TRUE(server.has_value()) << server.error().detail();
+  const std::string metrics = fetch((*server)->addresses().admin, "/metrics").body;
+  for (const std::string name :
+       {"kelp_server_info{role=\"server\",version=", "kelp_server_time_seconds 1",
+        "kelp_server_start_time_seconds 1", "kelp_server_resident_bytes ",
+        "kelp_server_cpu_seconds_total 0.", "kelp_volume_free_bytes ", "kelp_volume_disk_bytes "}) {
+    EXPECT_NE(metrics.find("\n" + name), std::string::npos) << name;
+  }
+  EXPECT_EQ(metrics.find("kelp_server_resident_bytes 0\n"), std::string::npos);
+}
+
 TEST(Server, RefusesAnAddressThatIsTakenAndLeavesNothingBehind) {
   House house;
   const auto first = house.start();

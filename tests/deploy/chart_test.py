@@ -250,6 +250,24 @@ class Cluster(unittest.TestCase):
         self.assertEqual((endpoint["port"], endpoint["path"]), ("admin", "/metrics"))
         self.assertNotIn(("PodMonitor", "r-kelp"), shape("small"))
 
+    def test_rules_are_those_of_the_file_for_this_namespace_alone(self):
+        plain = [rule for group in yaml.safe_load((CHART / "files/rules.yaml").read_text())["groups"] for rule in group["rules"]]
+        rules = [rule for group in self.get("PrometheusRule", "")["spec"]["groups"] for rule in group["rules"]]
+        self.assertEqual([rule["alert"] for rule in rules], [rule["alert"] for rule in plain])
+        for rule in rules:
+            selectors = re.findall(r"\{([^}]*)\}", rule["expr"])
+            self.assertTrue(selectors)
+            for selector in selectors:
+                self.assertIn('namespace="ns"', selector, rule["alert"])
+            self.assertTrue(rule["annotations"]["runbook_url"].startswith("https://wiki.example/alerts.md#"), rule["annotations"])
+
+    def test_dashboards_are_found_by_grafana(self):
+        boards = self.get("ConfigMap", "dashboards")
+        self.assertEqual(boards["metadata"]["labels"]["grafana_dashboard"], "1")
+        self.assertEqual(boards["data"], {file.name: file.read_text() for file in (CHART / "files/dashboards").glob("*.json")})
+        self.assertEqual(len(boards["data"]), 5)
+        self.assertNotIn(("ConfigMap", "r-kelp-dashboards"), shape("small"))
+
 
 class Shapes(unittest.TestCase):
     def test_one_pod(self):

@@ -8,6 +8,7 @@
 #include "wire/bucket_settings.h"
 #include "wire/events.h"
 #include "wire/namespace.h"
+#include "wire/restore.h"
 
 namespace kelp {
 
@@ -111,6 +112,9 @@ class FilerClient {
   /// As set_object_tags(). kPermissionDenied with kObjectLocked when the lock does not allow it;
   /// kInvalidArgument with kNoObjectLock.
   virtual Task<Result<void>> set_object_lock(SetObjectLock request) = 0;
+  /// As set_object_tags(). kAlreadyExists while a restore is under way. kUnimplemented by a filer
+  /// of before.
+  virtual Task<Result<RestoreOutcome>> restore_object(RestoreObject request) = 0;
 
   virtual Task<Result<UploadInfo>> create_upload(CreateUpload request) = 0;
   /// kNotFound with kNoSuchUpload, as all that follow.

@@ -30,16 +30,20 @@ Task<Result<KvCondition>> FilerService::as_it_is(std::string row_key) {
 void FilerService::note(const BucketEntry& bucket, const WhatChanged& what, std::string_view key,
                         const ObjectEntry& entry, KvBatch& batch) const {
   if (bucket.events.log == 0) return;
-  const ObjectEvent event{.kind = what.kind,
-                          .time = what.kind == EventKind::kPut
-                                      ? entry.modified
-                                      : later_than(entry.modified, clock_.wall()),
-                          .key = std::string(key),
-                          .version = entry.version,
-                          .version_id = shown_version_id(bucket, entry),
-                          .size_bytes = entry.size_bytes,
-                          .etag = entry.delete_marker ? std::string() : etag_text(entry),
-                          .origin = what.origin};
+  ObjectEvent event{.kind = what.kind,
+                    .time = what.kind == EventKind::kPut
+                                ? entry.modified
+                                : later_than(entry.modified, clock_.wall()),
+                    .key = std::string(key),
+                    .version = entry.version,
+                    .version_id = shown_version_id(bucket, entry),
+                    .size_bytes = entry.size_bytes,
+                    .etag = entry.delete_marker ? std::string() : etag_text(entry),
+                    .origin = what.origin};
+  add_event(bucket.events.log, options_.event_stream, event, batch);
+  if (!what.then) return;
+  event.kind = *what.then;
+  event.time += std::chrono::nanoseconds(1);  // Events of a key are told apart by their times.
   add_event(bucket.events.log, options_.event_stream, event, batch);
 }
 

@@ -84,6 +84,7 @@ class FilerService final : public FilerClient {
   Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) override;
   Task<Result<TaggedVersion>> set_object_acl(SetObjectAcl request) override;
   Task<Result<void>> set_object_lock(SetObjectLock request) override;
+  Task<Result<RestoreOutcome>> restore_object(RestoreObject request) override;
 
   Task<Result<UploadInfo>> create_upload(CreateUpload request) override;
   Task<Result<UploadInfo>> get_upload(UploadName name) override;
@@ -195,6 +196,7 @@ class FilerService final : public FilerClient {
   struct WhatChanged {
     EventKind kind{};
     EventOrigin origin;
+    std::optional<EventKind> then = {};  ///< And this, at once.
   };
   Task<Result<TaggedVersion>> change_version(ObjectKey name, WhatChanged what, ChangeEntry change);
   Task<Result<TaggedVersion>> change_version_once(ObjectKey name, WhatChanged what,

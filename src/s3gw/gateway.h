@@ -64,6 +64,10 @@ struct GatewayOptions {
   std::function<Task<bool>()> ready;
   /// As the filers' (LifecycleOptions): for what answers tell of expiration.
   lifecycle::Calendar lifecycle_calendar;
+  /// Storage classes whose objects are to be restored before they are read.
+  std::vector<std::string> archive_classes = {"GLACIER", "DEEP_ARCHIVE"};
+  /// How long a restore takes.
+  std::chrono::nanoseconds restore_time{0};
 };
 
 /// What the gateway works with; all must outlive it.

@@ -56,7 +56,8 @@ class ObjectWriter {
     write_owner(xml, "Owner", *owner);
   }
 
-  void write(const ListedObject& object) {
+  /// `restore` is XML that says whether it is restored; or nothing.
+  void write(const ListedObject& object, std::string_view restore) {
     out_.append(begin_).append("<Key>");
     if (url_encoding_) {
       append_escaped(out_, url_encode(object.key, true));
@@ -70,7 +71,7 @@ class ObjectWriter {
     } else {
       XmlWriter(out_).element("StorageClass", object.storage_class);
     }
-    out_.append(end_);
+    out_.append(restore).append(end_);
   }
 
  private:
@@ -136,6 +137,11 @@ void write_common_prefixes(XmlWriter& xml, NameWriter& names,
   }
 }
 
+/// Of the object at `index` of the page.
+std::string_view restore_of(const ListingEcho& echo, std::size_t index) {
+  return index < echo.restores.size() ? std::string_view(echo.restores[index]) : "";
+}
+
 std::string reserve_for(const ListedPage& page) {
   std::string body;
   body.reserve(1024 + kBytesPerObject * (page.objects.size() + page.common_prefixes.size()));
@@ -145,7 +151,9 @@ std::string reserve_for(const ListedPage& page) {
 void write_contents(std::string& body, NameWriter& names, const ListedPage& page,
                     const ListingEcho& echo, const OwnerNames* owner) {
   ObjectWriter objects(body, echo.url_encoding, owner, "<Contents>", "</Contents>");
-  for (const ListedObject& object : page.objects) objects.write(object);
+  for (std::size_t i = 0; i < page.objects.size(); ++i) {
+    objects.write(page.objects[i], restore_of(echo, i));
+  }
   XmlWriter xml(body);
   write_common_prefixes(xml, names, page.common_prefixes);
 }
@@ -226,12 +234,13 @@ std::string list_versions_xml(const ListedVersions& page, const ListingEcho& ech
   if (echo.url_encoding) xml.element("EncodingType", "url");
   xml.element("IsTruncated", page.truncated);
   ObjectWriter objects(body, echo.url_encoding, &owner, "", "</Version>");
-  for (const ListedVersion& version : page.versions) {
+  for (std::size_t i = 0; i < page.versions.size(); ++i) {
+    const ListedVersion& version = page.versions[i];
     xml.raw(version.delete_marker ? "<DeleteMarker>" : "<Version>");
     xml.element("VersionId", version_id_text(version.version_id));
     xml.element("IsLatest", version.is_latest);
     if (!version.delete_marker) {
-      objects.write(version.object);
+      objects.write(version.object, restore_of(echo, i));
       continue;
     }
     names.element("Key", version.object.key);

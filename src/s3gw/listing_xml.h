@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "client/filer_client.h"
 
@@ -21,6 +22,8 @@ struct ListingEcho {
   std::string_view delimiter;
   std::uint32_t max_keys = 1000;
   bool url_encoding = false;  ///< encoding-type=url.
+  /// The RestoreStatus of each object or version of the page, as XML or empty; none: nobody asked.
+  std::vector<std::string> restores = {};
 };
 
 /// ListObjects (version 1). `marker` as the client sent it.

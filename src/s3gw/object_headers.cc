@@ -12,6 +12,7 @@
 #include "s3gw/core/storage_class.h"
 #include "s3gw/core/tags.h"
 #include "s3gw/s3_try.h"
+#include "wire/restore.h"
 
 namespace kelp::s3 {
 namespace {
@@ -171,7 +172,9 @@ void add_object_headers(const ObjectEntry& entry, HttpResponse& response) {
   response.add("Content-Type", headers.content_type.empty()
                                    ? std::string_view("binary/octet-stream")
                                    : std::string_view(headers.content_type));
-  for (const auto& [name, value] : headers.standard) response.add(sent_name(name), value);
+  for (const auto& [name, value] : headers.standard) {
+    if (name != kRestoreHeader) response.add(sent_name(name), value);
+  }
   for (const auto& [name, value] : headers.user) {
     std::string full(kMetaPrefix);
     full += name;

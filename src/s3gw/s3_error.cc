@@ -228,6 +228,10 @@ constexpr std::array kTable = std::to_array<Row>({
     {kInvalidRedirectLocation,
      {"InvalidRedirectLocation", 400,
       "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."}},
+    {kInvalidObjectState,
+     {"InvalidObjectState", 403, "The operation is not valid for the object's storage class"}},
+    {kRestoreAlreadyInProgress,
+     {"RestoreAlreadyInProgress", 409, "Object restore is already in progress"}},
 });
 
 constexpr bool in_order() {

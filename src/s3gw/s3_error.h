@@ -108,9 +108,11 @@ enum class S3Code : std::uint16_t {
   kKmsNotFound,
   kInvalidEncryptionAlgorithmError,
   kInvalidRedirectLocation,
+  kInvalidObjectState,
+  kRestoreAlreadyInProgress,
 };
 inline constexpr std::size_t kS3CodeCount =
-    static_cast<std::size_t>(S3Code::kInvalidRedirectLocation) + 1;
+    static_cast<std::size_t>(S3Code::kRestoreAlreadyInProgress) + 1;
 
 /// An answer that is an error.
 struct S3Error {

@@ -146,6 +146,8 @@ s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool
   }
   options.ready = std::move(ready);
   options.lifecycle_calendar = lifecycle_calendar(config);
+  options.archive_classes = config.s3.archive_classes;
+  options.restore_time = config.s3.restore_time;
   return options;
 }
 

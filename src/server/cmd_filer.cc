@@ -45,6 +45,10 @@ std::string_view name_of(EventKind kind) {
       return "tags";
     case EventKind::kAcl:
       return "acl";
+    case EventKind::kRestore:
+      return "restore";
+    case EventKind::kRestored:
+      return "restored";
   }
   return "unknown";
 }

@@ -216,6 +216,11 @@ constexpr std::array kSettings = {
         "filer.lifecycle_debug_day", filer.lifecycle_debug_day,
         "a day of lifecycle rules, 100ms to 24h, of filers and gateways alike: REMOVES DATA "
         "SOONER, for tests; 0: a day"),
+    KELP_SETTING("s3.archive_classes", s3.archive_classes,
+                 "classes whose objects must be restored to be read: GLACIER, DEEP_ARCHIVE; empty: "
+                 "none, all are read at once"),
+    KELP_SETTING("s3.restore_time", s3.restore_time,
+                 "how long a restore of an archived object takes, 0 to 7d"),
 };
 #undef KELP_SETTING
 #undef KELP_COUNT

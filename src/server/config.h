@@ -49,6 +49,10 @@ struct S3Config {
 
   /// Where notifications may go. TOML only: [s3.notify.NAME], the same on gateways and filers.
   std::vector<notify::TargetConfig> notify;
+
+  /// Storage classes whose objects must be restored to be read: GLACIER, DEEP_ARCHIVE.
+  std::vector<std::string> archive_classes{"GLACIER", "DEEP_ARCHIVE"};
+  std::chrono::nanoseconds restore_time{0};  ///< How long a restore takes; at most 7d.
 };
 
 /// What bounds clients.

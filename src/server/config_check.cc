@@ -85,6 +85,11 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
   KELP_CHECK(check.range("server.drain_grace", config.threads.drain_grace, none, hour));
   KELP_CHECK(
       check.range<std::uint64_t>("s3.access_log_seconds", config.s3.access_log_seconds, 1, 3600));
+  KELP_CHECK(check.range<nanoseconds>("s3.restore_time", config.s3.restore_time, none,
+                                      std::chrono::days(7)));
+  for (const std::string& each : config.s3.archive_classes) {
+    KELP_CHECK(check.one_of("s3.archive_classes", each, {"GLACIER", "DEEP_ARCHIVE"}));
+  }
   KELP_CHECK(check.range<std::uint64_t>("s3.bucket_metrics", config.s3.bucket_metrics, 0, 10'000));
   KELP_CHECK(check.range<std::uint64_t>("limits.connections", limits.connections, 1, 1'000'000));
   KELP_CHECK(check.range<std::uint64_t>("master.large_from", config.master.standard.large_from,

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/crc_combine.h"
 #include "crypto/md5.h"
+#include "s3gw/archive.h"
 
 namespace kelp::webdav {
 namespace {
@@ -126,6 +127,7 @@ Task<Outcome<Appended>> append_to_file(Visit& visit, BodyReader& body, BucketEnt
     if (old->entry.headers.encryption.any()) {
       co_return failed(409, "the file is encrypted: append over S3, or write it anew");
     }
+    KELP_DAV_CO_CHECK(s3::check_readable(visit.call, old->entry));
     const std::vector<Chunk>& chunks = old->entry.layout.chunks;
     const bool small = chunks.empty() || (chunks.size() == 1 && !chunks[0].is_manifest() &&
                                           chunks[0].size_bytes < kSmallEndBytes);

@@ -3,6 +3,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "async/task_group.h"
+#include "s3gw/archive.h"
 #include "s3gw/ops/copy_body.h"
 #include "s3gw/ops/needle_sink.h"
 #include "s3gw/write_headers.h"
@@ -19,6 +20,7 @@ Task<Outcome<s3::FoundSource>> read_source(Visit& visit, ObjectKey name) {
   if (!found) co_return std::unexpected(as_failure(found.error()));
   KELP_DAV_CO_CHECK(s3::check_owner(visit.call, found->bucket));
   if (found->entry.delete_marker) co_return failed(404, "the source is not there");
+  KELP_DAV_CO_CHECK(s3::check_readable(visit.call, found->entry));
   s3::FoundSource source;
   source.name = {.bucket = name.bucket, .key = name.key, .version_id = {}};
   source.object = *std::move(found);
@@ -38,6 +40,7 @@ PutObject request_of(const Visit& visit, const s3::FoundSource& source, const Ob
   entry.parts = original.parts;
   entry.headers = original.headers;
   entry.headers.lock = {};
+  drop_restored_copy(entry.headers);
   return request;
 }
 

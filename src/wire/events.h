@@ -17,7 +17,9 @@ enum class EventKind : std::uint8_t {
   kDeleteMarker = 3,  ///< It came and is a delete marker.
   kTags = 4,          ///< Its tags changed.
   kLock = 5,          ///< Its retention or legal hold changed.
-  kAcl = 6            ///< Its access control list changed.
+  kAcl = 6,           ///< Its access control list changed.
+  kRestore = 7,       ///< It is archived, and somebody wants to read it for a time.
+  kRestored = 8       ///< It can be read.
 };
 
 /// A change of a bucket's objects.

@@ -9,6 +9,7 @@
 #include "wire/message_codec.h"
 #include "wire/namespace.h"
 #include "wire/node_messages.h"
+#include "wire/restore.h"
 
 namespace kelp {
 
@@ -208,12 +209,22 @@ template <>
 inline constexpr auto kFields<SetBucketLock> =
     std::tuple(&SetBucketLock::name, &SetBucketLock::lock);
 template <>
+inline constexpr auto kFields<RestoredCopy> =
+    std::tuple(&RestoredCopy::ready, &RestoredCopy::until);
+template <>
+inline constexpr auto kFields<RestoreObject> =
+    std::tuple(&RestoreObject::name, &RestoreObject::version, &RestoreObject::now,
+               &RestoreObject::copy, &RestoreObject::origin);
+template <>
+inline constexpr auto kFields<RestoreOutcome> =
+    std::tuple(&RestoreOutcome::extended, &RestoreOutcome::version_id);
+template <>
 inline constexpr auto kFields<TaggedVersion> = std::tuple(&TaggedVersion::version_id);
 template <>
 inline constexpr auto kFields<SetBucketVersioning> =
     std::tuple(&SetBucketVersioning::name, &SetBucketVersioning::enabled);
 template <>
-inline constexpr std::pair kEnumerators<EventKind> = {EventKind::kPut, EventKind::kAcl};
+inline constexpr std::pair kEnumerators<EventKind> = {EventKind::kPut, EventKind::kRestored};
 template <>
 inline constexpr std::pair kEnumerators<EventsFrom> = {EventsFrom::kPosition, EventsFrom::kNow};
 template <>

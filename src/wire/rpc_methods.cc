@@ -110,6 +110,7 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerGetBucketSettings, "filer.get_bucket_settings", kLook, true},
     {kFilerSetObjectAcl, "filer.set_object_acl", kCommit, false},  // undoes a later one
     {kFilerListBucketSettings, "filer.list_bucket_settings", kLook, true},
+    {kFilerRestoreObject, "filer.restore_object", kCommit, false},  // would find itself under way
     {kFilerReadIdentities, "filer.read_identities", kLook, true},
     {kFilerChangeIdentities, "filer.change_identities", kCommit, false},
 };

@@ -106,6 +106,7 @@ enum class RpcMethod : std::uint32_t {
   kFilerGetBucketSettings = 339,
   kFilerSetObjectAcl = 340,
   kFilerListBucketSettings = 341,
+  kFilerRestoreObject = 342,
   kFilerReadIdentities = 350,
   kFilerChangeIdentities = 351,
 };

@@ -1,5 +1,6 @@
 // Request XML, as a client may send it: every reader on every input.
 
+#include <climits>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -9,6 +10,7 @@
 #include "s3gw/core/cors.h"
 #include "s3gw/core/names.h"
 #include "s3gw/core/request_xml.h"
+#include "s3gw/core/restore.h"
 #include "s3gw/core/xml_writer.h"
 
 namespace {
@@ -44,6 +46,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         &analytics_config(), &intelligent_tiering_config(), &inventory_config(),
         &metrics_config()}) {
     check_config(*kind, body);
+  }
+  if (const auto order = parse_restore(body)) {
+    KELP_ASSERT(order->days >= 1 && order->days <= INT32_MAX, "days are bounded");
   }
   if (const auto parts = parse_complete_upload(body)) {
     KELP_ASSERT(!parts->empty() && parts->size() <= 10'000, "a Complete has 1 to 10,000 parts");

@@ -320,7 +320,6 @@ class Cases(World):
         bucket = self.new_bucket()
         self.put(bucket, "k", b"x")
         self.refused("NotImplemented", 501, self.s3.get_object_torrent, Bucket=bucket, Key="k")
-        self.refused("NotImplemented", 501, self.s3.restore_object, Bucket=bucket, Key="k", RestoreRequest={"Days": 1})
 
     def test_a_second_account_has_its_own_buckets(self):
         bucket = self.new_bucket()

@@ -171,6 +171,16 @@ class Webhooks(World):
         sequence = [record["s3"]["object"]["sequencer"] for record in of_copy]
         self.assertEqual(sequence, sorted(sequence))
 
+    def test_a_restore_begins_and_is_completed(self):
+        self.configure(rule("hook", "s3:ObjectRestore:*"))
+        self.s3.put_object(Bucket=BUCKET, Key="a", Body=b"12345", StorageClass="GLACIER")
+        self.s3.restore_object(Bucket=BUCKET, Key="a", RestoreRequest={"Days": 1})
+        records = self.wait_for_records(self.hook, 2)
+        self.assertEqual(names(records), [("ObjectRestore:Post", "a"), ("ObjectRestore:Completed", "a")])
+        self.assertEqual([record["s3"]["object"]["size"] for record in records], [5, 5])
+        first, second = (record["s3"]["object"]["sequencer"] for record in records)
+        self.assertLess(first, second)
+
     def test_messages_say_who_sends_them(self):
         self.configure(rule("hook", "s3:ObjectCreated:*"))
         self.put("a")

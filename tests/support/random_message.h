@@ -12,24 +12,23 @@
 namespace kelp::test {
 
 /// Every message that is sent by itself.
-using AllMessages =
-    std::tuple<Done, LeaseRequest, WriteLease, ReleaseLease, LocateVolume, VolumeLocation,
-               Heartbeat, HeartbeatAnswer, WatchLocations, LocationChange, KeyFloor, ClusterView,
-               SetNodeIntent, RemoveNode, MoveVolume, JobId, PauseJobs, AddMaster, RemoveMaster,
-               TransferLeadership, AdminLockRequest, AdminLockView, PlanJobs, PlannedJobs,
-               SealVolume, PackVolumeJob, GrowVolumes, GrownVolumes, WriteNeedle, OpenNeedle,
-               OpenedNeedle, AppendNeedle, FinishNeedle, AbandonNeedle, ReadNeedle, ReadShard,
-               NeedleBytes, RemoveNeedles, NodeStatus, CreateVolume, ListNeedles, VerifyVolume,
-               NeedleList, FilerLimits, BucketMessage, BucketName, ListBuckets, ListedBuckets,
-               BucketUsage, SetBucketQuota, AskForRoom, PutObject, WriteOutcome, GetObject,
-               GetManifest, ManifestChunks, FoundObject, DeleteObject, DeleteOutcome, DeleteObjects,
-               DeletedObjects, ListObjects, ListedPage, ListVersions, ListedVersions, SetObjectTags,
-               SetObjectAcl, GetBucketSettings, BucketWithSettings, ListBucketSettings,
-               ListedBucketSettings, TaggedVersion, SetBucketVersioning, SetBucketClass,
-               SetObjectLock, SetBucketLock, BucketSetting, SetBucketEvents, ReadEvents, EventPage,
-               CreateUpload, UploadInfo, UploadName, PutPart, ShareObject, SharePart, AppendObject,
-               RenameObject, RenamePrefix, RenamedPrefix, ListParts, ListedParts, ListUploads,
-               ListedUploads, CompleteUpload, CompletedUpload, AskForDump, DumpPieceHead>;
+using AllMessages = std::tuple<
+    Done, LeaseRequest, WriteLease, ReleaseLease, LocateVolume, VolumeLocation, Heartbeat,
+    HeartbeatAnswer, WatchLocations, LocationChange, KeyFloor, ClusterView, SetNodeIntent,
+    RemoveNode, MoveVolume, JobId, PauseJobs, AddMaster, RemoveMaster, TransferLeadership,
+    AdminLockRequest, AdminLockView, PlanJobs, PlannedJobs, SealVolume, PackVolumeJob, GrowVolumes,
+    GrownVolumes, WriteNeedle, OpenNeedle, OpenedNeedle, AppendNeedle, FinishNeedle, AbandonNeedle,
+    ReadNeedle, ReadShard, NeedleBytes, RemoveNeedles, NodeStatus, CreateVolume, ListNeedles,
+    VerifyVolume, NeedleList, FilerLimits, BucketMessage, BucketName, ListBuckets, ListedBuckets,
+    BucketUsage, SetBucketQuota, AskForRoom, PutObject, WriteOutcome, GetObject, GetManifest,
+    ManifestChunks, FoundObject, DeleteObject, DeleteOutcome, DeleteObjects, DeletedObjects,
+    ListObjects, ListedPage, ListVersions, ListedVersions, SetObjectTags, SetObjectAcl,
+    GetBucketSettings, BucketWithSettings, ListBucketSettings, ListedBucketSettings, TaggedVersion,
+    SetBucketVersioning, SetBucketClass, SetObjectLock, RestoreObject, RestoreOutcome,
+    SetBucketLock, BucketSetting, SetBucketEvents, ReadEvents, EventPage, CreateUpload, UploadInfo,
+    UploadName, PutPart, ShareObject, SharePart, AppendObject, RenameObject, RenamePrefix,
+    RenamedPrefix, ListParts, ListedParts, ListUploads, ListedUploads, CompleteUpload,
+    CompletedUpload, AskForDump, DumpPieceHead>;
 
 /// Gives every member of whatever travels a random value.
 class RandomMessage {

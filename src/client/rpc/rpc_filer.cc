@@ -162,6 +162,9 @@ Task<Result<TaggedVersion>> RpcFilerClient::set_object_tags(SetObjectTags reques
 Task<Result<void>> RpcFilerClient::set_object_lock(SetObjectLock request) {
   return caller_.tell(kFilerSetObjectLock, std::move(request));
 }
+Task<Result<RestoreOutcome>> RpcFilerClient::restore_object(RestoreObject request) {
+  return caller_.ask<RestoreOutcome>(kFilerRestoreObject, std::move(request));
+}
 Task<Result<UploadInfo>> RpcFilerClient::create_upload(CreateUpload request) {
   return caller_.ask<UploadInfo>(kFilerCreateUpload, std::move(request));
 }
@@ -268,6 +271,8 @@ void serve_objects(RpcServer& server, FilerClient* f) {
                               [f](SetObjectTags r) { return f->set_object_tags(std::move(r)); });
   serve_method<SetObjectLock>(server, kFilerSetObjectLock,
                               [f](SetObjectLock r) { return f->set_object_lock(std::move(r)); });
+  serve_method<RestoreObject>(server, kFilerRestoreObject,
+                              [f](RestoreObject r) { return f->restore_object(std::move(r)); });
 }
 
 void serve_uploads(RpcServer& server, FilerClient* f) {

@@ -40,7 +40,8 @@ std::string key_text(std::string_view key) {
 
 /// 2.3 of the kinds that came with it.
 std::string_view version_of(std::string_view name) {
-  const bool early = name.starts_with("ObjectCreated:") || name.starts_with("ObjectRemoved:");
+  const bool early = name.starts_with("ObjectCreated:") || name.starts_with("ObjectRemoved:") ||
+                     name.starts_with("ObjectRestore:");
   return early ? "2.1" : "2.3";
 }
 

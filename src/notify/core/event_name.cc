@@ -40,6 +40,10 @@ std::string_view event_name(const ObjectEvent& event) {
       return cause == EventCause::kRemoval ? "ObjectTagging:Delete" : "ObjectTagging:Put";
     case EventKind::kAcl:
       return "ObjectAcl:Put";
+    case EventKind::kRestore:
+      return "ObjectRestore:Post";
+    case EventKind::kRestored:
+      return "ObjectRestore:Completed";
     case EventKind::kLock:
       return {};
   }

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "s3gw/archive.h"
 #include "s3gw/core/appended.h"
 #include "s3gw/encryption.h"
 #include "s3gw/object_headers.h"
@@ -123,6 +124,7 @@ Task<S3Result<void>> append_object(Call& call) {
   KELP_S3_CO_TRY(std::optional<FoundObject> found, co_await find_appended(call));
   const std::uint64_t version = found ? found->entry.version : 0;
   if (found) {
+    KELP_S3_CO_CHECK(check_readable(call, found->entry));
     put.entry = std::move(found->entry);
     put.entry.layout.inline_id = 0;
   } else {

@@ -58,6 +58,7 @@ S3Result<ObjectHeaders> copied_headers(const Call& call, const FoundSource& sour
   result.lock = sent.lock;
   result.acl = sent.acl;
   result.encryption = {};
+  drop_restored_copy(result);
   result.tags = tags ? sent.tags : stored.tags;
   if (!metadata) {
     constexpr std::string_view kRedirect = "x-amz-website-redirect-location";

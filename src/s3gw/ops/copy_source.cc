@@ -1,6 +1,7 @@
 #include "s3gw/ops/copy_source.h"
 
 #include "async/work_pool.h"
+#include "s3gw/archive.h"
 #include "s3gw/authorize.h"
 #include "s3gw/core/checksum.h"
 #include "s3gw/core/conditions.h"
@@ -94,6 +95,8 @@ Task<S3Result<FoundSource>> find_copy_source(Call& call) {
   if (outcome.result != ConditionResult::kProceed) {
     co_return std::unexpected(precondition_failed(outcome.condition));
   }
+  KELP_S3_CO_CHECK(check_readable(call, source.object.entry,
+                                  "Operation is not valid for the source object's storage class"));
   co_return source;
 }
 

@@ -2,6 +2,7 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "s3gw/archive.h"
 #include "s3gw/core/checksum.h"
 #include "s3gw/core/conditions.h"
 #include "s3gw/core/header_text.h"
@@ -157,6 +158,7 @@ HttpResponse object_head(Call& call, const FoundObject& found, const Selection& 
   add_encryption(call, entry.headers.encryption, head);
   // Older versions have rules of their own.
   if (!call.parameter("versionId")) add_expiration(call, call.request.key, entry, head);
+  add_restore(call, entry, head);
   if (selection.partial) {
     const std::uint64_t first = selection.range.offset;
     head.add("Content-Range", "bytes " + std::to_string(first) + '-' +
@@ -311,6 +313,7 @@ Task<S3Result<void>> get_object(Call& call) {
       co_return S3Result<void>{};
     }
   }
+  if (!head_only) KELP_S3_CO_CHECK(check_readable(call, entry));
   KELP_S3_CO_TRY(const Selection selection, select(call, entry));
   override_headers(call, entry.headers);
   HttpResponse head = object_head(call, found, selection);

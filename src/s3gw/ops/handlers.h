@@ -42,6 +42,9 @@ Task<S3Result<void>> append_object(Call& call);  ///< PutObject with x-amz-write
 // ops/rename_object.cc
 Task<S3Result<void>> rename_object(Call& call);
 
+// ops/restore_object.cc
+Task<S3Result<void>> restore_object(Call& call);
+
 // ops/get_object.cc
 Task<S3Result<void>> get_object(Call& call);  ///< Also HeadObject.
 

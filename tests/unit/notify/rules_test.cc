@@ -104,6 +104,8 @@ TEST(Rules, EachEventHasTheNameThatS3GivesIt) {
   EXPECT_EQ(name(Kind::kTags, Cause::kRemoval), "ObjectTagging:Delete");
   EXPECT_EQ(name(Kind::kAcl, Cause::kPut), "ObjectAcl:Put");
   EXPECT_EQ(name(Kind::kLock, Cause::kPut), "");
+  EXPECT_EQ(name(Kind::kRestore, Cause::kPost), "ObjectRestore:Post");
+  EXPECT_EQ(name(Kind::kRestored, Cause::kPost), "ObjectRestore:Completed");
 }
 
 }  // namespace

@@ -84,8 +84,7 @@ TEST_F(GatewayTest, WhatHasNoEffectSaysSo) {
   send("PUT", "/bucket");
   send("PUT", "/bucket/k", "v");
   for (const auto& [method, target] :
-       std::vector<std::pair<std::string, std::string>>{{"POST", "/bucket/k?restore"},
-                                                        {"POST", "/bucket/k?select&select-type=2"},
+       std::vector<std::pair<std::string, std::string>>{{"POST", "/bucket/k?select&select-type=2"},
                                                         {"GET", "/bucket?session"},
                                                         {"GET", "/bucket/k?torrent"}}) {
     const Answer answer = send(method, target, "<X/>");

@@ -137,6 +137,8 @@ TEST(Config, RefusesWhatItCannotReadOrThatIsOutOfRange) {
                            "s3.limits = \"user.per_second=1\"",
                            "s3.access_log_seconds = 0",
                            "s3.bucket_metrics = 10001",
+                           "s3.archive_classes = [\"GLACIER_IR\"]",
+                           "s3.restore_time = \"200h\"",
                            "s3.tls_listen = \"127.0.0.1:1\"",
                            "s3 = 1",
                            "dir = {a = 1}",

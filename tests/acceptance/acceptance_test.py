@@ -16,7 +16,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 FOLDER = Path(__file__).resolve().parent
-sys.path.insert(0, str(FOLDER.parent.parent / "tools"))
+sys.path[:0] = [str(FOLDER.parent.parent / "tools"), str(FOLDER)]
+from flaky_proxy import FlakyProxy  # noqa: E402
 from kelpdev.process import KelpProcess, fsck  # noqa: E402
 from kelpdev.s3 import Client  # noqa: E402
 
@@ -52,9 +53,21 @@ def run_client(name, kelp, endpoint, work, options):
             pass
 
 
-def accept(name, https, options, server_options):
+def run_through_faults(name, kelp, every, work, options):
+    """run_client() with every so many requests spoiled; a client that met no fault at all has shown nothing."""
+    record = work.parent / "requests"
+    with FlakyProxy(kelp.endpoint, every, record) as proxy:
+        status = run_client(name, kelp, proxy.endpoint, work, options)
+        print(f"faults: {proxy.summary()}", flush=True)
+        if status == 0 and proxy.refused == 0:
+            print(f"FAILED {name}: it met no fault", flush=True)
+            return 1
+        return status
+
+
+def accept(name, https, faults, options, server_options):
     """Whether `name` passed: True, False, or None when it cannot be had here."""
-    print(f"== {name}{' over https' if https else ''}", flush=True)
+    print(f"== {name}{' over https' if https else ''}{f', every {faults}th request refused' if faults else ''}", flush=True)
     with tempfile.TemporaryDirectory(prefix=f"kelp-acceptance-{name}-") as scratch:
         scratch = Path(scratch)
         if https:
@@ -69,7 +82,10 @@ def accept(name, https, options, server_options):
             s3.must("PUT", "/acceptance")
             s3.close()
             endpoint = f"https://localhost:{kelp.ready['s3_tls'].rsplit(':', 1)[1]}" if https else kelp.endpoint
-            status = run_client(name, kelp, endpoint, scratch / "work", options)
+            if faults:
+                status = run_through_faults(name, kelp, faults, scratch / "work", options)
+            else:
+                status = run_client(name, kelp, endpoint, scratch / "work", options)
             if status not in (0, UNAVAILABLE):
                 print(f"{name}: exit {status}; the end of the server's log:\n{kelp.log_tail(15)}", flush=True)
         finally:
@@ -89,13 +105,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(clients())}")
     parser.add_argument("--https", action="store_true", help="over https, with --ca")
+    parser.add_argument("--through-faults", type=int, nargs="?", const=15, metavar="N",
+                        help="through flaky_proxy.py, which refuses every Nth request (15)")
     parser.add_argument("--server", action="append", default=[], metavar="OPTION",
                         help="one more word of `kelp server`, e.g. --server=--set=s3.domains=s3.localhost")
     given, options = parser.parse_known_args()
     unknown = [name for name in given.names if name not in clients()]
+    if given.https and given.through_faults:
+        parser.error("the proxy speaks plain HTTP")
     if unknown:
         parser.error(f"no client is called {', '.join(unknown)}")
-    verdicts = {name: accept(name, given.https, options, given.server) for name in given.names or clients()}
+    verdicts = {name: accept(name, given.https, given.through_faults, options, given.server) for name in given.names or clients()}
     failed = [name for name, passed in verdicts.items() if passed is False]
     missing = [name for name, passed in verdicts.items() if passed is None]
     print(f"clients: {len(verdicts) - len(failed) - len(missing)} fine, {len(failed)} failed {failed}, "

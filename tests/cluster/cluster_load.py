@@ -18,6 +18,8 @@ class Load(threading.Thread):
     """Sends `rate` requests a second (fewer when they take longer) until stop(). Each is tried as the AWS SDKs do in
     their standard mode, every attempt at the next of `endpoints`, as behind a load balancer."""
 
+    attempts = ATTEMPTS
+
     def __init__(self, endpoints, keys, rate):
         super().__init__(daemon=True)
         self.clients = [Client(endpoint, *keys) for endpoint in endpoints]
@@ -41,7 +43,7 @@ class Load(threading.Thread):
             client.close()
 
     def request(self, method, path, body=b""):
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, self.attempts + 1):
             client = self.clients[self.turn % len(self.clients)]
             try:
                 answer = client.request(method, path, body=body)
@@ -53,7 +55,7 @@ class Load(threading.Thread):
             except (OSError, http.client.HTTPException) as error:
                 problem = f"{method} {path}: {error!r}"
             self.turn += 1
-            if attempt < ATTEMPTS:
+            if attempt < self.attempts:
                 self.retried += 1
                 time.sleep(min(random.random() * 2 ** (attempt - 1), LONGEST_BACKOFF_SECONDS))
         raise RuntimeError(problem)

@@ -20,7 +20,7 @@ ONLY_IN = {  # a library and the rooms that may touch it
     "pugixml": {"lifecycle", "s3gw", "webdav", "notify"},
     "toml++": {"server"},
     "histedit.h": {"server"},
-    "curl/": {"kv", "mount", "iam", "notify"},
+    "curl/": {"kv", "mount", "iam", "notify", "server"},
     "fuse": {"mount"},
     "librdkafka/": {"notify"},
 }

@@ -14,7 +14,7 @@ def quote(text, safe="/"):
     return urllib.parse.quote(text, safe=safe + "-._~")
 
 
-def sign(method, host, path, query, headers, payload, access_key, secret_key, now=None):
+def sign(method, host, path, query, headers, payload, access_key, secret_key, now=None, service="s3"):
     """`headers` with the signature added. `path` is encoded; `query` is a list of pairs; `payload` the hash or a mode."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     headers = {name.lower(): value for name, value in headers.items()}
@@ -23,7 +23,7 @@ def sign(method, host, path, query, headers, payload, access_key, secret_key, no
     signed = ";".join(sorted(headers))
     lines = "".join(f"{name}:{headers[name].strip()}\n" for name in sorted(headers))
     canonical = f"{method}\n{path}\n{pairs}\n{lines}\n{signed}\n{payload}"
-    scope = f"{stamp[:8]}/us-east-1/s3/aws4_request"
+    scope = f"{stamp[:8]}/us-east-1/{service}/aws4_request"
     to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     key = b"AWS4" + secret_key.encode()
     for part in (*scope.split("/"), to_sign):

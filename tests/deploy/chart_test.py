@@ -97,7 +97,7 @@ class Static(unittest.TestCase):
                 "master.replicas=2": "must be one of", "colour=red": "additional properties", "mode=both": "must be one of",
                 "filer.replicas=2": "one with rocksdb", "filer.engine=etcd": "engineUrl", "master.spread=one": "pattern",
                 "filer.engineUrl=postgresql://a:b@c/d": "engineUrl", "s3.service.type=External": "must be one of",
-                "volume.defaults.storage.size=lots": "pattern", "buckets[0].name=Upper": "pattern", "image.digest=abc": "pattern",
+                "volume.defaults.storage.size=lots": "pattern", "buckets[0].name=Upper": "pattern", "users[0].name=a/b": "pattern", "users[0].name=a": "missing", "image.digest=abc": "pattern",
                 "volume.groups.default.colour=a": "additional properties", "auth.secretKey=short": "pattern",
                 "s3.tls.certManager.issuerKind=Friend": "must be one of", "persistence.whenDeleted=Shred": "must be one of"}.items():
             done = helm("template", "r", CHART, "--set", value)
@@ -348,7 +348,8 @@ class Scripts(unittest.TestCase):
             objects = shape("single", "--set-json",
                             'buckets=[{"name":"lakehouse","versioning":true,"policy":"{\\"Version\\":\\"2012-10-17\\",\\"Statement\\":'
                             '[{\\"Effect\\":\\"Deny\\",\\"Principal\\":\\"*\\",\\"Action\\":\\"s3:DeleteBucket\\",\\"Resource\\":\\"arn:aws:s3:::lakehouse\\"}]}"},'
-                            '{"name":"plain"}]')
+                            '{"name":"plain"}]', "--set-json", 'users=[{"name":"a.b-c_d","policy":"{\\"Version\\":\\"2012-10-17\\",\\"Statement\\":'
+                            '[{\\"Effect\\":\\"Allow\\",\\"Action\\":\\"s3:GetObject\\",\\"Resource\\":\\"arn:aws:s3:::plain/*+\\"}]}"}]')
             for name, content in objects["ConfigMap", "r-kelp-buckets"]["data"].items():
                 (Path(folder) / name).write_text(content)
             access, secret = kelp.keys
@@ -367,6 +368,12 @@ class Scripts(unittest.TestCase):
             self.assertIn(b"Enabled", client.must("GET", "/lakehouse", [("versioning", "")]).body)
             self.assertIn(b"DeleteBucket", client.must("GET", "/lakehouse", [("policy", "")]).body)
             self.assertNotIn(b"Enabled", client.must("GET", "/plain", [("versioning", "")]).body)
+            policy = subprocess.run(["/usr/bin/aws", "--endpoint-url", kelp.endpoint, "iam", "get-user-policy", "--user-name", "a.b-c_d",
+                                     "--policy-name", "chart", "--query", "PolicyDocument.Statement[0].Resource", "--output", "text"],
+                                    capture_output=True, text=True, check=False, env={
+                                        "PATH": os.environ["PATH"], "AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret,
+                                        "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true", "HOME": folder})
+            self.assertEqual(policy.stdout, "arn:aws:s3:::plain/*+\n", policy.stderr)
             done = run(test)
             self.assertEqual((done.returncode, done.stdout), (0, "put, get, multipart and presigned: all well\n"), done.stderr)
             self.assertNotEqual(run(test, KELP_SECRET_KEY="wrong-secret").returncode, 0)

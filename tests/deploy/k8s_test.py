@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The Helm chart on a Kubernetes of its own: install, test, roll every pod under load, evict, upgrade, roll back, uninstall.
 
-A node of tools/dev k8s; nothing of another one is touched. `k8s_test.py Small` runs one class.
+A node of tools/dev k8s; nothing of another one is touched. `k8s_test.py Small` runs one class. KELP_K8S=FOLDER takes the node that tools/dev k8s up has left
+running there.
 """
 
 import base64
@@ -274,7 +275,13 @@ class HighAvailability(Release):
         wait_for(lambda: names[0] not in self.pods("s3"), "the evicted one is gone", 60, every=0.3)
         self.wait_ready("s3", 2)
 
-    def test_5_every_pod_of_a_kind_is_killed(self):
+
+class Long(Release):
+    """What takes longer: pods killed, upgrades."""
+
+    NAMESPACE, SHAPE = "long", "ha"
+
+    def test_1_every_pod_of_a_kind_is_killed(self):
         client, body = self.client(), os.urandom(3 << 20)
         client.must("PUT", "/lakehouse/before", body=body)
         for component, count in {"volume": 4, "filer": 1, "master": 3, "s3": 2}.items():
@@ -298,7 +305,8 @@ class HighAvailability(Release):
         finally:
             client.close()
 
-    def test_6_an_upgrade_and_back_under_load(self):
+    def test_2_an_upgrade_and_back_under_load(self):
+        self.client().must("PUT", f"/{BUCKET}")
         level = lambda: self.get("configmap", "kelp")["data"]["kelp.toml"]
         writer = Writer(BUCKET, "u", 64 << 10, [self.endpoint()], self.keys, 10)
         self.assertIn('log.level = "debug"', level())
@@ -315,7 +323,7 @@ class HighAvailability(Release):
         self.assertEqual(wrong_objects(self.client(), BUCKET, [writer]), [])
         self.assertEqual([name for name, pod in self.pods().items() for status in pod["status"]["containerStatuses"] if status["restartCount"]], [])
 
-    def test_7_an_upgrade_without_a_majority_is_refused(self):
+    def test_3_an_upgrade_without_a_majority_is_refused(self):
         self.kubectl("scale", "statefulset/kelp-master", "--replicas=1")
         wait_for(lambda: len(self.pods("master")) == 1, "two masters are away", 60, every=0.3)
         with self.assertRaisesRegex(RuntimeError, "pre-upgrade"):

@@ -162,20 +162,36 @@ def maven_jars(name, pom):
     return installed(name, [Path(pom)], install)
 
 
-def go_binaries(name, folder, *packages):
-    """A folder with the programs `packages` of the modules pinned in `folder`/go.mod and go.sum."""
+def go_programs(name, pins):
+    """A folder with the programs that the lines PACKAGE@VERSION of the file `pins` name, each built as its own go.sum says."""
 
-    def install(into):
-        build = into / "build"
-        shutil.copytree(folder, build)
-        run_install("nice", "go", "build", "-p", "2", "-mod=mod", "-o", str(into) + "/", *packages, cwd=build,
-                    environment={"GOFLAGS": "-buildvcs=false", "CGO_ENABLED": "0"})
-        shutil.rmtree(build)
+    def install(folder):
+        for line in Path(pins).read_text().split():
+            run_install("nice", "go", "install", "-p", "2", line, cwd=folder,
+                        environment={"GOBIN": str(folder), "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"})
 
     if shutil.which("go") is None:
         unavailable("there is no go")
-    pins = [path for path in sorted(Path(folder).glob("go.*"))]
-    return installed(name, [*pins, *packages], install)
+    return installed(name, [Path(pins)], install)
+
+
+def debian_packages(name, pins):
+    """A folder with the files of the Debian packages that `pins` names, unpacked, not installed: versions of the release."""
+
+    def install(folder):
+        packages = Path(pins).read_text().split()
+        try:
+            run_install("apt-get", "download", *packages, cwd=folder)
+        except subprocess.CalledProcessError:  # a machine that has no lists yet, or old ones
+            run_install("apt-get", "update")
+            run_install("apt-get", "download", *packages, cwd=folder)
+        for package in folder.glob("*.deb"):
+            run_install("dpkg-deb", "-x", package, folder)
+            package.unlink()
+
+    if shutil.which("apt-get") is None:
+        unavailable("there is no apt-get")
+    return installed(name, [Path(pins), Path("/etc/debian_version")], install)
 
 
 def snippet(page, name, given, values=None):

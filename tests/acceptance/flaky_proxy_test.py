@@ -103,8 +103,8 @@ class Proxy(unittest.TestCase):
     def test_what_a_client_never_repeats_is_spared(self):
         proxy, connection = self.through(2)
         agent = {"User-Agent": "MinIO (Linux) minio-py/7"}
-        self.assertEqual([self.ask(connection, method, "/b/k?uploadId=1", b"", agent)[0] for method in ("POST", "POST", "PUT", "PUT")],
-                         [200, 200, 200, 503])
+        statuses = [self.ask(connection, method, "/b/k?uploadId=1", b"", agent)[0] for method in ("POST", "POST", "PUT", "PUT")]
+        self.assertEqual(statuses, [200, 200, 200, 503])
         self.assertEqual((proxy.completes, proxy.lost, proxy.refused), (2, 0, 1))
 
     def test_who_waits_for_100_gets_it_or_the_refusal_at_once(self):

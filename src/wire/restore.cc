@@ -8,13 +8,12 @@
 namespace kelp {
 namespace {
 
-/// Reads a number in front of `text`, up to `end` or the end of the text, and takes both away.
-std::optional<WallTime> take_time(std::string_view& text, char end) {
+/// Takes the number in front of `text`.
+std::optional<WallTime> take_time(std::string_view& text) {
   std::int64_t nanoseconds = 0;
-  const char* const behind = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), behind, nanoseconds);
-  if (error != std::errc() || (stop != behind && *stop != end)) return std::nullopt;
-  text.remove_prefix(static_cast<std::size_t>(stop - text.data()) + (stop == behind ? 0 : 1));
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), nanoseconds);
+  if (error != std::errc()) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(stop - text.data()));
   return WallTime(std::chrono::nanoseconds(nanoseconds));
 }
 
@@ -24,8 +23,10 @@ std::optional<RestoredCopy> restored_copy(const ObjectHeaders& headers) {
   for (const auto& [name, value] : headers.standard) {
     if (name != kRestoreHeader) continue;
     std::string_view text = value;
-    const auto ready = take_time(text, ' ');
-    const auto until = take_time(text, '\0');
+    const auto ready = take_time(text);
+    if (!text.starts_with(' ')) return std::nullopt;
+    text.remove_prefix(1);
+    const auto until = take_time(text);
     if (!ready || !until || !text.empty()) return std::nullopt;
     return RestoredCopy{*ready, *until};
   }

@@ -51,6 +51,7 @@ NOTES = {
     "PutObject": "`If-Match`, `If-None-Match: *`; `x-amz-write-offset-bytes` appends",
     "RenameObject": "one commit, in any bucket; no dates of what is replaced, no client token",
     "RestoreObject": "of GLACIER and DEEP_ARCHIVE, at once; no type SELECT",
+    "UpdateObjectEncryption": "to SSE-KMS; nothing is rewritten, ETag and dates stay",
     "UploadPart": "",
     "UploadPartCopy": "copies no bytes of whole needles (8 MiB) unless something is encrypted; computes checksums only for an upload that names an algorithm",
     "PutBucketAcl": "where ownership is not `BucketOwnerEnforced`, as PutObjectAcl; accounts have no e-mail addresses",

@@ -9,6 +9,7 @@
 #include "wire/events.h"
 #include "wire/namespace.h"
 #include "wire/restore.h"
+#include "wire/rewrap.h"
 
 namespace kelp {
 
@@ -129,6 +130,10 @@ class FilerClient {
   /// Answers a repeated call of a finished upload as the first one (for 7 days). kInvalidArgument
   /// with kInvalidPart, kInvalidPartOrder or kPartTooSmall; conditions as put_object.
   virtual Task<Result<CompletedUpload>> complete_upload(CompleteUpload request) = 0;
+
+  /// As set_object_tags(). kPermissionDenied with kObjectLocked for a version that is locked.
+  /// kUnimplemented by a filer of before.
+  virtual Task<Result<TaggedVersion>> rewrap_object(RewrapObject request) = 0;
 };
 
 }  // namespace kelp

@@ -1,8 +1,10 @@
-// Restores: FilerService's call that lets an archived version be read for a time.
+// FilerService's calls that let an archived version be read for a time, and that wrap a version's
+// key anew.
 
 #include <utility>
 
 #include "filer/core/restore.h"
+#include "filer/core/rewrap.h"
 #include "filer/filer_service.h"
 
 namespace kelp {
@@ -19,6 +21,14 @@ Task<Result<RestoreOutcome>> FilerService::restore_object(RestoreObject request)
               co_await change_version(request.name, std::move(what), std::move(change)));
   outcome.version_id = changed.version_id;
   co_return outcome;
+}
+
+Task<Result<TaggedVersion>> FilerService::rewrap_object(RewrapObject request) {
+  auto change = [&request, this](const BucketEntry&, ObjectEntry& entry) {
+    return rewrap(request, clock_.wall(), entry);
+  };
+  WhatChanged what{.kind = EventKind::kEncryption, .origin = request.origin};
+  co_return co_await change_version(request.name, std::move(what), std::move(change));
 }
 
 }  // namespace kelp

@@ -85,6 +85,7 @@ class FilerService final : public FilerClient {
   Task<Result<TaggedVersion>> set_object_acl(SetObjectAcl request) override;
   Task<Result<void>> set_object_lock(SetObjectLock request) override;
   Task<Result<RestoreOutcome>> restore_object(RestoreObject request) override;
+  Task<Result<TaggedVersion>> rewrap_object(RewrapObject request) override;
 
   Task<Result<UploadInfo>> create_upload(CreateUpload request) override;
   Task<Result<UploadInfo>> get_upload(UploadName name) override;

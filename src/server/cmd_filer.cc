@@ -49,6 +49,8 @@ std::string_view name_of(EventKind kind) {
       return "restore";
     case EventKind::kRestored:
       return "restored";
+    case EventKind::kEncryption:
+      return "encryption";
   }
   return "unknown";
 }

@@ -19,7 +19,8 @@ enum class EventKind : std::uint8_t {
   kLock = 5,          ///< Its retention or legal hold changed.
   kAcl = 6,           ///< Its access control list changed.
   kRestore = 7,       ///< It is archived, and somebody wants to read it for a time.
-  kRestored = 8       ///< It can be read.
+  kRestored = 8,      ///< It can be read.
+  kEncryption = 9     ///< Another key wraps its key.
 };
 
 /// A change of a bucket's objects.

@@ -10,6 +10,7 @@
 #include "wire/namespace.h"
 #include "wire/node_messages.h"
 #include "wire/restore.h"
+#include "wire/rewrap.h"
 
 namespace kelp {
 
@@ -219,12 +220,23 @@ template <>
 inline constexpr auto kFields<RestoreOutcome> =
     std::tuple(&RestoreOutcome::extended, &RestoreOutcome::version_id);
 template <>
+inline constexpr std::pair kEnumerators<EncryptionKind> = {EncryptionKind::kNone,
+                                                           EncryptionKind::kCustomer};
+template <>
+inline constexpr auto kFields<Encryption> =
+    std::tuple(&Encryption::kind, &Encryption::bucket_key, &Encryption::key_id,
+               &Encryption::context, &Encryption::wrapped_key);
+template <>
+inline constexpr auto kFields<RewrapObject> =
+    std::tuple(&RewrapObject::name, &RewrapObject::version, &RewrapObject::wrapped_key,
+               &RewrapObject::encryption, &RewrapObject::origin);
+template <>
 inline constexpr auto kFields<TaggedVersion> = std::tuple(&TaggedVersion::version_id);
 template <>
 inline constexpr auto kFields<SetBucketVersioning> =
     std::tuple(&SetBucketVersioning::name, &SetBucketVersioning::enabled);
 template <>
-inline constexpr std::pair kEnumerators<EventKind> = {EventKind::kPut, EventKind::kRestored};
+inline constexpr std::pair kEnumerators<EventKind> = {EventKind::kPut, EventKind::kEncryption};
 template <>
 inline constexpr std::pair kEnumerators<EventsFrom> = {EventsFrom::kPosition, EventsFrom::kNow};
 template <>

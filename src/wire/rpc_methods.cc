@@ -111,6 +111,7 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerSetObjectAcl, "filer.set_object_acl", kCommit, false},  // undoes a later one
     {kFilerListBucketSettings, "filer.list_bucket_settings", kLook, true},
     {kFilerRestoreObject, "filer.restore_object", kCommit, false},  // would find itself under way
+    {kFilerRewrapObject, "filer.rewrap_object", kCommit, false},    // would find another key
     {kFilerReadIdentities, "filer.read_identities", kLook, true},
     {kFilerChangeIdentities, "filer.change_identities", kCommit, false},
 };

@@ -107,6 +107,7 @@ enum class RpcMethod : std::uint32_t {
   kFilerSetObjectAcl = 340,
   kFilerListBucketSettings = 341,
   kFilerRestoreObject = 342,
+  kFilerRewrapObject = 343,
   kFilerReadIdentities = 350,
   kFilerChangeIdentities = 351,
 };

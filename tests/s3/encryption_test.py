@@ -93,6 +93,36 @@ class Cases(World):
         self.put(bucket, "k", body, **KMS, SSEKMSEncryptionContext=context)
         self.readable(bucket, "k", body)
 
+    def test_another_key_for_what_is_there(self):
+        bucket = self.new_bucket(ObjectLockEnabledForBucket=True)
+        arn = "arn:aws:kms:us-east-1:000000000000:key/"
+        to = lambda key, **more: {"SSEKMS": {"KMSKeyArn": arn + key, **more}}
+        body = noise(9 * MIB)
+        old = self.put(bucket, "k", body, **S3)
+        self.put(bucket, "k", b"newer", **S3)
+        before = self.s3.head_object(Bucket=bucket, Key="k", VersionId=old["VersionId"])
+        version = {"Bucket": bucket, "Key": "k", "VersionId": old["VersionId"]}
+        self.s3.update_object_encryption(**version, ObjectEncryption=to("canary-kms", BucketKeyEnabled=True))
+        head = self.readable(bucket, "k", body, VersionId=old["VersionId"])
+        self.assertEqual((head["ServerSideEncryption"], head["SSEKMSKeyId"], head["BucketKeyEnabled"]),
+                         ("aws:kms", arn + "canary-kms", True))
+        for name in ("ETag", "LastModified", "VersionId"):
+            self.assertEqual(head[name], before[name])
+        self.assertEqual(self.s3.head_object(Bucket=bucket, Key="k")["ServerSideEncryption"], "AES256")
+        self.put(bucket, "kms", b"body", **KMS, SSEKMSKeyId="alias/canary")
+        self.s3.update_object_encryption(Bucket=bucket, Key="kms", ObjectEncryption=to("canary-kms"))
+        self.readable(bucket, "kms", b"body")
+        self.upload(bucket, "parts", (noise(5 * MIB), b"end"), S3, {})
+        self.s3.update_object_encryption(Bucket=bucket, Key="parts", ObjectEncryption=to("canary-kms"))
+        self.readable(bucket, "parts", noise(5 * MIB) + b"end")
+        self.s3.put_object_legal_hold(**version, LegalHold={"Status": "ON"})
+        self.refused("AccessDenied", 403, self.s3.update_object_encryption, **version, ObjectEncryption=to("canary-kms"))
+        self.put(bucket, "plain", b"body")
+        self.refused("InvalidRequest", 400, self.s3.update_object_encryption, Bucket=bucket, Key="plain",
+                     ObjectEncryption=to("canary-kms"))
+        other = self.make_client("second-account", "second-secret-key-0123456789")
+        self.refused("AccessDenied", 403, other.update_object_encryption, Bucket=bucket, Key="k", ObjectEncryption=to("canary-kms"))
+
     def test_sse_c(self):
         bucket = self.new_bucket()
         body = noise(200_000)

@@ -248,6 +248,9 @@ class FakeFiler final : public FilerClient {
     return script.answer<TaggedVersion>(std::move(r));
   }
   Task<Result<void>> set_object_lock(SetObjectLock r) override { return script.done(std::move(r)); }
+  Task<Result<TaggedVersion>> rewrap_object(RewrapObject r) override {
+    return script.answer<TaggedVersion>(std::move(r));
+  }
   Task<Result<RestoreOutcome>> restore_object(RestoreObject r) override {
     return script.answer<RestoreOutcome>(std::move(r));
   }

@@ -24,7 +24,7 @@ using AllMessages = std::tuple<
     ManifestChunks, FoundObject, DeleteObject, DeleteOutcome, DeleteObjects, DeletedObjects,
     ListObjects, ListedPage, ListVersions, ListedVersions, SetObjectTags, SetObjectAcl,
     GetBucketSettings, BucketWithSettings, ListBucketSettings, ListedBucketSettings, TaggedVersion,
-    SetBucketVersioning, SetBucketClass, SetObjectLock, RestoreObject, RestoreOutcome,
+    SetBucketVersioning, SetBucketClass, SetObjectLock, RestoreObject, RewrapObject, RestoreOutcome,
     SetBucketLock, BucketSetting, SetBucketEvents, ReadEvents, EventPage, CreateUpload, UploadInfo,
     UploadName, PutPart, ShareObject, SharePart, AppendObject, RenameObject, RenamePrefix,
     RenamedPrefix, ListParts, ListedParts, ListUploads, ListedUploads, CompleteUpload,

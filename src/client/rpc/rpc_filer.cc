@@ -165,6 +165,9 @@ Task<Result<void>> RpcFilerClient::set_object_lock(SetObjectLock request) {
 Task<Result<RestoreOutcome>> RpcFilerClient::restore_object(RestoreObject request) {
   return caller_.ask<RestoreOutcome>(kFilerRestoreObject, std::move(request));
 }
+Task<Result<TaggedVersion>> RpcFilerClient::rewrap_object(RewrapObject request) {
+  return caller_.ask<TaggedVersion>(kFilerRewrapObject, std::move(request));
+}
 Task<Result<UploadInfo>> RpcFilerClient::create_upload(CreateUpload request) {
   return caller_.ask<UploadInfo>(kFilerCreateUpload, std::move(request));
 }
@@ -273,6 +276,8 @@ void serve_objects(RpcServer& server, FilerClient* f) {
                               [f](SetObjectLock r) { return f->set_object_lock(std::move(r)); });
   serve_method<RestoreObject>(server, kFilerRestoreObject,
                               [f](RestoreObject r) { return f->restore_object(std::move(r)); });
+  serve_method<RewrapObject>(server, kFilerRewrapObject,
+                             [f](RewrapObject r) { return f->rewrap_object(std::move(r)); });
 }
 
 void serve_uploads(RpcServer& server, FilerClient* f) {

@@ -302,7 +302,7 @@ Result<ObjectEvent> decode_event(std::string_view row) {
     event.origin.requester = in.text();
   }
   KELP_CHECK(in.finish("event row"));
-  if (event.kind < EventKind::kPut || event.kind > EventKind::kRestored) {
+  if (event.kind < EventKind::kPut || event.kind > EventKind::kEncryption) {
     return Error(Errc::kCorruption, "event row: an unknown kind of event");
   }
   if (event.origin.cause > EventCause::kTransition) {

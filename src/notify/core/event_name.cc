@@ -44,6 +44,7 @@ std::string_view event_name(const ObjectEvent& event) {
       return "ObjectRestore:Post";
     case EventKind::kRestored:
       return "ObjectRestore:Completed";
+    case EventKind::kEncryption:
     case EventKind::kLock:
       return {};
   }

@@ -34,6 +34,8 @@ Handler handler_of(Operation operation) {
       return copy_object;
     case kRenameObject:
       return rename_object;
+    case kUpdateObjectEncryption:
+      return update_object_encryption;
     case kRestoreObject:
       return restore_object;
     case kCreateMultipartUpload:

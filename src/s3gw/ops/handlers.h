@@ -42,6 +42,9 @@ Task<S3Result<void>> append_object(Call& call);  ///< PutObject with x-amz-write
 // ops/rename_object.cc
 Task<S3Result<void>> rename_object(Call& call);
 
+// ops/update_encryption.cc
+Task<S3Result<void>> update_object_encryption(Call& call);
+
 // ops/restore_object.cc
 Task<S3Result<void>> restore_object(Call& call);
 

@@ -67,6 +67,8 @@ Task<void> filer_answers(Clients c) {
   co_await answers(s, lock, f.set_object_lock(lock));
   const auto restore = random.make<RestoreObject>();
   co_await answers(s, restore, f.restore_object(restore));
+  const auto rewrap = random.make<RewrapObject>();
+  co_await answers(s, rewrap, f.rewrap_object(rewrap));
   const auto create = random.make<CreateUpload>();
   co_await answers(s, create, f.create_upload(create));
   co_await answers(s, name, f.get_upload(name));
@@ -118,6 +120,7 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.set_object_acl({}));
   co_await fails(f.set_object_lock({}));
   co_await fails(f.restore_object({}));
+  co_await fails(f.rewrap_object({}));
   co_await fails(f.get_manifest(1));
   co_await fails(f.create_upload({}));
   co_await fails(f.get_upload(name));

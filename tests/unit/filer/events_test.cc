@@ -66,8 +66,8 @@ class EventsTest : public testing::TestWithParam<std::uint64_t> {
     position = page.position;
     std::string text;
     for (const ObjectEvent& event : page.events) {
-      constexpr const char* kKinds[] = {"",     "put", "delete",  "marker",  "tags",
-                                        "lock", "acl", "restore", "restored"};
+      constexpr const char* kKinds[] = {"",     "put", "delete",  "marker",   "tags",
+                                        "lock", "acl", "restore", "restored", "encryption"};
       if (!text.empty()) text += ", ";
       text += fmt::format("{} {}", kKinds[std::to_underlying(event.kind)], event.key);
       if (event.kind == EventKind::kPut) text += fmt::format(" {}", event.size_bytes);

@@ -181,6 +181,9 @@ Task<Result<TaggedVersion>> FakeFiler::set_object_tags(SetObjectTags) {
 Task<Result<void>> FakeFiler::set_object_lock(SetObjectLock) {
   co_return Error(Errc::kUnimplemented, "fake");
 }
+Task<Result<TaggedVersion>> FakeFiler::rewrap_object(RewrapObject) {
+  co_return Error(Errc::kUnimplemented, "fake");
+}
 Task<Result<RestoreOutcome>> FakeFiler::restore_object(RestoreObject) {
   co_return Error(Errc::kUnimplemented, "fake");
 }

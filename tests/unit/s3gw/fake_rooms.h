@@ -97,6 +97,7 @@ class FakeFiler final : public FilerClient {
   Task<Result<TaggedVersion>> set_object_tags(SetObjectTags request) override;
   Task<Result<TaggedVersion>> set_object_acl(SetObjectAcl request) override;
   Task<Result<void>> set_object_lock(SetObjectLock request) override;
+  Task<Result<TaggedVersion>> rewrap_object(RewrapObject request) override;
   Task<Result<RestoreOutcome>> restore_object(RestoreObject request) override;
   /// Those of `manifests`, which a test fills.
   Task<Result<std::vector<Chunk>>> get_manifest(std::uint64_t manifest) override {

@@ -72,6 +72,18 @@ class Reads(Case):
         self.assertEqual((head.body, head.headers["Content-Length"]), (b"", "5"))
         self.assertEqual(FilesWorld.get_s3(self.bucket, "a/b.txt"), body)
 
+    def test_archived_files_are_read_after_a_restore(self):
+        FilesWorld.s3.put_object(Bucket=self.bucket, Key="old", Body=b"body", StorageClass="GLACIER")
+        to = {"Destination": f"{self.root}/copy"}
+        self.assertIn("InvalidObjectState", self.must(403, "GET", f"{self.root}/old").text)
+        self.must(200, "HEAD", f"{self.root}/old")
+        self.must(403, "COPY", f"{self.root}/old", headers=to)
+        self.must(403, "POST", f"{self.root}/old?op=append", b"x")
+        FilesWorld.s3.restore_object(Bucket=self.bucket, Key="old", RestoreRequest={"Days": 1})
+        self.assertEqual(self.read("old"), b"body")
+        self.must(201, "COPY", f"{self.root}/old", headers=to)
+        self.must(403, "GET", f"{self.root}/copy")  # Of the same class, and not restored itself.
+
     def test_ranges_and_conditions(self):
         body = os.urandom(3_000_000)
         etag = self.put("large", body).headers["ETag"]

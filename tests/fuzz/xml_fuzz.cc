@@ -9,6 +9,7 @@
 #include "s3gw/core/config/config_kind.h"
 #include "s3gw/core/cors.h"
 #include "s3gw/core/names.h"
+#include "s3gw/core/object_encryption.h"
 #include "s3gw/core/request_xml.h"
 #include "s3gw/core/restore.h"
 #include "s3gw/core/xml_writer.h"
@@ -46,6 +47,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         &analytics_config(), &intelligent_tiering_config(), &inventory_config(),
         &metrics_config()}) {
     check_config(*kind, body);
+  }
+  if (const auto how = parse_object_encryption(body)) {
+    KELP_ASSERT(!how->key_id.empty(), "a key is named");
   }
   if (const auto order = parse_restore(body)) {
     KELP_ASSERT(order->days >= 1 && order->days <= INT32_MAX, "days are bounded");

@@ -183,7 +183,8 @@ def targets_of(argument, values):
 
 def tests_of_operations(model):
     """operation -> the test files that send it."""
-    boto3 = "".join(read(f"tests/s3/{name}_test.py") for name in ("boto3", "versions", "object_lock", "rename_append", "access", "configs", "post"))
+    scripts = ("boto3", "versions", "object_lock", "rename_append", "access", "configs", "post", "restore", "encryption")
+    boto3 = "".join(read(f"tests/s3/{name}_test.py") for name in scripts)
     clients = read("tests/s3/clients_test.py")
     sent = set()
     unit_tests = ROOT / "tests/unit/s3gw"

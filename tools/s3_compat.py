@@ -42,7 +42,8 @@ NOTES = {
     "PutBucketEncryption": "AES256, aws:kms; no aws:kms:dsse",
     "PutBucketVersioning": "no MFA delete",
     "PutObjectTagging": "of any version",
-    "PutBucketTagging": "50 tags; kept and answered",
+    "PutBucketTagging": "50 tags; while ABAC is enabled it needs `s3:TagResource`, and `s3:UntagResource` of tags that go",
+    "PutBucketAbac": "the bucket's tags as `aws:ResourceTag/…` and `s3:BucketTag/…`",
     "PutBucketLogging": "in AWS's format, best effort; `TargetGrants` have no effect",
     "PutBucketRequestPayment": "others must send `x-amz-request-payer`; Kelp sends no bills",
     "PutBucketWebsite": "served at `BUCKET.DOMAIN` of `s3.website_domains`",
@@ -65,7 +66,6 @@ NOTES = {
 
 # Configurations that are checked, kept and answered, and change nothing yet.
 KEPT = {
-    "Abac": "no tag decides about access",
     "AccelerateConfiguration": "nothing is faster",
     "AnalyticsConfiguration": "nothing is analysed",
     "IntelligentTieringConfiguration": "nothing moves",

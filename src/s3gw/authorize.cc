@@ -24,6 +24,7 @@ struct Asked {
   std::string bucket = {};             ///< Empty: the account's own.
   std::string key = {};                ///< Empty: the bucket itself.
   const ObjectEntry* entry = nullptr;  ///< The object, where what stands in it may count.
+  Facts facts = {};                    ///< What only the request's body tells.
 };
 
 std::string arn_of(const Asked& asked) {
@@ -92,6 +93,8 @@ bool is_allowed(const Call& call, const BucketAccess* access, const Asked& asked
   }
   request.context = request_context(call, owner);
   if (asked.entry != nullptr) add_existing_tags(*asked.entry, request.context);
+  if (access != nullptr) add_bucket_tags(*access, request.context);
+  for (const auto& [name, value] : asked.facts) request.context.add(name, value);
   if (foreign) {
     // Its owner is who decides; the bucket's policy may deny, and allows nothing of it.
     const bool denied = policies.resource != nullptr && policies.resource->evaluate(request).denied;
@@ -247,7 +250,10 @@ S3Result<void> check_expected(std::optional<std::string_view> expected, const Bu
   if (!expected || *expected == bucket.owner_id || *expected == account_number(bucket.owner_id)) {
     return {};
   }
-  return s3_error(S3Code::kAccessDenied);
+  constexpr std::size_t kAccountDigits = 12;
+  const bool account = expected->size() == kAccountDigits &&
+                       std::ranges::all_of(*expected, [](char c) { return c >= '0' && c <= '9'; });
+  return s3_error(account ? S3Code::kAccessDenied : S3Code::kInvalidBucketOwnerAWSAccountID);
 }
 
 /// What a caller does in its own account: a bucket that is to be made has nobody else's policies.
@@ -285,6 +291,11 @@ Task<S3Result<void>> authorize(Call& call) {
 
 Task<S3Result<void>> authorize_also(Call& call, std::string_view action, std::string key) {
   co_return co_await authorize_in(call, call.request.bucket, action, std::move(key));
+}
+
+Task<S3Result<void>> authorize_with(Call& call, std::string_view action, Facts facts) {
+  Asked asked{.action = action, .bucket = call.request.bucket, .facts = std::move(facts)};
+  co_return co_await decide(call, std::move(asked));
 }
 
 Task<S3Result<void>> authorize_in(Call& call, std::string bucket, std::string_view action,

@@ -2,6 +2,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "async/awaitable.h"
 #include "s3gw/call.h"
@@ -20,6 +22,12 @@ namespace kelp::s3 {
 /// when `key` is empty. AccessDenied.
 [[nodiscard]] Task<S3Result<void>> authorize_also(Call& call, std::string_view action,
                                                   std::string key);
+
+/// Facts under names of condition keys.
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
+/// The same about the request's bucket, when only its body tells what else policies may ask for.
+[[nodiscard]] Task<S3Result<void>> authorize_with(Call& call, std::string_view action, Facts facts);
 
 /// The same in another bucket.
 [[nodiscard]] Task<S3Result<void>> authorize_in(Call& call, std::string bucket,

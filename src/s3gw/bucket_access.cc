@@ -31,13 +31,25 @@ std::shared_ptr<const lifecycle::Rules> read_lifecycle(const std::string& bucket
   return std::make_shared<const lifecycle::Rules>(*std::move(rules));
 }
 
+/// The tags that count in policies; nothing when that cannot be known, as a newer version wrote it.
+std::optional<Tags> read_tags(const std::optional<std::string>& abac,
+                              const std::optional<std::string>& kept) {
+  if (!abac) return Tags{};
+  const auto document = read_document_of(abac_config(), abac);
+  if (document == nullptr) return std::nullopt;
+  if (document->text_of("Status") != "Enabled" || !kept) return Tags{};
+  auto tags = parse_tagging("<Tagging>" + *kept + "</Tagging>", kMaxBucketTags);
+  if (!tags) return std::nullopt;
+  return *std::move(tags);
+}
+
 std::shared_ptr<const BucketAccess> read_access(BucketWithSettings found, MonoTime now) {
   auto access = std::make_shared<BucketAccess>();
   access->read = now;
   access->bucket = std::move(found.bucket);
   const std::string& owner = access->bucket.owner_id;
   access->owner_number = account_number(owner);
-  found.values.resize(9);
+  found.values.resize(11);
   access->policy_json = found.values[0].value_or("");
   if (!access->policy_json.empty()) {
     auto document = policy::Document::parse(access->policy_json, policy::PolicyKind::kBucket);
@@ -67,6 +79,12 @@ std::shared_ptr<const BucketAccess> read_access(BucketWithSettings found, MonoTi
     access->requester_pays = payment->text_of("Payer") == "Requester";
   }
   access->lifecycle = read_lifecycle(access->bucket.name, found.values[8]);
+  if (auto tags = read_tags(found.values[9], found.values[10])) {
+    access->tags = *std::move(tags);
+  } else {
+    access->policy_is_unknown = true;
+    logger("s3gw").error("tags_not_understood bucket={}", access->bucket.name);
+  }
   return access;
 }
 
@@ -86,7 +104,8 @@ Task<Result<BucketAccessPtr>> BucketAccessCache::find(std::string bucket,
                 std::string(kOwnershipSetting), std::string(kAclSetting),
                 std::string(kEncryptionSetting), std::string(website_config().setting),
                 std::string(logging_config().setting),
-                std::string(request_payment_config().setting), std::string(lifecycle::kSetting)}};
+                std::string(request_payment_config().setting), std::string(lifecycle::kSetting),
+                std::string(abac_config().setting), std::string(kTagsSetting)}};
   auto found = co_await filer_.get_bucket_settings(std::move(request));
   if (!found) {
     forget(bucket);

@@ -14,6 +14,7 @@
 #include "s3gw/core/access_line.h"
 #include "s3gw/core/acl.h"
 #include "s3gw/core/config/shape.h"
+#include "s3gw/core/tags.h"
 
 namespace kelp::s3 {
 
@@ -24,6 +25,7 @@ inline constexpr std::string_view kAccessBlockSetting = "access-block";  ///< co
 inline constexpr std::string_view kOwnershipSetting = "ownership";       ///< name_of() it.
 inline constexpr std::string_view kAclSetting = "acl";                   ///< core/acl.h
 inline constexpr std::string_view kEncryptionSetting = "encryption";  ///< core/bucket_encryption.h
+inline constexpr std::string_view kTagsSetting = "tagging";  ///< write_tag_set() of core/tags.h.
 
 /// Who may do what in a bucket and how it encrypts, as it was when it was read.
 struct BucketAccess {
@@ -32,7 +34,8 @@ struct BucketAccess {
   std::string policy_json;   ///< Empty: none.
   std::shared_ptr<const policy::Document> policy;
   bool policy_is_public = false;
-  /// The policy was written by a version that knows more: nobody but the owner's root is let in.
+  /// The policy, or the tags that it may ask for, were written by a version that knows more: nobody
+  /// but the owner's root is let in.
   bool policy_is_unknown = false;
   std::optional<PublicAccessBlock> block;    ///< Nothing: deleted.
   std::optional<ObjectOwnership> ownership;  ///< Nothing: deleted.
@@ -43,6 +46,8 @@ struct BucketAccess {
   bool requester_pays = false;             ///< Others than the owner must say that they pay.
   /// Null: none are enabled, or they are not understood.
   std::shared_ptr<const lifecycle::Rules> lifecycle;
+  /// The bucket's tags, where they count in policies: attribute-based access control is on.
+  Tags tags;
   MonoTime read;
 
   /// Whether lists count in this bucket.

@@ -137,4 +137,11 @@ void add_existing_tags(const ObjectEntry& entry, policy::Context& context) {
   }
 }
 
+void add_bucket_tags(const BucketAccess& access, policy::Context& context) {
+  for (const auto& [name, value] : access.tags) {
+    context.add("aws:ResourceTag/" + name, value);
+    context.add("s3:BucketTag/" + name, value);
+  }
+}
+
 }  // namespace kelp::s3

@@ -16,4 +16,10 @@ namespace kelp::s3 {
 /// Adds s3:ExistingObjectTag/NAME of the version that the request names.
 void add_existing_tags(const ObjectEntry& entry, policy::Context& context);
 
+/// Adds the bucket's tags where they count, aws:ResourceTag/NAME and s3:BucketTag/NAME: of requests
+/// about the bucket and about what is in it.
+///
+/// Source   S3 User Guide, "Using tags with S3 general purpose buckets".
+void add_bucket_tags(const BucketAccess& access, policy::Context& context);
+
 }  // namespace kelp::s3

@@ -232,6 +232,9 @@ constexpr std::array kTable = std::to_array<Row>({
      {"InvalidObjectState", 403, "The operation is not valid for the object's storage class"}},
     {kRestoreAlreadyInProgress,
      {"RestoreAlreadyInProgress", 409, "Object restore is already in progress"}},
+    {kInvalidBucketOwnerAWSAccountID,
+     {"InvalidBucketOwnerAWSAccountID", 400,
+      "The value of the expected bucket owner parameter must be an AWS account ID."}},
 });
 
 constexpr bool in_order() {

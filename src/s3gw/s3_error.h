@@ -110,9 +110,10 @@ enum class S3Code : std::uint16_t {
   kInvalidRedirectLocation,
   kInvalidObjectState,
   kRestoreAlreadyInProgress,
+  kInvalidBucketOwnerAWSAccountID,
 };
 inline constexpr std::size_t kS3CodeCount =
-    static_cast<std::size_t>(S3Code::kRestoreAlreadyInProgress) + 1;
+    static_cast<std::size_t>(S3Code::kInvalidBucketOwnerAWSAccountID) + 1;
 
 /// An answer that is an error.
 struct S3Error {

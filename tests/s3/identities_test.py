@@ -211,6 +211,55 @@ class Permissions(IamCase):
         self.assertEqual(client("sts", keys).get_caller_identity()["Arn"],
                          f"arn:aws:iam::{self.account}:user/{name}")
 
+    def test_tags_of_buckets_decide_where_abac_is_enabled(self):
+        """Two users, each let in where a bucket's tag names its project."""
+        root = client("s3")
+        bucket = self.name("tagged")
+        root.create_bucket(Bucket=bucket)
+        root.put_object(Bucket=bucket, Key="k", Body=b"x")
+        users = {}
+        for project in ("red", "blue"):
+            where = {"StringEquals": {"aws:ResourceTag/project": project}}
+            _, keys = self.new_user(policy(["s3:GetObject", "s3:PutObject", "s3:ListBucket"], Condition=where))
+            users[project] = client("s3", keys)
+
+        def let_in():
+            """The users that read, write and list; none does only some of it."""
+            allowed = set()
+            for project, user in users.items():
+                done = []
+                for call, more in ((user.get_object, {"Key": "k"}), (user.list_objects_v2, {}),
+                                   (user.put_object, {"Key": project, "Body": b"y"})):
+                    try:
+                        call(Bucket=bucket, **more)
+                        done.append(True)
+                    except ClientError as error:
+                        self.assertEqual(error.response["Error"]["Code"], "AccessDenied")
+                        done.append(False)
+                self.assertEqual(len(set(done)), 1, done)
+                allowed |= {project} if done[0] else set()
+            return allowed
+
+        def tag(project):
+            root.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "project", "Value": project}]})
+
+        tag("red")
+        self.assertEqual(let_in(), set(), "tags count for nothing yet")
+        root.put_bucket_abac(Bucket=bucket, AbacStatus={"Status": "Enabled"})
+        self.assertEqual(let_in(), {"red"})
+        tag("blue")
+        self.assertEqual(let_in(), {"blue"})
+        root.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": {
+            "Effect": "Deny", "Principal": {"AWS": f"arn:aws:iam::{self.account}:root"}, "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{bucket}/*", "Condition": {"StringEquals": {"s3:BucketTag/project": "blue"}}}}))
+        self.refused("AccessDenied", users["blue"].get_object, Bucket=bucket, Key="k")
+        root.delete_bucket_policy(Bucket=bucket)
+        root.delete_bucket_tagging(Bucket=bucket)
+        self.assertEqual(let_in(), set())
+        tag("red")
+        root.put_bucket_abac(Bucket=bucket, AbacStatus={"Status": "Disabled"})
+        self.assertEqual(let_in(), set())
+
     def test_wrong_signatures_are_refused(self):
         name, keys = self.new_user(policy("iam:*"))
         self.refused("SignatureDoesNotMatch", client("iam", (keys[0], "x" * 40)).list_users)

@@ -43,6 +43,7 @@ NOTES = {
     "PutBucketVersioning": "no MFA delete",
     "PutObjectTagging": "of any version",
     "PutBucketTagging": "50 tags; while ABAC is enabled it needs `s3:TagResource`, and `s3:UntagResource` of tags that go",
+    "PutBucketInventoryConfiguration": "CSV, daily and weekly; no ORC, no Parquet",
     "PutBucketAbac": "the bucket's tags as `aws:ResourceTag/…` and `s3:BucketTag/…`",
     "PutBucketLogging": "in AWS's format, best effort; `TargetGrants` have no effect",
     "PutBucketRequestPayment": "others must send `x-amz-request-payer`; Kelp sends no bills",
@@ -69,7 +70,6 @@ KEPT = {
     "AccelerateConfiguration": "nothing is faster",
     "AnalyticsConfiguration": "nothing is analysed",
     "IntelligentTieringConfiguration": "nothing moves",
-    "InventoryConfiguration": "no list is made",
     "MetricsConfiguration": "nothing is measured",
     "Replication": "nothing is copied",
 }

@@ -22,4 +22,15 @@ Task<Result<bool>> take_turn(KvAsync& kv, CollectorTurn turn, WallTime now) {
   co_return committed.error();
 }
 
+Task<Result<bool>> HeldTurn::is_ours(Clock& clock) {
+  constexpr std::chrono::seconds kTurn{60};
+  if (holder_ == 0) co_return true;
+  const MonoTime now = clock.mono();
+  if (now < prolong_at_) co_return true;
+  const CollectorTurn turn{holder_, kTurn, row_};
+  KELP_CO_TRY(const bool ours, co_await take_turn(kv_, turn, clock.wall()));
+  prolong_at_ = ours ? now + kTurn / 3 : MonoTime{};
+  co_return ours;
+}
+
 }  // namespace kelp

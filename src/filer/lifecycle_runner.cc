@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/log.h"
-#include "filer/collector_turn.h"
 #include "filer/core/keys.h"
 #include "filer/row_walk.h"
 
@@ -15,7 +14,6 @@ constexpr std::size_t kBucketsPerRead = 1000;
 constexpr int kShareOfTime = 10;
 constexpr std::chrono::seconds kLook{10};  // Whether it is time; not less often.
 constexpr std::chrono::seconds kSave{5};   // How far a pass came.
-constexpr std::chrono::seconds kTurn{60};
 constexpr std::size_t kNoEnd = SIZE_MAX;
 
 std::string place_row() {
@@ -55,7 +53,11 @@ LifecycleRunner::Probe::Probe(Metrics& metrics)
                             "Buckets whose lifecycle rules are not understood and not applied")) {}
 
 LifecycleRunner::LifecycleRunner(LifecycleSeams seams, LifecycleOptions options)
-    : seams_(seams), options_(options), kv_(seams_.store, seams_.pool), probe_(seams_.metrics) {}
+    : seams_(seams),
+      options_(options),
+      kv_(seams_.store, seams_.pool),
+      turn_(kv_, options_.holder, keys::job("lifecycle.turn")),
+      probe_(seams_.metrics) {}
 
 Task<void> LifecycleRunner::run() {
   while (!co_await was_cancelled()) {
@@ -82,17 +84,7 @@ Task<Result<bool>> LifecycleRunner::is_time() {
   const WallTime ended = std::max(place.ended, idle_since_);
   const bool soon = ended <= now && now < ended + options_.interval;
   if (!place.under_way && soon) co_return false;
-  co_return co_await is_our_turn();
-}
-
-Task<Result<bool>> LifecycleRunner::is_our_turn() {
-  if (options_.holder == 0) co_return true;
-  const MonoTime now = seams_.clock.mono();
-  if (now < prolong_at_) co_return true;
-  const CollectorTurn turn{options_.holder, kTurn, keys::job("lifecycle.turn")};
-  KELP_CO_TRY(const bool ours, co_await take_turn(kv_, turn, seams_.clock.wall()));
-  prolong_at_ = ours ? now + kTurn / 3 : MonoTime{};
-  co_return ours;
+  co_return co_await turn_.is_ours(seams_.clock);
 }
 
 Task<Result<LifecycleRow>> LifecycleRunner::load() {
@@ -119,7 +111,7 @@ Task<Result<bool>> LifecycleRunner::go_on(std::size_t pages) {
   MonoTime saved = seams_.clock.mono();
   for (std::size_t done = 0; done < pages; ++done) {
     if (co_await was_cancelled()) co_return Error(Errc::kCancelled, "lifecycle cancelled");
-    KELP_CO_TRY(const bool ours, co_await is_our_turn());
+    KELP_CO_TRY(const bool ours, co_await turn_.is_ours(seams_.clock));
     if (!ours) co_return false;
     const MonoTime began = seams_.clock.mono();
     KELP_CO_TRY(place, co_await one_page(std::move(place)));

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "filer/body_mover.h"
+#include "filer/collector_turn.h"
 #include "filer/core/expiry.h"
 #include "filer/filer_service.h"
 #include "kv/kv_async.h"
@@ -67,7 +68,6 @@ class LifecycleRunner {
   };
 
   Task<Result<bool>> is_time();
-  Task<Result<bool>> is_our_turn();
   Task<Result<LifecycleRow>> load();
   Task<Result<void>> save(LifecycleRow place);
   Task<Result<LifecycleRow>> one_page(LifecycleRow place);
@@ -79,11 +79,11 @@ class LifecycleRunner {
   const LifecycleSeams seams_;
   const LifecycleOptions options_;
   KvAsync kv_;
+  HeldTurn turn_;
   Probe probe_;
   WallTime idle_since_;     ///< The end of the last pass that found no rules: no row says it.
   bool any_rules_ = false;  ///< The pass that is under way found some.
   std::size_t unknown_ = 0;
-  MonoTime prolong_at_;  ///< When the turn is to be prolonged.
 };
 
 }  // namespace kelp

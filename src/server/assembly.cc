@@ -174,6 +174,14 @@ LifecycleOptions lifecycle_options(const Config& config, std::uint64_t holder) {
   return options;
 }
 
+InventoryOptions inventory_options(const Config& config, std::uint64_t holder) {
+  InventoryOptions options;
+  if (config.filer.engine != "rocksdb") options.holder = holder;
+  options.interval = config.filer.inventory_interval;
+  options.calendar = lifecycle_calendar(config);
+  return options;
+}
+
 Result<HttpServerOptions> http_options(const Config& config, const std::string& address) {
   KELP_TRY(const HostPort at, parse_host_port(address));
   HttpServerOptions options;

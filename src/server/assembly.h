@@ -5,6 +5,7 @@
 
 #include "client/key_leases.h"
 #include "filer/collector.h"
+#include "filer/inventory_runner.h"
 #include "filer/lifecycle_runner.h"
 #include "kv/rocks_kv.h"
 #include "master/http/master_http.h"
@@ -61,6 +62,8 @@ struct FilerMemory {
 [[nodiscard]] lifecycle::Calendar lifecycle_calendar(const Config& config);
 /// `holder`: as of collector_options().
 [[nodiscard]] LifecycleOptions lifecycle_options(const Config& config, std::uint64_t holder);
+/// The same.
+[[nodiscard]] InventoryOptions inventory_options(const Config& config, std::uint64_t holder);
 /// kInvalidArgument when `address` is not host:port.
 [[nodiscard]] Result<HttpServerOptions> http_options(const Config& config,
                                                      const std::string& address);

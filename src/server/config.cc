@@ -221,6 +221,8 @@ constexpr std::array kSettings = {
                  "none, all are read at once"),
     KELP_SETTING("s3.restore_time", s3.restore_time,
                  "how long a restore of an archived object takes, 0 to 7d"),
+    KELP_SETTING("filer.inventory_interval", filer.inventory_interval,
+                 "between two looks at which inventory lists are due, 100ms to 24h; 0: none"),
 };
 #undef KELP_SETTING
 #undef KELP_COUNT

@@ -112,6 +112,8 @@ struct FilerConfig {
   std::chrono::nanoseconds lifecycle_interval = std::chrono::hours(1);
   /// For tests of rules: how long a day of theirs is, 100ms to 1d; 0: as long as days are.
   std::chrono::nanoseconds lifecycle_debug_day{0};
+  /// Between two looks at which inventory lists are due, 100ms to 1d; 0: none are made.
+  std::chrono::nanoseconds inventory_interval = std::chrono::minutes(10);
 };
 
 /// Where object bytes go.

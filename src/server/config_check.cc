@@ -71,6 +71,10 @@ Result<void> check_lifecycle(const Config& config, const Checker& check) {
     KELP_CHECK(check.range<nanoseconds>("filer.lifecycle_debug_day", filer.lifecycle_debug_day,
                                         tenth, std::chrono::days(1)));
   }
+  if (filer.inventory_interval.count() != 0) {
+    KELP_CHECK(check.range<nanoseconds>("filer.inventory_interval", filer.inventory_interval, tenth,
+                                        std::chrono::days(1)));
+  }
   return {};
 }
 

@@ -36,6 +36,7 @@
 #include "server/daemon.h"
 #include "server/engines.h"
 #include "server/front.h"
+#include "server/inventory_link.h"
 #include "server/key_file.h"
 #include "server/notify_targets.h"
 #include "server/process.h"
@@ -65,6 +66,7 @@ struct Daemon::Parts {
   Task<Result<void>> open_volume();
   Result<void> open_cache(const std::vector<VolumeDiskPlace>& places);
   Task<Result<void>> open_filer();
+  Result<void> open_inventory();
   Task<Result<void>> open_s3();
   Task<void> keep_key_floor();
   Task<Result<void>> serve(const std::string& address, std::vector<Executor> executors,
@@ -130,6 +132,8 @@ struct Daemon::Parts {
   std::unique_ptr<TraceHttp> trace_http;
   std::unique_ptr<iam::QueryApi> queries;
   std::unique_ptr<s3::Gateway> gateway;
+  std::unique_ptr<InventoryLink> inventory_link;
+  std::unique_ptr<InventoryRunner> inventory;
   std::unique_ptr<webdav::WebDav> file_http;
   std::unique_ptr<master::MasterHttp> master_http;
   std::unique_ptr<AdminHttp> admin;

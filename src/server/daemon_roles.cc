@@ -140,9 +140,15 @@ Task<Result<void>> Daemon::Parts::open_filer() {
   background.spawn(collector->run());
   usage_watch = std::make_unique<UsageWatch>(*kv, *disk_pool, clock, *timers, metrics);
   background.spawn(usage_watch->run());
-  if (config.filer.lifecycle_interval.count() > 0) {
+  const bool lists = config.filer.inventory_interval.count() > 0;
+  if (lists || config.filer.lifecycle_interval.count() > 0) {
     leases =
         std::make_unique<KeyLeases>(*masters, clock, runtime.executor(0), lease_options(config));
+  }
+  if (lists) {
+    KELP_CO_CHECK(open_inventory());
+  }
+  if (config.filer.lifecycle_interval.count() > 0) {
     mover = std::make_unique<BodyMover>(*cluster_volumes, *leases);
     LifecycleSeams rules{*filer, *kv, *disk_pool, clock, *timers, metrics, mover.get()};
     lifecycle =
@@ -165,6 +171,20 @@ Task<Result<void>> Daemon::Parts::open_filer() {
     serve_identities(server, *identities);
   };
   co_return co_await serve(config.filer.listen, executors(), std::move(prepare));
+}
+
+/// A filer puts inventories itself, as a gateway would that nobody reaches.
+Result<void> Daemon::Parts::open_inventory() {
+  KELP_TRY(accounts, make_accounts(identity, config.s3));
+  KELP_TRY(key_file, KeyFile::open(io, config, false));
+  const s3::GatewayDeps deps{*filer, *cluster_volumes, *leases,    *accounts,
+                             clock,  metrics,          *hash_pool, key_file->keys()};
+  gateway = std::make_unique<s3::Gateway>(deps, gateway_options(config, {}));
+  inventory_link = std::make_unique<InventoryLink>(*gateway);
+  InventorySeams seams{*filer, *kv, *disk_pool, clock, *timers, metrics, *inventory_link};
+  inventory = std::make_unique<InventoryRunner>(seams, inventory_options(config, random_number()));
+  background.spawn(inventory->run());
+  return {};
 }
 
 /// Asks the masters now and then which keys are too old to be named by new metadata.

@@ -43,6 +43,7 @@
 #include "server/fids/fid_http.h"
 #include "server/front.h"
 #include "server/in_process.h"
+#include "server/inventory_link.h"
 #include "server/key_file.h"
 #include "server/notify_targets.h"
 #include "server/process.h"
@@ -122,6 +123,8 @@ struct Server::Rooms {
   std::unique_ptr<TraceHttp> trace_http;
   std::unique_ptr<iam::QueryApi> queries;
   std::unique_ptr<s3::Gateway> gateway;
+  std::unique_ptr<InventoryLink> inventory_link;
+  std::unique_ptr<InventoryRunner> inventory;
   std::unique_ptr<webdav::WebDav> file_http;
   std::unique_ptr<master::MasterHttp> master_http;
   std::unique_ptr<FidHttp> volume_http;
@@ -320,6 +323,12 @@ Task<void> Server::Rooms::watch_keys() {
       std::make_unique<CertificateWatch>(seams, std::vector{key_file->path()}, std::move(changed));
   background.spawn(key_watch->run());
   background.spawn(gateway->run_logs(*timers));
+  if (config.filer.inventory_interval.count() > 0) {
+    inventory_link = std::make_unique<InventoryLink>(*gateway);
+    InventorySeams lists{*filer, *kv, *disk_pool, clock, *timers, metrics, *inventory_link};
+    inventory = std::make_unique<InventoryRunner>(lists, inventory_options(config, 0));
+    background.spawn(inventory->run());
+  }
   if (audit != nullptr) background.spawn(audit->run(clock, *timers));
   co_return;
 }

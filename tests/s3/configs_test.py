@@ -150,6 +150,7 @@ class Cases(World):
 
     def test_those_that_have_an_id(self):
         s3 = self.s3
+        s3.create_bucket(Bucket="lists")
         self.one_by_id("InventoryConfiguration", INVENTORY, s3.put_bucket_inventory_configuration,
                        s3.get_bucket_inventory_configuration, s3.list_bucket_inventory_configurations,
                        s3.delete_bucket_inventory_configuration)

@@ -1,63 +1,15 @@
 #include "s3gw/ops/log_delivery.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 
 #include "policy/document.h"
-#include "s3gw/authorize.h"
-#include "s3gw/ops/handlers.h"
+#include "s3gw/ops/service_put.h"
 #include "s3gw/s3_try.h"
 
 namespace kelp::s3 {
 namespace {
 
 constexpr std::string_view kService = "logging.s3.amazonaws.com";
-
-/// A body that is there already.
-class TextBody final : public BodyReader {
- public:
-  explicit TextBody(std::string_view text) : left_(text) {}
-  Task<Result<std::size_t>> read_some(MutableByteSpan buffer) override {
-    const std::size_t bytes = std::min(buffer.size(), left_.size());
-    std::memcpy(buffer.data(), left_.data(), bytes);
-    left_.remove_prefix(bytes);
-    co_return bytes;
-  }
-
- private:
-  std::string_view left_;
-};
-
-/// Nobody hears the answer.
-class NoResponse final : public ResponseWriter {
- public:
-  Task<Result<void>> send(HttpResponse /*head*/, std::string /*body*/) override {
-    co_return Result<void>();
-  }
-  Task<Result<void>> send_head(HttpResponse /*head*/,
-                               std::optional<std::uint64_t> /*body_bytes*/) override {
-    co_return Result<void>();
-  }
-  void start(HttpResponse /*head*/, std::optional<std::uint64_t> /*body_bytes*/) override {}
-  Task<Result<void>> write(ByteSpan /*bytes*/) override { co_return Result<void>(); }
-  Task<Result<void>> write_pages(PinnedPages /*pages*/) override { co_return Result<void>(); }
-  Task<Result<void>> finish() override { co_return Result<void>(); }
-  [[nodiscard]] bool started() const override { return false; }
-};
-
-policy::Request request_of_service(std::string_view bucket, std::string_view key,
-                                   std::string_view source, std::string_view owner_id) {
-  policy::Request request;
-  request.who.service = kService;
-  request.action = "s3:putobject";
-  request.resource = "arn:aws:s3:::" + std::string(bucket) + '/' + std::string(key);
-  request.context.add("aws:SourceArn", "arn:aws:s3:::" + std::string(source));
-  request.context.add("aws:SourceAccount", account_number(owner_id));
-  request.context.add("aws:SecureTransport", "true");
-  request.context.add("aws:PrincipalServiceName", std::string(kService));
-  return request;
-}
 
 bool lists_let_in(const BucketAccess& access) {
   if (!access.has_acls()) return false;
@@ -71,53 +23,26 @@ bool lists_let_in(const BucketAccess& access) {
 }  // namespace
 
 Task<S3Result<void>> deliver_log(Services& services, LogObject object, std::string lines) {
-  KELP_S3_CO_TRY(const BucketAccessPtr access,
-                 co_await services.bucket_access.find(object.target_bucket));
-  // The name may be another account's bucket by now.
-  if (access->bucket.owner_id != object.owner_id) co_return s3_error(S3Code::kAccessDenied);
-  if (access->policy_is_unknown) co_return s3_error(S3Code::kAccessDenied);
-  if (access->policy != nullptr) {
-    const auto asked =
-        request_of_service(object.target_bucket, object.key, object.source_bucket, object.owner_id);
-    if (access->policy->evaluate(asked).denied) co_return s3_error(S3Code::kAccessDenied);
-  }
-  const std::string length = std::to_string(lines.size());
-  const auto headers = std::to_array<HttpHeader>({{"content-type", "text/plain"}});
-  const HttpRequest http{.method = "PUT",
-                         .target = "/",
-                         .headers = headers,
-                         .content_length = lines.size(),
-                         .secure = true,
-                         .remote_address = "127.0.0.1"};
-  const Credential owner{.access_key = {},
-                         .secret_key = {},
-                         .account = {object.owner_id, {}},
-                         .who = {.service = std::string(kService)}};
-  TextBody body(lines);
-  NoResponse response;
-  Call call{.services = services,
-            .http = http,
-            .body = body,
-            .response = response,
-            .id = {},
-            .request = {.scope = Scope::kObject, .bucket = object.target_bucket, .key = object.key},
-            .operation = Operation::kPutObject,
-            .auth = {.credential = &owner},
-            .access = access,
-            .headers = headers};
-  call.id.fill('0');
-  co_return co_await put_object(call);
+  ServiceObject put{.service = kService,
+                    .target_bucket = std::move(object.target_bucket),
+                    .key = std::move(object.key),
+                    .source_bucket = std::move(object.source_bucket),
+                    .owner_id = std::move(object.owner_id),
+                    .headers = {{"content-type", "text/plain"}}};
+  co_return co_await put_as_service(services, std::move(put), std::move(lines));
 }
 
 Task<S3Result<void>> authorize_log_target(Call& call, std::string target, std::string prefix) {
   KELP_S3_CO_TRY(const BucketAccessPtr access, co_await call.services.bucket_access.find(target));
-  const auto asked =
-      request_of_service(target, prefix + "log", call.request.bucket, call.access->bucket.owner_id);
-  policy::Verdict verdict;
-  if (access->policy != nullptr) verdict = access->policy->evaluate(asked);
-  if (verdict.denied || access->policy_is_unknown) co_return s3_error(S3Code::kAccessDenied);
-  if (verdict.allowed != policy::Naming::kNot || lists_let_in(*access)) co_return S3Result<void>{};
-  co_return co_await authorize_in(call, std::move(target), "s3:putobject", prefix + "log");
+  if (lists_let_in(*access)) {
+    // Unless the policy says no.
+    const auto asked = request_of_service(kService, target, prefix + "log", call.request.bucket,
+                                          call.access->bucket.owner_id);
+    const bool denied = access->policy != nullptr && access->policy->evaluate(asked).denied;
+    if (denied || access->policy_is_unknown) co_return s3_error(S3Code::kAccessDenied);
+    co_return S3Result<void>{};
+  }
+  co_return co_await authorize_service_target(call, kService, std::move(target), prefix + "log");
 }
 
 }  // namespace kelp::s3

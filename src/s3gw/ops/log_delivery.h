@@ -14,9 +14,7 @@ struct LogObject {
   std::string owner_id;  ///< Of the source, by its canonical id.
 };
 
-/// Puts a log as PutObject would, encryption, quota and lock of the bucket included. The bucket
-/// must be the source's owner's, and its policy must not deny it to logging.s3.amazonaws.com.
-/// Errors: AccessDenied, NoSuchBucket, those of the filer.
+/// Puts a log: put_as_service() as logging.s3.amazonaws.com.
 [[nodiscard]] Task<S3Result<void>> deliver_log(Services& services, LogObject object,
                                                std::string lines);
 

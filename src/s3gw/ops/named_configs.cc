@@ -9,6 +9,7 @@
 #include "s3gw/ops/configs.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/ops/request_body.h"
+#include "s3gw/ops/service_put.h"
 #include "s3gw/s3_try.h"
 
 namespace kelp::s3 {
@@ -85,17 +86,56 @@ Task<S3Result<void>> check_count(Call& call, const ConfigKind& kind) {
   co_return S3Result<void>{};
 }
 
+/// That its lists can be made, and where they go: a bucket of the same owner, into which the caller
+/// may put them or S3 may for it.
+Task<S3Result<void>> check_inventory_target(Call& call, const BucketEntry& bucket,
+                                            const Element& document) {
+  const Element& to = *document.find("Destination")->find("S3BucketDestination");
+  if (to.text_of("Format") != "CSV") {
+    co_return s3_error(S3Code::kNotImplemented,
+                       "Inventory lists in ORC and Parquet are not implemented: choose CSV");
+  }
+  const std::string target(bucket_of_arn(to.text_of("Bucket")));
+  S3Error error{S3Code::kInvalidS3DestinationBucket, {}, {}};
+  const auto found = co_await call.services.bucket_access.find(target);
+  if (!found && found.error().reason() == Reason::kNoSuchBucket) {
+    error.message = "The destination bucket does not exist.";
+    co_return std::unexpected(std::move(error));
+  }
+  KELP_S3_CO_TRY(const BucketAccessPtr access, found);
+  if (access->bucket.owner_id != bucket.owner_id) {
+    error.message =
+        "The owner of the destination bucket and of the source bucket must be the same.";
+    co_return std::unexpected(std::move(error));
+  }
+  std::string key(to.text_of("Prefix"));
+  if (!key.empty()) key += '/';
+  key += bucket.name + '/' + std::string(document.text_of("Id")) + "/list";
+  const auto may =
+      co_await authorize_service_target(call, kInventoryService, target, std::move(key));
+  if (!may && may.error().code == S3Code::kAccessDenied) {
+    error.message =
+        "You must give s3.amazonaws.com permission to write to the destination bucket, or have it "
+        "yourself.";
+    co_return std::unexpected(std::move(error));
+  }
+  co_return may;
+}
+
 }  // namespace
 
 Task<S3Result<void>> put_named_config(Call& call) {
   const ConfigKind& kind = row_of(call).kind();
-  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
   KELP_S3_CO_TRY(const std::string id, id_parameter(call));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxDocumentBytes));
   KELP_S3_CO_TRY(const Element document, read_config(kind, std::move(body)));
   if (document.text_of("Id") != id) {
     const bool inventory = call.operation == kPutBucketInventoryConfiguration;
     co_return s3_error(inventory ? S3Code::kIdMismatch : S3Code::kMalformedXML);
+  }
+  if (call.operation == kPutBucketInventoryConfiguration) {
+    KELP_S3_CO_CHECK(co_await check_inventory_target(call, bucket, document));
   }
   KELP_S3_CO_TRY(std::string value, config_value(document));
   const std::string name = std::string(kind.setting) + id;

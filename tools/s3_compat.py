@@ -54,6 +54,7 @@ NOTES = {
     "RenameObject": "one commit, in any bucket; no dates of what is replaced, no client token",
     "RestoreObject": "of GLACIER and DEEP_ARCHIVE, at once; no type SELECT",
     "UpdateObjectEncryption": "to SSE-KMS; nothing is rewritten, ETag and dates stay",
+    "SelectObjectContent": "CSV and JSON, plain, gzip or bzip2; no Parquet ([limits](operations/select.md))",
     "UploadPart": "",
     "UploadPartCopy": "copies no bytes of whole needles (8 MiB) unless something is encrypted; computes checksums only for an upload that names an algorithm",
     "PutBucketAcl": "where ownership is not `BucketOwnerEnforced`, as PutObjectAcl; accounts have no e-mail addresses",
@@ -183,7 +184,7 @@ def targets_of(argument, values):
 
 def tests_of_operations(model):
     """operation -> the test files that send it."""
-    scripts = ("boto3", "versions", "object_lock", "rename_append", "access", "configs", "post", "restore", "encryption")
+    scripts = ("boto3", "versions", "object_lock", "rename_append", "access", "configs", "post", "restore", "encryption", "select", "inventory")
     boto3 = "".join(read(f"tests/s3/{name}_test.py") for name in scripts)
     clients = read("tests/s3/clients_test.py")
     sent = set()

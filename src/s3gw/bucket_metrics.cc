@@ -17,6 +17,7 @@ RequestClass class_of(Operation operation) {
     case kGetObject:
     case kHeadObject:
     case kGetObjectAttributes:
+    case kSelectObjectContent:
       return RequestClass::kRead;
     case kPutObject:
     case kPostObject:

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstddef>
 
+#include "s3gw/core/select_codes.h"
+
 namespace kelp::s3 {
 namespace {
 
@@ -246,6 +248,161 @@ constexpr bool in_order() {
 static_assert(in_order(), "text_of() indexes by the code");
 static_assert(kTable.size() == kS3CodeCount, "every code has its text");
 
+/// A row of a code that only SelectObjectContent answers, with 400.
+struct SelectRow {
+  SelectCode key;
+  std::string_view code;
+  std::string_view message;
+};
+constexpr std::array kSelectTable = std::to_array<SelectRow>({
+    {SelectCode::kAmbiguousFieldName, "AmbiguousFieldName",
+     "The field name matches several fields of the object."},
+    {SelectCode::kCastFailed, "CastFailed",
+     "A value could not be converted to the type that CAST names."},
+    {SelectCode::kCSVEscapingRecordDelimiter, "CSVEscapingRecordDelimiter",
+     "A quoted record delimiter was found in the file. To allow quoted record delimiters, set "
+     "AllowQuotedRecordDelimiter to 'TRUE'."},
+    {SelectCode::kCSVUnescapedQuote, "CSVUnescapedQuote",
+     "An unescaped quote was found while parsing the CSV file."},
+    {SelectCode::kEvaluatorInvalidArguments, "EvaluatorInvalidArguments",
+     "The number or the values of a function's arguments are not valid."},
+    {SelectCode::kEvaluatorInvalidTimestampFormatPatternSymbol,
+     "EvaluatorInvalidTimestampFormatPatternSymbol",
+     "The format of a timestamp in the SQL expression has a symbol that is not valid."},
+    {SelectCode::kEvaluatorLikePatternInvalidEscapeSequence,
+     "EvaluatorLikePatternInvalidEscapeSequence",
+     "A LIKE pattern has an escape sequence that is not valid."},
+    {SelectCode::kEvaluatorNegativeLimit, "EvaluatorNegativeLimit", "LIMIT must not be negative."},
+    {SelectCode::kEvaluatorUnterminatedTimestampFormatPatternToken,
+     "EvaluatorUnterminatedTimestampFormatPatternToken",
+     "The format of a timestamp in the SQL expression has a quote that is never closed."},
+    {SelectCode::kExpressionTooLong, "ExpressionTooLong",
+     "The SQL expression is too long: The maximum byte-length for the SQL expression is 256 KB."},
+    {SelectCode::kIllegalSqlFunctionArgument, "IllegalSqlFunctionArgument",
+     "Illegal argument was used in the SQL function."},
+    {SelectCode::kIncorrectSqlFunctionArgumentType, "IncorrectSqlFunctionArgumentType",
+     "Incorrect type of arguments in function call in the SQL expression."},
+    {SelectCode::kIntegerOverflow, "IntegerOverflow",
+     "A number is larger or smaller than it may be."},
+    {SelectCode::kInvalidColumnIndex, "InvalidColumnIndex",
+     "The column index in the SQL expression is not valid."},
+    {SelectCode::kInvalidCompressionFormat, "InvalidCompressionFormat",
+     "The file is not in a supported compression format. Only GZIP and BZIP2 are supported."},
+    {SelectCode::kInvalidDataType, "InvalidDataType",
+     "The SQL expression contains a data type that is not valid."},
+    {SelectCode::kInvalidKeyPath, "InvalidKeyPath",
+     "The key path in the SQL expression is not valid."},
+    {SelectCode::kInvalidTableAlias, "InvalidTableAlias",
+     "The SQL expression contains a table alias that is not valid."},
+    {SelectCode::kInvalidTextEncoding, "InvalidTextEncoding",
+     "Invalid encoding type. Only UTF-8 encoding is supported."},
+    {SelectCode::kJSONParsingError, "JSONParsingError", "The JSON file could not be parsed."},
+    {SelectCode::kLexerInvalidChar, "LexerInvalidChar",
+     "The SQL expression contains a character that is not valid."},
+    {SelectCode::kLexerInvalidIONLiteral, "LexerInvalidIONLiteral",
+     "The SQL expression contains an Ion literal that is not valid."},
+    {SelectCode::kLexerInvalidLiteral, "LexerInvalidLiteral",
+     "The SQL expression contains a literal that is not valid."},
+    {SelectCode::kLexerInvalidOperator, "LexerInvalidOperator",
+     "The SQL expression contains an operator that is not valid."},
+    {SelectCode::kLikeInvalidInputs, "LikeInvalidInputs", "LIKE takes texts only."},
+    {SelectCode::kMissingHeaders, "MissingHeaders",
+     "Some headers in the query are missing from the file."},
+    {SelectCode::kOverMaxColumn, "OverMaxColumn",
+     "The number of columns is larger than it may be."},
+    {SelectCode::kOverMaxRecordSize, "OverMaxRecordSize",
+     "The length of a record in the input or result is greater than the limit of 1 MB."},
+    {SelectCode::kParseAsteriskIsNotAloneInSelectList, "ParseAsteriskIsNotAloneInSelectList",
+     "An asterisk must be alone in the SELECT list."},
+    {SelectCode::kParseCastArity, "ParseCastArity", "CAST takes one value and one type."},
+    {SelectCode::kParseEmptySelect, "ParseEmptySelect", "The SELECT list is empty."},
+    {SelectCode::kParseExpectedArgumentDelimiter, "ParseExpectedArgumentDelimiter",
+     "An argument delimiter was expected in the SQL expression."},
+    {SelectCode::kParseExpectedDatePart, "ParseExpectedDatePart",
+     "A date part was expected in the SQL expression."},
+    {SelectCode::kParseExpectedExpression, "ParseExpectedExpression",
+     "An expression was expected in the SQL expression."},
+    {SelectCode::kParseExpectedIdentForAlias, "ParseExpectedIdentForAlias",
+     "An identifier was expected for an alias in the SQL expression."},
+    {SelectCode::kParseExpectedKeyword, "ParseExpectedKeyword",
+     "A keyword was expected in the SQL expression."},
+    {SelectCode::kParseExpectedLeftParenValueConstructor, "ParseExpectedLeftParenValueConstructor",
+     "A left parenthesis was expected in front of a list of values."},
+    {SelectCode::kParseExpectedNumber, "ParseExpectedNumber",
+     "A number was expected in the SQL expression."},
+    {SelectCode::kParseExpectedRightParenBuiltinFunctionCall,
+     "ParseExpectedRightParenBuiltinFunctionCall",
+     "A right parenthesis was expected behind a function's arguments."},
+    {SelectCode::kParseExpectedTokenType, "ParseExpectedTokenType",
+     "Another token was expected in the SQL expression."},
+    {SelectCode::kParseExpectedTypeName, "ParseExpectedTypeName",
+     "The name of a type was expected in the SQL expression."},
+    {SelectCode::kParseExpectedWhenClause, "ParseExpectedWhenClause",
+     "WHEN was expected in the SQL expression."},
+    {SelectCode::kParseInvalidContextForWildcardInSelectList,
+     "ParseInvalidContextForWildcardInSelectList",
+     "A wildcard is not valid at this place of the SELECT list."},
+    {SelectCode::kParseInvalidPathComponent, "ParseInvalidPathComponent",
+     "A path in the SQL expression has a component that is not valid."},
+    {SelectCode::kParseInvalidTypeParam, "ParseInvalidTypeParam",
+     "A type in the SQL expression has a parameter that is not valid."},
+    {SelectCode::kParseNonUnaryAgregateFunctionCall, "ParseNonUnaryAgregateFunctionCall",
+     "An aggregate function takes one argument."},
+    {SelectCode::kParseSelectMissingFrom, "ParseSelectMissingFrom",
+     "FROM is missing after the SELECT list."},
+    {SelectCode::kParseUnexpectedKeyword, "ParseUnexpectedKeyword",
+     "The SQL expression contains a keyword that was not expected."},
+    {SelectCode::kParseUnexpectedOperator, "ParseUnexpectedOperator",
+     "The SQL expression contains an operator that was not expected."},
+    {SelectCode::kParseUnexpectedTerm, "ParseUnexpectedTerm",
+     "The SQL expression contains a term that was not expected."},
+    {SelectCode::kParseUnexpectedToken, "ParseUnexpectedToken",
+     "The SQL expression contains a token that was not expected."},
+    {SelectCode::kParseUnsupportedCallWithStar, "ParseUnsupportedCallWithStar",
+     "Only COUNT takes an asterisk."},
+    {SelectCode::kTruncatedInput, "TruncatedInput",
+     "The object is truncated. Check that the object is not corrupted."},
+    {SelectCode::kUnsupportedFunction, "UnsupportedFunction",
+     "The SQL expression contains a function that is not supported."},
+    {SelectCode::kUnsupportedSqlOperation, "UnsupportedSqlOperation",
+     "The SQL expression contains an operation that is not supported."},
+    {SelectCode::kUnsupportedSqlStructure, "UnsupportedSqlStructure",
+     "The SQL expression contains a structure that is not supported."},
+    {SelectCode::kValueParseFailure, "ValueParseFailure",
+     "A timestamp in the SQL expression or in the object could not be parsed."},
+    {SelectCode::kEmptyRequestBody, "EmptyRequestBody", "Request body cannot be empty."},
+    {SelectCode::kInvalidDataSource, "InvalidDataSource",
+     "Invalid data source type. Only CSV and JSON are supported."},
+    {SelectCode::kInvalidExpressionType, "InvalidExpressionType",
+     "The ExpressionType is not valid. Only SQL expressions are supported."},
+    {SelectCode::kInvalidFileHeaderInfo, "InvalidFileHeaderInfo",
+     "The FileHeaderInfo is not valid. Only NONE, USE, and IGNORE are supported."},
+    {SelectCode::kInvalidJsonType, "InvalidJsonType",
+     "The JsonType is not valid. Only DOCUMENT and LINES are supported."},
+    {SelectCode::kInvalidQuoteFields, "InvalidQuoteFields",
+     "The QuoteFields is not valid. Only ALWAYS and ASNEEDED are supported."},
+    {SelectCode::kInvalidRequestParameter, "InvalidRequestParameter",
+     "The value of a parameter in the SelectRequest element is not valid."},
+    {SelectCode::kInvalidScanRange, "InvalidScanRange",
+     "The ScanRange is not valid for this object."},
+    {SelectCode::kMissingRequiredParameter, "MissingRequiredParameter",
+     "The SelectRequest entity is missing a required parameter."},
+    {SelectCode::kObjectSerializationConflict, "ObjectSerializationConflict",
+     "The SelectRequest entity can only contain one of CSV or JSON."},
+    {SelectCode::kUnsupportedRangeHeader, "UnsupportedRangeHeader",
+     "Range header is not supported for this operation."},
+    {SelectCode::kUnsupportedScanRangeInput, "UnsupportedScanRangeInput",
+     "Scan ranges are supported for CSV without quoted record delimiters and for JSON lines, not "
+     "compressed."},
+});
+constexpr bool select_in_order() {
+  for (std::size_t i = 0; i < kSelectTable.size(); ++i) {
+    if (static_cast<std::size_t>(kSelectTable[i].key) != i) return false;
+  }
+  return true;
+}
+static_assert(select_in_order(), "text_of() indexes by the code");
+
 S3Code code_of(Reason reason) {
   switch (reason) {
     case Reason::kNone:
@@ -330,7 +487,10 @@ S3Code code_of(Errc code) {
 }  // namespace
 
 S3ErrorText text_of(S3Code code) {
-  return kTable[static_cast<std::size_t>(code)].text;
+  const auto index = static_cast<std::size_t>(code);
+  if (index < kS3CodeCount) return kTable[index].text;
+  const SelectRow& row = kSelectTable.at(index - kS3CodeCount);
+  return {.code = row.code, .status = 400, .message = row.message};
 }
 
 S3Error from_error(const Error& error) {

@@ -36,6 +36,7 @@ ALTERED = {  # What no default of a shape could be.
     "IntelligentTieringConfiguration": {"Id": "x", "Status": "Enabled", "Tierings": [{"Days": 90, "AccessTier": "ARCHIVE_ACCESS"}]},
     "ReplicationConfiguration": {"Role": "arn:aws:iam::111122223333:role/r", "Rules": [
         {"Status": "Enabled", "Prefix": "", "Destination": {"Bucket": "arn:aws:s3:::BUCKET"}}]},
+    "Expression": "SELECT * FROM S3Object", "InputSerialization": {"CSV": {}}, "OutputSerialization": {"CSV": {}},
     "AccessControlPolicy": {}, "ACL": "private", "RequestRoute": "route", "RequestToken": "token",
 }
 ALSO = {"PutBucketAcl": ["ACL"], "PutObjectAcl": ["ACL"], "CompleteMultipartUpload": ["MultipartUpload"],

@@ -118,7 +118,7 @@ constexpr auto kActions = std::to_array<Row>({
     {kPutPublicAccessBlock, "s3:putbucketpublicaccessblock"},
     {kRenameObject, "s3:putobject"},
     {kRestoreObject, "s3:restoreobject"},
-    {kSelectObjectContent, "s3:getobject"},
+    {kSelectObjectContent, "s3:getobject", "s3:getobjectversion"},
     {kUpdateBucketMetadataAnnotationTableConfiguration,
      "s3:updatebucketmetadatajournaltableconfiguration"},
     {kUpdateBucketMetadataInventoryTableConfiguration,

@@ -54,6 +54,8 @@ Handler handler_of(Operation operation) {
       return list_multipart_uploads;
     case kGetObjectAttributes:
       return get_object_attributes;
+    case kSelectObjectContent:
+      return select_object_content;
     case kGetBucketVersioning:
       return get_bucket_versioning;
     case kPutBucketVersioning:

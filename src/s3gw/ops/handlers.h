@@ -97,6 +97,9 @@ Task<S3Result<void>> put_object_legal_hold(Call& call);
 // ops/object_attributes.cc
 Task<S3Result<void>> get_object_attributes(Call& call);
 
+// ops/select_object.cc
+Task<S3Result<void>> select_object_content(Call& call);
+
 // ops/bucket_configs.cc
 Task<S3Result<void>> put_bucket_config(Call& call);
 Task<S3Result<void>> get_bucket_config(Call& call);

@@ -18,13 +18,12 @@ ONLY_IN = {  # a library and the rooms that may touch it
     "isa-l/crc": {"base"},
     "isa-l/erasure_code": {"ec"},
     "pugixml": {"filer", "lifecycle", "s3gw", "webdav", "notify"},
-    "zlib.h": {"filer"},
     "toml++": {"server"},
     "histedit.h": {"server"},
     "curl/": {"kv", "mount", "iam", "notify", "server"},
     "fuse": {"mount"},
     "librdkafka/": {"notify"},
-    "zlib.h": {"select"},
+    "zlib.h": {"filer", "select"},
     "bzlib.h": {"select"},
 }
 

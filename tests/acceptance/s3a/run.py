@@ -2,7 +2,7 @@
 """hadoop-aws's own integration tests of S3A, compiled from their published sources, against an S3 that is running.
 
 Groups: contract (what Hadoop asks of every file system), rest (all others), jobs (MapReduce on a small YARN, by http: its JVMs
-know no certificate of ours), quick (four classes of contract). --only CLASS or CLASS#METHOD takes a part of a group.
+know no certificate of ours), quick (four classes of contract). --only CLASS,CLASS or CLASS#METHOD takes a part of a group.
 """
 
 import os
@@ -27,7 +27,8 @@ QUICK = ("ITestS3AContractCreate", "ITestS3AContractMkdir", "ITestS3AContractOpe
 ALONE = ("ITestS3AContractRootDir", "ITestS3AContractMkdirWithCreatePerf", "ITestMarkerToolRootOperations", "ITestS3AClosedFS",
          "ITestS3AFileContextStatistics", "ITestS3AFileSystemStatistic", "ITestAggregateIOStatistics")
 # Tests of these read the bucket that the suite names in its code, and no other.
-NAMED = ("ITestS3AFailureHandling", "ITestS3GuardTool")
+NAMED = ("ITestAssumeRole", "ITestRoleDelegationInFilesystem", "ITestS3AFailureHandling", "ITestS3GuardTool",
+         "ITestSessionDelegationInFilesystem")
 # These want a client that encrypts everything, with a key that has a name.
 SEALED = ("ITestS3AEncryptionSSEKMSUserDefinedKey", "ITestS3AEncryptionWithDefaultS3Settings")
 
@@ -116,7 +117,7 @@ def main():
                                    ("--group", {"choices": ("contract", "rest", "jobs", "quick"), "default": "contract"}))
     folder = project()
     wanted, _, method = (given.only or "").partition("#")
-    names = [name for name in classes(folder, given.group) if wanted in name]
+    names = [name for name in classes(folder, given.group) if any(word in name for word in wanted.split(","))]
     checks, excuses = client.Checks(), excused()
     jvm = settings.trust(given.ca, given.work) if given.ca else ""
     for part, chosen, forks, properties in parts(given, names):

@@ -171,6 +171,13 @@ class Mc:
         self("encrypt", "clear", bucket)
         self("rb", "--force", bucket)
 
+    def trailing_checksums(self):
+        bucket = self.bucket("mc-checksums")
+        for checksum in ("CRC32C", "SHA256", "CRC64NVME"):
+            self("cp", "--checksum", checksum, self.tree / "large.bin", f"{bucket}/{checksum}")
+            same(self("cat", f"{bucket}/{checksum}"), self.large)
+        self("rb", "--force", bucket)
+
     def customer_keys(self):
         bucket = self.bucket("mc-keys")
         key = f"{bucket}/={os.urandom(32).hex()}"
@@ -180,10 +187,17 @@ class Mc:
         self("rb", "--force", bucket)
 
 
+# What does not pass yet, each with its reason. A line goes when its check passes.
+FAILING = {"trailing_checksums": "MinIO's SDKs end trailers with LF CRLF, which is refused as MalformedTrailerError"}
+
+
 def run(checks, given, programs):
     mc = Mc(given, programs)
     for check in (mc.objects_in_parts_and_streams, mc.mirror_both_ways, mc.versions_undo_and_rewind, mc.policies,
-                  mc.shared_links, mc.retention_and_legal_hold, mc.tags_lifecycle_cors_encryption):
-        checks.run(f"mc.{check.__name__}", check)
+                  mc.shared_links, mc.retention_and_legal_hold, mc.tags_lifecycle_cors_encryption, mc.trailing_checksums):
+        if check.__name__ in FAILING:
+            checks.skip(f"mc.{check.__name__}", FAILING[check.__name__])
+        else:
+            checks.run(f"mc.{check.__name__}", check)
     if given.secure:  # customers' keys go over https alone
         checks.run("mc.customer_keys", mc.customer_keys)

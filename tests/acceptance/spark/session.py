@@ -45,10 +45,10 @@ def scratch(folder, jars, master):
 
 
 class Session:
-    """Use it as a context manager: a JVM of its own, which is gone afterwards."""
+    """Use it as a context manager: a JVM of its own, which is gone afterwards. `more` settings win over all others."""
 
-    def __init__(self, given, jars, master):
-        self.given, self.jars, self.master = given, jars, master
+    def __init__(self, given, jars, master, more=None):
+        self.given, self.jars, self.master, self.more = given, jars, master, more or {}
         self.bucket = given.bucket
         self.s3 = boto3.client("s3", endpoint_url=given.endpoint, region_name="us-east-1",
                                aws_access_key_id=given.access_key, aws_secret_access_key=given.secret_key,
@@ -66,7 +66,7 @@ class Session:
         (folder / "conf").mkdir()
         os.environ["SPARK_CONF_DIR"] = str(folder / "conf")
         # spark-submit reads what must be known before the JVM starts from there, as on any installation.
-        words = {**settings(self.given, folder), **scratch(folder, self.jars, self.master)}
+        words = {**settings(self.given, folder), **scratch(folder, self.jars, self.master), **self.more}
         (folder / "conf/spark-defaults.conf").write_text("".join(f"{key} {value}\n" for key, value in words.items()))
         (folder / "conf/log4j2.properties").write_text(
             "rootLogger.level = warn\nrootLogger.appenderRef.file.ref = file\nappender.file.type = File\n"

@@ -1,6 +1,6 @@
 """Hive tables: files in folders, no snapshots."""
 
-from iceberg_tables import ORDERS, PRICES, scenario
+from iceberg_tables import ORDERS, scenario
 from look import equal
 
 
@@ -27,19 +27,6 @@ def partitions(trino, look, schema, prefix):
     trino.run(f"CALL {catalog}.system.sync_partition_metadata('{name}', 'orders', 'ADD')")
     equal(trino.row(f"SELECT count(*) FROM {table} WHERE orderstatus = 'X'"),
           trino.row(f"SELECT count(*) FROM {table} WHERE orderstatus = 'O'"))
-
-
-def overwriting(trino, look, schema, prefix):
-    """A partition that is written anew holds the new rows alone. Not with the metastore of files, which keeps its own
-    notes in the partition's folder and takes the folder away."""
-    table = f"{schema}.orders"
-    orders = "SELECT orderkey, totalprice, orderstatus FROM tpch.tiny.orders"
-    trino.run(f"CREATE TABLE {table} WITH (format = 'PARQUET', partitioned_by = ARRAY['orderstatus']) AS {orders}",
-              f"INSERT INTO {table} {orders}")
-    trino.run(f"INSERT INTO {table} {orders} WHERE orderstatus = 'F'",
-              **{f"{schema.split('.')[0]}.insert_existing_partitions_behavior": "OVERWRITE"})
-    equal(trino.row(f"SELECT count(*), {PRICES} FROM {table} WHERE orderstatus = 'F'"),
-          trino.row(f"SELECT count(*), {PRICES} FROM tpch.tiny.orders WHERE orderstatus = 'F'"))
 
 
 CHECKS = [scenario("hive", check, placed=False) for check in (formats, partitions)]

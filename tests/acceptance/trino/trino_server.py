@@ -73,7 +73,7 @@ class Trino:
                 ["nice", self.home / "bin/launcher", f"--etc-dir={etc}", f"--data-dir={self.folder}/data",
                  f"--jvm-dir={java}", "run"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            wait_for(self.is_ready, "Trino's start", 400, 0.5)
+            wait_for(self.is_ready, "Trino's start", 900, 0.5)
         except Exception:
             self.stop()
             raise

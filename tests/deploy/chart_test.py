@@ -332,6 +332,16 @@ class Shapes(unittest.TestCase):
             self.assertEqual(pod["containers"][0]["image"], f"registry.example/kelp@{digest}", name)
             self.assertEqual(pod["imagePullSecrets"], [{"name": "pull"}])
 
+    def test_the_example_of_argo_cd_makes_no_secret_of_its_own(self):
+        example = yaml.safe_load((ROOT / "deploy/examples/argocd.yaml").read_text())
+        self.assertTrue((ROOT / example["spec"]["source"]["path"] / "Chart.yaml").exists())
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            yaml.safe_dump(example["spec"]["source"]["helm"]["valuesObject"], file)
+            file.flush()
+            objects = render("--values", file.name)
+        self.assertEqual([key for key in objects if key[0] == "Secret"], [])
+        self.assertIn(("ConfigMap", "r-kelp-dashboards"), objects)
+
     def test_more_objects_and_names(self):
         objects = render("--set", "fullnameOverride=store", "--set", "commonLabels.team=data", "--set-json",
                          'extraObjects=[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"{{ .Release.Name }}-more"}}]')

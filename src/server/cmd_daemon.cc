@@ -70,7 +70,8 @@ Result<void> run(Role role, const DaemonFlags& flags) {
   KELP_TRY(LoadedConfig loaded, flags.config.load());
   const Config& config = loaded.config;
   KELP_CHECK(set_log_level(config.log_level));
-  Signals signals(uses_tls(config) || !config.s3.audit_log.empty() || role == Role::kVolume);
+  Signals signals(uses_tls(config) || !config.s3.audit_log.empty() || role == Role::kVolume ||
+                  has_supervisor());
   prepare_process();
   if (role == Role::kVolume) keep_pieces();
   const auto io = make_posix_file_io();

@@ -68,7 +68,7 @@ Result<void> run(const ServerFlags& flags) {
     return Error(Errc::kInvalidArgument, "say where to keep everything: --dir DIR, or KELP_DIR");
   }
   KELP_CHECK(set_log_level(config.log_level));
-  Signals signals(uses_tls(config) || !config.s3.audit_log.empty());
+  Signals signals(uses_tls(config) || !config.s3.audit_log.empty() || has_supervisor());
   prepare_process();
   const auto io = make_posix_file_io();
   SystemClock clock;

@@ -10,6 +10,10 @@
 
 namespace kelp::server {
 
+bool has_supervisor() {
+  return std::getenv("NOTIFY_SOCKET") != nullptr;
+}
+
 void tell_supervisor(std::string_view state) {
   const char* const where = std::getenv("NOTIFY_SOCKET");
   if (where == nullptr) return;

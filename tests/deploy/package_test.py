@@ -164,6 +164,8 @@ class Package(unittest.TestCase):
         self.s3("--request", "PUT", url)
         self.s3("--upload-file", "/etc/debian_version", f"{url}/key")
         self.assertEqual(self.s3(f"{url}/key"), system.shell("cat /etc/debian_version"))
+        system.shell("pkill -HUP -x kelp")  # systemctl reload, with nothing to read again
+        self.assertEqual(self.s3(f"{url}/key"), system.shell("cat /etc/debian_version"))
         system.shell("sed -i 's/127.0.0.1:8333/127.0.0.1:8444/' /etc/kelp/kelp.toml")
         system.shell("pkill -TERM -x kelp")
         self.supervisor.hears("STOPPING=1")

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 import unittest
@@ -11,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-from kelpdev.containers import Docker, Images, need_containers  # noqa: E402
+from kelpdev.containers import Docker, Images, need_containers, run  # noqa: E402
 from kelpdev.process import wait_for  # noqa: E402
 
 IMAGE_MB = 120
@@ -46,11 +47,11 @@ class Composed(unittest.TestCase):
                              env={**clean, **parts, "KELP_IMAGE": KELP, **(self.keys if environment is None else environment)},
                              **options)
 
-    def up(self, project, *files, keys=None):
+    def up(self, project, *files, keys=None, services=()):
         self.project, self.files, self.keys = project, files, keys or {}
         self.addCleanup(self.compose, "down", "--volumes", "--timeout", "1")
-        self.compose("up", "--detach", "--no-build")
-        wait_for(self.is_ready, f"{project} answers", 60, every=0.2)
+        self.compose("up", "--detach", "--no-build", *services)
+        wait_for(self.is_ready, f"{project} answers", 180, every=0.2)
 
     def is_ready(self):
         return self.get("/readyz") == "200"
@@ -137,6 +138,118 @@ class ACluster(Composed):
             state = json.loads(DOCKER.docker("inspect", f"many_{name}_1"))[0]
             self.assertFalse(state["State"]["OOMKilled"], name)
             self.assertTrue(state["HostConfig"]["ReadonlyRootfs"], name)
+
+
+class Production(Composed):
+    FILES = ("docker-compose.prod.yml",)
+
+    def setUp(self):
+        self.secrets = FOLDER / "secrets"
+        self.secrets.mkdir(exist_ok=True)
+        for name, value in (("access_key", "prod-test"), ("secret_key", "prod-test-secret")):
+            file = self.secrets / name
+            file.write_text(value + "\n")
+            os.chown(file, 10001, 10001)
+            file.chmod(0o400)
+
+    def test_it_has_the_keys_of_its_files_and_no_rights(self):
+        self.up("prod", *self.FILES, keys={"KELP_SECRETS": str(self.secrets)})
+        keys = ("prod-test", "prod-test-secret")
+        self.aws("s3", "mb", "s3://first", keys=keys)
+        with self.assertRaisesRegex(RuntimeError, "InvalidAccessKeyId"):
+            self.aws("s3", "ls", keys=("kelp-dev", "kelp-dev-secret"))
+        wait_for(lambda: self.health("kelp") == "healthy", "it is healthy", 30, every=0.2)
+        about = json.loads(DOCKER.docker("inspect", "prod_kelp_1"))[0]
+        host = about["HostConfig"]
+        self.assertEqual((host["ReadonlyRootfs"], host["CapDrop"], host["SecurityOpt"]), (True, ["ALL"], ["no-new-privileges:true"]))
+        self.assertEqual((host["Memory"], host["PidsLimit"], host["LogConfig"]["Config"]["max-size"]), (1 << 30, 512, "10m"))
+        self.assertEqual(host["PortBindings"]["8333/tcp"][0]["HostIp"], "127.0.0.1")
+        self.assertNotIn("prod-test", json.dumps(about["Config"]), "keys are in no variable")
+        self.assertNotIn("prod-test", DOCKER.docker("logs", "prod_kelp_1"))
+        self.compose("restart", "--timeout", "20")
+        wait_for(self.is_ready, "it answers again", 30, every=0.2)
+        self.assertIn("first", self.aws("s3", "ls", keys=keys))
+
+
+class Beside(Composed):
+    """What stands beside Kelp and cannot be pulled here: its wiring."""
+
+    def test_the_lakehouse_has_its_bucket_and_metrics_can_be_scraped(self):
+        files = ("docker-compose.yml", "analytics.yml", "monitoring.yml")
+        self.up("lake", *files, keys={"GRAFANA_PASSWORD": "x"}, services=["lakehouse"])
+        wait_for(lambda: "lakehouse" in self.aws("s3", "ls", keys=("kelp-dev", "kelp-dev-secret")), "the bucket", 60, every=0.5)
+        wait_for(lambda: "exited" in DOCKER.docker("inspect", "--format", "{{.State.Status}}", "lake_lakehouse_1"), "its end", 30, every=0.2)
+        self.assertEqual(DOCKER.docker("inspect", "--format", "{{.State.ExitCode}}", "lake_lakehouse_1").strip(), "0")
+        address = DOCKER.docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", "lake_kelp_1").strip()
+        self.assertIn("kelp_server_info", DOCKER.inside("curl", "-s", f"http://{address}:28333/metrics"))
+
+    def test_all_engines_mean_the_same_warehouse(self):
+        folder = ROOT / "docker/analytics"
+        for file in ("hive-site.xml", "spark-defaults.conf"):
+            self.assertIn("s3a://lakehouse/warehouse/", (folder / file).read_text())
+        for file in folder.iterdir():
+            self.assertIn("http://kelp:8333", file.read_text(), file.name)
+            self.assertRegex(file.read_text().replace("-", ".").lower(), r"path.style.access(</name><value>|\W)+true", file.name)
+            self.assertNotRegex(file.read_text(), r"kelp-dev", "keys come from the environment")
+
+
+class Files(unittest.TestCase):
+    """What docker-compose makes of each combination, without starting it."""
+
+    ALL = {"KELP_ACCESS_KEY": "a-key", "KELP_SECRET_KEY": "a-secret", "KELP_ENGINE_PASSWORD": "p", "GRAFANA_PASSWORD": "g", "KELP_IMAGE": "kelp:x",
+           "KELP_SECRETS": "/secrets", "KELP_FILER_ENGINE_URL": "postgresql://kelp@db/kelp"}
+    # The files, and what must be set for them.
+    COMBINATIONS = {
+        ("docker-compose.yml",): (),
+        ("docker-compose.yml", "monitoring.yml"): ("GRAFANA_PASSWORD",),
+        ("docker-compose.yml", "analytics.yml"): (),
+        ("docker-compose.yml", "analytics.yml", "monitoring.yml"): ("GRAFANA_PASSWORD",),
+        ("docker-compose.prod.yml",): ("KELP_IMAGE", "KELP_SECRETS"),
+        ("cluster/docker-compose.yml",): ("KELP_ACCESS_KEY", "KELP_SECRET_KEY"),
+        ("cluster/docker-compose.yml", "cluster/monitoring.yml"): ("GRAFANA_PASSWORD",),
+        ("cluster/docker-compose.yml", "cluster/redis.yml"): ("KELP_SECRET_KEY",),
+        ("cluster/docker-compose.yml", "cluster/redis.yml", "cluster/monitoring.yml"): ("KELP_SECRET_KEY",),
+        ("cluster/docker-compose.yml", "cluster/postgresql.yml"): ("KELP_ENGINE_PASSWORD",),
+        ("cluster/docker-compose.yml", "cluster/postgresql.yml", "cluster/monitoring.yml"): ("KELP_ENGINE_PASSWORD", "GRAFANA_PASSWORD"),
+        ("swarm/stack.yml",): ("KELP_IMAGE", "KELP_FILER_ENGINE_URL"),
+    }
+
+    def config(self, files, without=(), *words):
+        given = {"PATH": os.environ["PATH"], **{name: value for name, value in self.ALL.items() if name not in without}}
+        return run("/usr/bin/docker-compose", *(word for file in files for word in ("-f", ROOT / "docker" / file)), "config", *words, env=given)
+
+    def test_every_combination_is_understood_and_asks_for_what_it_needs(self):
+        named = {file for files in self.COMBINATIONS for file in files}
+        there = {str(file.relative_to(ROOT / "docker")) for file in (ROOT / "docker").rglob("*.yml")} - {"monitoring/prometheus.yml"}
+        self.assertEqual(named, there)
+        for files, needed in self.COMBINATIONS.items():
+            with self.subTest(files=files):
+                made = self.config(files)
+                for path in re.findall(r"^    - (/\S+):/\S+:ro$", made, re.M):
+                    self.assertTrue(Path(path).exists(), path)
+                for name in needed:
+                    with self.assertRaisesRegex(RuntimeError, f"set {name}"):
+                        self.config(files, without=(name,))
+
+    def test_metrics_of_every_service_are_scraped(self):
+        scraped = set(re.search(r"names: \[(.*)\]", (ROOT / "docker/monitoring/prometheus.yml").read_text())[1].split(", "))
+        clusters = set(self.config(("cluster/docker-compose.yml",), (), "--services").split()) - {"identity", "etcd", "balancer"}
+        self.assertEqual(scraped, clusters | {"kelp"})
+        if shutil.which("promtool"):
+            run("promtool", "check", "config", "--syntax-only", ROOT / "docker/monitoring/prometheus.yml")
+
+    def test_daemons_of_a_swarm_that_have_a_disk_stay_where_it_is(self):
+        made = self.config(("swarm/stack.yml",))
+        services = dict(re.findall(r"^  (\w+):\n((?:    .*\n)+)", made.split("services:\n")[1], re.M))
+        for number in (1, 2, 3):
+            self.assertIn(f"{number}=master{number}:19333", services["s3"])
+            self.assertIn(f"node.labels.kelp.master == {number}", services[f"master{number}"])
+        for name, text in services.items():
+            self.assertIn("ALL", text, name)
+            if name.startswith(("master", "volume")):
+                self.assertIn("stop-first", text)
+                self.assertIn(f"- {name}:/var/lib/kelp", text)
+        self.assertNotIn("a-secret", made, "keys are the swarm's secrets")
 
 
 if __name__ == "__main__":

@@ -84,4 +84,9 @@ def main():
     for name, check in list(sys.modules["__main__"].__dict__.items()):
         if name.startswith("check_"):
             checks.run(f"{engine}.{name.removeprefix('check_')}", check)
-    checks.finish()
+    try:
+        checks.finish()
+    except SystemExit as end:  # daft's threads may crash while the interpreter takes itself apart: all checks have been told
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code)

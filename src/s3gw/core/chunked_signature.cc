@@ -138,6 +138,7 @@ S3Result<bool> ChunkedDecoder::take_line(std::string_view& rest) {
   rest.remove_prefix(end + 1);
   const bool carriage_return = line_.ends_with('\r');
   if (carriage_return) line_.pop_back();
+  bare_line_ = !carriage_return;
   if (!carriage_return && state_ == State::kHeader) return std::unexpected(incomplete());
   return true;
 }
@@ -189,7 +190,13 @@ S3Result<void> ChunkedDecoder::take_data_end(std::string_view& rest) {
   return {};
 }
 
+// MinIO's SDKs end the trailers with LF CRLF, and only then comes the signature or the empty line.
 S3Result<void> ChunkedDecoder::take_trailer() {
+  if (line_.empty() && bare_before_ && !bare_line_) {
+    bare_before_ = false;
+    may_end_ = true;
+    return {};
+  }
   if (line_.empty()) {
     state_ = State::kDone;
     return check_trailers();
@@ -201,10 +208,13 @@ S3Result<void> ChunkedDecoder::take_trailer() {
   if (!spec_.trailers_allowed || after_signature || trailers_.size() == kMaxTrailers) {
     return s3_error(S3Code::kMalformedTrailerError);
   }
+  bare_before_ = false;
   if (name == kTrailerSignature && spec_.signing) {
     trailer_signature_ = value;
     return {};
   }
+  if (may_end_) return s3_error(S3Code::kMalformedTrailerError);
+  bare_before_ = bare_line_;
   const bool announced = std::ranges::find(spec_.trailer_names, name) != spec_.trailer_names.end();
   const bool repeated =
       std::ranges::find(trailers_, name, &decltype(trailers_)::value_type::first) !=
@@ -239,8 +249,10 @@ S3Result<void> ChunkedDecoder::check_trailers() {
 S3Result<void> ChunkedDecoder::finish() {
   if (failed_) return std::unexpected(*failed_);
   S3Result<void> result;
-  if (state_ == State::kTrailer && line_.empty() && trailers_.empty() && !trailer_signature_) {
-    // Without trailers some clients leave out the last empty line; the last chunk is proven.
+  if (state_ == State::kTrailer && line_.empty() && (trailers_.empty() || may_end_) &&
+      !trailer_signature_) {
+    // Without trailers some clients leave out the last empty line; the last chunk is proven. And
+    // LF CRLF is all that some send after them.
     result = check_trailers();
   } else if (state_ == State::kTrailer) {
     result = s3_error(S3Code::kMalformedTrailerError);

@@ -89,6 +89,9 @@ class ChunkedDecoder {
   std::string previous_;  // the last signature proven
   std::vector<std::pair<std::string, std::string>> trailers_;
   std::optional<std::string> trailer_signature_;
+  bool bare_line_ = false;    // line_ ended with a line feed alone
+  bool bare_before_ = false;  // the trailer before this line did
+  bool may_end_ = false;      // trailers ended as MinIO's SDKs end them
   std::optional<S3Error> failed_;
 };
 

@@ -94,6 +94,34 @@ TEST(Chunked, TakesTheDocumentedTrailers) {
   EXPECT_EQ(decode_all_ways(spec, body), (Decoded{kData, ""}));
 }
 
+// As MinIO's SDKs write it: LF CRLF after the trailers, then the signature.
+TEST(Chunked, TakesSignedTrailersThatEndWithLineFeedAndEmptyLine) {
+  const std::string head =
+      "10000;chunk-signature=b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2\r\n" +
+      std::string(65'536, 'a') +
+      "\r\n400;chunk-signature="
+      "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7\r\n" +
+      std::string(1024, 'a') +
+      "\r\n0;chunk-signature=2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992\r\n";
+  const std::string trailer = "x-amz-checksum-crc32c:sOO8/Q==";
+  const std::string proof =
+      "x-amz-trailer-signature:"
+      "d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n";
+  ChunkedSpec spec = signed_spec(
+      documented_signing("106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e"),
+      kData.size());
+  spec.trailers_allowed = true;
+  spec.trailer_names = {"x-amz-checksum-crc32c"};
+  const auto code = [&](const std::string& end) { return decode_all_ways(spec, head + end).code; };
+  EXPECT_EQ(decode_all_ways(spec, head + trailer + "\n\r\n" + proof + "\r\n"),
+            (Decoded{kData, ""}));
+  EXPECT_EQ(code(trailer + "\n\r\n"), "MalformedTrailerError") << "no signature";
+  EXPECT_EQ(code(trailer + "\n\r\n\r\n" + proof + "\r\n"), "MalformedTrailerError");
+  EXPECT_EQ(code(trailer + "\r\n\r\n" + proof + "\r\n"), "MalformedTrailerError")
+      << "a whole line and an empty one are the end";
+  EXPECT_EQ(code("\n\r\n" + trailer + "\r\n" + proof + "\r\n"), "MalformedTrailerError");
+}
+
 class ChunkedSigned : public testing::Test {
  protected:
   const ChunkSigning signing = documented_signing(std::string(64, '0'));
@@ -202,6 +230,18 @@ TEST(ChunkedUnsigned, TakesTrailersThatEndWithALineFeedAlone) {
   ASSERT_EQ(decoder.trailers().size(), 1U);
   EXPECT_EQ(decoder.trailers()[0].first, "x-amz-checksum-crc32");
   EXPECT_EQ(decoder.trailers()[0].second, "NSRBwg==");
+
+  const auto code = [&](const std::string& end) {
+    return decode_all_ways(spec, "3\r\nabc\r\n0\r\nx-amz-checksum-crc32:NSRBwg==\n" + end).code;
+  };
+  EXPECT_EQ(code("\r\n"), "");
+  EXPECT_EQ(code("\r\n\r\n"), "") << "MinIO's SDKs send one more empty line";
+  EXPECT_EQ(code("\r\n\r\n\r\n"), "MalformedTrailerError");
+  EXPECT_EQ(code("\r\n\r\n!"), "MalformedTrailerError");
+  EXPECT_EQ(code("\r\n!"), "MalformedTrailerError");
+  EXPECT_EQ(code("\r\nx-amz-checksum-crc32:NSRBwg==\r\n\r\n"), "MalformedTrailerError");
+  EXPECT_EQ(code("\r"), "MalformedTrailerError");
+  EXPECT_EQ(code(""), "MalformedTrailerError");
 }
 
 TEST(ChunkedUnsigned, OnlyTheLastChunkMayBeSmall) {

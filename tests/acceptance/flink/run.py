@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Flink: checkpoints and an exactly-once file sink that outlive a task manager.
+
+The jobs of src/ run with the blocks of docs/clients/flink.md, in a cluster of one process each.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+sys.path[:0] = [str(FOLDER.parent), str(FOLDER.parent / "trino")]
+from client import Checks, maven_jars, parse_arguments, python_environment, snippet, unavailable  # noqa: E402
+
+NUMBERS, KEYS = 30_000, 500
+OPENED = [f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in ("lang", "net", "time", "util")]
+
+
+class Flink:
+    """The jobs, compiled, and the configuration that they run with."""
+
+    def __init__(self, given):
+        if shutil.which("javac") is None:
+            unavailable("there is no javac")
+        self.given = given
+        self.jars = maven_jars("flink", FOLDER / "pom.xml")
+        plugin = maven_jars("flink-plugin", FOLDER / "plugin-pom.xml")
+        self.work = given.work / "flink"
+        self.classes = self.work / "classes"
+        (self.work / "plugins").mkdir(parents=True)
+        (self.work / "plugins/s3").symlink_to(plugin)
+        (self.work / "conf").mkdir()
+        (self.work / "tmp").mkdir()
+        (self.work / "conf/config.yaml").write_text(snippet("flink.md", "config.yaml", given))
+        subprocess.run(["nice", "javac", "-J-Xmx300m", "-nowarn", "-d", self.classes, "-cp", f"{self.jars}/*",
+                        *sorted(FOLDER.glob("src/kelp/*.java"))], check=True)
+
+    def run(self, job, *arguments):
+        """What the job printed."""
+        words = ["nice", "java", "-Xmx1200m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *OPENED,
+                 f"-Djava.io.tmpdir={self.work}/tmp", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp",
+                 f"{self.classes}:{self.jars}/*", f"kelp.{job}", self.work / "conf", *arguments]
+        with open(self.work / f"{job}.log", "wb") as log:
+            done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                                  timeout=420, env=dict(os.environ, FLINK_PLUGINS_DIR=str(self.work / "plugins")))
+        said = done.stdout.decode()
+        if done.returncode != 0:
+            log = (self.work / f"{job}.log").read_text(errors="replace")
+            raise RuntimeError(f"{job}: exit {done.returncode}: {said[-1000:]} {log[:1500]} ... {log[-1500:]}")
+        return said
+
+
+def exactly_once(flink, look):
+    said = flink.run("Restore", f"s3://{look.bucket}/numbers", NUMBERS)
+    restored = int(said.split("restored ")[1].split()[0])
+    assert restored >= 1, "the job was never restored"
+    finished = [key for key in look.keys("numbers/") if not key.endswith("/")]
+    lines = Counter()
+    for key in finished:
+        if "_tmp_" not in key:
+            lines.update(look.s3.get_object(Bucket=look.bucket, Key=key)["Body"].read().decode().splitlines())
+    twice = [line for line, times in lines.items() if times > 1]
+    assert not twice, f"{len(twice)} lines are there more than once: {twice[:3]}"
+    numbers = {int(line.split()[0]) for line in lines}
+    assert numbers == set(range(NUMBERS)) and len(lines) == NUMBERS, f"{len(numbers)} numbers in {len(lines)} lines"
+    # The state of each key counted every number once, before and after the restore.
+    counts = Counter(int(line.split()[0]) % KEYS * NUMBERS + int(line.split()[1]) for line in lines)
+    assert set(counts) == {key * NUMBERS + n for key in range(KEYS) for n in range(NUMBERS // KEYS)}, "state is wrong"
+
+
+def checkpoints_removed(flink, look):
+    """A job that ended needs none: its folders are empty, and nothing is pending."""
+    left = [key for key in look.keys("checkpoints/") if not key.endswith("/")] + look.pending()
+    assert not left, f"left: {left[:5]}"
+
+
+def main():
+    given = parse_arguments(__doc__)
+    python = python_environment("flink-python", FOLDER / "requirements.txt") / "python"
+    if Path(sys.executable) != python:
+        os.execv(python, [str(python), str(FOLDER / "run.py"), *sys.argv[1:]])
+
+    from look import Look
+
+    checks, flink, look = Checks(given.only), Flink(given), Look(given)
+    if checks.run("flink.exactly_once", exactly_once, flink, look):
+        checks.run("flink.checkpoints_removed", checkpoints_removed, flink, look)
+    checks.finish()
+
+
+if __name__ == "__main__":
+    main()

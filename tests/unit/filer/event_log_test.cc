@@ -73,7 +73,7 @@ TEST_F(EventLogTest, AnEventReadsBackAsItWasWritten) {
     EXPECT_FALSE(decode_event(row.substr(0, bytes)));
   }
   std::string unknown = row;
-  unknown[1] = 9;
+  unknown[1] = static_cast<char>(EventKind::kEncryption) + 1;
   EXPECT_EQ(decode_event(unknown).error().code(), Errc::kCorruption);
 }
 

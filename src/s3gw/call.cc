@@ -15,9 +15,19 @@ std::optional<std::string_view> Call::header(std::string_view lower) const {
   return find_header(headers, lower);
 }
 
+namespace {
+
+/// Whether somebody wants to know when the answer began.
+bool is_timed(const Call& call) {
+  const RequestTrace* const trace = call.services.options.trace;
+  return (call.access != nullptr && call.access->logging) || (trace != nullptr && trace->watched());
+}
+
+}  // namespace
+
 HttpResponse begin_response(Call& call, int status) {
   call.status = status;
-  if (call.access != nullptr && call.access->logging) {
+  if (is_timed(call)) {
     call.answered = call.services.deps.clock.mono();
   }
   HttpResponse head(status);

@@ -67,7 +67,7 @@ struct Call {
   std::optional<S3Code> error = {};  ///< That was answered.
   bool website = false;              ///< It is a website's visitor.
   bool charged = false;              ///< The requester pays, and said so.
-  // Of requests that an access log tells of.
+  // Of requests that an access log or a trace tells of.
   std::uint64_t object_bytes = 0;         ///< The size of the object.
   std::optional<MonoTime> answered = {};  ///< When its head was made.
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -22,12 +23,15 @@ NAMES = ["plain.txt", "a b/c d.txt", "plus+and&amp=.txt", "\u00e9 \u6f22\u5b57.b
 
 
 def make_tree(folder):
-    """Files with awkward names, an empty one and a large one; the folder."""
+    """Files with awkward names, an empty one and a large one; the folder. They are older than what is made of them: S3 tells
+    whole seconds, and mc and others take a file of the same second for a newer one."""
     for number, name in enumerate(NAMES):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"" if name == "empty" else os.urandom(100 + 4000 * number))
     (folder / "large.bin").write_bytes(os.urandom(21_000_000))
+    for name in files_of(folder):
+        os.utime(folder / name, (time.time() - 60, time.time() - 60))
     return folder
 
 

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <pugixml.hpp>
 
+#include "lifecycle/config_nodes.h"
+
 namespace kelp::lifecycle {
 namespace {
 
@@ -18,16 +20,6 @@ Error unknown(const Node& node) {
 
 Error malformed(std::string_view what) {
   return Error(Errc::kCorruption, fmt::format("lifecycle: {} is malformed", what));
-}
-
-bool is(const Node& node, std::string_view name) {
-  return name == node.name();
-}
-
-std::string text_of(const Node& node) {
-  std::string text;
-  for (const Node child : node.children()) text += child.value();
-  return text;
 }
 
 template <typename T>

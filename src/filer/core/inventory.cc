@@ -11,6 +11,7 @@
 
 #include "base/encoding.h"
 #include "crypto/digest.h"
+#include "lifecycle/config_nodes.h"
 #include "wire/namespace.h"
 
 namespace kelp::inventory {
@@ -20,40 +21,11 @@ using Node = pugi::xml_node;
 using std::chrono::days;
 using std::chrono::floor;
 
-constexpr std::array<std::string_view, kFields> kFieldNames = {
-    "Size",
-    "LastModifiedDate",
-    "ETag",
-    "StorageClass",
-    "IsMultipartUploaded",
-    "ReplicationStatus",
-    "EncryptionStatus",
-    "ObjectLockRetainUntilDate",
-    "ObjectLockMode",
-    "ObjectLockLegalHoldStatus",
-    "IntelligentTieringAccessTier",
-    "BucketKeyStatus",
-    "ChecksumAlgorithm",
-    "ObjectAccessControlList",
-    "ObjectOwner",
-    "LifecycleExpirationDate",
-};
-
 constexpr std::string_view kArn = "arn:aws:s3:::";
 
 Error unknown(const Node& node) {
   return Error(Errc::kUnimplemented,
                fmt::format("inventory: the element {} is not known", node.name()));
-}
-
-bool is(const Node& node, std::string_view name) {
-  return name == node.name();
-}
-
-std::string text_of(const Node& node) {
-  std::string text;
-  for (const Node child : node.children()) text += child.value();
-  return text;
 }
 
 Result<void> read_encryption(const Node& node, Config& config) {
@@ -93,9 +65,9 @@ Result<void> read_destination(const Node& node, Config& config) {
 
 Result<void> read_fields(const Node& node, Config& config) {
   for (const Node child : node.children()) {
-    const auto* const at = std::ranges::find(kFieldNames, text_of(child));
-    if (!is(child, "Field") || at == kFieldNames.end()) return unknown(child);
-    config.fields.set(static_cast<std::size_t>(at - kFieldNames.begin()));
+    const auto* const at = std::ranges::find(kInventoryFields, text_of(child));
+    if (!is(child, "Field") || at == kInventoryFields.end()) return unknown(child);
+    config.fields.set(static_cast<std::size_t>(at - kInventoryFields.begin()));
   }
   return {};
 }
@@ -291,7 +263,7 @@ std::string schema(const Config& config) {
   std::string text = "Bucket, Key";
   if (config.all_versions) text += ", VersionId, IsLatest, IsDeleteMarker";
   for (std::size_t i = 0; i < kFields; ++i) {
-    if (config.fields[i]) text += ", " + std::string(kFieldNames[i]);
+    if (config.fields[i]) text += ", " + std::string(kInventoryFields[i]);
   }
   return text;
 }

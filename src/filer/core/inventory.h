@@ -11,6 +11,7 @@
 #include "kelp/result.h"
 #include "lifecycle/due.h"
 #include "wire/entry.h"
+#include "wire/inventory_fields.h"
 
 // Inventories: lists of what is in a bucket, as objects of another one. What a configuration asks
 // for, when a list is due, and how its parts read. Pure.
@@ -43,7 +44,7 @@ enum class Field : std::uint8_t {
   kObjectOwner,
   kLifecycleExpirationDate,
 };
-inline constexpr std::size_t kFields = 16;
+inline constexpr std::size_t kFields = kInventoryFields.size();
 
 /// A configuration.
 struct Config {

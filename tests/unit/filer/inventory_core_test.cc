@@ -2,10 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include "filer/core/gzip.h"
 #include "filer/core/inventory.h"
+#include "tests/unit/filer/unpack.h"
 
 namespace kelp::inventory {
 namespace {
@@ -203,20 +203,6 @@ TEST(InventoryManifest, NamesAllFiles) {
             R"({"key":"source/i/data/2.csv.gz","size":20,"MD5checksum":"bb"}]})");
   EXPECT_EQ(symlink_text(name, files),
             "s3://lists/source/i/data/1.csv.gz\ns3://lists/source/i/data/2.csv.gz\n");
-}
-
-std::string unpack(std::string packed, std::size_t bytes) {
-  std::string text(bytes + 1, '\0');
-  z_stream z{};
-  EXPECT_EQ(inflateInit2(&z, 15 + 16), Z_OK);
-  z.next_in = reinterpret_cast<Bytef*>(packed.data());
-  z.avail_in = static_cast<uInt>(packed.size());
-  z.next_out = reinterpret_cast<Bytef*>(text.data());
-  z.avail_out = static_cast<uInt>(text.size());
-  EXPECT_EQ(inflate(&z, Z_FINISH), Z_STREAM_END);
-  text.resize(z.total_out);
-  inflateEnd(&z);
-  return text;
 }
 
 TEST(Gzip, GivesBackWhatCame) {

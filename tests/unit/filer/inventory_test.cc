@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <boost/json/parse.hpp>
@@ -17,6 +16,7 @@
 #include "filer/core/rows.h"
 #include "filer/inventory_runner.h"
 #include "tests/unit/filer/filer_world.h"
+#include "tests/unit/filer/unpack.h"
 
 namespace kelp {
 namespace {
@@ -62,20 +62,6 @@ class FakeWriter final : public InventoryWriter {
   int puts = 0;
   int fail_at = -1;
 };
-
-std::string unpack(std::string packed) {
-  std::string text(1 << 20, '\0');
-  z_stream z{};
-  EXPECT_EQ(inflateInit2(&z, 15 + 16), Z_OK);
-  z.next_in = reinterpret_cast<Bytef*>(packed.data());
-  z.avail_in = static_cast<uInt>(packed.size());
-  z.next_out = reinterpret_cast<Bytef*>(text.data());
-  z.avail_out = static_cast<uInt>(text.size());
-  EXPECT_EQ(inflate(&z, Z_FINISH), Z_STREAM_END);
-  text.resize(z.total_out);
-  inflateEnd(&z);
-  return text;
-}
 
 class InventoryTest : public testing::Test {
  protected:

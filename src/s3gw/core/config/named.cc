@@ -8,6 +8,7 @@
 #include "s3gw/core/config/config_kind.h"
 #include "s3gw/core/config/filter.h"
 #include "s3gw/s3_try.h"
+#include "wire/inventory_fields.h"
 
 namespace kelp::s3 {
 namespace {
@@ -20,22 +21,6 @@ constexpr std::string_view kInventoryFormats[] = {"CSV", "ORC", "Parquet"};
 constexpr std::string_view kWhichVersions[] = {"All", "Current"};
 constexpr std::string_view kFrequencies[] = {"Daily", "Weekly"};
 constexpr std::string_view kTiers[] = {"ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"};
-constexpr std::string_view kInventoryFields[] = {"Size",
-                                                 "LastModifiedDate",
-                                                 "StorageClass",
-                                                 "ETag",
-                                                 "IsMultipartUploaded",
-                                                 "ReplicationStatus",
-                                                 "EncryptionStatus",
-                                                 "ObjectLockRetainUntilDate",
-                                                 "ObjectLockMode",
-                                                 "ObjectLockLegalHoldStatus",
-                                                 "IntelligentTieringAccessTier",
-                                                 "BucketKeyStatus",
-                                                 "ChecksumAlgorithm",
-                                                 "ObjectAccessControlList",
-                                                 "ObjectOwner",
-                                                 "LifecycleExpirationDate"};
 
 constexpr Shape kExportTo[] = {required(word("Format", kCsv)), text("BucketAccountId"),
                                required(text("Bucket")), text("Prefix")};

@@ -31,13 +31,13 @@ void on_bus_error(int /*signal*/, siginfo_t* info, void* /*context*/) {
 }
 
 void install_handler() {
-  static const bool installed = [] {
+  static const bool kInstalled = [] {
     struct sigaction action{};
     action.sa_sigaction = on_bus_error;
     action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
     return ::sigaction(SIGBUS, &action, nullptr) == 0;
   }();
-  KELP_ASSERT(installed, "SIGBUS has a handler");
+  KELP_ASSERT(kInstalled, "SIGBUS has a handler");
 }
 
 }  // namespace

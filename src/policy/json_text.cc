@@ -6,20 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "base/json_events.h"
+
 namespace kelp::policy {
 namespace {
 
 constexpr std::size_t kDepth = 32;
 
 /// Sees the names of every object and ends the parse at one that comes twice.
-struct NamesOnce {
-  static constexpr std::size_t max_object_size = SIZE_MAX;
-  static constexpr std::size_t max_array_size = SIZE_MAX;
-  static constexpr std::size_t max_key_size = SIZE_MAX;
-  static constexpr std::size_t max_string_size = SIZE_MAX;
-  using Code = boost::system::error_code;
-  using Text = boost::json::string_view;
-
+struct NamesOnce : JsonEvents {
   bool on_object_begin(Code&) {
     names.emplace_back();
     return true;
@@ -38,20 +33,6 @@ struct NamesOnce {
     code = boost::json::error::exception;
     return false;
   }
-  bool on_document_begin(Code&) { return true; }
-  bool on_document_end(Code&) { return true; }
-  bool on_array_begin(Code&) { return true; }
-  bool on_array_end(std::size_t, Code&) { return true; }
-  bool on_string_part(Text, std::size_t, Code&) { return true; }
-  bool on_string(Text, std::size_t, Code&) { return true; }
-  bool on_number_part(Text, Code&) { return true; }
-  bool on_int64(std::int64_t, Text, Code&) { return true; }
-  bool on_uint64(std::uint64_t, Text, Code&) { return true; }
-  bool on_double(double, Text, Code&) { return true; }
-  bool on_bool(bool, Code&) { return true; }
-  bool on_null(Code&) { return true; }
-  bool on_comment_part(Text, Code&) { return true; }
-  bool on_comment(Text, Code&) { return true; }
 
   std::vector<std::set<std::string>> names;
   std::string key;

@@ -7,6 +7,7 @@
 #include <deque>
 #include <optional>
 
+#include "base/json_events.h"
 #include "select/reader.h"
 #include "select/text.h"
 
@@ -17,19 +18,10 @@ namespace {
 constexpr std::size_t kSliceBytes = 4096;
 
 /// Takes the parser's events. Outside of a record it only counts how far the path has led.
-class RecordBuilder {
+class RecordBuilder : public JsonEvents {
  public:
-  static constexpr std::size_t max_object_size = SIZE_MAX;
-  static constexpr std::size_t max_array_size = SIZE_MAX;
-  static constexpr std::size_t max_key_size = SIZE_MAX;
-  static constexpr std::size_t max_string_size = SIZE_MAX;
-  using Code = boost::system::error_code;
-  using Text = boost::json::string_view;
-
   explicit RecordBuilder(const Path* path) : path_(path) {}
 
-  bool on_document_begin(Code&) { return true; }
-  bool on_document_end(Code&) { return true; }
   bool on_object_begin(Code& code) { return open(JsonType::kObject, code); }
   bool on_object_end(std::size_t, Code&) { return close(); }
   bool on_array_begin(Code& code) { return open(JsonType::kArray, code); }
@@ -53,8 +45,6 @@ class RecordBuilder {
     return scalar(truth ? JsonType::kTrue : JsonType::kFalse, code);
   }
   bool on_null(Code& code) { return scalar(JsonType::kNull, code); }
-  bool on_comment_part(Text, Code&) { return true; }
-  bool on_comment(Text, Code&) { return true; }
 
   /// What was found, in order; a tree without nodes: the path led nowhere.
   std::deque<JsonTree> found;

@@ -94,7 +94,7 @@ class StatementParser {
           node.error().kind == FailureKind::kParseInvalidContextForWildcardInSelectList &&
           parser_.statement.nodes.empty() && parser_.statement.items.empty();
       if (!star) return node.error();
-      const Failure failure = node.error();
+      const Failure& failure = node.error();
       KELP_CHECK(parser_.advance());
       if (!parser_.token.is_word("from")) return failure;
       star_of_ = first.text;

@@ -83,7 +83,7 @@ Result<void> VolumeService::clear_vacuum() {
   if (!exists) return {};
   KELP_TRY(const auto names, parts_.io.list(folder));
   for (const std::string& name : names) {
-    KELP_CHECK(parts_.io.remove(folder + "/" + name));
+    KELP_CHECK(parts_.io.remove(fmt::format("{}/{}", folder, name)));
   }
   return {};
 }

@@ -127,12 +127,12 @@ Handler handler_of(std::string_view method) {
 }
 
 std::string_view known_methods() {
-  static const std::string names = [] {
+  static const std::string kNames = [] {
     std::string list = "OPTIONS";
     for (const Method& method : kMethods) list.append(", ").append(method.name);
     return list;
   }();
-  return names;
+  return kNames;
 }
 
 /// What lives as long as the handler.

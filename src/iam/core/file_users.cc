@@ -118,9 +118,9 @@ std::string_view text_of(const json::object& object, std::string_view name) {
 }
 
 Result<const json::array*> list_of(const json::object& object, std::string_view name) {
-  static const json::array none;
+  static const json::array kNone;
   const json::value* value = object.if_contains(name);
-  if (value == nullptr || value->is_null()) return &none;
+  if (value == nullptr || value->is_null()) return &kNone;
   if (!value->is_array()) {
     return Error(Errc::kInvalidArgument, fmt::format("'{}' is not a list", name));
   }

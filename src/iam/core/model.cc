@@ -147,8 +147,8 @@ std::map<std::string, PolicyUse, std::less<>> policy_uses(const Account& account
 }
 
 const Named<ManagedPolicy>& common_policies() {
-  static const Named<ManagedPolicy> all = make_common();
-  return all;
+  static const Named<ManagedPolicy> kAll = make_common();
+  return kAll;
 }
 
 }  // namespace kelp::iam

@@ -102,9 +102,9 @@ bool same(const Account& a, const Account& b) {
 }
 
 const Account& account_before(const Model& before, const std::string& number) {
-  static const Account none;
+  static const Account kNone;
   const Account* found = before.find(number);
-  return found == nullptr ? none : *found;
+  return found == nullptr ? kNone : *found;
 }
 
 }  // namespace

@@ -18,8 +18,8 @@ using policy::PolicyKind;
 constexpr std::uint8_t kFormat = 1;
 
 std::shared_ptr<const policy::Document> nothing_allowed() {
-  static const PolicyText none = compile("", PolicyKind::kIdentity);
-  return none.compiled;
+  static const PolicyText kNone = compile("", PolicyKind::kIdentity);
+  return kNone.compiled;
 }
 
 void add_policies(const Account& account, const Entity& entity, s3::Permissions& permissions) {

@@ -36,10 +36,10 @@ Outcome<std::string> session_policy(const StsJob& job, const Account* account) {
     return validation_error("PolicyArns", std::to_string(arns.size()),
                             "Member must have length less than or equal to 10");
   }
-  static const Account none;
+  static const Account kNone;
   for (const std::string& arn : arns) {
     KELP_CHECK(check_policy_arn("PolicyArns", arn));
-    const ManagedPolicy* found = (account == nullptr ? none : *account).find_policy(arn);
+    const ManagedPolicy* found = (account == nullptr ? kNone : *account).find_policy(arn);
     if (found == nullptr) {
       return no_such_entity(fmt::format("Policy {} does not exist or is not attachable.", arn));
     }

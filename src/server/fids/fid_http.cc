@@ -197,7 +197,7 @@ Task<Result<void>> FidHttp::send_body(HttpExchange exchange, HttpResponse head, 
   if (!share) co_return Error(Errc::kResourceExhausted, "limits.body_memory is spent");
   std::string piece;
   const std::uint64_t end = offset + bytes;
-  bool started = false;
+  std::optional<HttpResponse> unsent = std::move(head);
   while (offset < end) {
     PinnedPages pages;
     if (exchange.response.takes_pages()) {
@@ -211,7 +211,7 @@ Task<Result<void>> FidHttp::send_body(HttpExchange exchange, HttpResponse head, 
       const auto buffer = std::as_writable_bytes(std::span(piece));
       KELP_CO_CHECK(co_await parts_.volumes.read(fid, offset, buffer));
     }
-    if (!std::exchange(started, true)) exchange.response.start(std::move(head), bytes);
+    if (unsent) exchange.response.start(*std::exchange(unsent, std::nullopt), bytes);
     auto sending = lent ? exchange.response.write_pages(std::move(pages))
                         : exchange.response.write(as_bytes(piece));
     const Result<void> sent = co_await std::move(sending);

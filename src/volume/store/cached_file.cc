@@ -96,10 +96,10 @@ void CachedFile::keep(const Piece& piece, std::uint64_t settled) {
   const auto slot = cache_.admit(piece.id);
   if (!slot.has_value()) return;
   if (piece.buffer.size() == kChunk) return cache_.put(*slot, piece.id, piece.buffer);
-  thread_local const auto room = std::make_unique<std::array<std::byte, kChunk>>();
-  const auto got = disk_->read_at(begin, *room);
+  thread_local const auto kRoom = std::make_unique<std::array<std::byte, kChunk>>();
+  const auto got = disk_->read_at(begin, *kRoom);
   if (got.value_or(0) < kChunk) return cache_.give_up(*slot);
-  cache_.put(*slot, piece.id, *room);
+  cache_.put(*slot, piece.id, *kRoom);
 }
 
 bool CachedFile::has(std::uint64_t offset) const {

@@ -18,8 +18,8 @@ constexpr std::size_t kSmallNeedleBytes =
 /// Room for one block with all around it; one per thread, so that no read allocates.
 MutableByteSpan scratch(std::size_t size) {
   KELP_ASSERT(size <= kSmallNeedleBytes, "scratch holds one block");
-  thread_local const auto room = std::make_unique<std::array<std::byte, kSmallNeedleBytes>>();
-  return MutableByteSpan(*room).first(size);
+  thread_local const auto kRoom = std::make_unique<std::array<std::byte, kSmallNeedleBytes>>();
+  return MutableByteSpan(*kRoom).first(size);
 }
 
 std::string name_of(const NeedleHeader& header) {

@@ -76,12 +76,12 @@ S3Result<void> check(Element& document) {
 }  // namespace
 
 const ConfigKind& cors_config() {
-  static const ConfigKind kind{.setting = "cors",
-                               .root = kRoot,
-                               .check = check,
-                               .absent = S3Code::kNoSuchCORSConfiguration,
-                               .max_bytes = kMaxBytes};
-  return kind;
+  static const ConfigKind kKind{.setting = "cors",
+                                .root = kRoot,
+                                .check = check,
+                                .absent = S3Code::kNoSuchCORSConfiguration,
+                                .max_bytes = kMaxBytes};
+  return kKind;
 }
 
 }  // namespace kelp::s3

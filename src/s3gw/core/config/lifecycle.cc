@@ -273,11 +273,11 @@ std::string take_transition_size(Element& document) {
 }
 
 const ConfigKind& lifecycle_config() {
-  static const ConfigKind kind{.setting = "lifecycle",
-                               .root = kRoot,
-                               .check = check,
-                               .absent = S3Code::kNoSuchLifecycleConfiguration};
-  return kind;
+  static const ConfigKind kKind{.setting = "lifecycle",
+                                .root = kRoot,
+                                .check = check,
+                                .absent = S3Code::kNoSuchLifecycleConfiguration};
+  return kKind;
 }
 
 }  // namespace kelp::s3

@@ -49,9 +49,9 @@ S3Result<void> check(Element& document) {
 }  // namespace
 
 const ConfigKind& logging_config() {
-  static const ConfigKind kind{
+  static const ConfigKind kKind{
       .setting = "logging", .root = kRoot, .check = check, .empty_removes = true};
-  return kind;
+  return kKind;
 }
 
 }  // namespace kelp::s3

@@ -110,35 +110,35 @@ S3Result<void> check_inventory(Element& document) {
 }  // namespace
 
 const ConfigKind& analytics_config() {
-  static const ConfigKind kind{.setting = "analytics/",
-                               .root = kAnalyticsRoot,
-                               .check = check_analytics,
-                               .absent = S3Code::kNoSuchConfiguration};
-  return kind;
+  static const ConfigKind kKind{.setting = "analytics/",
+                                .root = kAnalyticsRoot,
+                                .check = check_analytics,
+                                .absent = S3Code::kNoSuchConfiguration};
+  return kKind;
 }
 
 const ConfigKind& intelligent_tiering_config() {
-  static const ConfigKind kind{.setting = "intelligent-tiering/",
-                               .root = kIntelligentRoot,
-                               .check = check_tiering,
-                               .absent = S3Code::kNoSuchConfiguration};
-  return kind;
+  static const ConfigKind kKind{.setting = "intelligent-tiering/",
+                                .root = kIntelligentRoot,
+                                .check = check_tiering,
+                                .absent = S3Code::kNoSuchConfiguration};
+  return kKind;
 }
 
 const ConfigKind& inventory_config() {
-  static const ConfigKind kind{.setting = "inventory/",
-                               .root = kInventoryRoot,
-                               .check = check_inventory,
-                               .absent = S3Code::kNoSuchConfiguration};
-  return kind;
+  static const ConfigKind kKind{.setting = "inventory/",
+                                .root = kInventoryRoot,
+                                .check = check_inventory,
+                                .absent = S3Code::kNoSuchConfiguration};
+  return kKind;
 }
 
 const ConfigKind& metrics_config() {
-  static const ConfigKind kind{.setting = "metrics/",
-                               .root = kMetricsRoot,
-                               .check = check_only_filter,
-                               .absent = S3Code::kNoSuchConfiguration};
-  return kind;
+  static const ConfigKind kKind{.setting = "metrics/",
+                                .root = kMetricsRoot,
+                                .check = check_only_filter,
+                                .absent = S3Code::kNoSuchConfiguration};
+  return kKind;
 }
 
 }  // namespace kelp::s3

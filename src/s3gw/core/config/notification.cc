@@ -207,9 +207,9 @@ std::vector<std::string> notification_arns(const Element& document) {
 }
 
 const ConfigKind& notification_config() {
-  static const ConfigKind kind{
+  static const ConfigKind kKind{
       .setting = "notification", .root = kRoot, .check = check, .empty_removes = true};
-  return kind;
+  return kKind;
 }
 
 }  // namespace kelp::s3

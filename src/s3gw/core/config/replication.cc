@@ -114,11 +114,11 @@ S3Result<void> check(Element& document) {
 }  // namespace
 
 const ConfigKind& replication_config() {
-  static const ConfigKind kind{.setting = "replication",
-                               .root = kRoot,
-                               .check = check,
-                               .absent = S3Code::kReplicationConfigurationNotFoundError};
-  return kind;
+  static const ConfigKind kKind{.setting = "replication",
+                                .root = kRoot,
+                                .check = check,
+                                .absent = S3Code::kReplicationConfigurationNotFoundError};
+  return kKind;
 }
 
 }  // namespace kelp::s3

@@ -26,24 +26,25 @@ S3Result<void> anything(Element&) {
 }  // namespace
 
 const ConfigKind& request_payment_config() {
-  static const ConfigKind kind{.setting = "request-payment",
-                               .root = kPaymentRoot,
-                               .check = anything,
-                               .absent_inside = "<Payer>BucketOwner</Payer>"};
-  return kind;
+  static const ConfigKind kKind{.setting = "request-payment",
+                                .root = kPaymentRoot,
+                                .check = anything,
+                                .absent_inside = "<Payer>BucketOwner</Payer>"};
+  return kKind;
 }
 
 const ConfigKind& accelerate_config() {
-  static const ConfigKind kind{.setting = "accelerate", .root = kAccelerateRoot, .check = anything};
-  return kind;
+  static const ConfigKind kKind{
+      .setting = "accelerate", .root = kAccelerateRoot, .check = anything};
+  return kKind;
 }
 
 const ConfigKind& abac_config() {
-  static const ConfigKind kind{.setting = "abac",
-                               .root = kAbacRoot,
-                               .check = anything,
-                               .absent_inside = "<Status>Disabled</Status>"};
-  return kind;
+  static const ConfigKind kKind{.setting = "abac",
+                                .root = kAbacRoot,
+                                .check = anything,
+                                .absent_inside = "<Status>Disabled</Status>"};
+  return kKind;
 }
 
 }  // namespace kelp::s3

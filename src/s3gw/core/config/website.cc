@@ -113,11 +113,11 @@ S3Result<void> check(Element& document) {
 }  // namespace
 
 const ConfigKind& website_config() {
-  static const ConfigKind kind{.setting = "website",
-                               .root = kRoot,
-                               .check = check,
-                               .absent = S3Code::kNoSuchWebsiteConfiguration};
-  return kind;
+  static const ConfigKind kKind{.setting = "website",
+                                .root = kRoot,
+                                .check = check,
+                                .absent = S3Code::kNoSuchWebsiteConfiguration};
+  return kKind;
 }
 
 }  // namespace kelp::s3

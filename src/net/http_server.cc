@@ -57,6 +57,7 @@ class ListeningServer final : public HttpServer {
   void start();
 
   [[nodiscard]] std::uint16_t port() const override { return port_; }
+  void retire() override;
   Task<void> drain(std::chrono::milliseconds grace) override;
   Result<void> reload_tls() override;
 
@@ -170,6 +171,12 @@ Task<void> ListeningServer::stop_accepting() {
   acceptor_.close(ignored);
   accepting_.cancel();
   co_await accepting_.join();
+}
+
+void ListeningServer::retire() {
+  for (const auto& worker : workers_) {
+    asio::post(worker->executor(), [raw = worker.get()] { raw->retire(); });
+  }
 }
 
 Task<void> ListeningServer::drain(std::chrono::milliseconds grace) {

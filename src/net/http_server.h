@@ -39,6 +39,9 @@ class HttpServer {
   virtual ~HttpServer() = default;
   /// The port in use.
   [[nodiscard]] virtual std::uint16_t port() const = 0;
+  /// Goes on serving, but each answer from now on is the last of its connection: clients that keep
+  /// connections move elsewhere between two requests. Safe from any thread.
+  virtual void retire() = 0;
   /// Stops accepting; idle connections close, busy ones after their answer; what is still busy
   /// after `grace` is cancelled. Returns when no connection is left.
   virtual Task<void> drain(std::chrono::milliseconds grace) = 0;

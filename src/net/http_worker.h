@@ -30,6 +30,8 @@ class HttpWorker {
   void start();
   /// Serves a connection that was just accepted until it closes; `tls` may be null.
   void adopt(TcpSocket socket, TlsContext tls);
+  /// Every answer from now on ends its connection.
+  void retire() { retiring_ = true; }
   /// Closes idle connections; busy ones will close after their answer.
   void begin_drain();
   /// begin_drain(), waits for busy connections until `give_up`, then cancels them. Returns when
@@ -39,6 +41,8 @@ class HttpWorker {
   /// The monotonic time of the last tick: late by one tick at most, and free.
   [[nodiscard]] MonoTime now() const { return now_; }
   [[nodiscard]] bool draining() const { return draining_; }
+  /// Whether a connection may take another request after this one.
+  [[nodiscard]] bool keeps_connections() const { return !draining_ && !retiring_; }
   [[nodiscard]] const std::string& date_line() const { return date_line_; }
   /// Memory to drop unwanted bytes into; what is in it means nothing.
   [[nodiscard]] MutableByteSpan scratch() { return scratch_; }
@@ -63,6 +67,7 @@ class HttpWorker {
   std::vector<std::byte> scratch_;
   std::vector<HttpConnection*> connections_;
   asio::steady_timer drain_timer_;
+  bool retiring_ = false;
   bool draining_ = false;
   bool stopped_ = false;  ///< The ticker is to end.
   TaskGroup ticker_;

@@ -120,7 +120,7 @@ void ResponseStream::build_head(const HttpResponse& head, std::optional<std::uin
   chunked_ = unknown_length && !is_1_0_;
   framing.chunked = chunked_;
   const bool ends_by_closing = unknown_length && is_1_0_ && !is_head_;
-  close_ = head.closes() || !keep_alive_ || ends_by_closing || worker_.draining() ||
+  close_ = head.closes() || !keep_alive_ || ends_by_closing || !worker_.keeps_connections() ||
            !(body_.finished() || body_.worth_draining());
   framing.close = close_;
   framing.says_keep_alive = is_1_0_;

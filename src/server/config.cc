@@ -223,6 +223,9 @@ constexpr std::array kSettings = {
                  "how long a restore of an archived object takes, 0 to 7d"),
     KELP_SETTING("filer.inventory_interval", filer.inventory_interval,
                  "between two looks at which inventory lists are due, 100ms to 24h; 0: none"),
+    KELP_SETTING("server.drain_delay", threads.drain_delay,
+                 "after SIGTERM requests are still taken for so long, each the last of its "
+                 "connection, 0 to 1h"),
 };
 #undef KELP_SETTING
 #undef KELP_COUNT

@@ -70,6 +70,7 @@ struct ThreadsConfig {
   std::uint64_t io_threads = 0;    ///< 1 to 64; 0: one a core, at most 4.
   std::uint64_t disk_threads = 8;  ///< 1 to 256: blocking file and metadata work.
   std::chrono::nanoseconds drain_grace = std::chrono::seconds(10);  ///< At SIGTERM.
+  std::chrono::nanoseconds drain_delay{0};  ///< Before it: balancers learn that we leave.
 };
 
 /// Which cluster a daemon belongs to, and where the others are.

@@ -87,6 +87,7 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
   KELP_CHECK(
       check.range<std::uint64_t>("server.disk_threads", config.threads.disk_threads, 1, 256));
   KELP_CHECK(check.range("server.drain_grace", config.threads.drain_grace, none, hour));
+  KELP_CHECK(check.range("server.drain_delay", config.threads.drain_delay, none, hour));
   KELP_CHECK(
       check.range<std::uint64_t>("s3.access_log_seconds", config.s3.access_log_seconds, 1, 3600));
   KELP_CHECK(check.range<nanoseconds>("s3.restore_time", config.s3.restore_time, none,

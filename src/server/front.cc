@@ -1,5 +1,8 @@
 #include "server/front.h"
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "async/task_group.h"
 #include "base/log.h"
 #include "server/assembly.h"
@@ -82,12 +85,26 @@ void HttpFront::drain() {
 }
 
 Task<void> HttpFront::drain_all() {
+  co_await retire();
   TaskGroup drains(runtime_.executor(0));
   for (HttpServer* server :
        {s3_.get(), s3_tls_.get(), files_.get(), files_tls_.get(), master_.get(), admin_.get()}) {
     if (server != nullptr) drains.spawn(drain_one(*server));
   }
   co_await drains.join();
+}
+
+/// The admin port is not asked by clients and stays what it is.
+Task<void> HttpFront::retire() {
+  const auto delay = milliseconds(config_.threads.drain_delay);
+  if (delay.count() == 0) co_return;
+  logger("server").info("retiring delay_ms={}", delay.count());
+  for (HttpServer* server :
+       {s3_.get(), s3_tls_.get(), files_.get(), files_tls_.get(), master_.get()}) {
+    if (server != nullptr) server->retire();
+  }
+  asio::steady_timer timer(runtime_.executor(0), delay);
+  co_await timer.async_wait(asio::use_awaitable);
 }
 
 Task<void> HttpFront::drain_one(HttpServer& server) {

@@ -32,8 +32,9 @@ class HttpFront {
                                                     std::string& bound);
   /// Re-reads certificate and key; a pair that does not fit is logged and the old one stays.
   void reload_tls();
-  /// Takes no more connections, lets requests end within the configured grace. Blocks; not from an
-  /// io thread.
+  /// Serves on for the configured delay, each answer being its connection's last; then takes no
+  /// more connections and lets requests end within the configured grace. Blocks; not from an io
+  /// thread.
   void drain();
 
  private:
@@ -41,6 +42,7 @@ class HttpFront {
                                                 bool tls, std::string metrics_name,
                                                 std::string& bound);
   Task<void> drain_all();
+  Task<void> retire();
   Task<void> drain_one(HttpServer& server);
 
   Runtime& runtime_;

@@ -191,7 +191,8 @@ class Cluster(unittest.TestCase):
         self.assertNotIn("replicas", gateways["spec"], "the autoscaler's")
         self.assertEqual(gateways["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"], 0)
         container = only(gateways)
-        self.assertEqual(container["lifecycle"]["preStop"]["exec"]["command"], ["sleep", "8"])
+        self.assertIn("--set server.drain_delay=8s --set server.drain_grace=72s", words_of(gateways))
+        self.assertNotIn("lifecycle", container, "it knows by itself how to leave")
         names = {entry["name"]: entry for entry in container["env"]}
         self.assertEqual(names["KELP_SECRET_KEY"]["valueFrom"]["secretKeyRef"], {"name": "r-kelp-keys", "key": "secret_key"})
         self.assertIn("r-kelp-filer-0.r-kelp-filer:18888", words_of(gateways))

@@ -83,6 +83,21 @@ TEST_F(DrainingHttp, AnswersEveryRequestThatItTook) {
   EXPECT_EQ(handler.handled, answered);
 }
 
+TEST_F(DrainingHttp, RetiredItAnswersEverybodyOnceMore) {
+  start();
+  RawClient kept(port());
+  EXPECT_EQ(kept.ask(get("/a")).status, 200);
+  server().retire();
+  RawClient fresh(port());
+  for (RawClient* client : {&kept, &fresh}) {
+    const Answer last = client->ask(get("/a"));
+    EXPECT_EQ(last.status, 200);
+    EXPECT_TRUE(last.closes());
+    EXPECT_TRUE(client->sees_close());
+  }
+  runtime.run(server().drain(milliseconds(0)));
+}
+
 TEST_F(DrainingHttp, MayBeRepeated) {
   start();
   runtime.run(server().drain(milliseconds(0)));

@@ -234,10 +234,11 @@ class HighAvailability(Release):
         retrying, once = [self.endpoint()], [self.endpoint("balancer")]
         kinds = {
             "retries, Service": (Writer(BUCKET, "w", 64 << 10, retrying, self.keys, 10), Reader),
+            "once, Service": (OnceWriter(BUCKET, "d", 64 << 10, retrying, self.keys, 10), OnceReader),
             "once, balancer": (OnceWriter(BUCKET, "o", 64 << 10, once, self.keys, 10), OnceReader),
             "once, small, balancer": (OnceWriter(BUCKET, "s", 4 << 10, once, self.keys, 10), OnceReader)}
         writers = [writer for writer, _ in kinds.values()]
-        loads = {what: [writer, reader(BUCKET, [writer], retrying if what.startswith("retries") else once, self.keys, 10)]
+        loads = {what: [writer, reader(BUCKET, [writer], once if what.endswith("balancer") else retrying, self.keys, 10)]
                  for what, (writer, reader) in kinds.items()}
         steps = [("deployment", "kelp-s3"), ("statefulset", "kelp-volume-default"), ("statefulset", "kelp-filer"),
                  ("statefulset", "kelp-master")]

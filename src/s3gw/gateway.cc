@@ -13,6 +13,7 @@
 #include "s3gw/client_address.h"
 #include "s3gw/core/error_xml.h"
 #include "s3gw/core/header_text.h"
+#include "s3gw/core/names.h"
 #include "s3gw/core/router.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/query_request.h"
@@ -56,6 +57,12 @@ bool is_website(const GatewayOptions& options, const HttpRequest& http) {
   return bucket_of_host(find_header(http.headers, "host").value_or(""), domains).has_value();
 }
 
+/// Whether `bucket` can have the name it has; whoever makes one is told what is wrong with it.
+bool can_be_there(Operation operation, std::string_view bucket) {
+  return bucket.empty() || plausible_bucket_name(bucket) || operation == Operation::kCreateBucket ||
+         operation == Operation::kWriteGetObjectResponse;
+}
+
 /// From the request's head to its answer, or to the error that is to be sent.
 Task<S3Result<void>> run(Call& call, MonoTime started) {
   std::optional<RequestLimits::Permit> of_key;
@@ -67,6 +74,10 @@ Task<S3Result<void>> run(Call& call, MonoTime started) {
       call.http.method == "PUT" && call.header("x-amz-copy-source").has_value();
   KELP_S3_CO_TRY(const Operation operation, route(call.http.method, call.request, has_copy_source));
   call.operation = operation;
+  if (!can_be_there(operation, call.request.bucket)) {
+    co_return std::unexpected(
+        S3Error{S3Code::kNoSuchBucket, {}, {{"BucketName", call.request.bucket}}});
+  }
   RequestLimits& limits = call.services.limits;
   const auto of_bucket = limits.enter_bucket(call.request.bucket, started);
   if (!of_bucket) co_return s3_error(S3Code::kSlowDown);

@@ -139,7 +139,7 @@ S3Result<S3Request> parse_request(std::string_view target, std::string_view host
     rest.remove_prefix(std::min(slash + 1, rest.size()));
   }
   request.scope = rest.empty() ? Scope::kBucket : Scope::kObject;
-  if (!plausible_bucket_name(request.bucket) && request.bucket != "WriteGetObjectResponse") {
+  if (!bucket_name_to_look_up(request.bucket)) {
     return std::unexpected(
         S3Error{S3Code::kInvalidBucketName, {}, {{"BucketName", request.bucket}}});
   }

@@ -23,6 +23,19 @@ TEST_F(GatewayTest, BucketsAreMadeListedAndDeleted) {
   EXPECT_EQ(send("DELETE", "/bucket").element("Code"), "NoSuchBucket");
 }
 
+// Hadoop's S3A takes a 404 for "there is no such store", and any 400 for a mistake of its own.
+TEST_F(GatewayTest, ABucketWithANameOfOldIsOneThatIsNotThere) {
+  for (const std::string& name : {std::string("Upper-Case"), std::string("under_score"),
+                                  std::string("23FA76D4-5F17") + std::string(60, 'A')}) {
+    EXPECT_EQ(send("HEAD", "/" + name).status, 404) << name;
+    EXPECT_EQ(send("GET", "/" + name + "?list-type=2").element("Code"), "NoSuchBucket") << name;
+    EXPECT_EQ(send("GET", "/" + name).element("BucketName"), name);
+    EXPECT_EQ(send("PUT", "/" + name + "/key", "v").element("Code"), "NoSuchBucket") << name;
+    EXPECT_EQ(send("PUT", "/" + name).element("Code"), "InvalidBucketName") << name;
+  }
+  EXPECT_EQ(send("GET", "/a!b").element("Code"), "InvalidBucketName");
+}
+
 TEST_F(GatewayTest, ABucketInAnotherRegionIsNotMadeTwice) {
   const std::string body =
       "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint>"

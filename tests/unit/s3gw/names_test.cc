@@ -39,6 +39,20 @@ TEST(Names, NewBucketsFollowTheRulesOfTheUserGuide) {
   }
 }
 
+TEST(Names, OneMayAskForNamesThatAwsOnceGave) {
+  for (const std::string& name :
+       {std::string("abc"), std::string("Abc"), std::string("a_b"), std::string("a..b"),
+        std::string("WriteGetObjectResponse"), std::string(255, 'a')}) {
+    EXPECT_TRUE(bucket_name_to_look_up(name)) << name;
+  }
+  for (const std::string& name :
+       {std::string(""), std::string("ab"), std::string(256, 'a'), std::string("-abc"),
+        std::string("abc_"), std::string("..."), std::string("a b"), std::string("a!b"),
+        std::string("a/b"), std::string("a\0b", 3), std::string("caf\xc3\xa9")}) {
+    EXPECT_FALSE(bucket_name_to_look_up(name)) << name;
+  }
+}
+
 TEST(Names, Utf8IsStrict) {
   for (const char* good : {"", "abc", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
                            "\xf4\x8f\xbf\xbf", "\xef\xbf\xbf", "\xed\x9f\xbf"}) {

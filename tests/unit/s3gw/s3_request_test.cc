@@ -77,7 +77,7 @@ TEST(S3Request, AKeyHas1024BytesAtMost) {
 }
 
 TEST(S3Request, RefusesBucketsThatCannotExist) {
-  for (const char* target : {"//key", "/ab/k", "/Upper/k", "/under_score/k", "/%2e%2e/k", "/-abc/k",
+  for (const char* target : {"//key", "/ab/k", "/a!b/k", "/%2e%2e/k", "/-abc/k",
                              "/abc-/k", "/a%00b/k"}) {
     EXPECT_EQ(key_of(target), "!InvalidBucketName") << target;
   }

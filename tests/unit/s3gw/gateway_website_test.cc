@@ -170,7 +170,7 @@ TEST_F(WebsiteTest, BucketsWithoutAWebsiteHaveNone) {
   const Answer missing = visit("/page", "GET", {}, "other.web.example");
   EXPECT_EQ(missing.status, 404);
   EXPECT_THAT(missing.body, HasSubstr("NoSuchBucket"));
-  EXPECT_EQ(visit("/page", "GET", {}, "no_bucket.web.example").status, 400);
+  EXPECT_EQ(visit("/page", "GET", {}, "no_bucket.web.example").status, 404);
   EXPECT_EQ(visit("/%", "GET").status, 400);
   // The domain itself is S3, as every other name.
   EXPECT_THAT(visit("/site/page", "GET", {}, "web.example").header("Content-Type"), "text/html");

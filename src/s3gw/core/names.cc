@@ -65,8 +65,8 @@ bool bucket_name_to_look_up(std::string_view name) {
   if (name.size() < 3 || name.size() > 255) return false;
   const auto usual = [](char c) { return lower_or_digit(c) || (c >= 'A' && c <= 'Z'); };
   if (!usual(name.front()) || !usual(name.back())) return false;
-  return std::ranges::all_of(
-      name, [&](char c) { return usual(c) || c == '-' || c == '.' || c == '_'; });
+  return std::ranges::all_of(name,
+                             [&](char c) { return usual(c) || c == '-' || c == '.' || c == '_'; });
 }
 
 S3Result<void> check_new_bucket_name(std::string_view name) {

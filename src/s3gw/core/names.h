@@ -16,9 +16,9 @@ inline constexpr std::size_t kMaxKeyBytes = 1024;
 /// digit. No bucket has another name.
 [[nodiscard]] bool plausible_bucket_name(std::string_view name);
 
-/// Whether one may ask for a bucket of this name: AWS once gave names of 3 to 255 of A-Z a-z 0-9 - _ .
-/// and still looks them up. What is not plausible_bucket_name() does not exist here: NoSuchBucket, as
-/// clients expect who probe for buckets. Every plausible name can be asked for.
+/// Whether one may ask for a bucket of this name: AWS once gave names of 3 to 255 of A-Z a-z 0-9 -
+/// _ . and still looks them up. What is not plausible_bucket_name() does not exist here:
+/// NoSuchBucket, as clients expect who probe for buckets. Every plausible name can be asked for.
 [[nodiscard]] bool bucket_name_to_look_up(std::string_view name);
 
 /// The rules for a new bucket ("General purpose bucket naming rules" of the S3 user guide).

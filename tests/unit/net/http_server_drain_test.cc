@@ -26,6 +26,9 @@ TEST_F(DrainingHttp, ClosesSilentAndIdleConnectionsAtOnce) {
 TEST_F(DrainingHttp, LetsBusyRequestsFinishAndThenCloses) {
   start();
   RawClient busy(port());
+  RawClient idle(port());
+  RawClient next_to_it(port());
+  for (RawClient* client : {&idle, &next_to_it}) EXPECT_EQ(client->ask(get("/a")).status, 200);
   busy.send(get("/wait") + get("/never"));
   handler.waiting.acquire();
   std::thread draining([this] { runtime.run(server().drain(std::chrono::hours(1))); });
@@ -39,13 +42,16 @@ TEST_F(DrainingHttp, LetsBusyRequestsFinishAndThenCloses) {
     ::close(fd);
     return refused;
   });
+  // Connections go to the two workers in turn: each has one that tells that it was asked to end.
+  EXPECT_TRUE(idle.sees_close());
+  EXPECT_TRUE(next_to_it.sees_close());
   handler.release();
   const Answer answer = busy.receive();
   EXPECT_EQ(answer.body, "released");
   busy.finish_sending();
   EXPECT_TRUE(busy.sees_close());
   draining.join();
-  EXPECT_EQ(handler.handled, 1);
+  EXPECT_EQ(handler.handled, 3);
 }
 
 TEST_F(DrainingHttp, CancelsWhatIsBusyAfterTheGrace) {

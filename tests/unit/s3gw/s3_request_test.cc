@@ -77,8 +77,8 @@ TEST(S3Request, AKeyHas1024BytesAtMost) {
 }
 
 TEST(S3Request, RefusesBucketsThatCannotExist) {
-  for (const char* target : {"//key", "/ab/k", "/a!b/k", "/%2e%2e/k", "/-abc/k",
-                             "/abc-/k", "/a%00b/k"}) {
+  for (const char* target :
+       {"//key", "/ab/k", "/a!b/k", "/%2e%2e/k", "/-abc/k", "/abc-/k", "/a%00b/k"}) {
     EXPECT_EQ(key_of(target), "!InvalidBucketName") << target;
   }
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Each balancer of deploy/balancers before two gateways: odd paths, heads and bodies go through as they are, and a dead gateway is not noticed."""
 
+import contextlib
 import hashlib
 import http.client
 import io
@@ -53,7 +54,7 @@ def setUpModule():
     folder = Path(SCRATCH.name)
     PAIR = certificate(folder)
     CLUSTER = Cluster(folder / "cluster", spread="000", sizes={"master": 1, "volume": 1}, loopback=True,
-                      settings={"s3.domain": DOMAIN})
+                      settings={"s3.domain": DOMAIN, "server.drain_delay": "6s"})
     for gateway in CLUSTER.of("gateway"):
         gateway.tls = f"127.0.0.1:{free_port()}"
         gateway.options = ["--tls-listen", gateway.tls, "--tls-cert", str(PAIR), "--tls-key", str(PAIR)]
@@ -240,15 +241,59 @@ class Behind:
         self.assertEqual((len(done), failed), (1000, []))
 
 
-class BehindHAProxy(Behind, unittest.TestCase):
+class BehindOneThatAsks(Behind):
+    """Behind a balancer that learns by itself that a gateway is about to end."""
+
+    def test_an_upload_ends_though_its_gateway_leaves(self):
+        half = 1 << 20
+        connection = socket.create_connection(("127.0.0.1", self.port), 30)
+        if self.tls:
+            connection = ssl._create_unverified_context().wrap_socket(connection)
+        self.addCleanup(connection.close)
+        path = f"/{self.bucket}/slow"
+        headers = sign("PUT", f"127.0.0.1:{self.port}", path, [], {}, "UNSIGNED-PAYLOAD", *CLUSTER.keys)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        connection.sendall(f"PUT {path} HTTP/1.1\r\n{lines}Content-Length: {2 * half}\r\n\r\n".encode())
+        connection.sendall(bytes(half))
+        gateways = CLUSTER.of("gateway")
+        leaving = [threading.Thread(target=gateway.stop) for gateway in gateways]
+        for thread in leaving:
+            thread.start()
+        try:
+            wait_for(lambda: self.status("/") == 503, "the balancer sends nobody to gateways that leave", 30)
+            self.assertTrue(all(gateway.running() for gateway in gateways), "they have not left yet")
+            connection.sendall(bytes(half))
+            self.assertIn(b" 200 ", connection.makefile("rb").readline())
+        finally:
+            for thread in leaving:
+                thread.join()
+            for gateway in gateways:
+                gateway.start()
+            for gateway in gateways:
+                wait_for(gateway.is_ready, "the gateway is ready again", 30)
+        wait_for(lambda: self.status("/") == 403, "the balancer sends requests again", 30)
+        self.assertEqual(self.s3.head_object(Bucket=self.bucket, Key="slow")["ContentLength"], 2 * half)
+
+    def status(self, path):
+        connection = (http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=ssl._create_unverified_context()) if self.tls
+                      else http.client.HTTPConnection("127.0.0.1", self.port, timeout=10))
+        with contextlib.closing(connection):
+            try:
+                connection.request("GET", path)
+                return connection.getresponse().status
+            except (OSError, http.client.HTTPException):
+                return 503  # it passes TLS through, and has nobody to pass it to
+
+
+class BehindHAProxy(BehindOneThatAsks, unittest.TestCase):
     balancer = HAProxy
 
 
-class BehindHAProxyTls(Behind, unittest.TestCase):
+class BehindHAProxyTls(BehindOneThatAsks, unittest.TestCase):
     balancer, tls = HAProxy, True
 
 
-class ThroughHAProxyTls(Behind, unittest.TestCase):
+class ThroughHAProxyTls(BehindOneThatAsks, unittest.TestCase):
     balancer, tls, gateways = HAProxyPassthrough, True, "tls"
 
 

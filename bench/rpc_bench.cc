@@ -1,5 +1,6 @@
 // What a call to another daemon costs, both sides together, over TCP on the loopback; beside it the
-// same call in process. CPU time is that of the whole process: one io thread, client and server.
+// same call in process, and over TLS among members. CPU time is that of the whole process: one io
+// thread, client and server.
 #include <benchmark/benchmark.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -10,7 +11,9 @@
 #include "client/rpc/rpc_master.h"
 #include "client/rpc/rpc_volume_node.h"
 #include "client/rpc/volume_handlers.h"
+#include "crypto/certificates.h"
 #include "crypto/random.h"
+#include "net/tls_network.h"
 #include "os/system_clock.h"
 #include "rpc/rpc_servers.h"
 #include "wire/filer_messages.h"
@@ -78,9 +81,23 @@ Task<Result<RpcMessage>> echo(RpcMessage request, RpcCallInfo) {
   co_return request;
 }
 
+/// A member of a circle of its own.
+TlsContext member_context() {
+  CertificateRequest request;
+  request.name = "bench";
+  request.from = SystemClock().wall() - std::chrono::hours(1);
+  request.until = SystemClock().wall() + std::chrono::hours(1);
+  const CertifiedKey authority = make_authority(request).value();
+  request.hosts = {"127.0.0.1"};
+  const CertifiedKey own = issue_certificate(authority, request).value();
+  return make_member_context({own.certificate, own.key, authority.certificate}).value();
+}
+
+enum class Wire { kPlain, kTls };
+
 /// One io thread with a server and its clients.
 struct Rig {
-  Rig() {
+  explicit Rig(Wire wire = Wire::kPlain) : network(make_network(wire)) {
     server.each([this](RpcServer& each) {
       each.handle(kEcho, echo);
       serve_master(each, instant_master);
@@ -108,10 +125,16 @@ struct Rig {
     co_await server.stop(clock.mono());
   }
 
+  std::unique_ptr<Network> make_network(Wire wire) {
+    if (wire == Wire::kPlain) return make_tcp_network();
+    return std::make_unique<TlsNetwork>(make_tcp_network(), member_context(), "", clock, metrics);
+  }
+
   asio::io_context context{1};
   SystemClock clock;
+  Metrics metrics;
   std::unique_ptr<Timers> timers = make_asio_timers();
-  std::unique_ptr<Network> network = make_tcp_network();
+  std::unique_ptr<Network> network;
   RpcIdentity identity{.cluster_id = "c", .secret = "0123456789abcdef"};
   RpcWorld world{context.get_executor(), *network, clock, *timers, random_bytes};
   InstantMaster instant_master;
@@ -151,9 +174,22 @@ Task<void> echo_once(Rig& rig) {
                                                 rig.clock.mono() + std::chrono::seconds(10));
   if (!answer) std::abort();
 }
-void BM_Echo(benchmark::State& state) {
-  Rig rig;
+void BM_Echo(benchmark::State& state, Wire wire) {
+  Rig rig(wire);
   measure(state, rig, [&rig] { return echo_once(rig); });
+}
+
+/// A connection and its handshakes, TLS's and rpc's, and one call.
+Task<void> connect_once(Rig& rig) {
+  RpcClient fresh(rig.world, {.address = "127.0.0.1:" + std::to_string(rig.server.port()),
+                              .identity = rig.identity});
+  const auto answer = co_await fresh.call(kEcho, {}, rig.clock.mono() + std::chrono::seconds(10));
+  if (!answer) std::abort();
+  co_await fresh.stop();
+}
+void BM_Connect(benchmark::State& state, Wire wire) {
+  Rig rig(wire);
+  measure(state, rig, [&rig] { return connect_once(rig); });
 }
 
 Task<void> locate_once(MasterClient& master) {
@@ -172,8 +208,8 @@ Task<void> read_once(VolumeClient& volume, std::string& buffer) {
   const FileId fid{VolumeId(1), NeedleKey(2), Cookie(3)};
   if (!co_await volume.read(fid, 0, std::as_writable_bytes(std::span(buffer)))) std::abort();
 }
-void BM_Read1MiBRpc(benchmark::State& state) {
-  Rig rig;
+void BM_Read1MiBRpc(benchmark::State& state, Wire wire) {
+  Rig rig(wire);
   std::string buffer(kBody, '\0');
   measure(state, rig, [&] { return read_once(*rig.volume, buffer); });
 }
@@ -195,8 +231,8 @@ Task<void> write_once(VolumeClient& volume, const std::string& body, std::size_t
   }
   if (!co_await (*upload)->finish()) std::abort();
 }
-void BM_Write1MiBRpc(benchmark::State& state) {
-  Rig rig;
+void BM_Write1MiBRpc(benchmark::State& state, Wire wire) {
+  Rig rig(wire);
   const std::string body(kBody, 'b');
   measure(state, rig, [&] { return write_once(*rig.volume, body, 256 << 10); });
 }
@@ -225,13 +261,18 @@ void BM_ListingOf1000(benchmark::State& state) {
   }
 }
 
-BENCHMARK(BM_Echo)->Arg(1)->Arg(32)->MeasureProcessCPUTime();
+BENCHMARK_CAPTURE(BM_Echo, plain, Wire::kPlain)->Arg(1)->Arg(32)->MeasureProcessCPUTime();
+BENCHMARK_CAPTURE(BM_Echo, tls, Wire::kTls)->Arg(1)->Arg(32)->MeasureProcessCPUTime();
+BENCHMARK_CAPTURE(BM_Connect, plain, Wire::kPlain)->Arg(1)->MeasureProcessCPUTime();
+BENCHMARK_CAPTURE(BM_Connect, tls, Wire::kTls)->Arg(1)->MeasureProcessCPUTime();
 BENCHMARK(BM_LocateRpc)->Arg(1)->Arg(32)->MeasureProcessCPUTime();
 BENCHMARK(BM_LocateInProcess)->Arg(32)->MeasureProcessCPUTime();
 BENCHMARK(BM_Write64KiBRpc)->Arg(1)->MeasureProcessCPUTime();
-BENCHMARK(BM_Read1MiBRpc)->Arg(1)->Arg(4)->MeasureProcessCPUTime();
+BENCHMARK_CAPTURE(BM_Read1MiBRpc, plain, Wire::kPlain)->Arg(1)->Arg(4)->MeasureProcessCPUTime();
+BENCHMARK_CAPTURE(BM_Read1MiBRpc, tls, Wire::kTls)->Arg(1)->Arg(4)->MeasureProcessCPUTime();
 BENCHMARK(BM_Read1MiBInProcess)->Arg(1)->MeasureProcessCPUTime();
-BENCHMARK(BM_Write1MiBRpc)->Arg(1)->Arg(4)->MeasureProcessCPUTime();
+BENCHMARK_CAPTURE(BM_Write1MiBRpc, plain, Wire::kPlain)->Arg(1)->Arg(4)->MeasureProcessCPUTime();
+BENCHMARK_CAPTURE(BM_Write1MiBRpc, tls, Wire::kTls)->Arg(1)->Arg(4)->MeasureProcessCPUTime();
 BENCHMARK(BM_Write1MiBInProcess)->Arg(1)->MeasureProcessCPUTime();
 BENCHMARK(BM_ListingOf1000);
 

@@ -8,7 +8,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 namespace kelp {
@@ -16,18 +15,10 @@ namespace {
 
 constexpr std::size_t kCipherBytes = 32 * 1024;
 constexpr std::size_t kEncryptBytes = 64 * 1024;  // at most so much ciphertext waits to be sent
-constexpr std::size_t kRecordBytes = 16 * 1024;   // TLS's own largest
 constexpr std::size_t kGatherLimit = 8;
 
 bool would_block(int error) {
   return error == EAGAIN || error == EWOULDBLOCK;
-}
-
-void take_front(SendPieces& pieces, std::size_t bytes) {
-  std::size_t gone = 0;
-  while (gone < pieces.size() && bytes >= pieces[gone].size()) bytes -= pieces[gone++].size();
-  pieces.erase(pieces.begin(), pieces.begin() + static_cast<std::ptrdiff_t>(gone));
-  if (bytes > 0) pieces.front() = pieces.front().subspan(bytes);
 }
 
 }  // namespace
@@ -86,30 +77,10 @@ IoStatus Transport::try_write(SendPieces& pieces, bool more) {
   while (true) {
     const IoStatus flushed = flush_tls();
     if (flushed != IoStatus::kOk || pieces.empty()) return flushed;
-    if (encrypt_some(pieces) != TlsSession::Status::kOk) return IoStatus::kFailed;
-  }
-}
-
-/// Encrypts up to kEncryptBytes. Short pieces share a record: a head travels with its body.
-TlsSession::Status Transport::encrypt_some(SendPieces& pieces) {
-  std::size_t room = kEncryptBytes;
-  while (room > 0 && !pieces.empty()) {
-    std::array<std::byte, kRecordBytes> record;
-    std::size_t filled = 0;
-    while (!pieces.empty() && filled + pieces.front().size() <= record.size()) {
-      std::memcpy(record.data() + filled, pieces.front().data(), pieces.front().size());
-      filled += pieces.front().size();
-      take_front(pieces, pieces.front().size());
+    if (tls_->encrypt_some(pieces, kEncryptBytes) != TlsSession::Status::kOk) {
+      return IoStatus::kFailed;
     }
-    const std::size_t large =
-        filled > 0 || pieces.empty() ? 0 : std::min(room, pieces.front().size());
-    const ByteSpan slice = large > 0 ? pieces.front().first(large) : ByteSpan(record).first(filled);
-    const TlsSession::Status status = tls_->write(slice);
-    if (status != TlsSession::Status::kOk) return status;
-    if (large > 0) take_front(pieces, large);
-    room -= std::min(room, slice.size());
   }
-  return TlsSession::Status::kOk;
 }
 
 Task<IoStatus> Transport::write_some(SendPieces& pieces, MonoTime deadline) {

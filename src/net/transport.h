@@ -11,6 +11,7 @@
 #include "async/awaitable.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "net/send_pieces.h"
 #include "net/tls.h"
 #include "os/pinned_pages.h"
 
@@ -34,9 +35,6 @@ struct IoOutcome {
   IoStatus status = IoStatus::kOk;
   std::size_t bytes = 0;
 };
-
-/// Pieces of memory to be sent one after another. Sending takes them off the front.
-using SendPieces = std::vector<ByteSpan>;
 
 /// Bytes to and from one peer, over TCP or over TLS on it, with deadlines that cost no timer: the
 /// owner calls tick() now and then. One thread; one wait at a time, for reading or for writing.
@@ -77,7 +75,6 @@ class Transport {
   [[nodiscard]] IoOutcome receive_now(MutableByteSpan into);
   [[nodiscard]] IoStatus send_now(SendPieces& pieces, bool more);
   [[nodiscard]] IoStatus flush_tls();
-  [[nodiscard]] TlsSession::Status encrypt_some(SendPieces& pieces);
   [[nodiscard]] IoOutcome read_tls(MutableByteSpan into);
   Task<IoOutcome> receive(MutableByteSpan into, MonoTime deadline);
   Task<IoStatus> feed_tls(MonoTime deadline);

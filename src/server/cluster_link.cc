@@ -38,17 +38,15 @@ Task<void> cancel_at(asio::signal_set& signals, TaskGroup& work, bool& interrupt
 
 }  // namespace
 
-ClusterLink::ClusterLink(ClusterIdentity identity, std::vector<std::string> addresses,
-                         std::vector<std::string> filers)
-    : cluster_id_(identity.cluster_id),
-      addresses_(std::move(addresses)),
-      rpc_({std::move(identity.cluster_id), std::move(identity.cluster_secret)}) {
-  rpc_.run(find_leader());
+ClusterLink::ClusterLink(std::unique_ptr<RpcLink> rpc, std::string cluster_id,
+                         std::vector<std::string> addresses, std::vector<std::string> filers)
+    : cluster_id_(std::move(cluster_id)), addresses_(std::move(addresses)), rpc_(std::move(rpc)) {
+  rpc_->run(find_leader());
   if (leader_.has_value()) std::swap(addresses_.front(), addresses_[*leader_]);
-  masters_ = std::make_unique<RpcMasterClient>(rpc_.channels(), addresses_);
-  volumes_ = std::make_unique<RpcVolumeNodes>(rpc_.channels());
+  masters_ = std::make_unique<RpcMasterClient>(rpc_->channels(), addresses_);
+  volumes_ = std::make_unique<RpcVolumeNodes>(rpc_->channels());
   if (!filers.empty()) {
-    filer_ = std::make_unique<RpcFilerClient>(rpc_.channels(), std::move(filers));
+    filer_ = std::make_unique<RpcFilerClient>(rpc_->channels(), std::move(filers));
   }
   lock_ = std::make_unique<AdminLockHolder>(*masters_, clock(), timers(), lock_owner(),
                                             random_u64() | 1);
@@ -58,15 +56,16 @@ Result<std::unique_ptr<ClusterLink>> ClusterLink::open(const Config& config) {
   const auto io = make_posix_file_io();
   const std::string path =
       config.cluster.file.empty() ? config.dir + "/cluster" : config.cluster.file;
-  KELP_TRY(ClusterIdentity identity, read_cluster_file(*io, path, KeyPair{}));
+  KELP_TRY(const ClusterIdentity identity, read_cluster_file(*io, path, KeyPair{}));
   KELP_TRY(const auto masters, parse_masters(config.cluster.masters));
   if (masters.empty()) {
     return Error(Errc::kInvalidArgument, "say where the masters are: --masters 1=host:port,…");
   }
   std::vector<std::string> addresses;
   for (const auto& [id, address] : masters) addresses.push_back(address);
-  return std::unique_ptr<ClusterLink>(
-      new ClusterLink(std::move(identity), std::move(addresses), config.cluster.filers));
+  KELP_TRY(auto rpc, RpcLink::open(config, {identity.cluster_id, identity.cluster_secret}));
+  return std::unique_ptr<ClusterLink>(new ClusterLink(std::move(rpc), identity.cluster_id,
+                                                      std::move(addresses), config.cluster.filers));
 }
 
 Task<void> ClusterLink::run_until_interrupted(Task<void> task) {
@@ -99,7 +98,7 @@ Task<void> ClusterLink::find_leader() {
 }
 
 Task<void> ClusterLink::ask(std::size_t at) {
-  RpcMasterClient one(rpc_.channels(), {addresses_[at]});
+  RpcMasterClient one(rpc_->channels(), {addresses_[at]});
   const auto floor = co_await one.key_floor();  // what only a leader answers, in few bytes
   if (floor.has_value() && !leader_.has_value()) leader_ = at;
   --silent_;

@@ -27,21 +27,21 @@ class ClusterLink {
 
   /// Runs `task` on the link's thread and waits for it; never from that thread. Control-C cancels
   /// it, and gives a lock back that it took; a second one ends the process.
-  void run(Task<void> task) { rpc_.run(run_until_interrupted(std::move(task))); }
-  [[nodiscard]] Executor executor() const { return rpc_.executor(); }
+  void run(Task<void> task) { rpc_->run(run_until_interrupted(std::move(task))); }
+  [[nodiscard]] Executor executor() const { return rpc_->executor(); }
 
   [[nodiscard]] RpcMasterClient& masters() { return *masters_; }
   [[nodiscard]] VolumeNodes& volumes() { return *volumes_; }
   /// Null when the configuration names no filer.
   [[nodiscard]] FilerClient* filer() { return filer_.get(); }
   [[nodiscard]] AdminLockHolder& lock() { return *lock_; }
-  [[nodiscard]] Clock& clock() { return rpc_.clock(); }
-  [[nodiscard]] Timers& timers() { return rpc_.timers(); }
+  [[nodiscard]] Clock& clock() { return rpc_->clock(); }
+  [[nodiscard]] Timers& timers() { return rpc_->timers(); }
   [[nodiscard]] const std::string& cluster_id() const { return cluster_id_; }
 
  private:
-  ClusterLink(ClusterIdentity identity, std::vector<std::string> addresses,
-              std::vector<std::string> filers);
+  ClusterLink(std::unique_ptr<RpcLink> rpc, std::string cluster_id,
+              std::vector<std::string> addresses, std::vector<std::string> filers);
   Task<void> run_until_interrupted(Task<void> task);
   Task<void> find_leader();
   Task<void> ask(std::size_t at);
@@ -49,7 +49,7 @@ class ClusterLink {
 
   const std::string cluster_id_;
   std::vector<std::string> addresses_;  ///< Of masters.
-  RpcLink rpc_;
+  const std::unique_ptr<RpcLink> rpc_;
   std::unique_ptr<RpcMasterClient> masters_;
   std::unique_ptr<RpcVolumeNodes> volumes_;
   std::unique_ptr<RpcFilerClient> filer_;

@@ -9,6 +9,7 @@
 #include "os/system_clock.h"
 #include "server/commands.h"
 #include "server/daemon.h"
+#include "server/internal_network.h"
 #include "server/process.h"
 #include "server/supervisor.h"
 
@@ -70,8 +71,8 @@ Result<void> run(Role role, const DaemonFlags& flags) {
   KELP_TRY(LoadedConfig loaded, flags.config.load());
   const Config& config = loaded.config;
   KELP_CHECK(set_log_level(config.log_level));
-  Signals signals(uses_tls(config) || !config.s3.audit_log.empty() || role == Role::kVolume ||
-                  has_supervisor());
+  Signals signals(uses_tls(config) || uses_cluster_tls(config) || !config.s3.audit_log.empty() ||
+                  role == Role::kVolume || has_supervisor());
   prepare_process();
   if (role == Role::kVolume) keep_pieces();
   const auto io = make_posix_file_io();

@@ -160,10 +160,11 @@ Result<void> tail(const TailFlags& flags) {
   const auto io = make_posix_file_io();
   KELP_TRY(const ClusterIdentity identity, identity_of(loaded.config, *io));
   KELP_TRY(ReadEvents request, first_request(flags, *io));
-  RpcLink link({identity.cluster_id, identity.cluster_secret});
-  RpcFilerClient filer(link.channels(), loaded.config.cluster.filers);
+  KELP_TRY(const auto link,
+           RpcLink::open(loaded.config, {identity.cluster_id, identity.cluster_secret}));
+  RpcFilerClient filer(link->channels(), loaded.config.cluster.filers);
   Result<void> outcome;
-  link.run(tail_events(link, filer, flags, std::move(request), *io, outcome));
+  link->run(tail_events(*link, filer, flags, std::move(request), *io, outcome));
   return outcome;
 }
 

@@ -69,10 +69,10 @@ Result<void> dump_from_filer(const Config& config, const std::string& filer,
   std::string position;
   if (since) encode_position(*since, position);
   KELP_TRY(const ClusterIdentity identity, identity_of(config, io));
-  RpcLink link({identity.cluster_id, identity.cluster_secret});
-  RpcMetadataDumps dumps(link.channels(), filer);
+  KELP_TRY(const auto link, RpcLink::open(config, {identity.cluster_id, identity.cluster_secret}));
+  RpcMetadataDumps dumps(link->channels(), filer);
   Result<void> outcome;
-  link.run(fetch_pieces(dumps, file, std::move(position), outcome));
+  link->run(fetch_pieces(dumps, file, std::move(position), outcome));
   return outcome;
 }
 

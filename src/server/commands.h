@@ -57,5 +57,6 @@ void add_mount_command(CLI::App& app, int& exit_code);
 void add_import_command(CLI::App& app, int& exit_code);
 void add_kms_command(CLI::App& app, int& exit_code);
 void add_trace_command(CLI::App& app, int& exit_code);
+void add_certs_command(CLI::App& app, int& exit_code);
 
 }  // namespace kelp::server

@@ -226,6 +226,13 @@ constexpr std::array kSettings = {
     KELP_SETTING("server.drain_delay", threads.drain_delay,
                  "after SIGTERM requests are still taken for so long, each the last of its "
                  "connection, 0 to 1h"),
+    KELP_SETTING("cluster.tls_cert", cluster.tls_cert,
+                 "PEM file with this daemon's certificate: all daemons speak TLS with each other"),
+    KELP_SETTING("cluster.tls_key", cluster.tls_key, "PEM file with its key"),
+    KELP_SETTING("cluster.tls_ca", cluster.tls_ca,
+                 "PEM file with the authorities that sign the daemons' certificates"),
+    KELP_SETTING("cluster.tls_name", cluster.tls_name,
+                 "the one name that every daemon's certificate is for; empty: each for its host"),
 };
 #undef KELP_SETTING
 #undef KELP_COUNT

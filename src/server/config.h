@@ -78,6 +78,10 @@ struct ClusterConfig {
   std::string file;                  ///< Made by `kelp cluster init`; empty: DIR/cluster.
   std::vector<std::string> masters;  ///< "id=host:port" of each master's rpc.
   std::vector<std::string> filers;   ///< host:port of each filer's rpc; for gateways.
+  std::string tls_cert;              ///< PEM file: daemons speak TLS with each other; empty: TCP.
+  std::string tls_key;               ///< PEM file.
+  std::string tls_ca;                ///< PEM file: who signed the certificates of the others.
+  std::string tls_name;              ///< What all certificates are for; empty: each for its host.
 };
 
 /// One of the masters.

@@ -166,7 +166,25 @@ Result<void> check_engine(const Config& config, const Checker& check) {
   return {};
 }
 
+/// All of certificate, key and authorities, or none of them.
+Result<void> check_cluster_tls(const ClusterConfig& cluster, const Checker& check) {
+  const std::pair<std::string_view, const std::string*> files[] = {
+      {"cluster.tls_cert", &cluster.tls_cert},
+      {"cluster.tls_key", &cluster.tls_key},
+      {"cluster.tls_ca", &cluster.tls_ca}};
+  const auto is_set = [](const auto& file) { return !file.second->empty(); };
+  if (std::ranges::none_of(files, is_set)) return {};
+  for (const auto& file : files) {
+    if (is_set(file)) continue;
+    return check.refuse(file.first,
+                        "TLS among daemons needs cluster.tls_cert, cluster.tls_key and "
+                        "cluster.tls_ca");
+  }
+  return {};
+}
+
 Result<void> check_cluster(const Config& config, const Checker& check) {
+  KELP_CHECK(check_cluster_tls(config.cluster, check));
   KELP_CHECK(check.address("server.rpc_listen", config.rpc_listen, true));
   KELP_CHECK(check.address("master.listen", config.master.listen, false));
   KELP_CHECK(check.address("master.http_listen", config.master.http_listen, true));

@@ -48,6 +48,7 @@ Result<void> Daemon::Parts::start() {
     return Error(Errc::kInvalidArgument,
                  "cluster.masters is empty: say where the masters are, as 1=host:port,…");
   }
+  KELP_TRY(network, InternalNetwork::open(config, io, clock, metrics));
   RpcChannelsOptions options;
   options.identity = rpc_identity();
   channels = std::make_unique<RpcChannels>(world(), executors(), std::move(options));
@@ -160,6 +161,7 @@ const Addresses& Daemon::addresses() const {
 
 void Daemon::reload(const Config& config) {
   parts_->front->reload_tls();
+  parts_->network->reload();
   if (parts_->key_file != nullptr) parts_->key_file->reload();
   if (parts_->audit != nullptr) parts_->audit->reopen();
   if (parts_->disks == nullptr) return;

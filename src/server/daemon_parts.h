@@ -36,6 +36,7 @@
 #include "server/daemon.h"
 #include "server/engines.h"
 #include "server/front.h"
+#include "server/internal_network.h"
 #include "server/inventory_link.h"
 #include "server/key_file.h"
 #include "server/notify_targets.h"
@@ -62,6 +63,7 @@ struct Daemon::Parts {
 
   Result<void> start();
   Task<void> open(Result<void>& outcome);
+  void watch_network();
   Task<Result<void>> open_master();
   Task<Result<void>> open_volume();
   Result<void> open_cache(const std::vector<VolumeDiskPlace>& places);
@@ -93,7 +95,7 @@ struct Daemon::Parts {
   std::unique_ptr<Timers> timers = make_asio_timers();
   std::unique_ptr<WorkPool> disk_pool;
   std::unique_ptr<WorkPool> hash_pool;
-  std::unique_ptr<Network> network = make_tcp_network();
+  std::unique_ptr<InternalNetwork> network;
   std::unique_ptr<RpcChannels> channels;
   std::unique_ptr<RpcMasterClient> masters;
   std::unique_ptr<RpcVolumeNodes> volume_nodes;
@@ -123,6 +125,7 @@ struct Daemon::Parts {
   std::unique_ptr<KeyFile> key_file;
   std::unique_ptr<CertificateWatch> key_watch;
   std::unique_ptr<CertificateWatch> certificate_watch;
+  std::unique_ptr<CertificateWatch> network_watch;
   std::unique_ptr<iam::FileKeys> file_keys;
   std::unique_ptr<iam::KeyRing> keys;
   std::unique_ptr<WorkPool> web_pool;  ///< Waits for identity providers.
@@ -144,7 +147,7 @@ struct Daemon::Parts {
  private:
   [[nodiscard]] std::vector<Executor> executors() const;
   [[nodiscard]] RpcWorld world() {
-    return {runtime.executor(0), *network, clock, *timers, random_bytes};
+    return {runtime.executor(0), network->get(), clock, *timers, random_bytes};
   }
   [[nodiscard]] RpcIdentity rpc_identity() const {
     return {identity.cluster_id, identity.cluster_secret};

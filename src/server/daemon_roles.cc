@@ -21,7 +21,17 @@ std::uint64_t random_number() {
 
 }  // namespace
 
+/// A renewed certificate is taken without anybody's help.
+void Daemon::Parts::watch_network() {
+  if (network->files().empty()) return;
+  const CertificateWatchSeams seams{io, *disk_pool, clock, *timers};
+  auto changed = [this] { network->reload(); };
+  network_watch = std::make_unique<CertificateWatch>(seams, network->files(), std::move(changed));
+  background.spawn(network_watch->run());
+}
+
 Task<void> Daemon::Parts::open(Result<void>& outcome) {
+  watch_network();
   switch (role) {
     case Role::kMaster:
       outcome = co_await open_master();

@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   kelp::server::add_import_command(app, exit_code);
   kelp::server::add_kms_command(app, exit_code);
   kelp::server::add_trace_command(app, exit_code);
+  kelp::server::add_certs_command(app, exit_code);
   app.add_subcommand("version", "Print the version")->callback([] {
     fmt::print("kelp {}\n", kelp::kVersion);
   });

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "crypto/random.h"
+#include "os/posix_file_io.h"
 
 namespace kelp::server {
 namespace {
@@ -15,14 +16,20 @@ RpcChannelsOptions options_of(RpcIdentity identity) {
 
 }  // namespace
 
-RpcLink::RpcLink(RpcIdentity identity)
-    : network_(make_tcp_network()),
-      timers_(make_asio_timers()),
-      channels_(RpcWorld{executor(), *network_, clock_, *timers_, random_bytes},
-                std::vector{executor()}, options_of(std::move(identity))) {}
+RpcLink::RpcLink() : io_(make_posix_file_io()), timers_(make_asio_timers()) {}
+
+Result<std::unique_ptr<RpcLink>> RpcLink::open(const Config& config, RpcIdentity identity) {
+  std::unique_ptr<RpcLink> link(new RpcLink());
+  KELP_TRY(link->network_, InternalNetwork::open(config, *link->io_, link->clock_, link->metrics_));
+  RpcWorld world{link->executor(), link->network_->get(), link->clock_, *link->timers_,
+                 random_bytes};
+  link->channels_ = std::make_unique<RpcChannels>(std::move(world), std::vector{link->executor()},
+                                                  options_of(std::move(identity)));
+  return link;
+}
 
 RpcLink::~RpcLink() {
-  runtime_.run(channels_.stop());
+  if (channels_ != nullptr) runtime_.run(channels_->stop());
 }
 
 }  // namespace kelp::server

@@ -43,6 +43,7 @@
 #include "server/fids/fid_http.h"
 #include "server/front.h"
 #include "server/in_process.h"
+#include "server/internal_network.h"
 #include "server/inventory_link.h"
 #include "server/key_file.h"
 #include "server/notify_targets.h"
@@ -131,8 +132,9 @@ struct Server::Rooms {
   std::unique_ptr<HttpServer> volume_listener;
   std::unique_ptr<AdminHttp> admin;
   std::unique_ptr<CertificateWatch> certificate_watch;
+  std::unique_ptr<CertificateWatch> network_watch;
   TaskGroup background;  ///< On io thread 0.
-  std::unique_ptr<Network> network = make_tcp_network();
+  std::unique_ptr<InternalNetwork> network;
   std::unique_ptr<RpcServers> rpc;
   std::unique_ptr<HttpFront> front;
 };
@@ -282,13 +284,15 @@ Result<void> Server::Rooms::listen() {
   KELP_CHECK(front->listen_master(*master_http, addresses));
   KELP_CHECK(front->listen_admin(*admin, addresses));
   Result<void> outcome;
-  if (!config.rpc_listen.empty()) runtime.run(listen_rpc(outcome));
+  if (config.rpc_listen.empty()) return outcome;
+  KELP_TRY(network, InternalNetwork::open(config, io, clock, metrics));
+  runtime.run(listen_rpc(outcome));
   return outcome;
 }
 
 /// For operators: the whole of it at one address, on the master's thread.
 Task<void> Server::Rooms::listen_rpc(Result<void>& outcome) {
-  const RpcWorld world{runtime.executor(0), *network, clock, *timers, random_bytes};
+  const RpcWorld world{runtime.executor(0), network->get(), clock, *timers, random_bytes};
   RpcServerOptions options = daemon_server_options({identity.cluster_id, identity.cluster_secret});
   options.memory = &call_memory;
   rpc = std::make_unique<RpcServers>(world, std::vector{runtime.executor(0)}, options);
@@ -302,6 +306,12 @@ Task<void> Server::Rooms::listen_rpc(Result<void>& outcome) {
     serve_identities(server, *identities);
   };
   rpc->each(prepare);
+  if (!network->files().empty()) {
+    const CertificateWatchSeams seams{io, *disk_pool, clock, *timers};
+    auto changed = [this] { network->reload(); };
+    network_watch = std::make_unique<CertificateWatch>(seams, network->files(), std::move(changed));
+    background.spawn(network_watch->run());
+  }
   outcome = co_await rpc->start(config.rpc_listen);
   if (outcome) addresses.rpc = bound_address(config.rpc_listen, rpc->port());
 }
@@ -415,6 +425,7 @@ const Addresses& Server::addresses() const {
 void Server::reload_tls() {
   rooms_->front->reload_tls();
   rooms_->key_file->reload();
+  if (rooms_->network != nullptr) rooms_->network->reload();
   if (rooms_->audit != nullptr) rooms_->audit->reopen();
 }
 

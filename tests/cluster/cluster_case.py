@@ -41,16 +41,18 @@ class ClusterCase(unittest.TestCase):
     SIZES = {}  # of roles, where they differ
     DISKS = 0  # of each volume server, where it has several
     BINARY = None  # the one of this build
+    LOOPBACK = False  # no network of its own that could be cut, and no root
 
     def setUp(self):
-        need_namespaces(self)
+        if not self.LOOPBACK:
+            need_namespaces(self)
         scratch = tempfile.TemporaryDirectory(prefix="kelp-cluster-")
         self.addCleanup(scratch.cleanup)
         self.folder = Path(scratch.name)
         settings = {"master.repair_after": f"{REPAIR_AFTER_SECONDS}s", "volume.size_limit": "256MiB",
                     "volume.writable": "0", "volume.reserve": "64MiB", **self.SETTINGS}
         self.cluster = Cluster(self.folder / "cluster", settings, sizes=self.SIZES, binary=self.BINARY,
-                               disks=self.DISKS)
+                               disks=self.DISKS, loopback=self.LOOPBACK)
         self.addCleanup(self.cluster.__exit__)
         self.prepare()
         self.cluster.__enter__()

@@ -3,9 +3,11 @@
 
 #include "async/task_group.h"
 #include "crypto/random.h"
+#include "net/tls_network.h"
 #include "os/system_clock.h"
 #include "rpc/rpc_client.h"
 #include "rpc/rpc_server.h"
+#include "tests/support/members.h"
 #include "tests/support/run_coro.h"
 
 namespace kelp {
@@ -66,6 +68,44 @@ TEST(RpcOverTcp, ManyCallsShareAConnection) {
   const auto network = make_tcp_network();
   const auto timers = make_asio_timers();
   test::run_coro(many_calls(*network, *timers));
+}
+
+TEST(RpcOverTls, ManyCallsShareAConnection) {
+  const test::Circle circle;
+  const SystemClock clock;
+  Metrics metrics;
+  TlsNetwork network(make_tcp_network(), circle.context(), "", clock, metrics);
+  const auto timers = make_asio_timers();
+  test::run_coro(many_calls(network, *timers));
+}
+
+/// A client that connects and says nothing, not even its hello of TLS.
+Task<void> say_nothing(Network& guarded, Network& plain, Timers& timers) {
+  const SystemClock clock;
+  const Executor executor = co_await asio::this_coro::executor;
+  const RpcWorld world{executor, guarded, clock, timers, random_bytes};
+  RpcServerOptions options{.identity = {.cluster_id = "c", .secret = "0123456789abcdef"}};
+  options.handshake_timeout = 50ms;
+  RpcServer server(world, options);
+  EXPECT_TRUE(server.start("127.0.0.1:0"));
+  const std::string address = "127.0.0.1:" + std::to_string(server.port());
+  auto silent = co_await plain.connect(address, clock.mono() + 10s);
+  EXPECT_TRUE(silent);
+  std::byte end{};
+  const auto got = co_await (*silent)->read_some(std::span(&end, 1));
+  EXPECT_TRUE(!got || *got == 0) << "it is shown the door";
+  co_await server.stop(clock.mono());
+  EXPECT_EQ(server.connections(), 0U);
+}
+
+TEST(RpcOverTls, ASilentClientIsShownTheDoor) {
+  const test::Circle circle;
+  const SystemClock clock;
+  Metrics metrics;
+  TlsNetwork network(make_tcp_network(), circle.context(), "", clock, metrics);
+  const auto plain = make_tcp_network();
+  const auto timers = make_asio_timers();
+  test::run_coro(say_nothing(network, *plain, *timers));
 }
 
 }  // namespace

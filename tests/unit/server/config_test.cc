@@ -45,6 +45,21 @@ TEST(Config, TheVolumeServersHttpTakesNoPortUntilOneIsNamedAndHasATagOfItsOwn) {
             "accepted");
 }
 
+TEST(Config, TlsAmongDaemonsIsConfiguredWholeOrNotAtAll) {
+  const std::vector<std::pair<std::string, std::string>> all{{"cluster.tls_cert", "/k/tls.crt"},
+                                                             {"cluster.tls_key", "/k/tls.key"},
+                                                             {"cluster.tls_ca", "/k/ca.crt"}};
+  EXPECT_EQ(refusal(load_config({.flags = all})), "accepted");
+  for (unsigned chosen = 1; chosen < 7; ++chosen) {
+    ConfigSources some;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if ((chosen >> i & 1U) != 0) some.flags.push_back(all[i]);
+    }
+    EXPECT_NE(refusal(load_config(some)).find("TLS among daemons needs"), std::string::npos)
+        << chosen;
+  }
+}
+
 TEST(Config, AnEngineElsewhereHasAnUrlAndNoPasswordInIt) {
   const auto refused = [](std::string engine, std::string url) {
     return refusal(load_config({.flags = {{"filer.engine", engine}, {"filer.engine_url", url}}}));

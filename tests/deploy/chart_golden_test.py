@@ -12,7 +12,7 @@ import unittest
 from chart_test import ROOT, SHAPES, render, yaml
 
 GOLDEN = ROOT / "tests/golden/chart"
-WHOLE = ("ha", "single")  # of the others only what cannot be changed
+WHOLE = ("ha", "single", "tls")  # of the others only what cannot be changed
 GIVEN = ["--set", "auth.accessKey=golden-access", "--set", "auth.secretKey=golden-secret-key"]
 # All of a StatefulSet's specification but these is fixed when it is made.
 CHANGEABLE = {"replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy", "minReadySeconds"}

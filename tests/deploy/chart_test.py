@@ -99,7 +99,8 @@ class Static(unittest.TestCase):
                 "filer.engineUrl=postgresql://a:b@c/d": "engineUrl", "s3.service.type=External": "must be one of",
                 "volume.defaults.storage.size=lots": "pattern", "buckets[0].name=Upper": "pattern", "users[0].name=a/b": "pattern", "users[0].name=a": "missing", "image.digest=abc": "pattern",
                 "volume.groups.default.colour=a": "additional properties", "auth.secretKey=short": "pattern",
-                "s3.tls.certManager.issuerKind=Friend": "must be one of", "persistence.whenDeleted=Shred": "must be one of"}.items():
+                "s3.tls.certManager.issuerKind=Friend": "must be one of", "tls.internal.name=Kelp!": "pattern",
+                "tls.internal.colour=a": "additional properties", "persistence.whenDeleted=Shred": "must be one of"}.items():
             done = helm("template", "r", CHART, "--set", value)
             self.assertNotEqual(done.returncode, 0, value)
             self.assertIn(word, done.stderr, value)
@@ -317,6 +318,33 @@ class Shapes(unittest.TestCase):
         self.assertEqual(route["hostnames"], ["s3.example.com", "*.s3.example.com"])
         self.assertNotIn(("Secret", "r-kelp-keys"), objects, "an ExternalSecret makes it")
         self.assertEqual(objects["ExternalSecret", "r-kelp-keys"]["spec"]["secretStoreRef"]["name"], "vault")
+
+    def test_tls_among_daemons(self):
+        files = {"KELP_CLUSTER_TLS_CERT": "/internal-tls/tls.crt", "KELP_CLUSTER_TLS_KEY": "/internal-tls/tls.key",
+                 "KELP_CLUSTER_TLS_CA": "/internal-tls/ca.crt", "KELP_CLUSTER_TLS_NAME": "kelp.internal"}
+        objects = shape("tls")
+        members = 0
+        for name, spec in pods(objects):
+            for container in spec["containers"]:
+                member = any(mount["name"] == "cluster" for mount in container["volumeMounts"])
+                given = {item["name"]: item.get("value") for item in container["env"] if "TLS" in item["name"]}
+                self.assertEqual(given, files if member else {}, name)
+                self.assertEqual({"name": "internal-tls", "mountPath": "/internal-tls", "readOnly": True} in container["volumeMounts"],
+                                 member, name)
+                members += member
+            secrets = [volume["secret"]["secretName"] for volume in spec["volumes"] if volume["name"] == "internal-tls"]
+            self.assertEqual(secrets, ["r-kelp-internal-tls"] if member else [], name)
+        self.assertEqual(members, 6, "four daemons, the upgrade's check and the test of the quorum")
+        made = objects["Certificate", "r-kelp-internal"]["spec"]
+        self.assertEqual((made["secretName"], made["dnsNames"]), ("r-kelp-internal-tls", ["kelp.internal"]))
+        self.assertEqual(made["privateKey"]["algorithm"], "ECDSA")
+        self.assertEqual(set(made["usages"]), {"digital signature", "server auth", "client auth"})
+
+        own = shape("tls", "--set", "tls.internal.secretName=mine", "--set", "tls.internal.certManager.enabled=false")
+        self.assertNotIn(("Certificate", "r-kelp-internal"), own)
+        self.assertIn("'secretName': 'mine'", str(own["StatefulSet", "r-kelp-master"]))
+        single = shape("tls", "--set", "mode=single")
+        self.assertFalse("internal-tls" in str(single), "one pod needs none")
 
     def test_engines(self):
         for engine in ("postgresql", "etcd", "redis"):

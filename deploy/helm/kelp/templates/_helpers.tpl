@@ -48,6 +48,27 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- .Values.s3.tls.secretName | default (printf "%s-s3-tls" (include "kelp.fullname" .)) -}}
 {{- end -}}
 
+{{- define "kelp.internalTlsSecret" -}}
+{{- .Values.tls.internal.secretName | default (printf "%s-internal-tls" (include "kelp.fullname" .)) -}}
+{{- end -}}
+
+{{/* TLS among the daemons of a cluster: a mount, a volume and the settings, as variables. */}}
+{{- define "kelp.internalTls" -}}
+{{- if and .Values.tls.internal.enabled (eq .Values.mode "cluster") }}yes{{ end -}}
+{{- end -}}
+
+{{- define "kelp.internalTlsEnvironment" -}}
+- { name: KELP_CLUSTER_TLS_CERT, value: /internal-tls/tls.crt }
+- { name: KELP_CLUSTER_TLS_KEY, value: /internal-tls/tls.key }
+- { name: KELP_CLUSTER_TLS_CA, value: /internal-tls/ca.crt }
+- { name: KELP_CLUSTER_TLS_NAME, value: {{ .Values.tls.internal.name }} }
+{{- end -}}
+
+{{- define "kelp.internalTlsVolume" -}}
+- name: internal-tls
+  secret: { secretName: {{ include "kelp.internalTlsSecret" . }}, defaultMode: 0440 }
+{{- end -}}
+
 {{/* Addresses, as the daemons are told them. */}}
 {{- define "kelp.masters" -}}
 {{- $name := include "kelp.fullname" . -}}
@@ -164,6 +185,9 @@ readinessProbe:
 - { name: KELP_CONFIG, value: /etc/kelp/kelp.toml }
 - name: POD_NAME
   valueFrom: { fieldRef: { fieldPath: metadata.name } }
+{{- if include "kelp.internalTls" . }}
+{{ include "kelp.internalTlsEnvironment" . }}
+{{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
@@ -180,6 +204,9 @@ readinessProbe:
 - { name: settings, mountPath: /etc/kelp }
 - { name: cluster, mountPath: /identity }
 - { name: tmp, mountPath: /tmp }
+{{- if include "kelp.internalTls" . }}
+- { name: internal-tls, mountPath: /internal-tls, readOnly: true }
+{{- end }}
 {{- end -}}
 
 {{- define "kelp.volumes" -}}
@@ -189,6 +216,9 @@ readinessProbe:
   secret: { secretName: {{ include "kelp.clusterSecret" . }}, defaultMode: 0440 }
 - name: tmp
   emptyDir: { sizeLimit: 64Mi }
+{{- if include "kelp.internalTls" . }}
+{{ include "kelp.internalTlsVolume" . }}
+{{- end }}
 {{- end -}}
 
 {{- define "kelp.claim" -}}

@@ -3,8 +3,13 @@
 
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
+#include <spdlog/sinks/ostream_sink.h>
+
+#include <algorithm>
+#include <sstream>
 
 #include "async/task_group.h"
+#include "base/log.h"
 #include "tests/support/members.h"
 #include "tests/support/run_coro.h"
 
@@ -320,6 +325,33 @@ TEST(TlsNetwork, NothingLeavesInTheClear) {
   EXPECT_TRUE(meeting(server.network, client.network).good());
   EXPECT_GT(wire.size(), 100U);
   EXPECT_EQ(wire.find("question"), std::string::npos);
+}
+
+/// Stands still until it is told.
+class StillClock final : public Clock {
+ public:
+  [[nodiscard]] MonoTime mono() const override { return now; }
+  [[nodiscard]] WallTime wall() const override { return {}; }
+  MonoTime now{};
+};
+
+TEST(TlsNetwork, AStrangerWhoTriesAgainAndAgainDoesNotFillTheLog) {
+  const Circle circle;
+  StillClock clock;
+  Metrics metrics;
+  TlsNetwork server(make_tcp_network(), circle.context(), "", clock, metrics);
+  const auto stranger = make_tcp_network();
+  std::ostringstream log;
+  auto& sinks = logger("net").sinks();
+  sinks.push_back(std::make_shared<spdlog::sinks::ostream_sink_st>(log));
+  const auto lines = [&log] { return std::ranges::count(log.str(), '\n'); };
+  for (int i = 0; i < 5; ++i) meeting(server, *stranger);
+  EXPECT_EQ(lines(), 1) << log.str();
+  clock.now += 10s;
+  meeting(server, *stranger);
+  EXPECT_EQ(lines(), 2);
+  EXPECT_NE(log.str().find("reason=not_tls times=5 "), std::string::npos) << log.str();
+  sinks.pop_back();
 }
 
 std::string pattern(std::size_t bytes) {

@@ -9,6 +9,7 @@
 #include "os/system_clock.h"
 #include "server/commands.h"
 #include "server/data_dir.h"
+#include "server/internal_network.h"
 #include "server/process.h"
 #include "server/server.h"
 #include "server/supervisor.h"
@@ -68,7 +69,8 @@ Result<void> run(const ServerFlags& flags) {
     return Error(Errc::kInvalidArgument, "say where to keep everything: --dir DIR, or KELP_DIR");
   }
   KELP_CHECK(set_log_level(config.log_level));
-  Signals signals(uses_tls(config) || !config.s3.audit_log.empty() || has_supervisor());
+  Signals signals(uses_tls(config) || uses_cluster_tls(config) || !config.s3.audit_log.empty() ||
+                  has_supervisor());
   prepare_process();
   const auto io = make_posix_file_io();
   SystemClock clock;

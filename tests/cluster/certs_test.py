@@ -3,6 +3,7 @@
 
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-from kelpdev.process import kelp_binary  # noqa: E402
+from kelpdev.process import KelpProcess, kelp_binary, wait_for  # noqa: E402
 
 PAGE = ROOT / "docs/operations/cluster-tls.md"
 
@@ -77,6 +78,21 @@ class Certs(unittest.TestCase):
         self.refused("kelp certs renew --dir certs nobody", "nobody")
         (self.folder / "certs/bad.crt").write_text("no PEM")
         self.refused("kelp certs show --dir certs", "bad.crt")
+
+    def test_the_shell_reaches_one_process_that_is_told_of_certificates(self):
+        self.sh("kelp certs init --dir certs; kelp certs issue --dir certs one --host 127.0.0.1")
+        keys = {f"cluster.tls_{key}": f"{self.folder}/certs/{file}" for key, file in
+                {"cert": "one.crt", "key": "one.key", "ca": "ca.crt"}.items()}
+        told = [word for item in keys.items() for word in ("--set", "=".join(item))]
+        with KelpProcess(self.folder / "one", "--rpc-listen", "127.0.0.1:0", *told) as one:
+            shell = f"kelp shell --dir one/data --masters 1={one.ready['rpc']} -c volume.list"
+            listed = self.sh(f"{shell} {' '.join(told)}")
+            self.assertEqual(listed.returncode, 0, listed.stderr)
+            self.refused(shell, "unavailable")
+            self.assertIn("reason=not_tls", (self.folder / "one/log").read_text())
+            self.sh("kelp certs renew --dir certs")
+            os.kill(one.pid, signal.SIGHUP)
+            wait_for(lambda: "cluster_tls_reloaded" in (self.folder / "one/log").read_text(), "the renewed certificate", 30)
 
 
 if __name__ == "__main__":

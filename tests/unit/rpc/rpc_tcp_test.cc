@@ -70,13 +70,17 @@ TEST(RpcOverTcp, ManyCallsShareAConnection) {
   test::run_coro(many_calls(*network, *timers));
 }
 
-TEST(RpcOverTls, ManyCallsShareAConnection) {
-  const test::Circle circle;
-  const SystemClock clock;
-  Metrics metrics;
-  TlsNetwork network(make_tcp_network(), circle.context(), "", clock, metrics);
-  const auto timers = make_asio_timers();
-  test::run_coro(many_calls(network, *timers));
+class RpcOverTls : public testing::Test {
+ protected:
+  const test::Circle circle_;
+  const SystemClock clock_;
+  Metrics metrics_;
+  TlsNetwork network_{make_tcp_network(), circle_.context(), "", clock_, metrics_};
+  const std::unique_ptr<Timers> timers_ = make_asio_timers();
+};
+
+TEST_F(RpcOverTls, ManyCallsShareAConnection) {
+  test::run_coro(many_calls(network_, *timers_));
 }
 
 /// A client that connects and says nothing, not even its hello of TLS.
@@ -98,14 +102,9 @@ Task<void> say_nothing(Network& guarded, Network& plain, Timers& timers) {
   EXPECT_EQ(server.connections(), 0U);
 }
 
-TEST(RpcOverTls, ASilentClientIsShownTheDoor) {
-  const test::Circle circle;
-  const SystemClock clock;
-  Metrics metrics;
-  TlsNetwork network(make_tcp_network(), circle.context(), "", clock, metrics);
+TEST_F(RpcOverTls, ASilentClientIsShownTheDoor) {
   const auto plain = make_tcp_network();
-  const auto timers = make_asio_timers();
-  test::run_coro(say_nothing(network, *plain, *timers));
+  test::run_coro(say_nothing(network_, *plain, *timers_));
 }
 
 }  // namespace

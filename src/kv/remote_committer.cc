@@ -64,17 +64,14 @@ void RemoteCommitter::commit(KvBatch batch, KvStore::CommitDone done) {
   if (auto checked = check_limits(batch); !checked) return done(std::move(checked));
   if (finished_.load(std::memory_order_relaxed)) return done(finished());
   const std::size_t bytes = bytes_of(batch);
-  bool full = false;
-  {
-    const std::lock_guard lock(mutex_);
-    full =
-        queue_.size() >= queue_limit_ || (!queue_.empty() && queued_bytes_ + bytes > queue_bytes_);
-    if (!full) {
-      queue_.push_back({std::move(batch), std::move(done), bytes, clock_.mono() + patience_});
-      queued_bytes_ += bytes;
-    }
+  std::unique_lock lock(mutex_);
+  if (queue_.size() >= queue_limit_ || (!queue_.empty() && queued_bytes_ + bytes > queue_bytes_)) {
+    lock.unlock();
+    return done(Error(Errc::kResourceExhausted, "kv: too many commits wait"));
   }
-  if (full) return done(Error(Errc::kResourceExhausted, "kv: too many commits wait"));
+  queue_.push_back({std::move(batch), std::move(done), bytes, clock_.mono() + patience_});
+  queued_bytes_ += bytes;
+  lock.unlock();
   wake_.notify_one();
 }
 

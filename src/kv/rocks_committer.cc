@@ -57,19 +57,16 @@ void RocksCommitter::commit(KvBatch batch, KvStore::CommitDone done) {
   if (failed_.load(std::memory_order_relaxed)) return done(refused_after_failure());
   if (auto limits = check_limits(batch); !limits) return done(std::move(limits));
   const std::size_t bytes = sizeof batch + payload_bytes(batch);
-  bool full = false;
-  bool wake = false;
-  {
-    const std::lock_guard lock(mutex_);
-    full = queue_.size() >= options_.queue_limit || queued_bytes_ + bytes > options_.queue_bytes;
-    if (!full) {
-      queue_.push_back(
-          {.batch = std::move(batch), .done = std::move(done), .bytes = bytes, .outcome = {}});
-      queued_bytes_ += bytes;
-      wake = queue_.size() == wake_at_;
-    }
+  std::unique_lock lock(mutex_);
+  if (queue_.size() >= options_.queue_limit || queued_bytes_ + bytes > options_.queue_bytes) {
+    lock.unlock();
+    return done(Error(Errc::kResourceExhausted, "kv: the queue of commits is full"));
   }
-  if (full) return done(Error(Errc::kResourceExhausted, "kv: the queue of commits is full"));
+  queue_.push_back(
+      {.batch = std::move(batch), .done = std::move(done), .bytes = bytes, .outcome = {}});
+  queued_bytes_ += bytes;
+  const bool wake = queue_.size() == wake_at_;
+  lock.unlock();
   if (wake) wake_.notify_one();
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "async/awaitable.h"
+#include "wire/annotations.h"
 #include "wire/bucket_settings.h"
 #include "wire/events.h"
 #include "wire/namespace.h"
@@ -134,6 +135,21 @@ class FilerClient {
   /// As set_object_tags(). kPermissionDenied with kObjectLocked for a version that is locked.
   /// kUnimplemented by a filer of before.
   virtual Task<Result<TaggedVersion>> rewrap_object(RewrapObject request) = 0;
+
+  /// In one commit the version has the annotation, and what it replaces is queued for deletion. It
+  /// dies with its version, in that commit. Errors as set_object_tags(); kPrecondition with
+  /// kConditionFailed when the version has another ETag; kPermissionDenied with kObjectLocked when
+  /// it would replace one of a locked version, or with kQuotaExceeded; kConflict with
+  /// kConditionConflict when it is not encrypted as its version is, or `set` was not staged or has
+  /// been given up. kUnimplemented by a filer of before, as all that follow.
+  virtual Task<Result<AnnotationOutcome>> put_annotation(PutAnnotation request) = 0;
+  /// Errors of the version as set_object_tags(); kNotFound without a reason: it has no such
+  /// annotation.
+  virtual Task<Result<FoundAnnotation>> get_annotation(GetAnnotation request) = 0;
+  /// A page is of one point in time.
+  virtual Task<Result<ListedAnnotations>> list_annotations(ListAnnotations request) = 0;
+  /// One that is not there is no error. Else as put_annotation().
+  virtual Task<Result<TaggedVersion>> delete_annotation(DeleteAnnotation request) = 0;
 };
 
 }  // namespace kelp

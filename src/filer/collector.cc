@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "filer/annotation_sweep.h"
 #include "filer/collector_turn.h"
 #include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
@@ -165,6 +166,9 @@ Task<Result<Collected>> Collector::collect(bool with_walks) {
   if (with_walks) walked = co_await walk(done);
   KELP_CO_TRY(done.dropped_rows, co_await sweep_dropped_buckets(kv_, kDroppedRows, seams_.clock));
   probe_.dropped_rows.Increment(static_cast<double>(done.dropped_rows));
+  KELP_CO_TRY(done.annotations_removed,
+              co_await sweep_annotations(kv_, kDroppedRows, seams_.clock));
+  probe_.annotations_removed.Increment(static_cast<double>(done.annotations_removed));
   KELP_CO_TRY(done.needles_removed, co_await remove_dead());
   KELP_CO_CHECK(co_await count_dead());
   KELP_CO_CHECK(walked);

@@ -56,6 +56,7 @@ struct Collected {
   std::uint64_t needles_removed = 0;
   std::uint64_t left_over_parts = 0;
   std::uint64_t dropped_rows = 0;  ///< Of buckets that were dropped.
+  std::uint64_t annotations_removed = 0;
   std::uint64_t finished_expired = 0;
   std::uint64_t event_cuts = 0;    ///< Commits that took away events kept long enough.
   std::uint64_t journal_cuts = 0;  ///< The same of the journal.

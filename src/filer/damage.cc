@@ -21,6 +21,8 @@ class Names {
     switch (key.front()) {
       case keys::kManifest:
         return take_manifest(key, value);
+      case keys::kAnnotation:
+        return take_annotation(key, value);
       case keys::kObject:
         return take_object(key, value);
       case keys::kVersion:
@@ -42,6 +44,14 @@ class Names {
     return {};
   }
 
+  Result<void> take_annotation(std::string_view key, std::string_view value) {
+    KELP_TRY(const keys::AnnotationRowKey at, keys::parse_annotation(key));
+    KELP_TRY(const ObjectEntry entry, decode_entry(value));
+    Damaged damaged;
+    if (damage_of(entry.layout, damaged)) annotations_.emplace(at.set, std::move(damaged));
+    return {};
+  }
+
   Result<void> take_object(std::string_view key, std::string_view value) {
     KELP_TRY(const keys::ObjectRowKey at, keys::parse_object(key));
     Damaged damaged;
@@ -59,7 +69,9 @@ class Names {
 
   Result<void> take_entry(BucketId bucket, std::string_view value, Damaged damaged) {
     KELP_TRY(const ObjectEntry entry, decode_entry(value));
-    if (!damage_of(entry.layout, damaged)) return {};
+    if (!damage_of(entry.layout, damaged) && !damage_of(entry.layout.annotations, damaged)) {
+      return {};
+    }
     ++found.objects;
     keep(bucket, std::move(damaged));
     return {};
@@ -84,6 +96,14 @@ class Names {
     const auto name = buckets_.find(bucket);
     damaged.bucket = name != buckets_.end() ? name->second : fmt::format("bucket-{}", bucket.value);
     found.first.push_back(std::move(damaged));
+  }
+
+  bool damage_of(const Annotations& annotations, Damaged& damaged) const {
+    const auto at = annotations_.find(annotations.set);
+    if (at == annotations_.end()) return false;
+    damaged.damage = at->second.damage;
+    damaged.where = at->second.where + " of an annotation";
+    return true;
   }
 
   /// The first damage of `layout`; false when there is none.
@@ -111,7 +131,8 @@ class Names {
   const DamagedPlaces& places_;
   const std::map<BucketId, std::string>& buckets_;
   const std::size_t limit_;
-  std::map<NeedleKey, Damaged> manifests_;  ///< With a damaged needle.
+  std::map<NeedleKey, Damaged> manifests_;        ///< With a damaged needle.
+  std::map<std::uint64_t, Damaged> annotations_;  ///< Sets with a damaged body.
 };
 
 }  // namespace
@@ -142,7 +163,8 @@ Task<Result<DamagedNames>> name_damaged(KvAsync& kv, const DamagedPlaces& places
                                         std::size_t limit) {
   Names names(places, buckets, limit);
   const RowTaker take = [&names](auto key, auto value) { return names.take(key, value); };
-  for (const char kind : {keys::kManifest, keys::kObject, keys::kVersion, keys::kUpload}) {
+  for (const char kind :
+       {keys::kManifest, keys::kAnnotation, keys::kObject, keys::kVersion, keys::kUpload}) {
     KELP_CO_CHECK(co_await walk_rows(kv, keys::within(std::string(1, kind)), take));
   }
   co_return std::move(names.found);

@@ -332,7 +332,7 @@ Task<Result<UsageChange>> FilerService::change_of(AskForRoom request) {
   }
   KELP_CO_TRY(const CurrentObject current,
               co_await find_object(keys::object(in.bucket.id, request.key)));
-  co_return usage_of_put(current, request.size_bytes);
+  co_return usage_of_put(current, static_cast<std::int64_t>(request.size_bytes));
 }
 
 }  // namespace kelp

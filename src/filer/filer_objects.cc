@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "filer/core/annotations.h"
 #include "filer/core/event_log.h"
 #include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
@@ -256,6 +257,12 @@ Task<Result<WriteOutcome>> FilerService::put_once(PutObject& request,
   batch.conditions.push_back(KvCondition::equals(in.row_key, in.row));
   if (no_delete) batch.conditions.push_back(*std::move(no_delete));
   KELP_CO_CHECK(co_await name_chunks(from, row_key, current, entry.layout.chunks, batch));
+  if (from && from->appends) {
+    entry.layout.annotations = current.entry.layout.annotations;
+  } else if (const std::uint64_t set = entry.layout.annotations.set; set != 0) {
+    KELP_CO_TRY(auto row, co_await kv_.get(keys::loose_set(set)));
+    KELP_CO_CHECK(take_staged(std::move(row), set, entry, batch));
+  }
   if (has_body) {
     std::string body;
     body.reserve(request.inline_body->size() + 8);
@@ -267,7 +274,7 @@ Task<Result<WriteOutcome>> FilerService::put_once(PutObject& request,
       .bucket = in.bucket, .row_key = row_key, .current = current, .now = now};
   add_put(change, entry, batch);
   note(in.bucket, {EventKind::kPut, request.conditions.origin}, request.key, entry, batch);
-  const UsageChange usage = usage_of_put(current, entry.size_bytes);
+  const UsageChange usage = usage_of_put(current, held_bytes(entry));
   if (needs_room(in.bucket, usage)) {
     KELP_CO_CHECK(co_await require_room_now(in.bucket, usage, batch));
   }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/memory_budget.h"
 #include "client/filer_client.h"
+#include "filer/core/annotations.h"
 #include "filer/core/expiry.h"
 #include "filer/core/moves.h"
 #include "filer/core/multipart.h"
@@ -86,6 +87,10 @@ class FilerService final : public FilerClient {
   Task<Result<void>> set_object_lock(SetObjectLock request) override;
   Task<Result<RestoreOutcome>> restore_object(RestoreObject request) override;
   Task<Result<TaggedVersion>> rewrap_object(RewrapObject request) override;
+  Task<Result<AnnotationOutcome>> put_annotation(PutAnnotation request) override;
+  Task<Result<FoundAnnotation>> get_annotation(GetAnnotation request) override;
+  Task<Result<ListedAnnotations>> list_annotations(ListAnnotations request) override;
+  Task<Result<TaggedVersion>> delete_annotation(DeleteAnnotation request) override;
 
   Task<Result<UploadInfo>> create_upload(CreateUpload request) override;
   Task<Result<UploadInfo>> get_upload(UploadName name) override;
@@ -202,6 +207,15 @@ class FilerService final : public FilerClient {
   Task<Result<TaggedVersion>> change_version(ObjectKey name, WhatChanged what, ChangeEntry change);
   Task<Result<TaggedVersion>> change_version_once(ObjectKey name, WhatChanged what,
                                                   ChangeEntry change);
+  /// Plans a change of a version's annotations, which gets the number that is given.
+  using PlanAnnotation =
+      std::function<Result<PlannedAnnotation>(RowPlan&, const BucketEntry&, std::uint64_t)>;
+  /// Makes it and commits it. `body`: of the number, when it is inline; must outlive the call.
+  Task<Result<PlannedAnnotation>> change_annotations(std::string bucket, PlanAnnotation make,
+                                                     const std::optional<std::string>& body);
+  Task<Result<PlannedAnnotation>> change_annotations_once(std::string bucket, PlanAnnotation make,
+                                                          const std::optional<std::string>& body);
+  Task<Result<FoundObject>> find_annotated(ObjectKey name);
   Task<Result<BucketEntry>> change_bucket(std::string name,
                                           std::function<void(BucketEntry&, KvBatch&)> change);
   /// Reads what a change of a bucket's row needs, makes it, and adds what else is to be committed.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "filer/core/annotations.h"
 #include "filer/core/key_floor.h"
 #include "filer/core/keys.h"
 #include "filer/core/object_lock.h"
@@ -37,7 +38,9 @@ Task<Result<WriteOutcome>> FilerService::put_version(PutObject& request,
     KELP_CO_TRY(source, co_await find_bucket(from->object.bucket));
   }
   std::vector<Chunk>& chunks = request.entry.layout.chunks;
+  const std::uint64_t staged = request.entry.layout.annotations.set;
   auto besides = [&](RowPlan& rows, KeyVersions& versions) -> Result<void> {
+    KELP_CHECK(take_staged(rows, staged, request.entry));
     std::vector<Chunk> rest = chunks;
     if (from) {
       KELP_TRY(rest, share_version(rows, source->bucket, from->object.key, from->version, chunks));
@@ -272,19 +275,8 @@ Task<Result<TaggedVersion>> FilerService::change_version_once(ObjectKey name, Wh
   std::function<Result<TaggedVersion>(RowPlan&)> make =
       [&](RowPlan& rows) -> Result<TaggedVersion> {
     KELP_TRY(KeyVersions versions, KeyVersions::read(rows, in.bucket, name.key));
-    FoundVersion version;
-    if (wanted) {
-      KELP_TRY(version, versions.find(*wanted));
-    } else {
-      version = versions.head();
-    }
+    KELP_TRY(FoundVersion version, find_named(versions, wanted));
     ObjectEntry& entry = version.object.entry;
-    if (!version.exists() && wanted) {
-      return Error(Errc::kNotFound, "no such version to change", Reason::kNoSuchVersion);
-    }
-    if (!version.exists() || entry.delete_marker) {
-      return Error(Errc::kNotFound, "no such object to change", Reason::kNoSuchKey);
-    }
     KELP_CHECK(change(in.bucket, entry));
     const TaggedVersion answer{shown_version_id(in.bucket, entry)};
     changed = entry;

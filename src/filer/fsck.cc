@@ -44,6 +44,18 @@ void check_buckets(const References& names, FsckReport& report) {
   }
 }
 
+void check_annotations(const References& names, FsckReport& report) {
+  report.annotations = names.annotations;
+  for (const auto& [number, set] : names.annotation_sets) {
+    if (set.doomed) ++report.loose_annotation_sets;
+    if (set.sound()) continue;
+    ++report.wrong_annotation_sets;
+    note(report,
+         fmt::format("annotations {}: {} with {} bytes, named {} times, for {} with {}", number,
+                     set.count, set.bytes, set.names, set.named_count, set.named_bytes));
+  }
+}
+
 /// A volume as it was read.
 struct VolumeContent {
   VolumeId volume;
@@ -259,6 +271,7 @@ Task<Result<FsckReport>> fsck(KvStore& store, WorkPool& pool, VolumeAdmin& volum
   report.dead_needles = static_cast<std::uint64_t>(
       std::ranges::count_if(names.needles, [](const NamedNeedle& n) { return n.dead; }));
   check_buckets(names, report);
+  check_annotations(names, report);
   KELP_CO_CHECK(co_await check_volumes(names, volumes, options, report, damaged));
   KELP_CO_CHECK(co_await check_bodies(names, kv, report, damaged));
   if (damaged.empty()) co_return report;

@@ -47,6 +47,10 @@ struct FsckReport {
   std::uint64_t dropped_buckets = 0;  ///< Their rows go, one after the other.
   std::uint64_t left_over_parts = 0;
   std::uint64_t objects_without_bucket = 0;
+  std::uint64_t annotations = 0;
+  /// Sets of annotations that nothing or several name, or that are not as what names them says.
+  std::uint64_t wrong_annotation_sets = 0;
+  std::uint64_t loose_annotation_sets = 0;  ///< Their versions are gone: they go, one by one.
 
   std::uint64_t damaged_objects = 0;  ///< Some of their bytes cannot be read.
   std::uint64_t damaged_parts = 0;    ///< The same of parts of uploads under way.
@@ -61,12 +65,13 @@ struct FsckReport {
     return missing_needles + wrong_size_needles + corrupt_needles + unreadable_volumes +
                unreadable_needles + doubly_named_needles + wrong_shares + missing_inline_bodies +
                corrupt_inline_bodies + unnamed_inline_bodies + wrong_counters +
-               objects_without_bucket ==
+               objects_without_bucket + wrong_annotation_sets ==
            0;
   }
   /// sound(), and nothing is to be collected.
   [[nodiscard]] bool clean() const {
-    return sound() && orphan_needles + left_over_parts + dropped_buckets == 0;
+    return sound() &&
+           orphan_needles + left_over_parts + dropped_buckets + loose_annotation_sets == 0;
   }
 };
 

@@ -15,6 +15,8 @@ FilerProbe::FilerProbe(Metrics& metrics)
                                       "Parts whose upload was gone, found by the collector")),
       dropped_rows(metrics.counter("kelp_filer_dropped_rows_total",
                                    "Rows of dropped buckets that the collector took away")),
+      annotations_removed(metrics.counter("kelp_filer_annotations_removed_total",
+                                          "Annotations that went behind their objects")),
       failed_rounds(
           metrics.counter("kelp_filer_failed_rounds_total", "Rounds of the collector that failed")),
       failing_volumes(metrics.gauge("kelp_filer_failing_volumes",

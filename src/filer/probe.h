@@ -15,6 +15,7 @@ struct FilerProbe {
   prometheus::Counter& orphans_buried;
   prometheus::Counter& left_over_parts;
   prometheus::Counter& dropped_rows;
+  prometheus::Counter& annotations_removed;
   prometheus::Counter& failed_rounds;
   prometheus::Gauge& failing_volumes;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "filer/core/keys.h"
+#include "filer/core/object_commit.h"
 #include "filer/core/rows.h"
 #include "filer/core/usage.h"
 #include "filer/row_walk.h"
@@ -21,6 +22,10 @@ class Names {
 
   Result<void> take(std::string_view key, std::string_view value) {
     switch (key.front()) {
+      case keys::kAnnotation:
+        return take_annotation(key, value);
+      case keys::kLooseSet:
+        return take_loose_set(key, value);
       case keys::kBucket:
         return take_bucket(key, value);
       case keys::kCount:
@@ -115,12 +120,40 @@ class Names {
     ++found_.objects;
     BucketUsage& usage = found_.buckets[bucket].counted;
     ++usage.objects;
-    usage.bytes += static_cast<std::int64_t>(entry.size_bytes);
-    take_chunks(entry.layout.chunks);
-    if (with_inline_ids_ && entry.layout.inline_id != 0) {
-      found_.inline_ids.push_back(entry.layout.inline_id);
-    }
+    usage.bytes += held_bytes(entry);
+    take_layout(entry.layout);
+    const Annotations& own = entry.layout.annotations;
+    if (own.set != 0) take_named_set(own.set, own.count, own.bytes);
     return {};
+  }
+
+  Result<void> take_annotation(std::string_view key, std::string_view value) {
+    KELP_TRY(const keys::AnnotationRowKey at, keys::parse_annotation(key));
+    KELP_TRY(const ObjectEntry entry, decode_entry(value));
+    ++found_.annotations;
+    if (with_inline_ids_) {
+      AnnotationSet& set = found_.annotation_sets[at.set];
+      ++set.count;
+      set.bytes += entry.size_bytes;
+    }
+    take_layout(entry.layout);
+    return {};
+  }
+
+  Result<void> take_loose_set(std::string_view key, std::string_view value) {
+    KELP_TRY(const std::uint64_t set, keys::parse_loose_set(key));
+    KELP_TRY(const LooseSetRow loose, decode_loose_set(value));
+    take_named_set(set, loose.count, loose.bytes);
+    if (!loose.staged && with_inline_ids_) found_.annotation_sets[set].doomed = true;
+    return {};
+  }
+
+  void take_named_set(std::uint64_t number, std::uint32_t count, std::uint64_t bytes) {
+    if (!with_inline_ids_) return;
+    AnnotationSet& set = found_.annotation_sets[number];
+    ++set.names;
+    set.named_count = count;
+    set.named_bytes = bytes;
   }
 
   Result<void> take_upload(std::string_view key, std::string_view value) {
@@ -138,6 +171,11 @@ class Names {
     if (key.substr(0, at.upload_key_bytes) != upload_row_) ++found_.left_over_parts;
     take_chunks(part.chunks);
     return {};
+  }
+
+  void take_layout(const Layout& layout) {
+    take_chunks(layout.chunks);
+    if (with_inline_ids_ && layout.inline_id != 0) found_.inline_ids.push_back(layout.inline_id);
   }
 
   void take_chunks(const std::vector<Chunk>& chunks) {

@@ -30,6 +30,20 @@ struct BucketCount {
   BucketUsage counters;  ///< What its counters say.
 };
 
+/// The annotations under one number, beside what names them.
+struct AnnotationSet {
+  std::uint32_t count = 0;  ///< Its rows, counted.
+  std::uint64_t bytes = 0;
+  std::uint32_t names = 0;  ///< Versions and rows of loose sets with its number: one is right.
+  std::uint32_t named_count = 0;  ///< What the last of them says.
+  std::uint64_t named_bytes = 0;
+  bool doomed = false;  ///< Its version is gone: it is taken apart, and may be so in part.
+  /// Whether one thing names it, as it is.
+  [[nodiscard]] bool sound() const {
+    return names == 1 && (doomed || (count == named_count && bytes == named_bytes));
+  }
+};
+
 /// What the metadata names at one point in time.
 struct References {
   /// By volume, then key, the dead last; a needle stands once for each name. Manifests come first,
@@ -40,6 +54,8 @@ struct References {
   std::map<std::pair<VolumeId, NeedleKey>, std::int64_t> shares;
   std::vector<std::uint64_t> inline_ids;  ///< Ascending; only when asked for.
   std::map<BucketId, BucketCount> buckets;
+  std::map<std::uint64_t, AnnotationSet> annotation_sets;  ///< By number; only when asked for.
+  std::uint64_t annotations = 0;
   std::uint64_t objects = 0;  ///< Versions; delete markers are none.
   std::uint64_t uploads = 0;
   std::uint64_t parts = 0;
@@ -47,7 +63,8 @@ struct References {
 };
 
 /// Reads all metadata but inline bodies in one walk (filer/row_walk.h). Takes 32 bytes a chunk and,
-/// `with_inline_ids`, 8 an inline object. `kv` must outlive the call.
+/// `with_inline_ids`, 8 an inline object and about 100 a set of annotations, which are asked for
+/// with them. `kv` must outlive the call.
 Task<Result<References>> read_references(KvAsync& kv, bool with_inline_ids);
 
 /// Every live needle of one volume, ascending by key. `volumes` must outlive the call.

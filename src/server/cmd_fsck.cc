@@ -31,6 +31,7 @@ constexpr std::array kFigures = {
     Figure{"buckets", "buckets", &FsckReport::buckets},
     Figure{"objects", "objects", &FsckReport::objects},
     Figure{"inline_bodies", "bodies kept in the metadata", &FsckReport::inline_bodies},
+    Figure{"annotations", "annotations of objects", &FsckReport::annotations},
     Figure{"uploads", "multipart uploads", &FsckReport::uploads},
     Figure{"parts", "parts of them", &FsckReport::parts},
     Figure{"needles", "needles on disk", &FsckReport::needles},
@@ -43,6 +44,8 @@ constexpr std::array kToCollect = {
     Figure{"orphan_bytes", "bytes of them", &FsckReport::orphan_bytes},
     Figure{"dropped_buckets", "buckets that were dropped", &FsckReport::dropped_buckets},
     Figure{"left_over_parts", "parts whose upload is gone", &FsckReport::left_over_parts},
+    Figure{"loose_annotation_sets", "objects that are gone and left annotations",
+           &FsckReport::loose_annotation_sets},
 };
 constexpr std::array kWrong = {
     Figure{"missing_needles", "needles that are named and not there", &FsckReport::missing_needles},
@@ -62,6 +65,8 @@ constexpr std::array kWrong = {
            &FsckReport::corrupt_inline_bodies},
     Figure{"unnamed_inline_bodies", "bodies in the metadata that nothing names",
            &FsckReport::unnamed_inline_bodies},
+    Figure{"wrong_annotation_sets", "objects whose annotations are not as they say",
+           &FsckReport::wrong_annotation_sets},
     Figure{"wrong_counters", "buckets whose counters are wrong", &FsckReport::wrong_counters},
     Figure{"objects_without_bucket", "objects without a bucket",
            &FsckReport::objects_without_bucket},

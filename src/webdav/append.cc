@@ -96,6 +96,7 @@ Task<Outcome<Appended>> share(Visit& visit, BodyReader& body, LooseBodyPlan plan
   KELP_DAV_CO_TRY(const LooseBody added, co_await store_loose(visit, body, std::move(plan)));
   if (added.hashed_bytes == 0) co_return Appended{old.entry.size_bytes, etag_text(old.entry)};
   ObjectEntry& entry = request.put.entry;
+  entry.layout.annotations = {};  // They were the other file's.
   extend(entry, kept, added);
   entry.owner_id = visit.call.account().id;
   if (entry.layout.chunks.size() > kMaxChunks) {

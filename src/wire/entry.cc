@@ -21,11 +21,12 @@ constexpr std::uint8_t kSharedEntryFormat = 2;
 constexpr std::uint8_t kFlaggedEntryFormat = 3;
 constexpr std::uint8_t kLockedEntryFormat = 4;
 constexpr std::uint8_t kManifestEntryFormat = 5;  // as 4, may lack a lock; a manifest is named
-constexpr std::uint8_t kEntryFormat = 6;        // as 5, may lack a manifest; grants, or encryption
-constexpr std::uint8_t kQuotaBucketFormat = 2;  // 1: without a quota
-constexpr std::uint8_t kFullBucketFormat = 3;   // as 2, its limits may be 0; versioning, events
-constexpr std::uint8_t kClassBucketFormat = 4;  // as 3, all of it may be 0; a storage class
-constexpr std::uint8_t kBucketFormat = 5;       // as 4, that may be none; a lock
+constexpr std::uint8_t kGuardedEntryFormat = 6;  // as 5, may lack a manifest; grants, or encryption
+constexpr std::uint8_t kEntryFormat = 7;         // as 6, may lack both; annotations
+constexpr std::uint8_t kQuotaBucketFormat = 2;   // 1: without a quota
+constexpr std::uint8_t kFullBucketFormat = 3;    // as 2, its limits may be 0; versioning, events
+constexpr std::uint8_t kClassBucketFormat = 4;   // as 3, all of it may be 0; a storage class
+constexpr std::uint8_t kBucketFormat = 5;        // as 4, that may be none; a lock
 
 // The second byte of an entry's row.
 constexpr std::uint8_t kDeleteMarker = 1 << 0;
@@ -38,8 +39,9 @@ constexpr std::uint8_t kKnownFlags = (1 << 6) - 1;
 
 // The third byte of an entry's row from format 3 on.
 constexpr std::uint8_t kHasId = 1 << 0;
-constexpr std::uint8_t kHasOlderNull = 1 << 1;  // its number is the end of the row
-constexpr std::uint8_t kKnownMoreFlags = (1 << 2) - 1;
+constexpr std::uint8_t kHasOlderNull = 1 << 1;    // its number comes behind the parts
+constexpr std::uint8_t kHasAnnotations = 1 << 2;  // of format 7: they end the row
+constexpr std::uint8_t kKnownMoreFlags = (1 << 3) - 1;
 
 // Stored as their index plus 1 (encode_known). Only ever append.
 constexpr std::string_view kStorageClasses[] = {
@@ -145,7 +147,26 @@ std::uint8_t more_flags_of(const ObjectEntry& entry) {
   std::uint8_t flags = 0;
   if (entry.has_id) flags |= kHasId;
   if (entry.older_null != 0) flags |= kHasOlderNull;
+  if (entry.layout.annotations.set != 0) flags |= kHasAnnotations;
   return flags;
+}
+
+void encode_annotations(const Annotations& annotations, std::string& out) {
+  ByteWriter to(out);
+  to.varint(annotations.set);
+  to.varint(annotations.count);
+  to.varint(annotations.bytes);
+  to.varint(annotations.revision);
+}
+
+Annotations decode_annotations(ByteReader& in) {
+  Annotations annotations;
+  annotations.set = in.varint();
+  annotations.count = decode_u32(in);
+  annotations.bytes = in.varint();
+  annotations.revision = in.varint();
+  if (annotations.set == 0 || annotations.count == 0) spoil(in);
+  return annotations;
 }
 
 void encode_parts(const std::vector<PartInfo>& parts, std::string& out) {
@@ -230,7 +251,9 @@ std::string encode_entry(const ObjectEntry& entry) {
   const bool guarded = entry.headers.guarded();
   const bool flagged = guarded || manifest || locked || more != 0;
   const ChunkForm form = flagged ? ChunkForm::kWithShared : form_of(entry.layout.chunks);
-  to.fixed(guarded                     ? kEntryFormat
+  const bool annotated = (more & kHasAnnotations) != 0;
+  to.fixed(annotated                   ? kEntryFormat
+           : guarded                   ? kGuardedEntryFormat
            : manifest                  ? kManifestEntryFormat
            : locked                    ? kLockedEntryFormat
            : flagged                   ? kFlaggedEntryFormat
@@ -255,6 +278,7 @@ std::string encode_entry(const ObjectEntry& entry) {
   if ((flags & kHasLayout) != 0) encode_layout(entry.layout, form, row);
   if ((flags & kHasPartList) != 0) encode_parts(entry.parts, row);
   if (entry.older_null != 0) to.varint(entry.older_null);
+  if (annotated) encode_annotations(entry.layout.annotations, row);
   return row;
 }
 
@@ -282,14 +306,20 @@ Result<ObjectEntry> decode_entry(std::string_view row) {
   if ((flags & kHasLayout) != 0) entry.layout = decode_layout(in, form);
   if ((flags & kHasPartList) != 0) entry.parts = decode_parts(in);
   if ((more & kHasOlderNull) != 0) entry.older_null = in.varint();
+  if ((more & kHasAnnotations) != 0) entry.layout.annotations = decode_annotations(in);
   KELP_CHECK(in.finish("entry row"));
   // Else another format would have been written, or another flag.
   const bool manifest = any_manifest(entry.layout.chunks);
   const bool locked = entry.headers.lock.any();
   const bool guarded = entry.headers.guarded();
-  const bool odd = more_flags_of(entry) != more || guarded != (format == kEntryFormat) ||
-                   (!guarded && manifest != (format == kManifestEntryFormat)) ||
-                   (!guarded && !manifest && locked != (format == kLockedEntryFormat));
+  const bool annotated = entry.layout.annotations.set != 0;
+  const std::uint8_t least = annotated  ? kEntryFormat
+                             : guarded  ? kGuardedEntryFormat
+                             : manifest ? kManifestEntryFormat
+                             : locked   ? kLockedEntryFormat
+                                        : std::uint8_t{0};
+  const bool odd =
+      more_flags_of(entry) != more || (least != 0 ? format != least : format > kFlaggedEntryFormat);
   if (odd || (format == kFlaggedEntryFormat && more == 0)) {
     return Error(Errc::kCorruption, "entry row: flags that no encoder writes");
   }

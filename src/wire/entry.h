@@ -40,11 +40,22 @@ enum class ChunkForm : std::uint8_t { kPlain, kWithShared };
 /// The form that `chunks` need.
 [[nodiscard]] ChunkForm form_of(const std::vector<Chunk>& chunks);
 
+/// The annotations of a version: rows of their own, under the number of their set
+/// (docs/adr/0025-annotations.md). A set is named by one version at most.
+struct Annotations {
+  std::uint64_t set = 0;       ///< Never used again; 0: there are none.
+  std::uint32_t count = 0;     ///< From 1.
+  std::uint64_t bytes = 0;     ///< Of their payloads; they count for the bucket as the object's do.
+  std::uint64_t revision = 0;  ///< Another one after every change.
+  friend bool operator==(const Annotations&, const Annotations&) = default;
+};
+
 /// Where an object's bytes are: a row of the metadata store (small) or needles, in order. Empty
 /// objects have neither.
 struct Layout {
   std::uint64_t inline_id = 0;  ///< Row of the inline body; 0 for none. Never together with chunks.
   std::vector<Chunk> chunks;
+  Annotations annotations = {};  ///< What else lives and dies with the version.
   friend bool operator==(const Layout&, const Layout&) = default;
 };
 

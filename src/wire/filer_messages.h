@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "wire/annotations.h"
 #include "wire/bucket_settings.h"
 #include "wire/events.h"
 #include "wire/message_codec.h"
@@ -172,6 +173,34 @@ template <>
 inline constexpr auto kFields<ListedPage> =
     std::tuple(&ListedPage::bucket, &ListedPage::objects, &ListedPage::common_prefixes,
                &ListedPage::truncated, &ListedPage::next);
+template <>
+inline constexpr auto kFields<PutAnnotation> =
+    std::tuple(&PutAnnotation::object, &PutAnnotation::name, &PutAnnotation::entry,
+               &PutAnnotation::inline_body, &PutAnnotation::if_match,
+               &PutAnnotation::bypass_governance, &PutAnnotation::staged, &PutAnnotation::set);
+template <>
+inline constexpr auto kFields<AnnotationOutcome> =
+    std::tuple(&AnnotationOutcome::full, &AnnotationOutcome::modified, &AnnotationOutcome::set,
+               &AnnotationOutcome::version_id);
+template <>
+inline constexpr auto kFields<GetAnnotation> =
+    std::tuple(&GetAnnotation::object, &GetAnnotation::name, &GetAnnotation::with_inline_body);
+template <>
+inline constexpr auto kFields<FoundAnnotation> =
+    std::tuple(&FoundAnnotation::bucket, &FoundAnnotation::object, &FoundAnnotation::annotation,
+               &FoundAnnotation::inline_body);
+template <>
+inline constexpr auto kFields<ListAnnotations> =
+    std::tuple(&ListAnnotations::object, &ListAnnotations::prefix, &ListAnnotations::start_after,
+               &ListAnnotations::limit);
+template <>
+inline constexpr auto kFields<ListedAnnotations> =
+    std::tuple(&ListedAnnotations::bucket, &ListedAnnotations::object,
+               &ListedAnnotations::annotations, &ListedAnnotations::truncated);
+template <>
+inline constexpr auto kFields<DeleteAnnotation> =
+    std::tuple(&DeleteAnnotation::object, &DeleteAnnotation::name, &DeleteAnnotation::if_match,
+               &DeleteAnnotation::bypass_governance);
 template <>
 inline constexpr auto kFields<ListVersions> =
     std::tuple(&ListVersions::bucket, &ListVersions::prefix, &ListVersions::delimiter,

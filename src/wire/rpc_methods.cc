@@ -112,6 +112,10 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerListBucketSettings, "filer.list_bucket_settings", kLook, true},
     {kFilerRestoreObject, "filer.restore_object", kCommit, false},  // would find itself under way
     {kFilerRewrapObject, "filer.rewrap_object", kCommit, false},    // would find another key
+    {kFilerPutAnnotation, "filer.put_annotation", kCommit, false},
+    {kFilerGetAnnotation, "filer.get_annotation", kLook, true},
+    {kFilerListAnnotations, "filer.list_annotations", kLook, true},
+    {kFilerDeleteAnnotation, "filer.delete_annotation", kCommit, false},  // undoes a later put
     {kFilerReadIdentities, "filer.read_identities", kLook, true},
     {kFilerChangeIdentities, "filer.change_identities", kCommit, false},
 };

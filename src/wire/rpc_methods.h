@@ -108,6 +108,10 @@ enum class RpcMethod : std::uint32_t {
   kFilerListBucketSettings = 341,
   kFilerRestoreObject = 342,
   kFilerRewrapObject = 343,
+  kFilerPutAnnotation = 344,
+  kFilerGetAnnotation = 345,
+  kFilerListAnnotations = 346,
+  kFilerDeleteAnnotation = 347,
   kFilerReadIdentities = 350,
   kFilerChangeIdentities = 351,
 };

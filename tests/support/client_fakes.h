@@ -251,6 +251,18 @@ class FakeFiler final : public FilerClient {
   Task<Result<TaggedVersion>> rewrap_object(RewrapObject r) override {
     return script.answer<TaggedVersion>(std::move(r));
   }
+  Task<Result<AnnotationOutcome>> put_annotation(PutAnnotation r) override {
+    return script.answer<AnnotationOutcome>(std::move(r));
+  }
+  Task<Result<FoundAnnotation>> get_annotation(GetAnnotation r) override {
+    return script.answer<FoundAnnotation>(std::move(r));
+  }
+  Task<Result<ListedAnnotations>> list_annotations(ListAnnotations r) override {
+    return script.answer<ListedAnnotations>(std::move(r));
+  }
+  Task<Result<TaggedVersion>> delete_annotation(DeleteAnnotation r) override {
+    return script.answer<TaggedVersion>(std::move(r));
+  }
   Task<Result<RestoreOutcome>> restore_object(RestoreObject r) override {
     return script.answer<RestoreOutcome>(std::move(r));
   }

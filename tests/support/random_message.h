@@ -28,7 +28,8 @@ using AllMessages = std::tuple<
     SetBucketLock, BucketSetting, SetBucketEvents, ReadEvents, EventPage, CreateUpload, UploadInfo,
     UploadName, PutPart, ShareObject, SharePart, AppendObject, RenameObject, RenamePrefix,
     RenamedPrefix, ListParts, ListedParts, ListUploads, ListedUploads, CompleteUpload,
-    CompletedUpload, AskForDump, DumpPieceHead>;
+    CompletedUpload, AskForDump, DumpPieceHead, PutAnnotation, AnnotationOutcome, GetAnnotation,
+    FoundAnnotation, ListAnnotations, ListedAnnotations, DeleteAnnotation>;
 
 /// Gives every member of whatever travels a random value.
 class RandomMessage {
@@ -129,6 +130,7 @@ class RandomMessage {
     fill(entry.checksums);
     fill(entry.parts);
     fill(entry.layout.chunks);
+    if (rng_.chance(100'000)) entry.layout.annotations = {rng_.below(9) + 1, 1, rng_.below(9), 7};
   }
   template <message::Struct T>
   void fill(T& value) {

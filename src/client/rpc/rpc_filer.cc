@@ -168,6 +168,18 @@ Task<Result<RestoreOutcome>> RpcFilerClient::restore_object(RestoreObject reques
 Task<Result<TaggedVersion>> RpcFilerClient::rewrap_object(RewrapObject request) {
   return caller_.ask<TaggedVersion>(kFilerRewrapObject, std::move(request));
 }
+Task<Result<AnnotationOutcome>> RpcFilerClient::put_annotation(PutAnnotation request) {
+  return caller_.ask<AnnotationOutcome>(kFilerPutAnnotation, std::move(request));
+}
+Task<Result<FoundAnnotation>> RpcFilerClient::get_annotation(GetAnnotation request) {
+  return caller_.ask<FoundAnnotation>(kFilerGetAnnotation, std::move(request));
+}
+Task<Result<ListedAnnotations>> RpcFilerClient::list_annotations(ListAnnotations request) {
+  return caller_.ask<ListedAnnotations>(kFilerListAnnotations, std::move(request));
+}
+Task<Result<TaggedVersion>> RpcFilerClient::delete_annotation(DeleteAnnotation request) {
+  return caller_.ask<TaggedVersion>(kFilerDeleteAnnotation, std::move(request));
+}
 Task<Result<UploadInfo>> RpcFilerClient::create_upload(CreateUpload request) {
   return caller_.ask<UploadInfo>(kFilerCreateUpload, std::move(request));
 }
@@ -280,6 +292,19 @@ void serve_objects(RpcServer& server, FilerClient* f) {
                              [f](RewrapObject r) { return f->rewrap_object(std::move(r)); });
 }
 
+void serve_annotations(RpcServer& server, FilerClient* f) {
+  serve_method<PutAnnotation>(server, kFilerPutAnnotation,
+                              [f](PutAnnotation r) { return f->put_annotation(std::move(r)); });
+  serve_method<GetAnnotation>(server, kFilerGetAnnotation,
+                              [f](GetAnnotation r) { return f->get_annotation(std::move(r)); });
+  serve_method<ListAnnotations>(server, kFilerListAnnotations, [f](ListAnnotations r) {
+    return f->list_annotations(std::move(r));
+  });
+  serve_method<DeleteAnnotation>(server, kFilerDeleteAnnotation, [f](DeleteAnnotation r) {
+    return f->delete_annotation(std::move(r));
+  });
+}
+
 void serve_uploads(RpcServer& server, FilerClient* f) {
   serve_method<CreateUpload>(server, kFilerCreateUpload,
                              [f](CreateUpload r) { return f->create_upload(std::move(r)); });
@@ -305,6 +330,7 @@ void serve_uploads(RpcServer& server, FilerClient* f) {
 void serve_filer(RpcServer& server, FilerClient& filer) {
   serve_buckets(server, &filer);
   serve_objects(server, &filer);
+  serve_annotations(server, &filer);
   serve_uploads(server, &filer);
 }
 

@@ -56,6 +56,10 @@ class RpcFilerClient final : public FilerClient {
   Task<Result<void>> set_object_lock(SetObjectLock request) override;
   Task<Result<RestoreOutcome>> restore_object(RestoreObject request) override;
   Task<Result<TaggedVersion>> rewrap_object(RewrapObject request) override;
+  Task<Result<AnnotationOutcome>> put_annotation(PutAnnotation request) override;
+  Task<Result<FoundAnnotation>> get_annotation(GetAnnotation request) override;
+  Task<Result<ListedAnnotations>> list_annotations(ListAnnotations request) override;
+  Task<Result<TaggedVersion>> delete_annotation(DeleteAnnotation request) override;
   Task<Result<UploadInfo>> create_upload(CreateUpload request) override;
   Task<Result<UploadInfo>> get_upload(UploadName name) override;
   Task<Result<void>> put_part(PutPart request) override;

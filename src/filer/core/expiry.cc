@@ -355,7 +355,9 @@ Result<bool> plan_move(RowPlan& rows, const BucketEntry& bucket, const MoveClass
   if (request.chunks) {
     KELP_TRY(auto floor, rows.get(keys::key_floor()));
     KELP_CHECK(require_above_floor(std::move(floor), *request.chunks, rows.rest()));
-    drop_body(entry.layout, how.now, rows.rest());
+    Layout old = entry.layout;
+    old.annotations = {};
+    drop_body(old, how.now, rows.rest());
     entry.layout.chunks = *request.chunks;
     if (is_long(entry.layout.chunks, how.most_chunks)) {
       fold(entry.layout.chunks, how.manifest, rows.rest());

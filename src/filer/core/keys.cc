@@ -225,6 +225,35 @@ Result<std::uint64_t> parse_manifest(std::string_view row_key) {
   return take<std::uint64_t>(row_key);
 }
 
+std::string annotations_of(std::uint64_t set, std::string_view prefix) {
+  std::string row = numbered(kAnnotation, {set});
+  row.append(prefix);
+  return row;
+}
+
+std::string annotation(std::uint64_t set, std::string_view name) {
+  return annotations_of(set, name);
+}
+
+Result<AnnotationRowKey> parse_annotation(std::string_view row_key) {
+  if (row_key.size() <= 9 || row_key.front() != kAnnotation) return bad_key("annotation");
+  row_key.remove_prefix(1);
+  AnnotationRowKey parsed;
+  parsed.set = take<std::uint64_t>(row_key);
+  parsed.name = row_key;
+  return parsed;
+}
+
+std::string loose_set(std::uint64_t set) {
+  return numbered(kLooseSet, {set});
+}
+
+Result<std::uint64_t> parse_loose_set(std::string_view row_key) {
+  if (row_key.size() != 9 || row_key.front() != kLooseSet) return bad_key("loose set");
+  row_key.remove_prefix(1);
+  return take<std::uint64_t>(row_key);
+}
+
 std::string share(const FileId& fid) {
   std::string row(1, kShare);
   put(row, fid.volume.value);

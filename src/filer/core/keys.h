@@ -84,6 +84,21 @@ struct UploadRowKey {
 /// kCorruption for anything that manifest() would not make.
 [[nodiscard]] Result<std::uint64_t> parse_manifest(std::string_view row_key);
 
+/// What the rows of a set of annotations whose names begin with `prefix` begin with.
+[[nodiscard]] std::string annotations_of(std::uint64_t set, std::string_view prefix = {});
+/// The row of an annotation; `name` is raw bytes and ends the row key.
+[[nodiscard]] std::string annotation(std::uint64_t set, std::string_view name);
+struct AnnotationRowKey {
+  std::uint64_t set = 0;
+  std::string_view name;  ///< Points into the row key.
+};
+/// kCorruption for anything that annotation() would not make.
+[[nodiscard]] Result<AnnotationRowKey> parse_annotation(std::string_view row_key);
+/// That no version names a set of annotations: not yet, or not any more.
+[[nodiscard]] std::string loose_set(std::uint64_t set);
+/// kCorruption for anything that loose_set() would not make.
+[[nodiscard]] Result<std::uint64_t> parse_loose_set(std::string_view row_key);
+
 /// A needle or manifest that nothing names any more, since `since`.
 [[nodiscard]] std::string dead(WallTime since, const FileId& fid);
 /// The dead rows up to and including `until`.
@@ -194,6 +209,7 @@ inline constexpr char kCount = 'c';
 inline constexpr char kDead = 'd';
 inline constexpr char kEvent = 'e';
 inline constexpr char kFinished = 'f';
+inline constexpr char kLooseSet = 'g';
 inline constexpr char kShare = 'h';
 inline constexpr char kJob = 'j';
 inline constexpr char kKeyFloor = 'k';
@@ -204,6 +220,7 @@ inline constexpr char kObject = 'o';
 inline constexpr char kManifest = 'p';
 inline constexpr char kLoading = 'q';
 inline constexpr char kSetting = 's';
+inline constexpr char kAnnotation = 't';
 inline constexpr char kUpload = 'u';
 inline constexpr char kVersion = 'v';
 inline constexpr char kDropped = 'x';

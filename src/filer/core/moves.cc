@@ -74,6 +74,7 @@ Result<PlannedMove> MovePlan::plan(MoveNumbers numbers, WallTime now) {
   if (!to_->lock.enabled) entry.headers.lock = {};
   KELP_CHECK(settle_lock(*to_, entry));
   if (stays_below(*from_, current.entry)) {
+    entry.layout.annotations = {};  // They are the version's that stays.
     if (entry.layout.inline_id != 0) planned.cost += entry.size_bytes;
     KELP_CHECK(copy_body(entry));
   } else {

@@ -40,6 +40,10 @@ void bury(const std::vector<Chunk>& chunks, WallTime now, KvBatch& batch) {
 void drop_body(const Layout& layout, WallTime now, KvBatch& batch) {
   if (layout.inline_id != 0) batch.writes.push_back(KvWrite::remove(keys::body(layout.inline_id)));
   bury(layout.chunks, now, batch);
+  const Annotations& annotations = layout.annotations;
+  if (annotations.set == 0) return;
+  const LooseSetRow loose{.since = now, .count = annotations.count, .bytes = annotations.bytes};
+  batch.writes.push_back(KvWrite::put(keys::loose_set(annotations.set), encode_loose_set(loose)));
 }
 
 std::string row_of(const BucketEntry& bucket, ObjectEntry& entry) {
@@ -51,16 +55,18 @@ std::string row_of(const BucketEntry& bucket, ObjectEntry& entry) {
   return row;
 }
 
-UsageChange usage_of_put(const CurrentObject& current, std::uint64_t size_bytes) {
-  const std::int64_t old_bytes =
-      current.row ? static_cast<std::int64_t>(current.entry.size_bytes) : 0;
-  return {.objects = current.row ? 0 : 1,
-          .bytes = static_cast<std::int64_t>(size_bytes) - old_bytes};
+UsageChange usage_of_put(const CurrentObject& current, std::int64_t bytes) {
+  const std::int64_t old_bytes = current.row ? held_bytes(current.entry) : 0;
+  return {.objects = current.row ? 0 : 1, .bytes = bytes - old_bytes};
 }
 
 void add_put(const ObjectChange& change, ObjectEntry& entry, KvBatch& batch) {
   batch.conditions.push_back(KvCondition::unchanged(change.row_key, change.current.row));
-  if (change.current.row) drop_body(change.current.entry.layout, change.now, batch);
+  if (change.current.row) {
+    Layout gone = change.current.entry.layout;
+    if (gone.annotations.set == entry.layout.annotations.set) gone.annotations = {};
+    drop_body(gone, change.now, batch);
+  }
   batch.writes.push_back(KvWrite::put(change.row_key, row_of(change.bucket, entry)));
 }
 

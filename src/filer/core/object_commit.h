@@ -45,17 +45,24 @@ struct ObjectChange {
   return std::max(now, before + std::chrono::nanoseconds(1));
 }
 
-/// Adds to `batch` that the bytes of a version die with it.
+/// Adds to `batch` that the bytes of a version die with it, and so do its annotations: these in
+/// that nothing names their set any more (annotation_sweep.h).
 void drop_body(const Layout& layout, WallTime now, KvBatch& batch);
 
 /// The row of `entry`, whose owner is left out when it is the bucket's.
 [[nodiscard]] std::string row_of(const BucketEntry& bucket, ObjectEntry& entry);
 
-/// What the bucket holds more when an object of `size_bytes` replaces the current version.
-[[nodiscard]] UsageChange usage_of_put(const CurrentObject& current, std::uint64_t size_bytes);
+/// What a version counts for in its bucket, annotations included.
+[[nodiscard]] inline std::int64_t held_bytes(const ObjectEntry& entry) {
+  return static_cast<std::int64_t>(entry.size_bytes + entry.layout.annotations.bytes);
+}
+
+/// What the bucket holds more when an object that counts for `bytes` replaces the current version.
+[[nodiscard]] UsageChange usage_of_put(const CurrentObject& current, std::int64_t bytes);
 
 /// Adds to `batch`: the current version becomes `entry` (its version, modified and layout filled
-/// in; as before when this returns), what it replaces dies. Condition: the current row is still
+/// in; as before when this returns), what it replaces dies, but for a set of annotations that
+/// `entry` names. Condition: the current row is still
 /// what was read. The caller adds that the bucket's row is, and counts (core/usage.h).
 void add_put(const ObjectChange& change, ObjectEntry& entry, KvBatch& batch);
 

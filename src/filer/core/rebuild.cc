@@ -165,6 +165,8 @@ void settle_names(std::map<BucketId, FoundBucket>& buckets) {
 
 FoundNamespace sort_needles(std::vector<FoundNeedle> needles) {
   FoundNamespace found;
+  // These are annotations', and what a version they had only the metadata knew.
+  std::erase_if(needles, [](const FoundNeedle& needle) { return needle.key.empty(); });
   std::ranges::sort(needles, {}, order_of);
   std::vector<Candidate> candidates;
   for (std::size_t begin = 0; begin < needles.size();) {

@@ -219,6 +219,34 @@ Result<DeadRow> decode_dead(std::string_view row) {
   return dead;
 }
 
+std::string encode_loose_set(const LooseSetRow& loose) {
+  std::string row;
+  ByteWriter to(row);
+  to.fixed(kFormat);
+  to.fixed(static_cast<std::uint8_t>(loose.staged));
+  encode_time(loose.since, row);
+  to.varint(loose.count);
+  to.varint(loose.bytes);
+  return row;
+}
+
+Result<LooseSetRow> decode_loose_set(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, "loose set"));
+  LooseSetRow loose;
+  const auto staged = in.fixed<std::uint8_t>();
+  loose.staged = staged == 1;
+  loose.since = decode_time(in);
+  const std::uint64_t count = in.varint();
+  loose.count = static_cast<std::uint32_t>(count);
+  loose.bytes = in.varint();
+  KELP_CHECK(in.finish("loose set row"));
+  if (staged > 1 || count != loose.count) {
+    return Error(Errc::kCorruption, "loose set row: values that no encoder writes");
+  }
+  return loose;
+}
+
 std::string encode_collector(const CollectorRow& collector) {
   std::string row;
   ByteWriter to(row);

@@ -107,6 +107,18 @@ struct DeadRow {
 [[nodiscard]] std::string encode_dead(const DeadRow& dead);
 [[nodiscard]] Result<DeadRow> decode_dead(std::string_view row);
 
+/// A set of annotations that no version names.
+struct LooseSetRow {
+  bool staged = false;  ///< One may name it yet; else it is to be taken apart.
+  WallTime since;       ///< When it was made, or when its version went.
+  std::uint32_t count = 0;
+  std::uint64_t bytes = 0;  ///< As Annotations::bytes.
+  friend bool operator==(const LooseSetRow&, const LooseSetRow&) = default;
+};
+/// The row's value, in the newest format.
+[[nodiscard]] std::string encode_loose_set(const LooseSetRow& loose);
+[[nodiscard]] Result<LooseSetRow> decode_loose_set(std::string_view row);
+
 /// The row of an event; its place is in the key.
 [[nodiscard]] std::string encode_event(const ObjectEvent& event);
 [[nodiscard]] Result<ObjectEvent> decode_event(std::string_view row);

@@ -13,8 +13,7 @@ namespace kelp {
 namespace {
 
 UsageChange usage_of(const ObjectEntry& entry) {
-  return {.objects = entry.delete_marker ? 0 : 1,
-          .bytes = static_cast<std::int64_t>(entry.size_bytes)};
+  return {.objects = entry.delete_marker ? 0 : 1, .bytes = held_bytes(entry)};
 }
 
 UsageChange negative(const UsageChange& change) {
@@ -184,6 +183,23 @@ Result<FoundVersion> find_numbered(RowPlan& rows, const BucketEntry& bucket, std
 }
 
 }  // namespace
+
+Result<FoundVersion> find_named(const KeyVersions& versions,
+                                std::optional<std::uint64_t> version_id) {
+  FoundVersion version;
+  if (version_id) {
+    KELP_TRY(version, versions.find(*version_id));
+  } else {
+    version = versions.head();
+  }
+  if (!version.exists() && version_id) {
+    return Error(Errc::kNotFound, "no such version to change", Reason::kNoSuchVersion);
+  }
+  if (!version.exists() || version.object.entry.delete_marker) {
+    return Error(Errc::kNotFound, "no such object to change", Reason::kNoSuchKey);
+  }
+  return version;
+}
 
 Result<std::vector<Chunk>> share_version(RowPlan& rows, const BucketEntry& bucket,
                                          const std::string& key, std::uint64_t number,

@@ -59,8 +59,12 @@ class KeyVersions {
   /// Takes away `gone`, a version of this key that exists; the next older one becomes the head when
   /// it was that. What the bucket holds more.
   [[nodiscard]] Result<UsageChange> remove(FoundVersion gone, WallTime now);
-  /// Another key takes the bytes of the head: what takes the head away, in this plan, leaves them.
-  void give_away_body() { head_.object.entry.layout = {}; }
+  /// Another key takes the bytes of the head, and its annotations: what takes the head away, in
+  /// this plan, leaves them.
+  void give_away_body() {
+    Layout& layout = head_.object.entry.layout;
+    layout = {.inline_id = 0, .chunks = {}, .annotations = {.bytes = layout.annotations.bytes}};
+  }
   /// Puts the changed entry of `version` in its row.
   void rewrite(FoundVersion version);
 
@@ -81,6 +85,11 @@ class KeyVersions {
   FoundVersion head_;
   CurrentObject none_;  ///< current(), when the head is a delete marker.
 };
+
+/// The version that a change of it names: the one of this id (ObjectKey::version_id), or the
+/// current one. kNotFound with kNoSuchVersion, or for a delete marker too with kNoSuchKey.
+[[nodiscard]] Result<FoundVersion> find_named(const KeyVersions& versions,
+                                              std::optional<std::uint64_t> version_id);
 
 /// Plans that those of `chunks` that the version `number` of a key names, whatever its id, get one
 /// name more (core/shares.h); returns the others. kConflict with kConditionConflict when there is

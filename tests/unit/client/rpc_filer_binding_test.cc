@@ -69,6 +69,14 @@ Task<void> filer_answers(Clients c) {
   co_await answers(s, restore, f.restore_object(restore));
   const auto rewrap = random.make<RewrapObject>();
   co_await answers(s, rewrap, f.rewrap_object(rewrap));
+  const auto annotation = random.make<PutAnnotation>();
+  co_await answers(s, annotation, f.put_annotation(annotation));
+  const auto get_annotation = random.make<GetAnnotation>();
+  co_await answers(s, get_annotation, f.get_annotation(get_annotation));
+  const auto annotations = random.make<ListAnnotations>();
+  co_await answers(s, annotations, f.list_annotations(annotations));
+  const auto no_annotation = random.make<DeleteAnnotation>();
+  co_await answers(s, no_annotation, f.delete_annotation(no_annotation));
   const auto create = random.make<CreateUpload>();
   co_await answers(s, create, f.create_upload(create));
   co_await answers(s, name, f.get_upload(name));
@@ -116,6 +124,10 @@ Task<void> filer_fails(Clients c) {
   co_await fails(f.delete_objects({}));
   co_await fails(f.list_objects({}));
   co_await fails(f.list_versions({}));
+  co_await fails(f.put_annotation({}));
+  co_await fails(f.get_annotation({}));
+  co_await fails(f.list_annotations({}));
+  co_await fails(f.delete_annotation({}));
   co_await fails(f.set_object_tags({}));
   co_await fails(f.set_object_acl({}));
   co_await fails(f.set_object_lock({}));

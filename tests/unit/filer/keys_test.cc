@@ -72,6 +72,12 @@ TEST(Keys, ReadWhatTheyWrite) {
   EXPECT_EQ(keys::parse_count(keys::count(BucketId(4), keys::Counter::kBytes, 1))->bucket,
             BucketId(4));
   EXPECT_EQ(keys::bucket_name(keys::bucket("photos")), "photos");
+  const std::string annotation = keys::annotation(7, "ml.a");
+  EXPECT_EQ(keys::parse_annotation(annotation)->set, 7U);
+  EXPECT_EQ(keys::parse_annotation(annotation)->name, "ml.a");
+  EXPECT_FALSE(keys::parse_annotation(keys::annotations_of(7)));
+  EXPECT_EQ(keys::parse_loose_set(keys::loose_set(7)).value(), 7U);
+  EXPECT_FALSE(keys::parse_loose_set(keys::loose_set(7) + "x"));
 }
 
 TEST(Keys, RefuseEveryTruncation) {

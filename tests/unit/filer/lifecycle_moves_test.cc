@@ -195,6 +195,30 @@ TEST(LifecycleMoves, TakeTheBytesAlong) {
   test::run_coro(bytes_go_along(world));
 }
 
+Task<void> annotated(World& world) {
+  co_await world.set_up(rule(kMove));
+  co_await world.put("k", {300'000});
+  PutAnnotation request{.object = {kBucket, "k"}, .name = "a"};
+  request.entry.size_bytes = 4;
+  request.inline_body = "text";
+  EXPECT_TRUE(co_await world.filer.put_annotation(request));
+  const Annotations before = (co_await world.entry_of("k")).layout.annotations;
+  world.clock.advance(days(3));
+  co_await world.pass();
+  const ObjectEntry after = co_await world.entry_of("k");
+  EXPECT_EQ(after.headers.storage_class, kCold);
+  EXPECT_EQ(after.layout.annotations, before);
+  const auto loose = world.store->scan(keys::within(std::string(1, keys::kLooseSet)), 10);
+  EXPECT_TRUE(loose->empty());
+  const auto found = co_await world.filer.get_annotation({{kBucket, "k"}, "a", true});
+  EXPECT_EQ(found->inline_body, "text");
+}
+
+TEST(LifecycleMoves, LeaveAnnotationsToTheirObject) {
+  World world;
+  test::run_coro(annotated(world));
+}
+
 Task<void> alike(World& world) {
   world.master.classes.clear();
   co_await world.set_up(rule(kMove));

@@ -59,6 +59,17 @@ std::vector<std::uint64_t> keys_of(const FoundBody& body) {
   return keys;
 }
 
+// They would be the newest body of their object.
+TEST(RebuildCore, PassesAnnotationsBy) {
+  FoundNeedle annotation = piece(30, 30, 0, 7, 7);
+  annotation.key.clear();
+  const auto made = generations({annotation, piece(20, 20, 0, 5, 5)});
+  ASSERT_EQ(made.size(), 1U);
+  EXPECT_EQ(made[0].size_bytes, 5U);
+  annotation.origin.reset();
+  EXPECT_TRUE(sort_needles({annotation}).keys.empty());
+}
+
 TEST(RebuildCore, PutsABodyTogetherInItsOrder) {
   const auto made = generations({piece(30, 20, kNeedle, kNeedle, 2 * kNeedle + 5),
                                  piece(10, 20, 2 * kNeedle, 5, 2 * kNeedle + 5),

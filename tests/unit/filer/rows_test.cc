@@ -173,8 +173,24 @@ TEST(Rows, RefuseEveryTruncationAndNewerFormats) {
   refuses(encode_dead({.size_bytes = 300}),
           [](const std::string& row) { return decode_dead(row); });
   refuses(encode_number(300), [](const std::string& row) { return decode_number(row, "ids"); });
+  refuses(encode_loose_set({.staged = true, .count = 300}),
+          [](const std::string& row) { return decode_loose_set(row); });
   refuses(encode_key_floor(NeedleKey(300)),
           [](const std::string& row) { return decode_key_floor(row); });
+}
+
+TEST(Rows, KeepWhatIsKnownOfALooseSet) {
+  const LooseSetRow loose{.staged = true,
+                          .since = WallTime(std::chrono::nanoseconds(1'700'000'000'123'456'789)),
+                          .count = 300,
+                          .bytes = 70'000};
+  const std::string row = encode_loose_set(loose);
+  EXPECT_EQ(hex_encode(row), golden("filer_loose_set_v1.hex"));
+  EXPECT_EQ(decode_loose_set(row).value(), loose);
+  EXPECT_EQ(decode_loose_set(encode_loose_set({})).value(), LooseSetRow{});
+  std::string odd = row;
+  odd[1] = 2;
+  EXPECT_EQ(decode_loose_set(odd).error().code(), Errc::kCorruption);
 }
 
 TEST(Rows, SurviveAnyBytes) {

@@ -187,6 +187,18 @@ Task<Result<TaggedVersion>> FakeFiler::rewrap_object(RewrapObject) {
 Task<Result<RestoreOutcome>> FakeFiler::restore_object(RestoreObject) {
   co_return Error(Errc::kUnimplemented, "fake");
 }
+Task<Result<AnnotationOutcome>> FakeFiler::put_annotation(PutAnnotation) {
+  co_return Error(Errc::kUnimplemented, "fake");
+}
+Task<Result<FoundAnnotation>> FakeFiler::get_annotation(GetAnnotation) {
+  co_return Error(Errc::kUnimplemented, "fake");
+}
+Task<Result<ListedAnnotations>> FakeFiler::list_annotations(ListAnnotations) {
+  co_return Error(Errc::kUnimplemented, "fake");
+}
+Task<Result<TaggedVersion>> FakeFiler::delete_annotation(DeleteAnnotation) {
+  co_return Error(Errc::kUnimplemented, "fake");
+}
 Task<Result<BucketEntry>> FakeFiler::set_bucket_lock(SetBucketLock) {
   co_return Error(Errc::kUnimplemented, "fake");
 }

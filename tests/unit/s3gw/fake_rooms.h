@@ -99,6 +99,10 @@ class FakeFiler final : public FilerClient {
   Task<Result<void>> set_object_lock(SetObjectLock request) override;
   Task<Result<TaggedVersion>> rewrap_object(RewrapObject request) override;
   Task<Result<RestoreOutcome>> restore_object(RestoreObject request) override;
+  Task<Result<AnnotationOutcome>> put_annotation(PutAnnotation request) override;
+  Task<Result<FoundAnnotation>> get_annotation(GetAnnotation request) override;
+  Task<Result<ListedAnnotations>> list_annotations(ListAnnotations request) override;
+  Task<Result<TaggedVersion>> delete_annotation(DeleteAnnotation request) override;
   /// Those of `manifests`, which a test fills.
   Task<Result<std::vector<Chunk>>> get_manifest(std::uint64_t manifest) override {
     co_return manifests.at(manifest);

@@ -226,6 +226,40 @@ TEST(Entry, SaysInASixthFormatWhoMayReadItAndHowItIsEncrypted) {
   EXPECT_EQ(decode_entry(row).error().code(), Errc::kCorruption) << "neither is there";
 }
 
+TEST(Entry, SaysInASeventhFormatThatItHasAnnotations) {
+  ObjectEntry entry = full_entry();
+  entry.has_id = true;
+  entry.older_null = 7;
+  entry.layout.annotations = {.set = 300, .count = 2, .bytes = 70'000, .revision = 1'000'002};
+  std::string row = encode_entry(entry);
+  EXPECT_EQ(hex_encode(row), golden("entry_v7.hex"));
+  EXPECT_EQ(decode_entry(row).value(), entry);
+  EXPECT_EQ(decode_listed(row)->size_bytes, entry.size_bytes);
+  for (const char format : {'\x03', '\x04', '\x05', '\x06'}) {  // of builds that would lose them
+    row.front() = format;
+    EXPECT_EQ(decode_entry(row).error().code(), Errc::kCorruption) << int{format};
+  }
+  entry.headers.acl = "grants";
+  entry.headers.lock.hold = LegalHold::kOn;
+  entry.layout.chunks.back() = {{kManifests, NeedleKey(0x1234), Cookie(0)}, 1};
+  EXPECT_EQ(decode_entry(encode_entry(entry)).value(), entry);
+  entry = plain_entry();
+  entry.layout.annotations = {.set = 1, .count = 1, .bytes = 1, .revision = 1};
+  row = encode_entry(entry);
+  EXPECT_EQ(decode_entry(row).value(), entry);
+  EXPECT_EQ(row.size(), encode_entry(plain_entry()).size() + 5) << "flags, four small numbers";
+  for (const std::size_t from_end : {3, 4}) {  // no annotations; no set
+    std::string odd = row;
+    odd[odd.size() - from_end] = '\0';
+    EXPECT_EQ(decode_entry(odd).error().code(), Errc::kCorruption) << from_end;
+  }
+  ObjectEntry versioned = full_entry();
+  versioned.has_id = true;
+  row = encode_entry(versioned);
+  row.front() = 7;
+  EXPECT_EQ(decode_entry(row).error().code(), Errc::kCorruption) << "there are none";
+}
+
 TEST(Entry, RefusesEncryptionThatNobodyHas) {
   ObjectEntry entry = plain_entry();
   for (const auto kind : {EncryptionKind::kS3, EncryptionKind::kCustomer}) {
@@ -349,11 +383,11 @@ TEST(Entry, RefusesEveryTruncationAndEveryByteTooMany) {
 
 TEST(Entry, RefusesANewerFormatNamingBoth) {
   std::string row = encode_entry(plain_entry());
-  row[0] = 7;
+  row[0] = 8;
   for (const Error& error : {decode_entry(row).error(), decode_listed(row).error()}) {
     EXPECT_EQ(error.code(), Errc::kUnimplemented);
-    EXPECT_THAT(error.detail(), HasSubstr("format 7"));
-    EXPECT_THAT(error.detail(), HasSubstr("knows 6"));
+    EXPECT_THAT(error.detail(), HasSubstr("format 8"));
+    EXPECT_THAT(error.detail(), HasSubstr("knows 7"));
   }
   std::string bucket_row = encode_bucket(bucket());
   bucket_row[0] = 9;

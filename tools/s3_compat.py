@@ -52,6 +52,7 @@ NOTES = {
     "ListMultipartUploads": "delimiter too",
     "PutObject": "`If-Match`, `If-None-Match: *`; `x-amz-write-offset-bytes` appends",
     "RenameObject": "one commit, in any bucket; no dates of what is replaced, no client token",
+    "PutObjectAnnotation": "all checksums; encrypted as its object is; counts in the quota",
     "RestoreObject": "of GLACIER and DEEP_ARCHIVE, at once; no type SELECT",
     "UpdateObjectEncryption": "to SSE-KMS; nothing is rewritten, ETag and dates stay",
     "SelectObjectContent": "CSV and JSON, plain, gzip or bzip2; no Parquet ([limits](operations/select.md))",

@@ -214,7 +214,8 @@ bool makes_object(Operation operation) {
 
 bool may_bypass(Operation operation) {
   using enum Operation;
-  return operation == kDeleteObject || operation == kPutObjectRetention;
+  return operation == kDeleteObject || operation == kPutObjectRetention ||
+         operation == kPutObjectAnnotation || operation == kDeleteObjectAnnotation;
 }
 
 bool has_header(const Call& call, std::string_view lower) {

@@ -237,6 +237,18 @@ constexpr std::array kTable = std::to_array<Row>({
     {kInvalidBucketOwnerAWSAccountID,
      {"InvalidBucketOwnerAWSAccountID", 400,
       "The value of the expected bucket owner parameter must be an AWS account ID."}},
+    {kAnnotationLimitExceeded,
+     {"AnnotationLimitExceeded", 400,
+      "The request would exceed the maximum number of annotations allowed per object."}},
+    {kAnnotationNameTooLong,
+     {"AnnotationNameTooLong", 400, "The annotation name exceeds 512 bytes."}},
+    {kInvalidAnnotationName,
+     {"InvalidAnnotationName", 400, "The annotation name you provided is invalid."}},
+    {kInvalidPrefix, {"InvalidPrefix", 400, "The annotation prefix you provided is invalid."}},
+    {kNoSuchAnnotation,
+     {"NoSuchAnnotation", 404, "The specified annotation does not exist on this object."}},
+    {kUnsupportedMediaType,
+     {"UnsupportedMediaType", 415, "The annotation payload is not valid UTF-8 encoded text."}},
 });
 
 constexpr bool in_order() {

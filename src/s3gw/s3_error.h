@@ -111,9 +111,15 @@ enum class S3Code : std::uint16_t {
   kInvalidObjectState,
   kRestoreAlreadyInProgress,
   kInvalidBucketOwnerAWSAccountID,
+  kAnnotationLimitExceeded,
+  kAnnotationNameTooLong,
+  kInvalidAnnotationName,
+  kInvalidPrefix,
+  kNoSuchAnnotation,
+  kUnsupportedMediaType,
 };
 inline constexpr std::size_t kS3CodeCount =
-    static_cast<std::size_t>(S3Code::kInvalidBucketOwnerAWSAccountID) + 1;
+    static_cast<std::size_t>(S3Code::kUnsupportedMediaType) + 1;
 
 /// An answer that is an error.
 struct S3Error {

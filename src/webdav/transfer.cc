@@ -4,6 +4,7 @@
 
 #include "async/task_group.h"
 #include "s3gw/archive.h"
+#include "s3gw/ops/copy_annotations.h"
 #include "s3gw/ops/copy_body.h"
 #include "s3gw/ops/needle_sink.h"
 #include "s3gw/write_headers.h"
@@ -171,6 +172,9 @@ Task<Outcome<ObjectEntry>> copy_object(Visit& visit, Journey journey) {
     KELP_DAV_CO_TRY(const s3::FoundSource source, co_await read_source(visit, journey.from));
     PutObject request = request_of(visit, source, journey.to);
     request.conditions.if_none_match_any = !journey.overwrite;
+    KELP_DAV_CO_TRY(request.entry.layout.annotations.set,
+                    co_await s3::stage_annotations(visit.call, source, journey.to_bucket,
+                                                   request.entry.headers.encryption));
     KELP_DAV_CO_TRY(
         const Result<WriteOutcome> copied,
         co_await s3::write_copy(visit.call, source, journey.to_bucket.id, std::move(request)));
@@ -204,6 +208,9 @@ Task<Outcome<void>> change_headers(Visit& visit, ObjectKey name,
     PutObject request = request_of(visit, source, name);
     KELP_DAV_CO_CHECK(change(request.entry.headers));
     request.conditions.if_match = etag_text(source.object.entry);
+    KELP_DAV_CO_TRY(request.entry.layout.annotations.set,
+                    co_await s3::stage_annotations(visit.call, source, source.object.bucket,
+                                                   request.entry.headers.encryption));
     const BucketId bucket = source.object.bucket.id;
     KELP_DAV_CO_TRY(const Result<WriteOutcome> written,
                     co_await s3::write_copy(visit.call, source, bucket, std::move(request)));

@@ -37,7 +37,7 @@ ALTERED = {  # What no default of a shape could be.
     "ReplicationConfiguration": {"Role": "arn:aws:iam::111122223333:role/r", "Rules": [
         {"Status": "Enabled", "Prefix": "", "Destination": {"Bucket": "arn:aws:s3:::BUCKET"}}]},
     "Expression": "SELECT * FROM S3Object", "InputSerialization": {"CSV": {}}, "OutputSerialization": {"CSV": {}},
-    "AccessControlPolicy": {}, "ACL": "private", "RequestRoute": "route", "RequestToken": "token",
+    "AccessControlPolicy": {}, "ACL": "private", "RequestRoute": "route", "RequestToken": "token", "AnnotationPayload": b"x",
 }
 ALSO = {"PutBucketAcl": ["ACL"], "PutObjectAcl": ["ACL"], "CompleteMultipartUpload": ["MultipartUpload"],
         "PutObjectLegalHold": ["LegalHold"], "PutObjectRetention": ["Retention"],

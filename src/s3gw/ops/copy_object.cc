@@ -6,6 +6,7 @@
 #include "s3gw/expiration.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/object_owner.h"
+#include "s3gw/ops/copy_annotations.h"
 #include "s3gw/ops/copy_body.h"
 #include "s3gw/ops/copy_source.h"
 #include "s3gw/ops/handlers.h"
@@ -184,6 +185,7 @@ Task<S3Result<void>> hash_source(Call& call, const FoundSource& source, const Co
 
 Task<S3Result<void>> copy_object(Call& call) {
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  KELP_S3_CO_TRY(const bool with_annotations, copies_annotations(call));
   for (int attempt = 1;; ++attempt) {
     KELP_S3_CO_TRY(const FoundSource source, co_await find_copy_source(call));
     KELP_S3_CO_TRY(PutObject request, copy_request(call, source));
@@ -195,6 +197,11 @@ Task<S3Result<void>> copy_object(Call& call) {
                    co_await keys_for_copy(call, bucket, source.object.entry.headers.encryption));
     request.entry.headers.encryption = keys.encryption;
     KELP_S3_CO_CHECK(co_await hash_source(call, source, keys, request.entry));
+    if (with_annotations) {
+      KELP_S3_CO_CHECK(co_await authorize_annotations(call, source));
+      KELP_S3_CO_TRY(request.entry.layout.annotations.set,
+                     co_await stage_annotations(call, source, bucket, keys.encryption));
+    }
     ObjectEntry answered = request.entry;
     const WriteConditions conditions = request.conditions;
     KELP_S3_CO_TRY(

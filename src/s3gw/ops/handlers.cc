@@ -90,6 +90,14 @@ Handler handler_of(Operation operation) {
       return get_object_legal_hold;
     case kPutObjectLegalHold:
       return put_object_legal_hold;
+    case kPutObjectAnnotation:
+      return put_object_annotation;
+    case kGetObjectAnnotation:
+      return get_object_annotation;
+    case kListObjectAnnotations:
+      return list_object_annotations;
+    case kDeleteObjectAnnotation:
+      return delete_object_annotation;
     case kGetBucketAcl:
       return get_bucket_acl;
     case kGetObjectAcl:

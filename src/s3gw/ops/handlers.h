@@ -94,6 +94,12 @@ Task<S3Result<void>> put_object_retention(Call& call);
 Task<S3Result<void>> get_object_legal_hold(Call& call);
 Task<S3Result<void>> put_object_legal_hold(Call& call);
 
+// ops/annotations.cc
+Task<S3Result<void>> put_object_annotation(Call& call);
+Task<S3Result<void>> get_object_annotation(Call& call);
+Task<S3Result<void>> list_object_annotations(Call& call);
+Task<S3Result<void>> delete_object_annotation(Call& call);
+
 // ops/object_attributes.cc
 Task<S3Result<void>> get_object_attributes(Call& call);
 

@@ -41,7 +41,7 @@ enum class ChunkForm : std::uint8_t { kPlain, kWithShared };
 [[nodiscard]] ChunkForm form_of(const std::vector<Chunk>& chunks);
 
 /// The annotations of a version: rows of their own, under the number of their set
-/// (docs/adr/0025-annotations.md). A set is named by one version at most.
+/// (docs/adr/0026-annotations.md). A set is named by one version at most.
 struct Annotations {
   std::uint64_t set = 0;       ///< Never used again; 0: there are none.
   std::uint32_t count = 0;     ///< From 1.

@@ -13,7 +13,7 @@
 
 namespace kelp {
 
-// Annotations of versions (docs/adr/0025-annotations.md). Each is a row under the number of a set,
+// Annotations of versions (docs/adr/0026-annotations.md). Each is a row under the number of a set,
 // and its value an entry, as an object's. The version's own entry names the set and counts it, and
 // every change of an annotation rewrites it: so the commit requires the version as it was judged,
 // and whoever takes the version away takes all of them away by that alone.

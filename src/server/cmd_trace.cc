@@ -1,4 +1,5 @@
 #include <curl/curl.h>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
@@ -17,7 +18,7 @@ namespace {
 
 constexpr std::chrono::minutes kTokenLife{10};  // It is looked at once, at the beginning.
 constexpr long kConnectMillis = 5000;
-constexpr long kSilentSeconds = 15;  // A gateway with nothing to tell says so every 2 seconds.
+constexpr std::chrono::seconds kSilent{15};  // A gateway with nothing to tell says so every 2 s.
 
 struct TraceFlags {
   ConfigFlags config;
@@ -34,6 +35,8 @@ struct Output {
   std::string partial;
   std::string refusal;  ///< The body of an answer that is none of lines.
   CURL* curl = nullptr;
+  const Clock* clock = nullptr;
+  MonoTime heard;  ///< When something last arrived.
 };
 
 std::string_view text_of(const boost::json::object& line, std::string_view name) {
@@ -76,6 +79,7 @@ std::string readable(std::string_view json) {
 
 std::size_t take(char* bytes, std::size_t size, std::size_t count, void* to) {
   Output& out = *static_cast<Output*>(to);
+  out.heard = out.clock->mono();
   const std::string_view piece(bytes, size * count);
   long status = 0;
   curl_easy_getinfo(out.curl, CURLINFO_RESPONSE_CODE, &status);
@@ -92,6 +96,13 @@ std::size_t take(char* bytes, std::size_t size, std::size_t count, void* to) {
   }
   out.partial.erase(0, begin);
   return std::fflush(stdout) == 0 ? piece.size() : 0;
+}
+
+/// Ends the transfer when the gateway is silent. A limit on its speed would not do: a sign of life
+/// is one byte.
+int is_silent(void* to, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  const Output& out = *static_cast<const Output*>(to);
+  return out.clock->mono() - out.heard > kSilent ? 1 : 0;
 }
 
 Result<std::string> place(const TraceFlags& flags, const Config& config) {
@@ -126,14 +137,15 @@ Result<void> follow(TraceFlags& flags) {
   const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> lines(
       curl_slist_append(nullptr, proof.c_str()), &curl_slist_free_all);
   if (curl == nullptr || lines == nullptr) return Error(Errc::kResourceExhausted, "no memory");
-  Output out{.json = flags.json, .curl = curl.get()};
+  Output out{.json = flags.json, .curl = curl.get(), .clock = &clock, .heard = clock.mono()};
   curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http");
   curl_easy_setopt(curl.get(), CURLOPT_PROXY, "");
   curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT_MS, kConnectMillis);
-  curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_TIME, kSilentSeconds);
+  curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, &is_silent);
+  curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, &out);
   curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, lines.get());
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &take);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &out);
@@ -146,6 +158,9 @@ Result<void> follow(TraceFlags& flags) {
   if (status != 0 && status != 200) {
     while (out.refusal.ends_with('\n')) out.refusal.pop_back();
     return Error(Errc::kPermissionDenied, fmt::format("answers {}: {}", status, out.refusal));
+  }
+  if (done == CURLE_ABORTED_BY_CALLBACK) {
+    return Error(Errc::kUnavailable, fmt::format("the gateway is silent for {}", kSilent));
   }
   return Error(Errc::kUnavailable,
                done == CURLE_OK ? "the gateway has ended the trace" : curl_easy_strerror(done));

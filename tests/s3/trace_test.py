@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 import unittest
 import urllib.error
 import urllib.request
@@ -88,6 +89,15 @@ class Trace(unittest.TestCase):
         self.assertEqual([line["key"] for line in self.lines(lake)], ["t/2"])
         self.assertEqual(slow.read_text(), "")
         self.assertEqual(len(text.read_text().splitlines()), 4)
+
+    def test_outlasts_silence(self):
+        """Without a request for longer than a silent gateway is waited for."""
+        begun = time.monotonic()
+        process, out = self.watch("--json", "--bucket", "other")
+        wait_for(lambda: time.monotonic() > begun + 18 or process.poll() is not None, "18 seconds", 30, every=0.2)
+        self.assertIsNone(process.poll(), out.read_text())
+        self.s3.put_object(Bucket="other", Key="late", Body=b"x")
+        wait_for(lambda: self.lines(out), "a line")
 
     def test_is_refused_without_the_secret_of_the_cluster(self):
         address = f"http://{self.kelp.ready['admin']}/trace"

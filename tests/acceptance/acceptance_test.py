@@ -1,25 +1,26 @@
 #!/usr/bin/env python3
 """acceptance_test.py [NAME...]: runs the clients of these folders (all by default) against a Kelp of its own.
 
-Each client gets a fresh server on free ports and an empty bucket; after it the server is stopped and its folder checked.
-Whatever it does not know it passes on to run.py, so `acceptance_test.py lake --only duckdb` works.
+Each run gets a fresh server on free ports and an empty bucket; after it the server is stopped and what it left is checked.
+Whatever it does not know it passes on to run.py, so `acceptance_test.py lake --only duckdb` works. SIGTERM ends client and server.
 """
 
 import argparse
-import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 FOLDER = Path(__file__).resolve().parent
 sys.path[:0] = [str(FOLDER.parent.parent / "tools"), str(FOLDER)]
 from flaky_proxy import FlakyProxy  # noqa: E402
-from kelpdev.process import KelpProcess, fsck  # noqa: E402
-from kelpdev.s3 import Client  # noqa: E402
+from worlds import BUCKET, GUARD, BalancedCluster, OneProcess  # noqa: E402
 
 UNAVAILABLE = 77
 
@@ -29,98 +30,151 @@ def clients():
     return sorted(path.parent.name for path in FOLDER.glob("*/run.py"))
 
 
-def make_certificate(folder):
-    """A certificate of localhost that signs itself, and its key."""
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                    key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost", "-addext",
-                    "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
-    return certificate, key
+class Run:
+    """One run of one client: whether it passed (None: it cannot be had here), its sum, how long it took."""
+
+    def __init__(self, name):
+        self.name, self.passed, self.sum, self.seconds = name, None, "", 0
+
+    def refuse(self, why):
+        print(f"FAILED {self.name}: {why}", flush=True)
+        self.passed = False
+
+    def verdict(self):
+        return {True: "fine", False: "FAILED", None: "not to be had here"}[self.passed]
 
 
-def run_client(name, kelp, endpoint, work, options):
-    """The exit status of its run.py, whose lines are printed as they come. Nothing that it started outlives it."""
-    words = [sys.executable, str(FOLDER / name / "run.py"), "--endpoint", endpoint, "--access-key", kelp.keys[0],
-             "--secret-key", kelp.keys[1], "--bucket", "acceptance", "--work", str(work), *options]
-    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True,
-                               env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"))
-    try:
-        return process.wait()
-    finally:
+class ClientProcess:
+    """Its run.py, whose lines are printed as they come. Nothing that it started outlives the `with` block."""
+
+    def __init__(self, name, world, endpoint, work, options):
+        self.sum = ""
+        ca = ["--ca", str(world.ca)] if world.ca else []
+        words = [*GUARD, sys.executable, str(FOLDER / name / "run.py"), "--endpoint", endpoint, "--access-key", world.keys[0],
+                 "--secret-key", world.keys[1], "--bucket", BUCKET, "--work", str(work), *ca, *options]
+        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True,
+                                        env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"), text=True, errors="replace")
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            print(line, end="", flush=True)
+            if re.match(r"\d+ passed, \d+ failed", line):
+                self.sum = line.strip()
+
+    def ended(self, seconds=None):
+        """Waits for its end, at most so long; whether it has ended."""
         try:
-            os.killpg(process.pid, signal.SIGKILL)
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        self.reader.join(10)
+        return True
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+        self.process.wait()
 
 
-def run_through_faults(name, kelp, every, work, options):
-    """run_client() with every so many requests spoiled; a client that met no fault at all has shown nothing."""
-    record = work.parent / "requests"
-    with FlakyProxy(kelp.endpoint, every, record) as proxy:
-        status = run_client(name, kelp, proxy.endpoint, work, options)
+def drive(run, world, given, scratch, options):
+    """Runs the client in `world` until it ends; its exit status."""
+    proxy = FlakyProxy(world.endpoint, given.through_faults, scratch / "requests") if given.through_faults else None
+    endpoint = proxy.__enter__().endpoint if proxy else world.endpoint
+    try:
+        with ClientProcess(run.name, world, endpoint, scratch / "work", options) as client:
+            while not client.ended(1 if given.kill else None):
+                world.disturb(client.ended)
+            run.sum = client.sum
+            status = client.process.returncode
+    finally:
+        if proxy:
+            proxy.__exit__(None, None, None)
+    # A client that met no fault at all has shown nothing.
+    if proxy:
         print(f"faults: {proxy.summary()}", flush=True)
         if status == 0 and proxy.refused == 0:
-            print(f"FAILED {name}: it met no fault", flush=True)
+            run.refuse("it met no fault")
             return 1
-        return status
+    if given.kill:
+        print(f"killed meanwhile: {', '.join(world.killed) or 'nothing'}", flush=True)
+        if status == 0 and not world.killed:
+            run.refuse("nothing was killed meanwhile")
+            return 1
+    return status
 
 
-def accept(name, https, faults, options, server_options):
-    """Whether `name` passed: True, False, or None when it cannot be had here."""
-    print(f"== {name}{' over https' if https else ''}{f', every {faults}th request refused' if faults else ''}", flush=True)
+def accept(name, given, options):
+    """One Run of `name`."""
+    run, begun = Run(name), time.monotonic()
+    how = [*(["over https"] if given.https else []), *(["on a cluster"] if given.cluster else []),
+           *(["daemons die"] if given.kill else []),
+           *([f"every {given.through_faults}th request refused"] if given.through_faults else [])]
+    print(f"== {', '.join([name, *how])}", flush=True)
     with tempfile.TemporaryDirectory(prefix=f"kelp-acceptance-{name}-") as scratch:
         scratch = Path(scratch)
-        if https:
-            certificate, key = make_certificate(scratch)
-            server_options = [*server_options, "--tls-listen", "127.0.0.1:0", "--tls-cert", str(certificate), "--tls-key",
-                              str(key)]
-            options = [*options, "--ca", str(certificate)]
-        kelp = KelpProcess(scratch / "server", *server_options)
-        kelp.start()
-        try:
-            s3 = Client(kelp.endpoint, *kelp.keys)
-            s3.must("PUT", "/acceptance")
-            s3.close()
-            endpoint = f"https://localhost:{kelp.ready['s3_tls'].rsplit(':', 1)[1]}" if https else kelp.endpoint
-            if faults:
-                status = run_through_faults(name, kelp, faults, scratch / "work", options)
-            else:
-                status = run_client(name, kelp, endpoint, scratch / "work", options)
-            if status not in (0, UNAVAILABLE):
-                print(f"{name}: exit {status}; the end of the server's log:\n{kelp.log_tail(15)}", flush=True)
-        finally:
-            code = kelp.stop(60)
-        if code != 0:
-            print(f"FAILED {name}: the server stopped with {code}\n{kelp.log_tail()}", flush=True)
-            return False
-        if status == UNAVAILABLE:
-            return None
-        report = fsck(kelp.data)
-        if not report["clean"]:
-            print(f"FAILED {name}: fsck of what it left: {json.dumps(report)[:2000]}", flush=True)
-        return status == 0 and report["clean"]
+        world = BalancedCluster(scratch, given.server) if given.cluster else OneProcess(scratch, given.https, given.server)
+        with world:
+            status = drive(run, world, given, scratch, options)
+            if status == UNAVAILABLE:
+                return run
+            run.passed = status == 0
+            if status != 0:
+                print(f"{name}: exit {status}; the end of the server's log:\n{world.log_tail()}", flush=True)
+            for why in world.settle():
+                run.refuse(why)
+    run.seconds = time.monotonic() - begun
+    return run
 
 
-def main():
+def end_by_signal(number, _):
+    """As an exception, so that whoever started something ends it."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(clients())}")
     parser.add_argument("--https", action="store_true", help="over https, with --ca")
     parser.add_argument("--through-faults", type=int, nargs="?", const=15, metavar="N",
                         help="through flaky_proxy.py, which refuses every Nth request (15)")
+    parser.add_argument("--cluster", action="store_true", help="a cluster behind HAProxy instead of one process")
+    parser.add_argument("--kill", action="store_true", help="kill daemons of the cluster while the client works, and start them again")
+    parser.add_argument("--times", type=int, default=1, metavar="N", help="runs of each client")
     parser.add_argument("--server", action="append", default=[], metavar="OPTION",
-                        help="one more word of `kelp server`, e.g. --server=--set=s3.domains=s3.localhost")
+                        help="one more word of `kelp server` or of the gateways, e.g. --server=--set=s3.domains=s3.localhost")
     given, options = parser.parse_known_args()
     unknown = [name for name in given.names if name not in clients()]
-    if given.https and given.through_faults:
-        parser.error("the proxy speaks plain HTTP")
+    if given.https and (given.through_faults or given.cluster):
+        parser.error("the proxy and the balancer are for plain HTTP here")
+    if given.kill and not given.cluster:
+        parser.error("--kill is for a --cluster")
     if unknown:
         parser.error(f"no client is called {', '.join(unknown)}")
-    verdicts = {name: accept(name, given.https, given.through_faults, options, given.server) for name in given.names or clients()}
-    failed = [name for name, passed in verdicts.items() if passed is False]
-    missing = [name for name, passed in verdicts.items() if passed is None]
-    print(f"clients: {len(verdicts) - len(failed) - len(missing)} fine, {len(failed)} failed {failed}, "
+    return given, options
+
+
+def main():
+    given, options = parse_arguments()
+    signal.signal(signal.SIGTERM, end_by_signal)
+    if given.cluster and BalancedCluster.lacks():
+        print(f"SKIPPED: {BalancedCluster.lacks()}", flush=True)
+        return UNAVAILABLE
+    runs = [accept(name, given, options) for name in given.names or clients() for _ in range(given.times)]
+    for run in runs if len(runs) > 1 else []:
+        print(f"{run.name:10} {run.verdict():18} {run.seconds:6.0f} s  {run.sum}", flush=True)
+    failed = sorted({run.name for run in runs if run.passed is False})
+    missing = sorted({run.name for run in runs if run.passed is None})
+    print(f"clients: {len({run.name for run in runs}) - len(failed) - len(missing)} fine, {len(failed)} failed {failed}, "
           f"{len(missing)} not to be had here {missing}", flush=True)
-    return 1 if failed else UNAVAILABLE if missing and len(missing) == len(verdicts) else 0
+    return 1 if failed else UNAVAILABLE if all(run.passed is None for run in runs) else 0
 
 
 if __name__ == "__main__":

@@ -9,9 +9,13 @@ import os
 import pwd
 import signal
 import subprocess
+import sys
 import tempfile
 import urllib.request
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent.parent / "tools"))
+from kelpdev.process import free_port  # noqa: E402
 
 # The clients' network is the cluster's own: any port is free there.
 ETCD_HOST = "198.18.7.1"
@@ -130,6 +134,21 @@ class Etcd(Engine):
             except (OSError, KeyError):
                 continue
         return None
+
+
+class LoneEtcd(Engine):
+    """One member, on free ports of loopback."""
+
+    name = "etcd"
+    programs = Etcd.programs
+
+    def __init__(self, program, inside):
+        super().__init__(program, inside)
+        self.url, peers = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+        self.launch("etcd", [program, f"--data-dir={self.folder / 'data'}", f"--listen-client-urls={self.url}",
+                             f"--advertise-client-urls={self.url}", f"--listen-peer-urls={peers}",
+                             f"--initial-advertise-peer-urls={peers}", f"--initial-cluster=default={peers}",
+                             "--max-txn-ops=65536", "--max-request-bytes=9437184"])
 
 
 class Redis(Engine):

@@ -16,27 +16,13 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent.parent / "tools"), str(HERE.parent / "cluster")]
-from engine_servers import KINDS, Engine, program_of  # noqa: E402
+from engine_servers import KINDS, LoneEtcd, program_of  # noqa: E402
 from kelpdev import model  # noqa: E402
-from kelpdev.process import KelpProcess, free_port, fsck, kelp_binary  # noqa: E402
+from kelpdev.process import KelpProcess, fsck, kelp_binary  # noqa: E402
 from kelpdev.s3 import Client  # noqa: E402
 
 ROUNDS = int(os.environ.get("KELP_ROUNDS", "4"))
 OPTIONS = ("--rpc-listen", "127.0.0.1:0", "--set", "collector.interval=500ms", "--set", "collector.quarantine=1h")
-
-
-class LoneEtcd(Engine):
-    """One member, on free ports of loopback."""
-
-    name = "etcd"
-
-    def __init__(self, program, inside):
-        super().__init__(program, inside)
-        self.url, peers = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
-        self.launch("etcd", [program, f"--data-dir={self.folder / 'data'}", f"--listen-client-urls={self.url}",
-                             f"--advertise-client-urls={self.url}", f"--listen-peer-urls={peers}",
-                             f"--initial-advertise-peer-urls={peers}", f"--initial-cluster=default={peers}",
-                             "--max-txn-ops=65536", "--max-request-bytes=9437184"])
 
 
 def meta(*words, code=0):

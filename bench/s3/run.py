@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import servers as peers  # noqa: E402
+from bars import Bars  # noqa: E402
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -152,24 +153,6 @@ class Bench:
                 print(f"{row['case']:26}{server:11}{row['cpu_us']:11.1f}{row['per_second']:10.0f}{row['p50_us']:10.0f}"
                       f"{row['p99_us']:10.0f}{row['rss_mib']:9.0f}")
         return rows
-
-
-class Bars:
-    """One line per bar: asked, measured, ok or short."""
-
-    def __init__(self):
-        self.lines = []
-
-    def at_most(self, what, asked, measured, unit=""):
-        self.add(what, "<=", asked, measured, measured <= asked, unit)
-
-    def at_least(self, what, asked, measured, unit=""):
-        self.add(what, ">=", asked, measured, measured >= asked, unit)
-
-    def add(self, what, sign, asked, measured, good, unit):
-        verdict = "not measured" if math.isnan(measured) else ("ok" if good else "SHORT")
-        self.lines.append({"bar": what, "asked": f"{sign} {asked:.3g}{unit}", "measured": measured, "verdict": verdict})
-        print(f"{what:58}{sign} {asked:<9.3g} measured {measured:<9.3g}{unit} {verdict}")
 
 
 def ratio_bars(bench, bars):

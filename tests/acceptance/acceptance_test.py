@@ -31,10 +31,10 @@ def clients():
 
 
 class Run:
-    """One run of one client: whether it passed (None: it cannot be had here), its sum, how long it took."""
+    """One run of one client: whether it passed (None: it cannot be had here), its sum, its time and the servers' CPU, in seconds."""
 
     def __init__(self, name):
-        self.name, self.passed, self.sum, self.seconds = name, None, "", 0
+        self.name, self.passed, self.sum, self.seconds, self.cpu = name, None, "", 0, 0
 
     def refuse(self, why):
         print(f"FAILED {self.name}: {why}", flush=True)
@@ -124,7 +124,8 @@ def accept(name, given, options):
             status = drive(run, world, given, scratch, options)
             if status == UNAVAILABLE:
                 return run
-            run.passed = status == 0
+            run.passed, run.cpu = status == 0, world.cpu_seconds()
+            print(f"{name}: {run.cpu:.1f} s of CPU of the server", flush=True)
             if status != 0:
                 print(f"{name}: exit {status}; the end of the server's log:\n{world.log_tail()}", flush=True)
             for why in world.settle():
@@ -169,7 +170,7 @@ def main():
         return UNAVAILABLE
     runs = [accept(name, given, options) for name in given.names or clients() for _ in range(given.times)]
     for run in runs if len(runs) > 1 else []:
-        print(f"{run.name:10} {run.verdict():18} {run.seconds:6.0f} s  {run.sum}", flush=True)
+        print(f"{run.name:10} {run.verdict():18} {run.seconds:6.0f} s, {run.cpu:5.1f} s of server CPU  {run.sum}", flush=True)
     failed = sorted({run.name for run in runs if run.passed is False})
     missing = sorted({run.name for run in runs if run.passed is None})
     print(f"clients: {len({run.name for run in runs}) - len(failed) - len(missing)} fine, {len(failed)} failed {failed}, "

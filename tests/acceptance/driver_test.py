@@ -106,7 +106,7 @@ class Driver(unittest.TestCase):
         process = self.start("flaky", "--times", "3")
         said = process.communicate(timeout=120)[0]
         self.assertEqual(process.returncode, 1, said)
-        self.assertEqual(re.findall(r"^flaky +(fine|FAILED) +\d+ s  (.*)$", said, re.MULTILINE),
+        self.assertEqual(re.findall(r"^flaky +(fine|FAILED) +\d+ s, +\d+\.\d s of server CPU  (.*)$", said, re.MULTILINE),
                          [("fine", "4 passed, 0 failed"), ("FAILED", "3 passed, 1 failed"), ("fine", "4 passed, 0 failed")])
 
     def test_what_a_client_leaves_in_a_cluster_fails_it(self):

@@ -12,7 +12,7 @@ sys.path[:0] = [str(FOLDER.parent.parent / "tools"), str(FOLDER.parent / "cluste
 from balancer import HAProxy  # noqa: E402
 from engine_servers import LoneEtcd, program_of  # noqa: E402
 from kelpdev.cluster import Cluster  # noqa: E402
-from kelpdev.process import KelpProcess, fsck, wait_for  # noqa: E402
+from kelpdev.process import KelpProcess, cpu_seconds, fsck, wait_for  # noqa: E402
 from kelpdev.s3 import NAMESPACE, Client  # noqa: E402
 
 BUCKET = "acceptance"
@@ -55,6 +55,10 @@ class OneProcess:
 
     def disturb(self, ended):
         raise RuntimeError("one process has nothing that takes over")
+
+    def cpu_seconds(self):
+        """What serving took so far."""
+        return cpu_seconds([self.kelp.pid])
 
     def log_tail(self):
         return self.kelp.log_tail(15)
@@ -125,6 +129,10 @@ class BalancedCluster:
 
     def log_tail(self):
         return self.cluster.log_tails(8)
+
+    def cpu_seconds(self):
+        """Of the daemons that run now: what a killed one took is forgotten."""
+        return cpu_seconds([daemon.pid for daemon in self.cluster.daemons.values() if daemon.running()])
 
     # --- faults
 

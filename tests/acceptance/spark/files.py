@@ -27,6 +27,15 @@ def other_formats(lake):
         equal(len(lake.data_files(f"files/{form}/")), 2)
 
 
+def many_small_files(lake):
+    target = lake.path("files/many")
+    lake.spark.range(0, 10_000, 1, 100).selectExpr("id", "concat('text ', id) AS text").write.parquet(target)
+    read = lake.spark.read.parquet(target)
+    equal(tuple(read.selectExpr("count(*)", "sum(id)", "count(DISTINCT text)").first()), (10_000, 49_995_000, 10_000))
+    equal(read.where("id = 777").selectExpr("text").first()[0], "text 777")
+    equal(len(lake.data_files("files/many/")), 100)
+
+
 def folders(lake):
     """Made, seen before they hold anything, renamed with what is in them, and gone after their removal."""
     files = lake.filesystem()
@@ -43,4 +52,5 @@ def folders(lake):
     equal(lake.keys("folders/o") + lake.keys("folders/e"), [])
 
 
-CHECKS = [("files.parquet", partitioned_parquet), ("files.formats", other_formats), ("files.folders", folders)]
+CHECKS = [("files.parquet", partitioned_parquet), ("files.many", many_small_files), ("files.formats", other_formats),
+          ("files.folders", folders)]

@@ -14,13 +14,14 @@ from client import Checks, parse_arguments, python_environment, snippet  # noqa:
 
 
 def main():
-    given = parse_arguments(__doc__)
+    given = parse_arguments(__doc__, ("--tpch", {"metavar": "SCHEMA", "help": "only TPC-H, of tiny, sf0.1, sf1 ..."}))
     python = python_environment("trino-python", FOLDER / "requirements.txt") / "python"
     if Path(sys.executable) != python:
         os.execv(python, [str(python), str(FOLDER / "run.py"), *sys.argv[1:]])
 
     import hive_tables
     import iceberg_tables
+    import tpch
     from look import Look
     from trino_server import Trino
 
@@ -34,8 +35,11 @@ def main():
     }
     checks = Checks(given.only)
     look = Look(given)
-    with Trino(given.work / "trino", catalogs) as trino:
-        for name, check in (*iceberg_tables.checks("iceberg"), *hive_tables.CHECKS):
+    chosen = [*iceberg_tables.checks("iceberg"), *hive_tables.CHECKS]
+    if given.tpch:
+        chosen = [(f"trino.tpch_{given.tpch}", tpch.check(given.tpch))]
+    with Trino(given.work / "trino", catalogs | tpch.CATALOG) as trino:
+        for name, check in chosen:
             checks.run(name, check, trino, look)
     checks.finish()
 

@@ -99,10 +99,10 @@ class Trino:
         except (OSError, urllib.error.URLError, trino.exceptions.Error):
             return False
 
-    def rows(self, statement, **session):
-        """All rows of a statement; it has ended when they are here."""
+    def rows(self, statement, schema=(None, None), **session):
+        """All rows of a statement; it has ended when they are here. `schema`: where its tables are, catalog and schema."""
         connection = trino.dbapi.connect(host="127.0.0.1", port=self.port, user="kelp", session_properties=session,
-                                         max_attempts=1)
+                                         max_attempts=1, catalog=schema[0], schema=schema[1])
         cursor = connection.cursor()
         cursor.execute(statement)
         return cursor.fetchall()

@@ -22,14 +22,14 @@ Acl list_of(const ObjectEntry& entry) {
 }  // namespace
 
 Task<S3Result<void>> get_bucket_acl(Call& call) {
-  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket_now(call));
   const Acl acl = call.access->has_acls() ? call.access->acl : private_acl(bucket.owner_id);
   co_await reply_xml(call, acl_xml(acl, bucket.owner_id, names_of(call)));
   co_return S3Result<void>{};
 }
 
 Task<S3Result<void>> put_bucket_acl(Call& call) {
-  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket_now(call));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
   KELP_S3_CO_TRY(const Acl acl, requested_acl(call, std::move(body), bucket.owner_id));
   KELP_S3_CO_CHECK(co_await set_config(call, std::string(kAclSetting), encode_acl(acl)));

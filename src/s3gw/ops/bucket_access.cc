@@ -31,7 +31,7 @@ S3Result<void> check_policy(const Call& call, std::string_view json) {
 }  // namespace
 
 Task<S3Result<void>> get_bucket_policy(Call& call) {
-  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  KELP_S3_CO_CHECK(co_await own_bucket_now(call));
   if (call.access->policy_json.empty()) co_return s3_error(S3Code::kNoSuchBucketPolicy);
   HttpResponse head = begin_response(call, 200);
   head.add("Content-Type", "application/json");
@@ -40,7 +40,7 @@ Task<S3Result<void>> get_bucket_policy(Call& call) {
 }
 
 Task<S3Result<void>> put_bucket_policy(Call& call) {
-  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  KELP_S3_CO_CHECK(co_await own_bucket_now(call));
   KELP_S3_CO_TRY(std::string json, co_await read_request_xml(call, kMaxXmlBytes));
   KELP_S3_CO_CHECK(check_policy(call, json));
   KELP_S3_CO_CHECK(co_await set_config(call, std::string(kPolicySetting), std::move(json)));
@@ -56,7 +56,7 @@ Task<S3Result<void>> delete_bucket_policy(Call& call) {
 }
 
 Task<S3Result<void>> get_bucket_policy_status(Call& call) {
-  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  KELP_S3_CO_CHECK(co_await own_bucket_now(call));
   if (call.access->policy_json.empty()) co_return s3_error(S3Code::kNoSuchBucketPolicy);
   std::string body;
   XmlWriter xml(body);
@@ -68,7 +68,7 @@ Task<S3Result<void>> get_bucket_policy_status(Call& call) {
 }
 
 Task<S3Result<void>> get_public_access_block(Call& call) {
-  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  KELP_S3_CO_CHECK(co_await own_bucket_now(call));
   if (!call.access->block) co_return s3_error(S3Code::kNoSuchPublicAccessBlockConfiguration);
   co_await reply_xml(call, public_access_block_xml(*call.access->block));
   co_return S3Result<void>{};
@@ -92,14 +92,14 @@ Task<S3Result<void>> delete_public_access_block(Call& call) {
 }
 
 Task<S3Result<void>> get_bucket_ownership_controls(Call& call) {
-  KELP_S3_CO_CHECK(co_await own_bucket(call));
+  KELP_S3_CO_CHECK(co_await own_bucket_now(call));
   if (!call.access->ownership) co_return s3_error(S3Code::kOwnershipControlsNotFoundError);
   co_await reply_xml(call, ownership_controls_xml(*call.access->ownership));
   co_return S3Result<void>{};
 }
 
 Task<S3Result<void>> put_bucket_ownership_controls(Call& call) {
-  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket_now(call));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
   KELP_S3_CO_TRY(const ObjectOwnership ownership, parse_ownership_controls(std::move(body)));
   const bool lists_stop = ownership == ObjectOwnership::kBucketOwnerEnforced;

@@ -33,4 +33,11 @@ Task<S3Result<void>> set_config(Call& call, std::string name, std::optional<std:
   co_return S3Result<void>{};
 }
 
+Task<S3Result<BucketEntry>> own_bucket_now(Call& call) {
+  KELP_S3_CO_TRY(BucketEntry bucket, co_await own_bucket(call));
+  auto now = co_await call.services.bucket_access.find(call.request.bucket, {});
+  KELP_S3_CO_TRY(call.access, std::move(now));
+  co_return bucket;
+}
+
 }  // namespace kelp::s3

@@ -18,4 +18,8 @@ namespace kelp::s3 {
 [[nodiscard]] Task<S3Result<void>> set_config(Call& call, std::string name,
                                               std::optional<std::string> value);
 
+/// own_bucket(), with `call.access` of this moment: for who tells what it holds, or refuses because
+/// of it. What another gateway took a moment ago counts.
+[[nodiscard]] Task<S3Result<BucketEntry>> own_bucket_now(Call& call);
+
 }  // namespace kelp::s3

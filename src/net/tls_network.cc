@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::size_t kCipherBytes = 64 * 1024;    // read at once
 constexpr std::size_t kEncryptBytes = 128 * 1024;  // written at once
-/// What a refused peer sends is dropped so far, so that its end is no reset that outruns our alert.
-constexpr std::size_t kDropBytes = 64 * 1024;
 constexpr std::chrono::seconds kQuiet{10};
 
 using Side = TlsSession::Side;
@@ -192,9 +190,7 @@ class TlsNetwork::TlsStream final : public Stream {
       const TlsSession::Status status = session_->handshake();
       const auto sent = co_await send_pending();
       if (status == TlsSession::Status::kFailed) {
-        const Error error = circle_->refuse(side_, peer(), *session_);
-        if (sent && !sending_.empty()) co_await drop_input();
-        co_return error;
+        co_return circle_->refuse(side_, peer(), *session_);
       }
       KELP_CO_CHECK(sent);
       if (status == TlsSession::Status::kOk) break;
@@ -211,15 +207,6 @@ class TlsNetwork::TlsStream final : public Stream {
     if (sending_.empty()) co_return Result<void>();
     const ByteSpan piece(sending_);
     co_return co_await inner_->write(std::span(&piece, 1));
-  }
-
-  /// Until the peer has read our alert and closed. Whoever runs the stream limits the time.
-  Task<void> drop_input() {
-    for (std::size_t dropped = 0; dropped < kDropBytes;) {
-      const auto got = co_await inner_->read_some(cipher_);
-      if (!got || *got == 0) co_return;
-      dropped += *got;
-    }
   }
 
   /// A server's verdict about our certificate comes after our handshake (RFC 8446 section 4.4).

@@ -49,7 +49,9 @@ class Server:
         cls.certificate, key = work / "cert.pem", work / "key.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                         "-keyout", key, "-out", cls.certificate, "-days", "2", "-subj", "/CN=localhost", "-addext",
-                        "subjectAltName=IP:127.0.0.1,DNS:localhost"], check=True, capture_output=True)
+                        "subjectAltName=IP:127.0.0.1,DNS:localhost",
+                        # Some TLS libraries refuse the certificate of an authority as a server's.
+                        "-addext", "basicConstraints=critical,CA:FALSE"], check=True, capture_output=True)
         config = work / "kelp.toml"
         config.write_text(settings + '[[s3.identity]]\nname = "second"\naccess_key = "second-account"\n'
                           'secret_key = "second-secret-key-0123456789"\n')

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Sessions of other SDKs than boto3 - AWS's for Go and JavaScript, MinIO's for Go and Python - over http and over https, with nothing
-set but the address and the keys: put, get, list, copy, multipart, presigned, conditions, delete. They install themselves from
-their languages' registries, as the pinned versions of tests/s3/sdk say.
+"""Sessions of other SDKs than boto3 - AWS's for Go, Java, JavaScript and Rust, MinIO's for Go and Python - over http and over https,
+with nothing set but the address and the keys: put, get, list, copy, multipart, presigned, conditions, delete. They install
+themselves from their languages' registries, as the pinned versions of tests/s3/sdk say.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import io
 import os
 import shutil
 import subprocess
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -19,6 +20,11 @@ import minio
 import urllib3
 
 SDK = Path(__file__).resolve().parent / "sdk"
+
+
+def skip(why):
+    print(f"SKIPPED: {why}", flush=True)
+    raise unittest.SkipTest(why)
 
 
 def installed(name, *files, make):
@@ -39,24 +45,64 @@ def endpoints():
     return (Server.kelp.endpoint, f"https://127.0.0.1:{Server.tls_port}")
 
 
+def fetch(into, *words, **environment):
+    """Downloads what a session is made of; where that fails the test is skipped, while a session that does not compile has failed."""
+    done = subprocess.run(words, cwd=into, env=dict(os.environ, **environment), capture_output=True, text=True)
+    if done.returncode != 0:
+        shutil.rmtree(into)
+        skip(f"{' '.join(words[:2])} failed: {(done.stdout + done.stderr)[-600:]}")
+
+
+def build_go(into):
+    fetch(into, "go", "mod", "download")
+    subprocess.run(["go", "build", "-o", "session", "."], cwd=into, check=True)
+
+
+def build_java(into):
+    fetch(into, "mvn", "--batch-mode", "--quiet", "dependency:copy-dependencies", "-DoutputDirectory=libs", "-DincludeScope=runtime",
+          MAVEN_OPTS="-Xmx512m")
+    subprocess.run(["javac", "-cp", "libs/*", "Session.java"], cwd=into, check=True)
+
+
+def build_rust(into):
+    """The SDK is pinned, what it stands on is the newest that this compiler takes. What cargo downloads and makes on the way is several
+    hundred MiB, of which the session is all that stays."""
+    with tempfile.TemporaryDirectory(prefix="kelp-cargo-") as scratch:
+        homes = {"CARGO_HOME": f"{scratch}/home", "CARGO_TARGET_DIR": f"{scratch}/target",
+                 "CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS": "fallback"}
+        fetch(into, "cargo", "fetch", **homes)
+        subprocess.run(["cargo", "build", "--quiet"], cwd=into, env=dict(os.environ, **homes), check=True)
+        shutil.copy(f"{scratch}/target/debug/session", into)
+
+
+def java_trust(folder):
+    """Options of a JVM that trusts Kelp's certificate, by a store in `folder`."""
+    store = Path(folder) / "trust.p12"
+    subprocess.run(["keytool", "-importcert", "-noprompt", "-alias", "kelp", "-file", Server.certificate, "-keystore", store, "-storetype",
+                    "PKCS12", "-storepass", "changeit"], check=True, capture_output=True)
+    return [f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStorePassword=changeit"]
+
+
 class Sessions(unittest.TestCase):
     """A test an SDK."""
+
+    def need(self, *tools):
+        missing = [tool for tool in tools if not shutil.which(tool)]
+        if missing:
+            skip(f"no {missing[0]} here")
 
     def play(self, words, folder):
         for endpoint in endpoints():
             trust = str(Server.certificate)
             environment = dict(os.environ, KELP_ENDPOINT=endpoint, AWS_ACCESS_KEY_ID=Server.kelp.keys[0],
                                AWS_SECRET_ACCESS_KEY=Server.kelp.keys[1], SSL_CERT_FILE=trust, AWS_CA_BUNDLE=trust,
-                               NODE_EXTRA_CA_CERTS=trust, AWS_EC2_METADATA_DISABLED="true")
+                               NODE_EXTRA_CA_CERTS=trust, CURL_CA_BUNDLE=trust, AWS_EC2_METADATA_DISABLED="true")
             done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
             self.assertEqual(done.returncode, 0, f"{endpoint}: {done.stdout}{done.stderr}")
 
     def go(self, session):
-        if not shutil.which("go"):
-            self.skipTest("no go here")
-        folder = installed("go", "main.go", "go.mod", "go.sum",
-                           make=lambda into: subprocess.run(["go", "build", "-o", "session", "."], cwd=into, check=True))
-        self.play(["./session", session], folder)
+        self.need("go")
+        self.play(["./session", session], installed("go", "main.go", "go.mod", "go.sum", make=build_go))
 
     def test_aws_go(self):
         self.go("awssdk")
@@ -65,11 +111,20 @@ class Sessions(unittest.TestCase):
         self.go("minio")
 
     def test_aws_javascript(self):
-        if not shutil.which("npm"):
-            self.skipTest("no npm here")
-        folder = installed("js", "session.mjs", "package.json", "package-lock.json", make=lambda into: subprocess.run(
-            ["npm", "ci", "--no-audit", "--no-fund", "--silent", "--ignore-scripts"], cwd=into, check=True))
+        self.need("npm", "node")
+        folder = installed("js", "session.mjs", "package.json", "package-lock.json", make=lambda into: fetch(
+            into, "npm", "ci", "--no-audit", "--no-fund", "--silent", "--ignore-scripts"))
         self.play(["node", "session.mjs"], folder)
+
+    def test_aws_java(self):
+        self.need("mvn", "javac", "java", "keytool")
+        folder = installed("java", "Session.java", "pom.xml", make=build_java)
+        with tempfile.TemporaryDirectory(prefix="kelp-java-") as scratch:
+            self.play(["java", "-Xmx512m", *java_trust(scratch), "-cp", "libs/*:.", "Session"], folder)
+
+    def test_aws_rust(self):
+        self.need("cargo", "curl")
+        self.play(["./session"], installed("rust", "main.rs", "Cargo.toml", make=build_rust))
 
     def test_minio_python(self):
         for endpoint in endpoints():

@@ -49,6 +49,8 @@ class Receiver:
                     if status < 300:
                         receiver.got.append((dict(self.headers.items()), body))
                 self.send_response(status)
+                if receiver.sends_to:
+                    self.send_header("Location", receiver.sends_to)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -59,6 +61,7 @@ class Receiver:
         self.got, self.connections = [], []
         self.arrived, self.slow, self.released = threading.Event(), threading.Event(), threading.Event()
         self.status = lambda _: 200
+        self.sends_to = None
         self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
@@ -138,6 +141,19 @@ class World(unittest.TestCase):
 
 
 class Webhooks(World):
+    def test_nobody_is_sent_elsewhere(self):
+        self.configure(rule("hook", "s3:ObjectCreated:*"))
+        wait_for(lambda: self.hook.got, "the test event")
+        asked = []
+        self.hook.sends_to = f"http://127.0.0.1:{self.other.port}/"
+        self.hook.status = lambda message: asked.append(message) or 307
+        self.put("k")
+        wait_for(lambda: len(asked) >= 2, "the second attempt")
+        self.assertEqual(self.other.connections, [], "a redirect was followed")
+        self.hook.sends_to, self.hook.status = None, lambda _: 200
+        self.wait_for_records(self.hook, 1)
+        self.assertEqual(self.other.connections, [])
+
     def test_each_operation_tells_what_it_did(self):
         self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         self.configure(rule("hook", "s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:ObjectTagging:*", prefix="in/"))

@@ -83,8 +83,8 @@ def java_trust(folder):
     return [f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStorePassword=changeit"]
 
 
-class Sessions(unittest.TestCase):
-    """A test an SDK."""
+class Session(unittest.TestCase):
+    """What those of all SDKs have."""
 
     def need(self, *tools):
         missing = [tool for tool in tools if not shutil.which(tool)]
@@ -99,6 +99,10 @@ class Sessions(unittest.TestCase):
                                NODE_EXTRA_CA_CERTS=trust, CURL_CA_BUNDLE=trust, AWS_EC2_METADATA_DISABLED="true")
             done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
             self.assertEqual(done.returncode, 0, f"{endpoint}: {done.stdout}{done.stderr}")
+
+
+class Sessions(Session):
+    """A test an SDK."""
 
     def go(self, session):
         self.need("go")
@@ -121,10 +125,6 @@ class Sessions(unittest.TestCase):
         folder = installed("java", "Session.java", "pom.xml", make=build_java)
         with tempfile.TemporaryDirectory(prefix="kelp-java-") as scratch:
             self.play(["java", "-Xmx512m", *java_trust(scratch), "-cp", "libs/*:.", "Session"], folder)
-
-    def test_aws_rust(self):
-        self.need("cargo", "curl")
-        self.play(["./session"], installed("rust", "main.rs", "Cargo.toml", make=build_rust))
 
     def test_minio_python(self):
         for endpoint in endpoints():
@@ -150,6 +150,14 @@ class Sessions(unittest.TestCase):
             for item in list(client.list_objects(bucket, recursive=True)):
                 client.remove_object(bucket, item.object_name)
             client.remove_bucket(bucket)
+
+
+class Rust(Session):
+    """Of its own, as it takes minutes to build: some 190 crates."""
+
+    def test_aws_rust(self):
+        self.need("cargo", "curl")
+        self.play(["./session"], installed("rust", "main.rs", "Cargo.toml", make=build_rust))
 
 
 setUpModule, tearDownModule = Server.start, Server.stop

@@ -431,8 +431,9 @@ class KafkaTargets(World):
             self.broker.start()
             self.start()
         every = {etag for all_of in etags.values() for etag in all_of}
+        # A broker that has just begun may not know all partitions yet: the consumer asks again.
         consumer = kafka.KafkaConsumer("events", bootstrap_servers=self.broker.address, auto_offset_reset="earliest",
-                                       api_version=(2, 6))
+                                       api_version=(2, 6), metadata_max_age_ms=1000)
         self.addCleanup(consumer.close)
         came = []
 
@@ -441,7 +442,12 @@ class KafkaTargets(World):
                 came.extend(messages)
             return {record["s3"]["object"]["eTag"] for record in records_of(message.value for message in came)} >= every
 
-        wait_for(all_came, "all records", 120)
+        try:
+            wait_for(all_came, "all records", 120)
+        except TimeoutError:
+            got = {record["s3"]["object"]["eTag"] for record in records_of(message.value for message in came)}
+            self.fail(f"{len(every - got)} of {len(every)} did not come, {self.kelp.metric('kelp_notify_failed_total')} attempts failed, "
+                      f"it is {self.kelp.metric('kelp_notify_lag_seconds')} s behind; its last words:\n{self.kelp.log_tail()}")
         self.assert_in_order(records_of(message.value for message in came), etags)
         for message in came:
             for record in json.loads(message.value).get("Records", []):

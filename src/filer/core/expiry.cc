@@ -355,9 +355,7 @@ Result<bool> plan_move(RowPlan& rows, const BucketEntry& bucket, const MoveClass
   if (request.chunks) {
     KELP_TRY(auto floor, rows.get(keys::key_floor()));
     KELP_CHECK(require_above_floor(std::move(floor), *request.chunks, rows.rest()));
-    Layout old = entry.layout;
-    old.annotations = {};
-    drop_body(old, how.now, rows.rest());
+    drop_bytes(entry.layout, how.now, rows.rest());
     entry.layout.chunks = *request.chunks;
     if (is_long(entry.layout.chunks, how.most_chunks)) {
       fold(entry.layout.chunks, how.manifest, rows.rest());

@@ -37,9 +37,13 @@ void bury(const std::vector<Chunk>& chunks, WallTime now, KvBatch& batch) {
   }
 }
 
-void drop_body(const Layout& layout, WallTime now, KvBatch& batch) {
+void drop_bytes(const Layout& layout, WallTime now, KvBatch& batch) {
   if (layout.inline_id != 0) batch.writes.push_back(KvWrite::remove(keys::body(layout.inline_id)));
   bury(layout.chunks, now, batch);
+}
+
+void drop_body(const Layout& layout, WallTime now, KvBatch& batch) {
+  drop_bytes(layout, now, batch);
   const Annotations& annotations = layout.annotations;
   if (annotations.set == 0) return;
   const LooseSetRow loose{.since = now, .count = annotations.count, .bytes = annotations.bytes};
@@ -63,9 +67,9 @@ UsageChange usage_of_put(const CurrentObject& current, std::int64_t bytes) {
 void add_put(const ObjectChange& change, ObjectEntry& entry, KvBatch& batch) {
   batch.conditions.push_back(KvCondition::unchanged(change.row_key, change.current.row));
   if (change.current.row) {
-    Layout gone = change.current.entry.layout;
-    if (gone.annotations.set == entry.layout.annotations.set) gone.annotations = {};
-    drop_body(gone, change.now, batch);
+    const Layout& gone = change.current.entry.layout;
+    const bool keeps_annotations = gone.annotations.set == entry.layout.annotations.set;
+    (keeps_annotations ? drop_bytes : drop_body)(gone, change.now, batch);
   }
   batch.writes.push_back(KvWrite::put(change.row_key, row_of(change.bucket, entry)));
 }

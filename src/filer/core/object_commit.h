@@ -45,6 +45,9 @@ struct ObjectChange {
   return std::max(now, before + std::chrono::nanoseconds(1));
 }
 
+/// Adds to `batch` that the bytes of a version die; its annotations live on.
+void drop_bytes(const Layout& layout, WallTime now, KvBatch& batch);
+
 /// Adds to `batch` that the bytes of a version die with it, and so do its annotations: these in
 /// that nothing names their set any more (annotation_sweep.h).
 void drop_body(const Layout& layout, WallTime now, KvBatch& batch);

@@ -188,6 +188,9 @@ Task<S3Result<void>> copy_object(Call& call) {
   KELP_S3_CO_TRY(const bool with_annotations, copies_annotations(call));
   for (int attempt = 1;; ++attempt) {
     KELP_S3_CO_TRY(const FoundSource source, co_await find_copy_source(call));
+    if (with_annotations) {
+      KELP_S3_CO_CHECK(co_await authorize_annotations(call, source));
+    }
     KELP_S3_CO_TRY(PutObject request, copy_request(call, source));
     take_default_class(call, bucket, request.entry.headers);
     KELP_S3_CO_CHECK(check_lock(call, bucket, request.entry.headers.lock));
@@ -198,7 +201,6 @@ Task<S3Result<void>> copy_object(Call& call) {
     request.entry.headers.encryption = keys.encryption;
     KELP_S3_CO_CHECK(co_await hash_source(call, source, keys, request.entry));
     if (with_annotations) {
-      KELP_S3_CO_CHECK(co_await authorize_annotations(call, source));
       KELP_S3_CO_TRY(request.entry.layout.annotations.set,
                      co_await stage_annotations(call, source, bucket, keys.encryption));
     }

@@ -34,11 +34,7 @@ class AnnotationSink final : public ByteSink {
 
 /// A key for an annotation; none when it stays as it is.
 Task<S3Result<BodyKey>> key_of(Call& call, Encryption of_version) {
-  if (of_version.kind == EncryptionKind::kCustomer) {
-    co_return s3_error(S3Code::kInvalidRequest,
-                       "Objects encrypted with customer-provided keys (SSE-C) cannot have "
-                       "annotations.");
-  }
+  KELP_S3_CO_CHECK(check_annotatable(of_version));
   Encryption how = std::move(of_version);
   how.wrapped_key.clear();
   if (!how.any()) {
@@ -50,6 +46,12 @@ Task<S3Result<BodyKey>> key_of(Call& call, Encryption of_version) {
 }
 
 }  // namespace
+
+S3Result<void> check_annotatable(const Encryption& of_version) {
+  if (of_version.kind != EncryptionKind::kCustomer) return {};
+  return s3_error(S3Code::kInvalidRequest,
+                  "Objects encrypted with customer-provided keys (SSE-C) cannot have annotations.");
+}
 
 Task<S3Result<AnnotationText>> receive_annotation(Call& call) {
   const BodyNeeds needs{.default_checksum = ChecksumAlgorithm::kCrc64Nvme};

@@ -21,6 +21,9 @@ struct AnnotationText {
   std::vector<Checksum> checksums;
 };
 
+/// That a version which is encrypted so can have annotations. InvalidRequest for SSE-C.
+[[nodiscard]] S3Result<void> check_annotatable(const Encryption& of_version);
+
 /// Reads and verifies the body of the request. InvalidRequest when it is empty, EntityTooLarge past
 /// kMaxAnnotationBytes, UnsupportedMediaType when it is not UTF-8; else as receive_stream().
 [[nodiscard]] Task<S3Result<AnnotationText>> receive_annotation(Call& call);

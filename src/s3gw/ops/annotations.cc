@@ -1,5 +1,6 @@
 // Annotations of objects: PutObjectAnnotation and its relatives.
 
+#include "s3gw/authorize.h"
 #include "s3gw/core/annotation_names.h"
 #include "s3gw/core/checksum.h"
 #include "s3gw/core/header_text.h"
@@ -33,6 +34,15 @@ std::optional<std::string> object_if_match(const Call& call) {
   const auto etag = call.header("x-amz-object-if-match");
   if (!etag) return std::nullopt;
   return std::string(unquote_etag(*etag));
+}
+
+/// That the request may see the version whose annotations were found: one may have come since that
+/// was judged (find_object()).
+Task<S3Result<void>> check_answered(Call& call, const BucketEntry& bucket,
+                                    const ObjectEntry& version) {
+  const FoundObject found{.bucket = bucket, .entry = version};
+  if (is_as_judged(call, found)) co_return S3Result<void>{};
+  co_return co_await check_version(call, found);
 }
 
 void add_object_version(std::optional<std::uint64_t> id, HttpResponse& head) {
@@ -119,11 +129,7 @@ Task<S3Result<void>> put_object_annotation(Call& call) {
   KELP_S3_CO_TRY(const FoundObject found, co_await find_object(call, false));
   request.if_match = object_if_match(call);
   request.bypass_governance = bypasses_governance(call);
-  if (found.entry.headers.encryption.kind == EncryptionKind::kCustomer) {
-    co_return s3_error(S3Code::kInvalidRequest,
-                       "Objects encrypted with customer-provided keys (SSE-C) cannot have "
-                       "annotations.");
-  }
+  KELP_S3_CO_CHECK(check_annotatable(found.entry.headers.encryption));
   KELP_S3_CO_TRY(AnnotationText payload, co_await receive_annotation(call));
   call.object_bytes = payload.text.size();
   std::optional<NeedleSink> sink;
@@ -156,6 +162,7 @@ Task<S3Result<void>> get_object_annotation(Call& call) {
   KELP_S3_CO_CHECK(co_await find_object(call, false));
   auto found = co_await call.services.deps.filer.get_annotation(request);
   if (!found) co_return std::unexpected(annotation_error(found.error(), request.object));
+  KELP_S3_CO_CHECK(co_await check_answered(call, found->bucket, found->object));
   const ObjectEntry& entry = found->annotation;
   call.object_bytes = entry.size_bytes;
   HttpResponse head = begin_response(call, 200);
@@ -176,6 +183,7 @@ Task<S3Result<void>> list_object_annotations(Call& call) {
   KELP_S3_CO_CHECK(co_await find_object(call, false));
   const auto page = co_await call.services.deps.filer.list_annotations(listing.query);
   if (!page) co_return std::unexpected(annotation_error(page.error(), listing.query.object));
+  KELP_S3_CO_CHECK(co_await check_answered(call, page->bucket, page->object));
   HttpResponse head = begin_response(call, 200);
   head.add("Content-Type", "application/xml");
   add_object_version(shown_version_id(page->bucket, page->object), head);

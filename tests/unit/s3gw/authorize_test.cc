@@ -128,6 +128,23 @@ TEST_F(AuthorizeTest, ConditionsSeeTheRequest) {
   }
 }
 
+TEST_F(AuthorizeTest, AnnotationsAreOfAVersionThatMayBeSeen) {
+  const std::string denial =
+      for_all("Deny", R"(s3:*Annotation*)",
+              R"(,"Condition":{"StringEquals":{"s3:ExistingObjectTag/a":"secret"}})");
+  ASSERT_EQ(send("PUT", "/bucket?policy", denial).status, 204);
+  const std::string get = "/bucket/key?annotation&annotationName=n";
+  filer.annotated = filer.buckets["bucket"].objects["key"].entry;
+  EXPECT_EQ(send("GET", get).body, "text");
+  EXPECT_EQ(send("GET", "/bucket/key?annotation").status, 200);
+  // One that came since the request was judged.
+  filer.annotated.version += 1;
+  EXPECT_EQ(send("GET", get).body, "text");
+  filer.annotated.headers.tags = {{"a", "secret"}};
+  EXPECT_EQ(send("GET", get).element("Code"), "AccessDenied");
+  EXPECT_EQ(send("GET", "/bucket/key?annotation").element("Code"), "AccessDenied");
+}
+
 TEST_F(AuthorizeTest, APolicyThatIsNoneIsRefused) {
   std::string elsewhere = for_all("Deny", "s3:GetObject");
   elsewhere.replace(elsewhere.find("bucket"), 6, "other");

@@ -190,11 +190,16 @@ Task<Result<RestoreOutcome>> FakeFiler::restore_object(RestoreObject) {
 Task<Result<AnnotationOutcome>> FakeFiler::put_annotation(PutAnnotation) {
   co_return Error(Errc::kUnimplemented, "fake");
 }
-Task<Result<FoundAnnotation>> FakeFiler::get_annotation(GetAnnotation) {
-  co_return Error(Errc::kUnimplemented, "fake");
+Task<Result<FoundAnnotation>> FakeFiler::get_annotation(GetAnnotation request) {
+  KELP_CO_TRY(const Bucket* found, bucket(request.object.bucket));
+  FoundAnnotation answer{.bucket = found->entry, .object = annotated, .inline_body = "text"};
+  answer.annotation.size_bytes = 4;
+  answer.annotation.layout.inline_id = 1;
+  co_return answer;
 }
-Task<Result<ListedAnnotations>> FakeFiler::list_annotations(ListAnnotations) {
-  co_return Error(Errc::kUnimplemented, "fake");
+Task<Result<ListedAnnotations>> FakeFiler::list_annotations(ListAnnotations request) {
+  KELP_CO_TRY(const Bucket* found, bucket(request.object.bucket));
+  co_return ListedAnnotations{.bucket = found->entry, .object = annotated};
 }
 Task<Result<TaggedVersion>> FakeFiler::delete_annotation(DeleteAnnotation) {
   co_return Error(Errc::kUnimplemented, "fake");

@@ -103,6 +103,7 @@ class FakeFiler final : public FilerClient {
   Task<Result<FoundAnnotation>> get_annotation(GetAnnotation request) override;
   Task<Result<ListedAnnotations>> list_annotations(ListAnnotations request) override;
   Task<Result<TaggedVersion>> delete_annotation(DeleteAnnotation request) override;
+  ObjectEntry annotated;  ///< The version whose annotations are answered, whoever asks for what.
   /// Those of `manifests`, which a test fills.
   Task<Result<std::vector<Chunk>>> get_manifest(std::uint64_t manifest) override {
     co_return manifests.at(manifest);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Sessions of other SDKs than boto3 - AWS's for Go, Java, JavaScript and Rust, MinIO's for Go and Python - over http and over https,
-with nothing set but the address and the keys: put, get, list, copy, multipart, presigned, conditions, delete. They install
-themselves from their languages' registries, as the pinned versions of tests/s3/sdk say.
+"""Sessions of other SDKs than boto3 - AWS's for Go, Java and JavaScript (for Rust: sdk_rust_test.py), MinIO's for Go and Python - over
+http and over https, with nothing set but the address and the keys: put, get, list, copy, multipart, presigned, conditions, delete. They
+install themselves from their languages' registries, as the pinned versions of tests/s3/sdk say.
 """
 
 import hashlib
@@ -62,17 +62,6 @@ def build_java(into):
     fetch(into, "mvn", "--batch-mode", "--quiet", "dependency:copy-dependencies", "-DoutputDirectory=libs", "-DincludeScope=runtime",
           MAVEN_OPTS="-Xmx512m")
     subprocess.run(["javac", "-cp", "libs/*", "Session.java"], cwd=into, check=True)
-
-
-def build_rust(into):
-    """The SDK is pinned, what it stands on is the newest that this compiler takes. What cargo downloads and makes on the way is several
-    hundred MiB, of which the session is all that stays."""
-    with tempfile.TemporaryDirectory(prefix="kelp-cargo-") as scratch:
-        homes = {"CARGO_HOME": f"{scratch}/home", "CARGO_TARGET_DIR": f"{scratch}/target",
-                 "CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS": "fallback"}
-        fetch(into, "cargo", "fetch", **homes)
-        subprocess.run(["cargo", "build", "--quiet"], cwd=into, env=dict(os.environ, **homes), check=True)
-        shutil.copy(f"{scratch}/target/debug/session", into)
 
 
 def java_trust(folder):
@@ -150,14 +139,6 @@ class Sessions(Session):
             for item in list(client.list_objects(bucket, recursive=True)):
                 client.remove_object(bucket, item.object_name)
             client.remove_bucket(bucket)
-
-
-class Rust(Session):
-    """Of its own, as it takes minutes to build: some 190 crates."""
-
-    def test_aws_rust(self):
-        self.need("cargo", "curl")
-        self.play(["./session"], installed("rust", "main.rs", "Cargo.toml", make=build_rust))
 
 
 setUpModule, tearDownModule = Server.start, Server.stop

@@ -6,6 +6,7 @@ Whatever it does not know it passes on to run.py, so `acceptance_test.py lake --
 """
 
 import argparse
+import contextlib
 import os
 import re
 import signal
@@ -86,16 +87,11 @@ class ClientProcess:
 def drive(run, world, given, scratch, options):
     """Runs the client in `world` until it ends; its exit status."""
     proxy = FlakyProxy(world.endpoint, given.through_faults, scratch / "requests") if given.through_faults else None
-    endpoint = proxy.__enter__().endpoint if proxy else world.endpoint
-    try:
-        with ClientProcess(run.name, world, endpoint, scratch / "work", options) as client:
-            while not client.ended(1 if given.kill else None):
-                world.disturb(client.ended)
-            run.sum = client.sum
-            status = client.process.returncode
-    finally:
-        if proxy:
-            proxy.__exit__(None, None, None)
+    with proxy or contextlib.nullcontext(world) as way, ClientProcess(run.name, world, way.endpoint, scratch / "work", options) as client:
+        while not client.ended(1 if given.kill else None):
+            world.disturb(client.ended)
+        run.sum = client.sum
+        status = client.process.returncode
     # A client that met no fault at all has shown nothing.
     if proxy:
         print(f"faults: {proxy.summary()}", flush=True)

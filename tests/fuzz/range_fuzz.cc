@@ -1,5 +1,6 @@
 // Ranges, dates and conditions: eight bytes of object size, then the header's value.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -19,8 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return range.size_bytes > 0 && range.offset < object_bytes &&
            range.size_bytes <= object_bytes - range.offset;
   };
-  const auto range = resolve_range(text, object_bytes);
-  if (range && *range && !inside(**range)) std::abort();
+  const auto ranges = resolve_ranges(text, object_bytes);
+  if (ranges && !std::ranges::all_of(*ranges, inside)) std::abort();
   const auto copy = resolve_copy_range(text, object_bytes);
   if (copy && !inside(*copy)) std::abort();
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "s3gw/core/header_text.h"
@@ -30,28 +31,46 @@ std::unexpected<S3Error> unsatisfiable(std::string_view header, std::uint64_t ob
                                   {"ActualObjectSize", std::to_string(object_bytes)}}});
 }
 
-}  // namespace
-
-S3Result<std::optional<ByteRange>> resolve_range(std::string_view header,
-                                                 std::uint64_t object_bytes) {
-  std::string_view rest = trimmed(header);
-  if (!starts_with_lower(rest, "bytes=")) return std::nullopt;
-  rest.remove_prefix(6);
-  rest = trimmed(rest);
-  if (rest.find('-') == std::string_view::npos) return std::nullopt;
-  const std::string_view first_text = cut(rest, '-');
-  const auto last = parse_number(rest);
+/// One range of a header: of size 0 when it means no byte of the object, nothing when it is none.
+std::optional<ByteRange> parse_range(std::string_view text, std::uint64_t object_bytes) {
+  if (text.find('-') == std::string_view::npos) return std::nullopt;
+  const std::string_view first_text = cut(text, '-');
+  const auto last = parse_number(text);
   if (first_text.empty()) {
     if (!last) return std::nullopt;
-    if (*last == 0 || object_bytes == 0) return unsatisfiable(header, object_bytes);
     const std::uint64_t size = std::min(*last, object_bytes);
     return ByteRange{.offset = object_bytes - size, .size_bytes = size};
   }
   const auto first = parse_number(first_text);
-  if (!first || (!last && !rest.empty()) || (last && *last < *first)) return std::nullopt;
-  if (*first >= object_bytes) return unsatisfiable(header, object_bytes);
+  if (!first || (!last && !text.empty()) || (last && *last < *first)) return std::nullopt;
+  if (*first >= object_bytes) return ByteRange{};
   const std::uint64_t end = std::min(last.value_or(kHuge), object_bytes - 1);
   return ByteRange{.offset = *first, .size_bytes = end - *first + 1};
+}
+
+bool overlap(std::vector<ByteRange> ranges) {
+  std::ranges::sort(ranges, {}, &ByteRange::offset);
+  return std::ranges::adjacent_find(ranges, [](const ByteRange& one, const ByteRange& next) {
+           return one.offset + one.size_bytes > next.offset;
+         }) != ranges.end();
+}
+
+}  // namespace
+
+S3Result<std::vector<ByteRange>> resolve_ranges(std::string_view header,
+                                                std::uint64_t object_bytes) {
+  std::string_view rest = trimmed(header);
+  std::vector<ByteRange> ranges;
+  if (!starts_with_lower(rest, "bytes=")) return ranges;
+  rest.remove_prefix(6);
+  for (std::size_t count = 0; count == 0 || !rest.empty(); ++count) {
+    const auto range = parse_range(trimmed(cut(rest, ',')), object_bytes);
+    if (!range || count == kMaxRanges) return std::vector<ByteRange>{};
+    if (range->size_bytes > 0) ranges.push_back(*range);
+  }
+  if (ranges.empty()) return unsatisfiable(header, object_bytes);
+  if (ranges.size() > 1 && overlap(ranges)) ranges.clear();
+  return ranges;
 }
 
 S3Result<ByteRange> resolve_copy_range(std::string_view header, std::uint64_t source_bytes) {

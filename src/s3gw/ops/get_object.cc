@@ -1,19 +1,18 @@
 #include <algorithm>
 #include <chrono>
 
-#include "base/log.h"
+#include "crypto/random.h"
 #include "s3gw/archive.h"
 #include "s3gw/core/checksum.h"
 #include "s3gw/core/conditions.h"
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/http_date.h"
-#include "s3gw/core/pieces.h"
 #include "s3gw/core/range.h"
 #include "s3gw/encryption.h"
 #include "s3gw/expiration.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/ops/handlers.h"
-#include "s3gw/ops/sealed_reader.h"
+#include "s3gw/ops/object_body.h"
 #include "s3gw/s3_try.h"
 #include "s3gw/write_headers.h"
 
@@ -23,7 +22,8 @@ namespace {
 /// What of the object the answer carries.
 struct Selection {
   ByteRange range;                     ///< Empty objects: size 0.
-  bool partial = false;                ///< 206 with Content-Range.
+  std::vector<ByteRange> several;      ///< Instead of `range`, when there is more than one.
+  bool partial = false;                ///< 206, with Content-Range unless there are several.
   const PartInfo* part = nullptr;      ///< The part that partNumber named.
   std::optional<std::uint64_t> parts;  ///< x-amz-mp-parts-count.
 };
@@ -84,9 +84,17 @@ S3Result<Selection> select(const Call& call, const ObjectEntry& entry) {
   }
   Selection whole{.range = {.offset = 0, .size_bytes = entry.size_bytes}};
   if (!range || !is_what_client_has(call, entry)) return whole;
-  KELP_S3_TRY(const std::optional<ByteRange> resolved, resolve_range(*range, entry.size_bytes));
-  if (!resolved) return whole;
-  return Selection{.range = *resolved, .partial = true};
+  KELP_S3_TRY(std::vector<ByteRange> ranges, resolve_ranges(*range, entry.size_bytes));
+  if (ranges.empty()) return whole;
+  Selection selection{.range = ranges.front(), .partial = true};
+  if (ranges.size() == 1) return selection;
+  // The parts' own lines are in no encoding.
+  if (std::ranges::count(entry.headers.standard, "content-encoding",
+                         &std::pair<std::string, std::string>::first) > 0) {
+    return whole;
+  }
+  selection.several = std::move(ranges);
+  return selection;
 }
 
 /// The answer when a condition of the request does not hold: 304 without a body.
@@ -148,146 +156,50 @@ void override_headers(const Call& call, ObjectHeaders& headers) {
   }
 }
 
+std::string content_range(const ByteRange& range, std::uint64_t object_bytes) {
+  return "bytes " + std::to_string(range.offset) + '-' +
+         std::to_string(range.offset + range.size_bytes - 1) + '/' + std::to_string(object_bytes);
+}
+
 HttpResponse object_head(Call& call, const FoundObject& found, const Selection& selection) {
   const ObjectEntry& entry = found.entry;
   HttpResponse head =
       begin_response(call, call.document_status.value_or(selection.partial ? 206 : 200));
   add_version_id(shown_version_id(found.bucket, entry), head);
   head.add("Accept-Ranges", "bytes");
+  // A browser reads what is public; it must not take an upload for a page.
+  if (call.auth.credential == nullptr) head.add("X-Content-Type-Options", "nosniff");
   add_object_headers(entry, head);
   add_encryption(call, entry.headers.encryption, head);
   // Older versions have rules of their own.
   if (!call.parameter("versionId")) add_expiration(call, call.request.key, entry, head);
   add_restore(call, entry, head);
-  if (selection.partial) {
-    const std::uint64_t first = selection.range.offset;
-    head.add("Content-Range", "bytes " + std::to_string(first) + '-' +
-                                  std::to_string(first + selection.range.size_bytes - 1) + '/' +
-                                  std::to_string(entry.size_bytes));
+  if (selection.partial && selection.several.empty()) {
+    head.add("Content-Range", content_range(selection.range, entry.size_bytes));
   }
   if (selection.parts) head.add("x-amz-mp-parts-count", *selection.parts);
   const auto mode = call.header("x-amz-checksum-mode");
   if (mode && equals_lower(*mode, "enabled")) {
-    const bool whole = selection.range.size_bytes == entry.size_bytes && selection.part == nullptr;
+    const bool whole = selection.several.empty() && selection.part == nullptr &&
+                       selection.range.size_bytes == entry.size_bytes;
     if (whole) add_checksums(entry.checksums, head);
     if (selection.part != nullptr) add_checksums(selection.part->checksums, head);
   }
   return head;
 }
 
-/// Sends stretches of an object's needles. Before the first byte an error is an error; after it the
-/// answer stays short of its length and the connection closes.
-class ChunkSender {
- public:
-  /// `call` must outlive it; `bytes` is what all pieces come to.
-  ChunkSender(Call& call, HttpResponse head, std::uint64_t bytes)
-      : call_(call), head_(std::move(head)), bytes_(bytes) {}
-
-  /// False when the answer ends here.
-  Task<S3Result<bool>> send(Piece piece) {
-    while (piece.bytes > 0) {
-      PinnedPages pages;
-      if (call_.response.takes_pages()) {
-        pages = call_.services.deps.volumes.try_pin(piece.fid, piece.offset, piece.bytes);
-      }
-      std::size_t bytes = pages.size();
-      if (bytes > 0) {
-        start();
-        if (!co_await call_.response.write_pages(std::move(pages))) co_return false;
-        call_.bytes_out += bytes;
-      } else {
-        const std::size_t room = BufferPool::kPieceBytes - piece.offset % BufferPool::kPieceBytes;
-        bytes = std::min(piece.bytes, room);
-        const Piece front{piece.fid, piece.offset, bytes};
-        KELP_S3_CO_TRY(const bool sent, co_await copy(front));
-        if (!sent) co_return false;
-      }
-      piece.offset += bytes;
-      piece.bytes -= bytes;
-    }
-    co_return true;
+/// The parts of a multipart/byteranges answer (RFC 9110 section 14.6), and the line that ends it.
+std::vector<Stretch> stretches_of(const Selection& selection, std::string_view boundary,
+                                  std::string_view type, std::uint64_t object_bytes) {
+  std::vector<Stretch> stretches;
+  for (const ByteRange& range : selection.several) {
+    std::string before = stretches.empty() ? "--" : "\r\n--";
+    before.append(boundary).append("\r\nContent-Type: ").append(type);
+    before.append("\r\nContent-Range: ").append(content_range(range, object_bytes));
+    stretches.push_back({.before = before + "\r\n\r\n", .range = range});
   }
-
-  /// Opens the manifest that `cursor` wants. False when the answer ends here.
-  Task<S3Result<bool>> open(PieceCursor& cursor) {
-    const std::uint64_t manifest = cursor.wanted().value();
-    auto chunks = co_await call_.services.deps.filer.get_manifest(manifest);
-    const Result<void> opened =
-        chunks ? cursor.open(*std::move(chunks)) : Result<void>(chunks.error());
-    if (opened) co_return true;
-    logger("s3gw").error("read_failed manifest={} request_id={} detail={}", manifest,
-                         call_.request_id(), log_value(opened.error().message()));
-    if (!started_) co_return std::unexpected(from_error(opened.error()));
-    co_return false;
-  }
-
- private:
-  /// As send(), by way of a buffer.
-  Task<S3Result<bool>> copy(Piece piece) {
-    if (buffer_.span().empty()) {
-      auto taken = call_.services.buffers.take(BufferPool::kPieceBytes);
-      if (!taken && !started_) co_return s3_error(S3Code::kSlowDown);
-      if (!taken) co_return false;
-      buffer_ = std::move(*taken);
-    }
-    const MutableByteSpan bytes = buffer_.span().first(piece.bytes);
-    const Result<void> read =
-        co_await call_.services.deps.volumes.read(piece.fid, piece.offset, bytes);
-    if (!read) {
-      logger("s3gw").error("read_failed fid={} offset={} bytes={} request_id={} detail={}",
-                           to_string(piece.fid), piece.offset, piece.bytes, call_.request_id(),
-                           log_value(read.error().message()));
-      if (!started_) co_return std::unexpected(from_error(read.error()));
-      co_return false;
-    }
-    start();
-    if (!co_await call_.response.write(bytes)) co_return false;
-    call_.bytes_out += piece.bytes;
-    co_return true;
-  }
-
-  void start() {
-    if (!started_) call_.response.start(std::move(head_), bytes_);
-    started_ = true;
-  }
-
-  Call& call_;
-  HttpResponse head_;
-  const std::uint64_t bytes_;
-  BufferPool::Buffer buffer_;
-  bool started_ = false;
-};
-
-Task<S3Result<void>> send_chunks(Call& call, HttpResponse head, const ObjectEntry& entry,
-                                 ByteRange range) {
-  PieceCursor cursor(entry.layout.chunks, range.offset, range.size_bytes, PinnedPages::kMaxBytes);
-  ChunkSender sender(call, std::move(head), range.size_bytes);
-  for (bool sent = true; sent;) {
-    if (const auto piece = cursor.next()) {
-      KELP_S3_CO_TRY(sent, co_await sender.send(*piece));
-    } else if (cursor.wanted()) {
-      KELP_S3_CO_TRY(sent, co_await sender.open(cursor));
-    } else {
-      break;
-    }
-  }
-  (void)co_await call.response.finish();
-  co_return S3Result<void>{};
-}
-
-/// Sends a stretch of an encrypted object; errors as ChunkSender.
-Task<S3Result<void>> send_sealed(Call& call, HttpResponse head, const FoundObject& found,
-                                 BodyKey key, ByteRange range) {
-  SealedReader reader(call, found, key, range);
-  auto bytes = co_await reader.next();
-  if (!bytes) co_return std::unexpected(bytes.error());
-  call.response.start(std::move(head), range.size_bytes);
-  while (bytes && !bytes->empty() && co_await call.response.write(*bytes)) {
-    call.bytes_out += bytes->size();
-    bytes = co_await reader.next();
-  }
-  (void)co_await call.response.finish();
-  co_return S3Result<void>{};
+  stretches.push_back({.before = "\r\n--" + std::string(boundary) + "--\r\n", .range = {}});
+  return stretches;
 }
 
 }  // namespace
@@ -316,22 +228,22 @@ Task<S3Result<void>> get_object(Call& call) {
   if (!head_only) KELP_S3_CO_CHECK(check_readable(call, entry));
   KELP_S3_CO_TRY(const Selection selection, select(call, entry));
   override_headers(call, entry.headers);
-  HttpResponse head = object_head(call, found, selection);
-  const ByteRange range = selection.range;
-  if (head_only) {
-    (void)co_await call.response.send_head(std::move(head), range.size_bytes);
-  } else if (entry.headers.encryption.any() && entry.size_bytes > 0) {
-    KELP_S3_CO_TRY(BodyKey key, co_await key_for_read(call, entry.headers.encryption));
-    co_return co_await send_sealed(call, std::move(head), found, std::move(key), range);
-  } else if (!entry.layout.chunks.empty()) {
-    co_return co_await send_chunks(call, std::move(head), entry, range);
-  } else {
-    std::string body = std::move(found.inline_body).value_or(std::string());
-    if (body.size() != entry.size_bytes) co_return s3_error(S3Code::kInternalError);
-    if (selection.partial) body = body.substr(range.offset, range.size_bytes);
-    co_await reply(call, std::move(head), std::move(body));
+  const Stretch one{.before = {}, .range = selection.range};
+  std::vector<Stretch> several;
+  if (!selection.several.empty()) {
+    const std::string boundary = random_token(24);
+    std::string type =
+        std::exchange(entry.headers.content_type, "multipart/byteranges; boundary=" + boundary);
+    if (type.empty()) type = "binary/octet-stream";
+    several = stretches_of(selection, boundary, type, entry.size_bytes);
   }
-  co_return S3Result<void>{};
+  const std::span<const Stretch> body = several.empty() ? std::span(&one, 1) : several;
+  HttpResponse head = object_head(call, found, selection);
+  if (head_only) {
+    (void)co_await call.response.send_head(std::move(head), body_bytes(body));
+    co_return S3Result<void>{};
+  }
+  co_return co_await send_object(call, std::move(head), found, body);
 }
 
 }  // namespace kelp::s3

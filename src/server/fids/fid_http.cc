@@ -163,13 +163,13 @@ Task<Result<void>> FidHttp::get(HttpExchange exchange, FidTarget target) {
   }
   std::optional<s3::ByteRange> range;
   if (const auto asked = request.header("Range"); asked && range_counts(request, needle)) {
-    const auto resolved = s3::resolve_range(*asked, size);
+    const auto resolved = s3::resolve_ranges(*asked, size);
     if (!resolved) {
       HttpResponse head = begin_answer(416, needle);
       head.add("Content-Range", fmt::format("bytes */{}", size));
       co_return co_await send_text(exchange, std::move(head), "no byte of it is asked for\n");
     }
-    range = *resolved;
+    if (resolved->size() == 1) range = resolved->front();  // several: the whole
   }
   HttpResponse head = begin_answer(range ? 206 : 200, needle);
   head.add("Content-Type", "application/octet-stream");

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "base/encoding.h"
 #include "crypto/digest.h"
 #include "s3gw/buffer_pool.h"
@@ -105,6 +107,45 @@ TEST_F(GatewayTest, LargeObjectsGoToNeedlesOfEightMebibytes) {
   EXPECT_EQ(part.status, 206);
   EXPECT_EQ(part.body, data.substr(8'388'600, 21));
   EXPECT_EQ(part.header("Content-Range"), "bytes 8388600-8388620/17825797");
+}
+
+TEST_F(GatewayTest, SeveralRangesComeInParts) {
+  send("PUT", "/bucket");
+  for (const std::size_t size : {std::size_t{10}, (std::size_t{17} << 20) + 5}) {
+    const std::string data = bytes_of(size);
+    Outgoing put = outgoing("PUT", "/bucket/key", data);
+    add(put, "Content-Type", "text/plain");
+    ASSERT_EQ(send(put).status, 200);
+    for (const char* method : {"GET", "HEAD"}) {
+      Outgoing ranged = outgoing(method, "/bucket/key");
+      add(ranged, "Range", "bytes=-3,0-0,2-4");
+      const Answer got = send(ranged);
+      EXPECT_EQ(got.status, 206);
+      EXPECT_EQ(got.header("Content-Range"), "");
+      const std::string type = got.header("Content-Type");
+      ASSERT_TRUE(type.starts_with("multipart/byteranges; boundary=")) << type;
+      const std::string line = "--" + type.substr(type.find('=') + 1);
+      const auto part = [&](std::size_t offset, std::size_t bytes) {
+        return fmt::format(
+            "{}\r\nContent-Type: text/plain\r\nContent-Range: bytes {}-{}/{}\r\n\r\n{}\r\n", line,
+            offset, offset + bytes - 1, size, data.substr(offset, bytes));
+      };
+      const std::string whole = part(size - 3, 3) + part(0, 1) + part(2, 3) + line + "--\r\n";
+      EXPECT_EQ(got.announced, whole.size());
+      EXPECT_EQ(got.body, method == std::string_view("GET") ? whole : "");
+    }
+  }
+}
+
+TEST_F(GatewayTest, SeveralRangesOfWhatIsEncodedAreTheWhole) {
+  send("PUT", "/bucket");
+  Outgoing put = outgoing("PUT", "/bucket/key", "0123456789");
+  add(put, "Content-Encoding", "gzip");
+  ASSERT_EQ(send(put).status, 200);
+  Outgoing ranged = outgoing("GET", "/bucket/key");
+  add(ranged, "Range", "bytes=0-0,2-4");
+  EXPECT_EQ(send(ranged).status, 200);
+  EXPECT_EQ(send(ranged).body, "0123456789");
 }
 
 // The framing moves the pieces off the borders of needles.

@@ -34,6 +34,7 @@ struct AuthOptions {
   std::string service = "s3";  ///< The service that signatures must name.
   /// The SHA-256 of the body in hex, when it is known already: what counts then, and not a header.
   std::string payload_hash = {};
+  bool header_v2 = false;  ///< SigV2 in the Authorization header is taken, too.
 };
 
 /// How a request proved who sent it.
@@ -43,7 +44,8 @@ enum class AuthKind : std::uint8_t {
   kPresignedV4,
   kPresignedV2,
   kFormV4,
-  kFormV2
+  kFormV2,
+  kHeaderV2
 };
 
 /// Who asks, proven, and what that proof says of the body.
@@ -58,12 +60,14 @@ struct Authenticated {
   /// that stand for headers which were not sent: lower-case names, decoded values. They are signed.
   std::vector<std::pair<std::string, std::string>> hoisted;
   std::shared_ptr<const Credential> held = {};  ///< What `credential` points to.
+  bool express = false;  ///< Signed for S3 Express One Zone: directory buckets are meant.
 };
 
 inline constexpr std::chrono::seconds kMaxClockSkew{900};
 inline constexpr std::chrono::seconds kMaxPresignedLife{604'800};
 
-/// Proves who sent a request: SigV4 in the Authorization header or the query, SigV2 in the query.
+/// Proves who sent a request: SigV4 in the Authorization header or the query, SigV2 in the query
+/// and, where AuthOptions lets it, in the header.
 /// A request without any of these is kAnonymous and not an error: the caller decides what an
 /// anonymous may do (by default nothing: AccessDenied). Reads no body. Costs 2 to 3 us; keeps the
 /// signing keys of a thread's last users. Thread-safe.

@@ -6,6 +6,7 @@
 #include "base/encoding.h"
 #include "crypto/digest.h"
 #include "s3gw/core/header_text.h"
+#include "s3gw/core/http_date.h"
 
 namespace kelp::s3 {
 namespace {
@@ -94,6 +95,15 @@ S3Result<PayloadClaim> read_payload(std::string_view text) {
                  "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
                  {{"ArgumentName", "x-amz-content-sha256"},
                   {"ArgumentValue", std::string(text.substr(0, 256))}});
+}
+
+S3Result<void> check_skew(std::chrono::sys_seconds signed_at, std::string_view text,
+                          std::chrono::sys_seconds now) {
+  if (std::chrono::abs(now - signed_at) <= kMaxClockSkew) return {};
+  return refused(S3Code::kRequestTimeTooSkewed, {},
+                 {{"RequestTime", std::string(text)},
+                  {"ServerTime", iso8601_seconds(now)},
+                  {"MaxAllowedSkewMilliseconds", "900000"}});
 }
 
 std::string spaced_hex(std::string_view text) {

@@ -56,6 +56,10 @@ struct AuthTarget {
 /// InvalidToken unless the token is the key's; ExpiredToken.
 [[nodiscard]] S3Result<void> check_token(const Credential& credential, std::string_view token,
                                          WallTime now);
+/// RequestTimeTooSkewed for what was signed more than kMaxClockSkew from now; `text`: as it was
+/// sent.
+[[nodiscard]] S3Result<void> check_skew(std::chrono::sys_seconds signed_at, std::string_view text,
+                                        std::chrono::sys_seconds now);
 /// What x-amz-content-sha256 says of the body. InvalidArgument.
 [[nodiscard]] S3Result<PayloadClaim> read_payload(std::string_view text);
 
@@ -76,6 +80,11 @@ struct AuthTarget {
 [[nodiscard]] S3Result<Authenticated> authenticate_presigned_v4(
     const AuthRequest& request, const AuthHeaders& headers, AuthTarget target,
     const CredentialStore& store, std::chrono::sys_seconds now, const AuthOptions& options);
+/// SigV2 in the Authorization header; errors of authenticate().
+[[nodiscard]] S3Result<Authenticated> authenticate_header_v2(const AuthRequest& request,
+                                                             const AuthHeaders& headers,
+                                                             const CredentialStore& store,
+                                                             std::chrono::sys_seconds now);
 /// SigV2 in the query; errors of authenticate().
 [[nodiscard]] S3Result<Authenticated> authenticate_presigned_v2(const AuthRequest& request,
                                                                 const AuthHeaders& headers,

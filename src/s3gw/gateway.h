@@ -55,6 +55,8 @@ struct GatewayOptions {
   bool encrypt_by_default = false;
   /// Customers' keys (SSE-C) are taken over connections without TLS too.
   bool sse_c_over_http = false;
+  /// Requests signed with SigV2 in the Authorization header are taken.
+  bool signature_v2 = false;
   /// Who answers IAM's and STS's requests at the same address, is_query() of query_request.h;
   /// null: nobody. Must outlive the gateway.
   HttpHandler* queries = nullptr;

@@ -131,6 +131,7 @@ s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool
   options.region = config.s3.region;
   options.encrypt_by_default = config.s3.encrypt_by_default;
   options.sse_c_over_http = config.s3.sse_c_over_http;
+  options.signature_v2 = config.s3.signature_v2;
   options.domains = config.s3.domains;
   options.website_domains = config.s3.website_domains;
   for (const std::string& range : config.s3.trusted_proxies) {

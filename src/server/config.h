@@ -35,6 +35,7 @@ struct S3Config {
   std::string keyring;  ///< Master keys of encryption; empty: beside the cluster's file.
   bool encrypt_by_default = false;  ///< SSE-S3 where neither request nor bucket says anything.
   bool sse_c_over_http = false;     ///< Customers' keys are taken without TLS too.
+  bool signature_v2 = false;        ///< SigV2 in the Authorization header is taken.
   std::vector<IdentityConfig> identities;
   std::string identities_file;  ///< Users in the form of SeaweedFS's s3.json; empty: none.
 

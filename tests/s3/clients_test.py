@@ -35,7 +35,7 @@ class Clients(unittest.TestCase):
         cls.venv = environment("s3-clients", Path(__file__).parent / "requirements.txt")
         cls.scratch = tempfile.TemporaryDirectory(prefix="kelp-clients-")
         cls.work = Path(cls.scratch.name)
-        cls.kelp = KelpProcess(cls.work / "server")
+        cls.kelp = KelpProcess(cls.work / "server", "--set", "s3.signature_v2=true")
         cls.kelp.start()
         cls.tree = cls.work / "tree"
         make_tree(cls.tree)
@@ -111,21 +111,27 @@ class Clients(unittest.TestCase):
             got = self.run_words(*aws, "cp", f"s3://aws-checksums/{algorithm}", "-")
             self.assertEqual(got, (self.tree / "large.bin").read_bytes(), algorithm)
 
-    def test_s3cmd(self):
+    def s3cmd_keeps_a_tree(self, bucket, *options):
         host = self.kelp.ready["s3"]
         s3cmd = [self.venv / "bin/s3cmd", "-c", "/dev/null", f"--access_key={self.kelp.keys[0]}",
-                 f"--secret_key={self.kelp.keys[1]}", f"--host={host}", f"--host-bucket={host}", "--no-ssl"]
-        self.run_words(*s3cmd, "mb", "s3://s3cmd")
-        self.run_words(*s3cmd, "put", "-q", "--multipart-chunk-size-mb=5", self.tree / "large.bin", "s3://s3cmd/large")
-        self.run_words(*s3cmd, "sync", "-q", f"{self.tree}/", "s3://s3cmd/tree/")
-        self.run_words(*s3cmd, "sync", "-q", "s3://s3cmd/tree/", f"{self.down}/")
+                 f"--secret_key={self.kelp.keys[1]}", f"--host={host}", f"--host-bucket={host}", "--no-ssl", *options]
+        self.run_words(*s3cmd, "mb", f"s3://{bucket}")
+        self.run_words(*s3cmd, "put", "-q", "--multipart-chunk-size-mb=5", self.tree / "large.bin", f"s3://{bucket}/large")
+        self.run_words(*s3cmd, "sync", "-q", f"{self.tree}/", f"s3://{bucket}/tree/")
+        self.run_words(*s3cmd, "sync", "-q", f"s3://{bucket}/tree/", f"{self.down}/")
         self.assert_same_tree(self.down)
-        self.run_words(*s3cmd, "info", "s3://s3cmd/large")
-        self.run_words(*s3cmd, "cp", "s3://s3cmd/large", "s3://s3cmd/large2")
-        self.run_words(*s3cmd, "modify", "--add-header=x-amz-meta-colour:green", "s3://s3cmd/large2")
-        self.assertIn(b"green", self.run_words(*s3cmd, "info", "s3://s3cmd/large2"))
-        self.run_words(*s3cmd, "du", "s3://s3cmd")
-        self.run_words(*s3cmd, "rb", "-r", "--force", "s3://s3cmd")
+        self.run_words(*s3cmd, "info", f"s3://{bucket}/large")
+        self.run_words(*s3cmd, "cp", f"s3://{bucket}/large", f"s3://{bucket}/large2")
+        self.run_words(*s3cmd, "modify", "--add-header=x-amz-meta-colour:green", f"s3://{bucket}/large2")
+        self.assertIn(b"green", self.run_words(*s3cmd, "info", f"s3://{bucket}/large2"))
+        self.run_words(*s3cmd, "du", f"s3://{bucket}")
+        self.run_words(*s3cmd, "rb", "-r", "--force", f"s3://{bucket}")
+
+    def test_s3cmd(self):
+        self.s3cmd_keeps_a_tree("s3cmd")
+
+    def test_s3cmd_with_signatures_of_version_2(self):
+        self.s3cmd_keeps_a_tree("s3cmd-v2", "--signature-v2")
 
     def test_rclone(self):
         rclone = [self.venv / "bin/rclone", "--config", "/dev/null", "--retries", "1"]

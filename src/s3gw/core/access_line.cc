@@ -139,7 +139,8 @@ void add_quoted(std::string& out, std::string_view field) {
 std::string_view signature_of(AuthKind kind) {
   using enum AuthKind;
   if (kind == kAnonymous) return {};
-  return kind == kPresignedV2 || kind == kFormV2 ? "SigV2" : "SigV4";
+  const bool v2 = kind == kPresignedV2 || kind == kFormV2 || kind == kHeaderV2;
+  return v2 ? "SigV2" : "SigV4";
 }
 
 std::string_view proof_of(AuthKind kind) {
@@ -148,6 +149,7 @@ std::string_view proof_of(AuthKind kind) {
     case kAnonymous:
       return {};
     case kHeaderV4:
+    case kHeaderV2:
       return "AuthHeader";
     case kPresignedV4:
     case kPresignedV2:

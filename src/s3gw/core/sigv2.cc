@@ -119,7 +119,7 @@ std::string sigv2_string_to_sign(const SigV2Request& request) {
   out.push_back('\n');
   out.append(header_or_parameter(request, "content-md5")).push_back('\n');
   out.append(header_or_parameter(request, "content-type")).push_back('\n');
-  out.append(request.expires).push_back('\n');
+  out.append(request.time).push_back('\n');
   append_amz_headers(request, out);
   append_resource(request, out);
   return out;

@@ -188,14 +188,14 @@ S3Result<SigV4Claim> parse_authorization(std::string_view value) {
     if (name == "Signature") target = &claim.signature;
     if (target == nullptr || !target->empty()) {
       return std::unexpected(malformed_header(
-          "the Authorization header requires three components: Credential, SignedHeaders, and "
+          "the authorization header requires three components: Credential, SignedHeaders, and "
           "Signature."));
     }
     *target = part;
   }
   if (credential.empty() || claim.signed_headers.empty() || claim.signature.empty()) {
     return std::unexpected(malformed_header(
-        "the Authorization header requires three components: Credential, SignedHeaders, and "
+        "the authorization header requires three components: Credential, SignedHeaders, and "
         "Signature."));
   }
   if (!parse_credential(credential, claim.scope)) {

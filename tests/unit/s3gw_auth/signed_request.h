@@ -39,6 +39,7 @@ struct TestRequest {
   std::string signed_headers = "host;x-amz-content-sha256;x-amz-date";
   std::string scope = "20130524/us-east-1/s3/aws4_request";
   std::string virtual_bucket;
+  bool header_v2 = false;  // SigV2 in the header is taken.
 
   [[nodiscard]] std::vector<HttpHeader> views() const {
     std::vector<HttpHeader> out;
@@ -93,7 +94,8 @@ struct TestRequest {
     const auto lines = views();
     const AuthRequest request{
         .method = method, .target = target, .headers = lines, .virtual_bucket = virtual_bucket};
-    return authenticate(request, store, at(now), AuthOptions{.region = region});
+    return authenticate(request, store, at(now),
+                        AuthOptions{.region = region, .header_v2 = header_v2});
   }
 };
 

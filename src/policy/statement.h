@@ -44,7 +44,9 @@ class Statement {
   [[nodiscard]] bool names_all() const;
   /// kNot when it does not speak of the request; kItself when it does and has no principals.
   [[nodiscard]] Naming speaks_of(const Request& request) const;
-  /// The same by actions and resources alone: who asks and the conditions are left aside.
+  /// Whether it speaks of the action, in lower case.
+  [[nodiscard]] bool names_action(std::string_view action) const;
+  /// As speaks_of() by actions and resources alone: who asks and the conditions are left aside.
   [[nodiscard]] bool covers(const Request& request) const;
 
  private:
@@ -55,7 +57,6 @@ class Statement {
   Result<void> take_conditions(const boost::json::value& value, bool variables);
   Result<void> check_complete(PolicyKind kind) const;
   Result<void> check_scopes() const;
-  [[nodiscard]] bool names_action(std::string_view action) const;
   [[nodiscard]] bool names_resource(const Request& request) const;
 
   Effect effect_ = Effect::kDeny;

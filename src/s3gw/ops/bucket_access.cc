@@ -1,5 +1,6 @@
 // Who may do what in a bucket: its policy, what is blocked for the public, whose its objects are.
 
+#include "policy/condition_keys.h"
 #include "policy/public_access.h"
 #include "policy/resources.h"
 #include "s3gw/core/request_xml.h"
@@ -19,6 +20,9 @@ S3Result<void> check_policy(const Call& call, std::string_view json) {
   }
   const auto document = policy::Document::parse(json, policy::PolicyKind::kBucket);
   if (!document) return s3_error(S3Code::kMalformedPolicy, document.error().detail());
+  if (const auto keys = policy::check_condition_keys(*document); !keys) {
+    return s3_error(S3Code::kMalformedPolicy, keys.error().detail());
+  }
   if (!policy::speaks_only_of(json, call.request.bucket)) {
     return s3_error(S3Code::kMalformedPolicy, "Policy has invalid resource");
   }

@@ -39,7 +39,7 @@ NOTES = {
     "GetObject": "ranges, conditions, `partNumber`, `response-*`, versions",
     "HeadObject": "as GetObject",
     "GetBucketEncryption": "404 `ServerSideEncryptionConfigurationNotFoundError` when none is set, unless `s3.encrypt_by_default`",
-    "PutBucketEncryption": "AES256, aws:kms; no aws:kms:dsse",
+    "PutBucketEncryption": "AES256, aws:kms, and whether SSE-C is refused; no aws:kms:dsse",
     "PutBucketVersioning": "no MFA delete",
     "PutObjectTagging": "of any version",
     "PutBucketTagging": "50 tags; while ABAC is enabled it needs `s3:TagResource`, and `s3:UntagResource` of tags that go",

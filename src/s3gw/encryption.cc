@@ -33,20 +33,25 @@ S3Error not_applicable() {
       S3Code::kInvalidRequest, "The encryption parameters are not applicable to this object.", {}};
 }
 
+/// What the bucket says of encryption; nothing when it says nothing.
+Task<S3Result<std::optional<BucketEncryption>>> setting_of(Call& call, std::string bucket) {
+  KELP_S3_CO_TRY(const BucketAccessPtr known,
+                 co_await call.services.bucket_access.find(std::move(bucket)));
+  if (!known->encryption) co_return std::optional<BucketEncryption>();
+  auto setting = decode_bucket_encryption(*known->encryption);
+  if (setting) co_return setting;
+  S3Error error{S3Code::kInternalError, {}, {}};
+  error.detail = "the bucket's setting of encryption does not read";
+  co_return std::unexpected(std::move(error));
+}
+
 /// The default of the bucket, else of the gateway; without a kind when there is none.
 Task<S3Result<Encryption>> default_encryption(Call& call, BucketEntry bucket) {
   Encryption how;
-  KELP_S3_CO_TRY(const BucketAccessPtr known,
-                 co_await call.services.bucket_access.find(std::move(bucket.name)));
-  if (!known->encryption) {
+  KELP_S3_CO_TRY(const auto wanted, co_await setting_of(call, std::move(bucket.name)));
+  if (!wanted) {
     if (call.services.options.encrypt_by_default) how.kind = EncryptionKind::kS3;
     co_return how;
-  }
-  const auto wanted = decode_bucket_encryption(*known->encryption);
-  if (!wanted) {
-    S3Error error{S3Code::kInternalError, {}, {}};
-    error.detail = "the bucket's setting of encryption does not read";
-    co_return std::unexpected(std::move(error));
   }
   how.kind = wanted->kind;
   how.key_id = wanted->key_id;
@@ -84,7 +89,11 @@ Task<S3Result<BodyKey>> wrap(Call& call, SecretKey key, Encryption how,
 
 Task<S3Result<BodyKey>> key_for_write(Call& call, BucketEntry bucket) {
   KELP_S3_CO_TRY(WantedEncryption wanted, read_encryption(call.headers));
-  if (wanted.customer) KELP_S3_CO_CHECK(require_tls(call));
+  if (wanted.customer) {
+    KELP_S3_CO_CHECK(require_tls(call));
+    KELP_S3_CO_TRY(const auto setting, co_await setting_of(call, bucket.name));
+    if (setting && setting->blocks_customers) co_return s3_error(S3Code::kAccessDenied);
+  }
   if (!wanted.how.any()) {
     KELP_S3_CO_TRY(wanted.how, co_await default_encryption(call, std::move(bucket)));
   }

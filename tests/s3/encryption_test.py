@@ -3,6 +3,7 @@
 an encrypted body lies anywhere in the clear."""
 
 import base64
+import email
 import hashlib
 import json
 import re
@@ -137,6 +138,34 @@ class Cases(World):
         self.refused("InvalidArgument", 400, self.put, bucket=bucket, key="k", body=b"", **wrong)
         right = {**wrong, "SSECustomerKeyMD5": put["SSECustomerKeyMD5"]}
         self.s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ObjectSize"], **right)
+
+    def test_a_bucket_may_refuse_customers_keys(self):
+        bucket = self.new_bucket()
+        self.put(bucket, "before", b"body", **customer(KEY))
+        default = default_of("AES256")
+        default["Rules"][0]["BlockedEncryptionTypes"] = {"EncryptionType": ["SSE-C"]}
+        self.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=default)
+        kept = self.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0]
+        self.assertEqual(kept["BlockedEncryptionTypes"], {"EncryptionType": ["SSE-C"]})
+        self.refused("AccessDenied", 403, self.put, bucket=bucket, key="k", body=b"body", **customer(KEY))
+        self.refused("AccessDenied", 403, self.s3.create_multipart_upload, Bucket=bucket, Key="k", **customer(KEY))
+        self.refused("AccessDenied", 403, self.s3.copy_object, Bucket=bucket, Key="k", CopySource=f"{bucket}/before",
+                     **customer(KEY), **customer(KEY, "CopySource"))
+        self.readable(bucket, "before", b"body", **customer(KEY))  # what is there stays readable
+        self.put(bucket, "k", b"body")
+
+    def test_several_ranges(self):
+        bucket = self.new_bucket()
+        for size in (100, 5 * MIB + 3):
+            body = noise(size)
+            for how in ({}, S3, KMS, customer(KEY)):
+                self.put(bucket, "k", body, **how)
+                secret = how if "SSECustomerKey" in how else {}
+                got = self.s3.get_object(Bucket=bucket, Key="k", Range="bytes=-7,0-0,20-69", **secret)
+                message = email.message_from_bytes(f"Content-Type: {got['ContentType']}\r\n\r\n".encode() + got["Body"].read())
+                parts = [(part["Content-Range"], part.get_payload(decode=True)) for part in message.walk() if not part.is_multipart()]
+                self.assertEqual(parts, [(f"bytes {first}-{last}/{size}", body[first:last + 1])
+                                         for first, last in ((size - 7, size - 1), (0, 0), (20, 69))])
 
     def test_uploads_in_parts(self):
         bucket = self.new_bucket()

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <pugixml.hpp>
+#include <set>
 
 #include "s3gw/core/xml_reader.h"
 #include "s3gw/core/xml_writer.h"
@@ -43,9 +44,11 @@ S3Result<PublicAccessBlock> parse_public_access_block(std::string body) {
   KELP_S3_TRY(const pugi::xml_node root,
               parse_xml(body, document, "PublicAccessBlockConfiguration"));
   PublicAccessBlock block;
+  std::set<std::string_view> seen;
   for (const pugi::xml_node child : root.children()) {
     const auto* const field = std::ranges::find(kFields, local_name(child), &Field::name);
-    if (field == kFields.end()) return s3_error(S3Code::kMalformedXML);
+    const bool fits = field != kFields.end() && seen.insert(field->name).second;
+    if (!fits) return s3_error(S3Code::kMalformedXML);
     KELP_S3_TRY(block.*(field->flag), read_flag(child));
   }
   return block;

@@ -1,6 +1,7 @@
 #include "s3gw/core/bucket_encryption.h"
 
 #include <pugixml.hpp>
+#include <set>
 
 #include "s3gw/core/encryption_headers.h"
 #include "s3gw/core/header_text.h"
@@ -11,14 +12,17 @@
 namespace kelp::s3 {
 namespace {
 
+/// In the setting, behind the bucket key's digit.
+constexpr char kBlocksCustomers = 'c';
+
 S3Result<void> read_default(const pugi::xml_node& node, BucketEncryption& encryption) {
   std::string algorithm;
   for (const pugi::xml_node child : node.children()) {
     const std::string_view name = local_name(child);
     KELP_S3_TRY(std::string text, text_of(child));
-    if (name == "SSEAlgorithm") {
+    if (name == "SSEAlgorithm" && algorithm.empty()) {
       algorithm = std::move(text);
-    } else if (name == "KMSMasterKeyID") {
+    } else if (name == "KMSMasterKeyID" && encryption.key_id.empty()) {
       encryption.key_id = std::move(text);
     } else {
       return s3_error(S3Code::kMalformedXML);
@@ -38,12 +42,31 @@ S3Result<void> read_default(const pugi::xml_node& node, BucketEncryption& encryp
                   "or aws:kms:dsse");
 }
 
+/// One EncryptionType: SSE-C, or NONE.
+S3Result<void> read_blocked(const pugi::xml_node& node, BucketEncryption& encryption) {
+  std::string type;
+  for (const pugi::xml_node child : node.children()) {
+    if (local_name(child) != "EncryptionType" || !type.empty()) {
+      return s3_error(S3Code::kMalformedXML);
+    }
+    KELP_S3_TRY(type, text_of(child));
+  }
+  if (type != "SSE-C" && type != "NONE") return s3_error(S3Code::kMalformedXML);
+  encryption.blocks_customers = type == "SSE-C";
+  return {};
+}
+
 S3Result<void> read_rule(const pugi::xml_node& node, BucketEncryption& encryption) {
   bool found = false;
+  std::set<std::string_view> seen;
   for (const pugi::xml_node child : node.children()) {
     const std::string_view name = local_name(child);
-    if (name == "ApplyServerSideEncryptionByDefault" && !found) {
+    if (!seen.insert(name).second) return s3_error(S3Code::kMalformedXML);
+    if (name == "ApplyServerSideEncryptionByDefault") {
       KELP_S3_CHECK(read_default(child, encryption));
+      found = true;
+    } else if (name == "BlockedEncryptionTypes") {
+      KELP_S3_CHECK(read_blocked(child, encryption));
       found = true;
     } else if (name == "BucketKeyEnabled") {
       KELP_S3_TRY(const std::string text, text_of(child));
@@ -83,6 +106,11 @@ std::string bucket_encryption_xml(const BucketEncryption& encryption) {
   if (!encryption.key_id.empty()) xml.element("KMSMasterKeyID", encryption.key_id);
   xml.close("ApplyServerSideEncryptionByDefault");
   xml.element("BucketKeyEnabled", encryption.bucket_key);
+  if (encryption.blocks_customers) {
+    xml.open("BlockedEncryptionTypes");
+    xml.element("EncryptionType", "SSE-C");
+    xml.close("BlockedEncryptionTypes");
+  }
   xml.close("Rule");
   xml.close("ServerSideEncryptionConfiguration");
   return body;
@@ -90,7 +118,9 @@ std::string bucket_encryption_xml(const BucketEncryption& encryption) {
 
 std::string encode_bucket_encryption(const BucketEncryption& encryption) {
   std::string setting(algorithm_name(encryption.kind));
-  setting += encryption.bucket_key ? " 1 " : " 0 ";
+  setting += encryption.bucket_key ? " 1" : " 0";
+  if (encryption.blocks_customers) setting += kBlocksCustomers;
+  setting += ' ';
   setting += encryption.key_id;
   return setting;
 }
@@ -99,7 +129,9 @@ std::optional<BucketEncryption> decode_bucket_encryption(std::string_view settin
   const std::string_view whole = setting;
   BucketEncryption encryption;
   const std::string_view algorithm = cut(setting, ' ');
-  const std::string_view bucket_key = cut(setting, ' ');
+  std::string_view bucket_key = cut(setting, ' ');
+  encryption.blocks_customers = bucket_key.ends_with(kBlocksCustomers);
+  if (encryption.blocks_customers) bucket_key.remove_suffix(1);
   if (bucket_key != "0" && bucket_key != "1") return std::nullopt;
   encryption.bucket_key = bucket_key == "1";
   encryption.key_id = setting;

@@ -10,11 +10,12 @@
 namespace kelp::s3 {
 
 /// How a bucket's objects are encrypted that nobody says anything of: kS3, or kKms with a key or
-/// none named, and perhaps a bucket key.
+/// none named, and perhaps a bucket key; and whether customers' keys are taken at all.
 struct BucketEncryption {
   EncryptionKind kind = EncryptionKind::kS3;
   std::string key_id;
   bool bucket_key = false;
+  bool blocks_customers = false;  ///< Nothing is written with SSE-C.
   friend bool operator==(const BucketEncryption&, const BucketEncryption&) = default;
 };
 

@@ -7,6 +7,7 @@
 
 #include "async/awaitable.h"
 #include "s3gw/call.h"
+#include "s3gw/core/tags.h"
 
 namespace kelp::s3 {
 
@@ -28,6 +29,12 @@ using Facts = std::vector<std::pair<std::string, std::string>>;
 
 /// The same about the request's bucket, when only its body tells what else policies may ask for.
 [[nodiscard]] Task<S3Result<void>> authorize_with(Call& call, std::string_view action, Facts facts);
+
+/// The same about a bucket that is to be made, in the account of who asks.
+[[nodiscard]] S3Result<void> authorize_new(const Call& call, std::string_view action, Facts facts);
+
+/// What a request says that sets these tags.
+[[nodiscard]] Facts facts_of(const Tags& tags);
 
 /// The same in another bucket.
 [[nodiscard]] Task<S3Result<void>> authorize_in(Call& call, std::string bucket,

@@ -249,6 +249,14 @@ constexpr std::array kTable = std::to_array<Row>({
      {"NoSuchAnnotation", 404, "The specified annotation does not exist on this object."}},
     {kUnsupportedMediaType,
      {"UnsupportedMediaType", 415, "The annotation payload is not valid UTF-8 encoded text."}},
+    {kEncryptionTypeMismatch,
+     {"EncryptionTypeMismatch", 400,
+      "The existing object was created with a different encryption type. Subsequent write requests "
+      "must include the appropriate encryption parameters in the request or while creating the "
+      "session."}},
+    {kObjectAlreadyInActiveTierError,
+     {"ObjectAlreadyInActiveTierError", 403,
+      "This action is not allowed against this storage tier."}},
 });
 
 constexpr bool in_order() {

@@ -117,9 +117,11 @@ enum class S3Code : std::uint16_t {
   kInvalidPrefix,
   kNoSuchAnnotation,
   kUnsupportedMediaType,
+  kEncryptionTypeMismatch,
+  kObjectAlreadyInActiveTierError,
 };
 inline constexpr std::size_t kS3CodeCount =
-    static_cast<std::size_t>(S3Code::kUnsupportedMediaType) + 1;
+    static_cast<std::size_t>(S3Code::kObjectAlreadyInActiveTierError) + 1;
 
 /// An answer that is an error.
 struct S3Error {

@@ -28,6 +28,14 @@ S3Result<WriteConditions> write_conditions(const Call& call) {
   return conditions;
 }
 
+S3Result<void> refuse_headers(const Call& call, std::span<const std::string_view> names) {
+  for (const std::string_view name : names) {
+    if (!call.header(name)) continue;
+    return std::unexpected(S3Error{S3Code::kNotImplemented, {}, {{"Header", std::string(name)}}});
+  }
+  return {};
+}
+
 S3Error write_error(const Error& error, const WriteConditions& conditions) {
   if (error.reason() != Reason::kConditionFailed) return from_error(error);
   return precondition_failed(conditions.if_match ? "If-Match" : "If-None-Match");

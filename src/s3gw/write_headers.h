@@ -7,6 +7,11 @@
 
 namespace kelp::s3 {
 
+/// Refuses headers that ask for what is not done here: who promised it by a 200 would lie.
+/// NotImplemented with the header's name.
+[[nodiscard]] S3Result<void> refuse_headers(const Call& call,
+                                            std::span<const std::string_view> names);
+
 /// If-Match and If-None-Match of a write. NotImplemented for what AWS does not take either: an
 /// If-None-Match other than "*".
 [[nodiscard]] S3Result<WriteConditions> write_conditions(const Call& call);

@@ -48,6 +48,14 @@ OF_LOCKS = {"GetObjectLegalHold", "GetObjectLockConfiguration", "GetObjectRetent
             "PutObjectLockConfiguration", "PutObjectRetention"}
 
 
+# Headers of requests that no line of src/ names: made from a part, of what is NotImplemented, or not looked at on purpose.
+UNNAMED = {"x-amz-bucket-object-lock-token": "of the answer to a support case", "x-amz-mfa": "there is no MFA delete",
+           "x-amz-confirm-remove-self-bucket-access": "an identity may shut itself out", "x-amz-create-session-mode": "CreateSession",
+           "x-amz-client-token": "a rename that is repeated gets NoSuchKey"}
+UNNAMED_STARTS = ("x-amz-fwd-", "x-amz-request-route", "x-amz-request-token",  # WriteGetObjectResponse
+                  "x-amz-copy-source-if-", "x-amz-rename-source-if-", "x-amz-copy-source-server-side-encryption-customer-", "x-amz-object-lock-event-hold-")
+
+
 def least(shape):
     """A value of the shape with nothing that is not required."""
     if shape.type_name == "structure":
@@ -124,6 +132,16 @@ class Cases(World):
     def make_client(self, **config):
         # What routes WriteGetObjectResponse would stand in front of the host's name, which here is an address.
         return super().make_client(inject_host_prefix=False, **config)
+
+    def test_no_header_of_a_request_is_forgotten(self):
+        """What a client asks by a header is done or refused: a 200 that does not know of it would lie."""
+        text = "".join(path.read_text() for path in (ROOT / "src").rglob("*.cc")).lower()
+        shapes = [MODEL.operation_model(name).input_shape for name in MODEL.operation_names]
+        headers = {member.serialization["name"].lower() for shape in shapes if shape
+                   for member in shape.members.values() if member.serialization.get("location") == "header"}
+        self.assertGreater(len(headers), 100)
+        self.assertEqual([name for name in sorted(headers) if f'"{name}' not in text and name not in UNNAMED
+                          and not name.startswith(UNNAMED_STARTS)], [])
 
     def test_the_table_has_every_operation(self):
         self.assertGreaterEqual(len(MODEL.operation_names), 116)

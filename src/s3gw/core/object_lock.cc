@@ -14,6 +14,8 @@ namespace {
 constexpr std::string_view kModeHeader = "x-amz-object-lock-mode";
 constexpr std::string_view kUntilHeader = "x-amz-object-lock-retain-until-date";
 constexpr std::string_view kHoldHeader = "x-amz-object-lock-legal-hold";
+/// The beginning of three.
+constexpr std::string_view kEventHoldHeader = "x-amz-object-lock-event-hold";
 constexpr std::uint32_t kMaxYears = 100;
 constexpr std::uint32_t kMaxDays = 36'500;
 
@@ -97,6 +99,10 @@ S3Result<void> read_lock_header(const HttpHeader& header, ObjectLock& lock) {
     const auto hold = hold_by_name(header.value);
     if (!hold) return bad_header("Legal Hold must be either of 'ON' or 'OFF'", header);
     lock.hold = *hold;
+  } else if (starts_with_lower(header.name, kEventHoldHeader)) {
+    // Not to be taken and forgotten: it is to keep the object.
+    return std::unexpected(
+        S3Error{S3Code::kNotImplemented, {}, {{"Header", std::string(kEventHoldHeader)}}});
   }
   return {};
 }

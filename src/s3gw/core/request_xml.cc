@@ -104,24 +104,24 @@ std::string unquote_etag(std::string_view text) {
   return std::string(text);
 }
 
-S3Result<std::string> parse_create_bucket(std::string body) {
-  if (body.empty()) return std::string();
+S3Result<NewBucket> parse_create_bucket(std::string body) {
+  NewBucket bucket;
+  if (body.empty()) return bucket;
   pugi::xml_document document;
   KELP_S3_TRY(const pugi::xml_node root, parse_xml(body, document, "CreateBucketConfiguration"));
-  std::string location;
   for (const pugi::xml_node child : root.children()) {
     const std::string_view name = local_name(child);
     if (name == "LocationConstraint") {
-      KELP_S3_TRY(location, text_of(child));
+      KELP_S3_TRY(bucket.location, text_of(child));
     } else if (name == "Bucket" || name == "Location") {
       return s3_error(S3Code::kNotImplemented, "Directory buckets are not implemented");
     } else if (name == "Tags") {
-      return s3_error(S3Code::kNotImplemented, "Bucket tags are not implemented");
+      KELP_S3_TRY(bucket.tags, read_tags(child, kMaxBucketTags));
     } else {
       return s3_error(S3Code::kMalformedXML);
     }
   }
-  return location;
+  return bucket;
 }
 
 S3Result<bool> parse_versioning(std::string body) {
@@ -131,7 +131,7 @@ S3Result<bool> parse_versioning(std::string body) {
   for (const pugi::xml_node child : root.children()) {
     const std::string_view name = local_name(child);
     KELP_S3_TRY(std::string text, text_of(child));
-    if (name == "Status" && (text == "Enabled" || text == "Suspended")) {
+    if (name == "Status" && status.empty() && (text == "Enabled" || text == "Suspended")) {
       status = std::move(text);
     } else if (name == "MfaDelete" && text == "Enabled") {
       return s3_error(S3Code::kNotImplemented, "MFA delete is not implemented");

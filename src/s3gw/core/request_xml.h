@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "s3gw/core/tags.h"
 #include "s3gw/s3_error.h"
 #include "wire/entry.h"
 
@@ -13,9 +14,15 @@ namespace kelp::s3 {
 inline constexpr std::size_t kMaxXmlBytes = 1 << 20;
 inline constexpr std::size_t kMaxListXmlBytes = 4 << 20;
 
-/// CreateBucketConfiguration: its LocationConstraint, empty when absent. An empty body is one
-/// without.
-[[nodiscard]] S3Result<std::string> parse_create_bucket(std::string body);
+/// What a CreateBucketConfiguration says.
+struct NewBucket {
+  std::string location;  ///< LocationConstraint; empty when absent.
+  Tags tags;
+};
+
+/// Reads it; an empty body says nothing. Errors: MalformedXML; those of read_tags();
+/// NotImplemented for directory buckets.
+[[nodiscard]] S3Result<NewBucket> parse_create_bucket(std::string body);
 
 /// VersioningConfiguration: true for Enabled, false for Suspended. Errors: MalformedXML;
 /// IllegalVersioningConfigurationException without a status; NotImplemented for MFA delete.

@@ -71,10 +71,21 @@ S3Result<void> check_tags(const Tags& tags, std::size_t most) {
   }
   if (tags.size() > most) {
     const std::string_view whose = most == kMaxObjectTags ? "Object" : "Bucket";
-    return s3_error(S3Code::kInvalidTag,
+    return s3_error(S3Code::kBadRequest,
                     std::string(whose) + " tags cannot be greater than " + std::to_string(most));
   }
   return {};
+}
+
+S3Result<Tags> read_tags(const pugi::xml_node& node, std::size_t most) {
+  Tags tags;
+  for (const pugi::xml_node child : node.children()) {
+    if (local_name(child) != "Tag") return s3_error(S3Code::kMalformedXML);
+    KELP_S3_TRY(auto tag, read_tag(child));
+    tags.push_back(std::move(tag));
+  }
+  KELP_S3_CHECK(check_tags(tags, most));
+  return tags;
 }
 
 S3Result<Tags> parse_tagging(std::string body, std::size_t most) {
@@ -84,14 +95,7 @@ S3Result<Tags> parse_tagging(std::string body, std::size_t most) {
   const bool one_set =
       std::distance(sets.begin(), sets.end()) == 1 && local_name(*sets.begin()) == "TagSet";
   if (!one_set) return s3_error(S3Code::kMalformedXML);
-  Tags tags;
-  for (const pugi::xml_node child : sets.begin()->children()) {
-    if (local_name(child) != "Tag") return s3_error(S3Code::kMalformedXML);
-    KELP_S3_TRY(auto tag, read_tag(child));
-    tags.push_back(std::move(tag));
-  }
-  KELP_S3_CHECK(check_tags(tags, most));
-  return tags;
+  return read_tags(*sets.begin(), most);
 }
 
 void write_tag_set(const Tags& tags, XmlWriter& xml) {

@@ -40,15 +40,14 @@ Task<S3Result<std::optional<FoundObject>>> find_appended(Call& call) {
   co_return std::unexpected(from_error(found.error()));
 }
 
-/// The key of the object that is there, or of the new one. InvalidRequest when the request wants
-/// another kind of encryption than the object has.
+/// The key of the object that is there, or of the new one. EncryptionTypeMismatch when the request
+/// wants another kind of encryption than the object has.
 Task<S3Result<BodyKey>> key_for_append(Call& call, BucketEntry bucket, bool there,
                                        Encryption encryption) {
   if (!there) co_return co_await key_for_write(call, std::move(bucket));
   KELP_S3_CO_TRY(const WantedEncryption wanted, read_encryption(call.headers));
   if (wanted.how.any() && wanted.how.kind != encryption.kind) {
-    co_return s3_error(S3Code::kInvalidRequest,
-                       "The encryption parameters are not applicable to this object.");
+    co_return s3_error(S3Code::kEncryptionTypeMismatch);
   }
   co_return co_await key_for_read(call, std::move(encryption));
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "s3gw/authorize.h"
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/listing_token.h"
 #include "s3gw/core/names.h"
@@ -50,9 +51,41 @@ S3Result<std::string> stored_region(const Call& call, std::string location) {
   return location;
 }
 
+/// A page of the buckets that lie in `region`, or of all.
+Task<S3Result<ListedBuckets>> page_of_region(Call& call, ListBuckets request,
+                                             std::optional<std::string_view> region) {
+  ListedBuckets page;
+  const std::size_t limit = request.limit;
+  if (region) request.limit = kMaxBuckets;  // Those of other regions take no place.
+  for (bool more = true; more && !page.truncated;) {
+    ListBuckets next = request;
+    auto listed = co_await call.services.deps.filer.list_buckets(std::move(next));
+    KELP_S3_CO_TRY(ListedBuckets found, std::move(listed));
+    more = region && found.truncated && !found.buckets.empty();
+    if (more) request.start_after = found.buckets.back().name;
+    if (!region) co_return found;
+    std::erase_if(found.buckets,
+                  [&](const BucketEntry& each) { return region_of(each) != *region; });
+    std::ranges::move(found.buckets, std::back_inserter(page.buckets));
+    page.truncated = page.buckets.size() > limit;
+  }
+  if (page.truncated) page.buckets.resize(limit);
+  co_return page;
+}
+
 }  // namespace
 
 Task<S3Result<void>> list_buckets(Call& call) {
+  if (call.auth.express) {  // ListDirectoryBuckets: there are none.
+    std::string body;
+    XmlWriter xml(body);
+    xml.begin("ListAllMyDirectoryBucketsResult");
+    xml.open("Buckets");
+    xml.close("Buckets");
+    xml.close("ListAllMyDirectoryBucketsResult");
+    co_await reply_xml(call, std::move(body));
+    co_return S3Result<void>{};
+  }
   KELP_S3_CO_TRY(const std::uint32_t limit,
                  number_parameter(call, "max-buckets", {kMaxBuckets, kMaxBuckets + 1}));
   if (limit == 0 || limit > kMaxBuckets) {
@@ -67,8 +100,9 @@ Task<S3Result<void>> list_buckets(Call& call) {
     KELP_S3_CO_TRY(request.start_after, read_listing_token(*token));
   }
   const std::string prefix = request.prefix;
-  auto listed = co_await call.services.deps.filer.list_buckets(std::move(request));
-  KELP_S3_CO_TRY(const ListedBuckets page, std::move(listed));
+  KELP_S3_CO_TRY(
+      const ListedBuckets page,
+      co_await page_of_region(call, std::move(request), call.parameter("bucket-region")));
   std::string next;
   if (page.truncated && !page.buckets.empty()) next = make_listing_token(page.buckets.back().name);
   co_await reply_xml(call, list_buckets_xml(page, prefix, next, owner_names(call)));
@@ -77,11 +111,28 @@ Task<S3Result<void>> list_buckets(Call& call) {
 
 namespace {
 
+/// A namespace of an account's own is what we have not: a bucket that is made for it would be of
+/// everybody's.
+S3Result<void> check_namespace(const Call& call) {
+  constexpr std::string_view kHeader = "x-amz-bucket-namespace";
+  const std::string_view space = call.header(kHeader).value_or("global");
+  if (space == "global") return {};
+  if (space == "account-regional") {
+    return std::unexpected(
+        S3Error{S3Code::kNotImplemented, {}, {{"Header", std::string(kHeader)}}});
+  }
+  return std::unexpected(
+      S3Error{S3Code::kInvalidArgument,
+              {},
+              {{"ArgumentName", std::string(kHeader)}, {"ArgumentValue", std::string(space)}}});
+}
+
 /// What a new bucket's settings say that are not the default's.
 struct FirstAccess {
   std::optional<ObjectOwnership> ownership;
   std::optional<Acl> acl;
   bool open = false;  ///< The public is not blocked.
+  Tags tags;
 };
 
 /// As the request's headers say. InvalidArgument; InvalidBucketAclWithObjectOwnership.
@@ -110,8 +161,15 @@ S3Result<FirstAccess> first_access(const Call& call) {
   return first;
 }
 
-/// Behind the bucket's making: until then, and when this comes to nothing, it is shut.
+/// Behind the bucket's making: until then, and when this comes to nothing, it is shut. The tags are
+/// set first: they may be what policies go by.
 Task<S3Result<void>> set_first_access(Call& call, FirstAccess first) {
+  if (!first.tags.empty()) {
+    std::string value;
+    XmlWriter xml(value);
+    write_tag_set(first.tags, xml);
+    KELP_S3_CO_CHECK(co_await set_config(call, std::string(kTagsSetting), std::move(value)));
+  }
   if (first.ownership) {
     KELP_S3_CO_CHECK(co_await set_config(call, std::string(kOwnershipSetting),
                                          std::string(name_of(*first.ownership))));
@@ -129,10 +187,15 @@ Task<S3Result<void>> set_first_access(Call& call, FirstAccess first) {
 
 Task<S3Result<void>> create_bucket(Call& call) {
   KELP_S3_CO_CHECK(check_new_bucket_name(call.request.bucket));
-  KELP_S3_CO_TRY(const FirstAccess first, first_access(call));
+  KELP_S3_CO_CHECK(check_namespace(call));
+  KELP_S3_CO_TRY(FirstAccess first, first_access(call));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
-  KELP_S3_CO_TRY(std::string location, parse_create_bucket(std::move(body)));
-  KELP_S3_CO_TRY(std::string region, stored_region(call, std::move(location)));
+  KELP_S3_CO_TRY(NewBucket wanted, parse_create_bucket(std::move(body)));
+  KELP_S3_CO_TRY(std::string region, stored_region(call, std::move(wanted.location)));
+  if (!wanted.tags.empty()) {
+    KELP_S3_CO_CHECK(authorize_new(call, "s3:tagresource", facts_of(wanted.tags)));
+  }
+  first.tags = std::move(wanted.tags);
   BucketEntry entry{
       .name = call.request.bucket, .owner_id = call.account().id, .region = std::move(region)};
   if (const auto lock = call.header("x-amz-bucket-object-lock-enabled");

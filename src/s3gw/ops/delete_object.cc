@@ -16,6 +16,10 @@
 namespace kelp::s3 {
 namespace {
 
+/// Of directory buckets. What they forbid must not be deleted.
+constexpr std::string_view kForeignConditions[] = {"x-amz-if-match-size",
+                                                   "x-amz-if-match-last-modified-time"};
+
 /// DeleteObjects is refused without a checksum of its body: a flipped bit would delete another key.
 S3Result<void> require_checksum(const Call& call) {
   if (has_body_checksum(call)) return {};
@@ -143,12 +147,7 @@ std::string delete_result_xml(const DeleteBody& request, const std::vector<Outco
 
 Task<S3Result<void>> delete_object(Call& call) {
   KELP_S3_CO_TRY(const auto version_id, version_parameter(call));
-  // Conditions of directory buckets. What they forbid must not be deleted.
-  for (const std::string_view name : {"x-amz-if-match-size", "x-amz-if-match-last-modified-time"}) {
-    if (!call.header(name)) continue;
-    co_return std::unexpected(
-        S3Error{S3Code::kNotImplemented, {}, {{"Header", std::string(name)}}});
-  }
+  KELP_S3_CO_CHECK(refuse_headers(call, kForeignConditions));
   WriteConditions conditions{.bypass_governance = bypasses_governance(call),
                              .origin = origin_of(call, EventCause::kRemoval)};
   if (const auto match = call.header("if-match")) conditions.if_match = unquote_etag(*match);

@@ -261,6 +261,9 @@ Task<S3Result<void>> complete_multipart_upload(Call& call) {
 }
 
 Task<S3Result<void>> abort_multipart_upload(Call& call) {
+  // A condition of directory buckets. What it forbids must not be aborted.
+  static constexpr std::string_view kForeignConditions[] = {"x-amz-if-match-initiated-time"};
+  KELP_S3_CO_CHECK(refuse_headers(call, kForeignConditions));
   KELP_S3_CO_CHECK(co_await own_bucket(call));
   const auto aborted = co_await call.services.deps.filer.abort_upload(upload_name(call));
   if (!aborted) co_return std::unexpected(upload_error(call, aborted.error()));

@@ -13,13 +13,7 @@ namespace {
 constexpr int kMaxAttempts = 3;
 
 /// What AWS takes and we do not: dates of what is under the new key.
-S3Result<void> refuse_dates(const Call& call) {
-  for (const std::string_view name : {"if-modified-since", "if-unmodified-since"}) {
-    if (!call.header(name)) continue;
-    return std::unexpected(S3Error{S3Code::kNotImplemented, {}, {{"Header", std::string(name)}}});
-  }
-  return {};
-}
+constexpr std::string_view kDates[] = {"if-modified-since", "if-unmodified-since"};
 
 /// The object under `key`, whose entry is no delete marker. NoSuchKey.
 Task<S3Result<FoundObject>> find_renamed(Call& call, std::string key) {
@@ -72,7 +66,7 @@ Task<S3Result<Renamed>> authorized_source(Call& call) {
 // One commit. A repeated request of a rename that happened answers NoSuchKey: x-amz-client-token is
 // not looked at.
 Task<S3Result<void>> rename_object(Call& call) {
-  KELP_S3_CO_CHECK(refuse_dates(call));
+  KELP_S3_CO_CHECK(refuse_headers(call, kDates));
   KELP_S3_CO_TRY(WriteConditions conditions, write_conditions(call));
   conditions.origin = origin_of(call, EventCause::kRename);
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));

@@ -29,6 +29,9 @@ RestoredCopy copy_for(const Call& call, std::uint32_t days, WallTime now) {
 Task<S3Result<Result<RestoreOutcome>>> try_restore(Call& call, RestoreOrder order) {
   KELP_S3_CO_TRY(const FoundObject found, co_await find_object(call, false));
   const ObjectEntry& entry = found.entry;
+  if (entry.headers.storage_class == "INTELLIGENT_TIERING") {
+    co_return s3_error(S3Code::kObjectAlreadyInActiveTierError);  // No tier of it is archived here.
+  }
   if (!is_archive(call, entry.headers.storage_class)) {
     co_return std::unexpected(invalid_object_state(
         entry, "Restore is not allowed for the object's current storage class"));

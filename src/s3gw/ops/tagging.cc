@@ -55,11 +55,7 @@ Task<S3Result<void>> authorize_tags(Call& call, Tags tags) {
   KELP_S3_CO_TRY(const bool count, co_await tags_count(call));
   if (!count) co_return S3Result<void>{};
   KELP_S3_CO_TRY(const Tags before, co_await tags_of_bucket(call));
-  Facts set;
-  for (const auto& [name, value] : tags) {
-    set.emplace_back("aws:RequestTag/" + name, value);
-    set.emplace_back("aws:TagKeys", name);
-  }
+  Facts set = facts_of(tags);
   Facts gone;
   for (const auto& [name, value] : before) {
     const bool stays = std::ranges::count(tags, name, &Tags::value_type::first) > 0;

@@ -220,7 +220,8 @@ TEST_F(EncryptionTest, AppendsAreSealedBehindWhatIsThere) {
     }
     Lines other = lines == kS3 ? kKms : kS3;
     other.emplace_back("x-amz-write-offset-bytes", std::to_string(body.size()));
-    EXPECT_EQ(send_with("PUT", "/bucket/log", other, "x").element("Code"), "InvalidRequest");
+    EXPECT_EQ(send_with("PUT", "/bucket/log", other, "x").element("Code"),
+              "EncryptionTypeMismatch");
     send("DELETE", "/bucket/log");
   }
 }

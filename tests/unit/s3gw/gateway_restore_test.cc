@@ -127,7 +127,7 @@ TEST_F(ArchiveTest, ARestoreTakesItsTime) {
 }
 
 TEST_F(ArchiveTest, OnlyArchivesAreRestored) {
-  for (const char* name : {"STANDARD", "STANDARD_IA", "GLACIER_IR", "INTELLIGENT_TIERING"}) {
+  for (const char* name : {"STANDARD", "STANDARD_IA", "GLACIER_IR"}) {
     put("k", name);
     EXPECT_EQ(send("GET", "/bucket/k").body, "body");
     const Answer refused = restore("k?restore");
@@ -135,6 +135,8 @@ TEST_F(ArchiveTest, OnlyArchivesAreRestored) {
     EXPECT_EQ(refused.element("Code"), "InvalidObjectState") << name;
     EXPECT_EQ(refused.element("StorageClass"), name);
   }
+  put("k", "INTELLIGENT_TIERING");
+  EXPECT_EQ(restore("k?restore").element("Code"), "ObjectAlreadyInActiveTierError");
   EXPECT_EQ(restore("none?restore").element("Code"), "NoSuchKey");
   put("deep", "DEEP_ARCHIVE");
   EXPECT_EQ(restore("deep?restore", 1, "<Tier>Expedited</Tier>").element("Code"),

@@ -318,7 +318,7 @@ TEST_F(VersionsTest, TagsHaveTheLimitsOfAws) {
   for (int i = 0; i < 10; ++i) ten.emplace_back("k" + std::to_string(i), "v");
   EXPECT_EQ(code(tagging(ten)), "");
   ten.emplace_back("eleven", "v");
-  EXPECT_EQ(code(tagging(ten)), "InvalidTag");
+  EXPECT_EQ(code(tagging(ten)), "BadRequest");
   EXPECT_EQ(code(tagging({{std::string(128, 'k'), std::string(256, 'v')}})), "");
   EXPECT_EQ(code(tagging({{std::string(129, 'k'), "v"}})), "InvalidTag");
   EXPECT_EQ(code(tagging({{"k", std::string(257, 'v')}})), "InvalidTag");

@@ -8,12 +8,15 @@ namespace kelp::s3 {
 namespace {
 
 TEST(RequestXml, CreateBucketReadsTheLocation) {
-  EXPECT_EQ(*parse_create_bucket(""), "");
-  EXPECT_EQ(*parse_create_bucket("<CreateBucketConfiguration/>"), "");
-  EXPECT_EQ(*parse_create_bucket(
-                "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
-                "<LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>"),
-            "eu-west-1");
+  EXPECT_EQ(parse_create_bucket("")->location, "");
+  EXPECT_EQ(parse_create_bucket("<CreateBucketConfiguration/>")->location, "");
+  const auto bucket = parse_create_bucket(
+      "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+      "<LocationConstraint>eu-west-1</LocationConstraint>"
+      "<Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags></CreateBucketConfiguration>");
+  ASSERT_TRUE(bucket);
+  EXPECT_EQ(bucket->location, "eu-west-1");
+  EXPECT_EQ(bucket->tags, (Tags{{"a", "b"}}));
   EXPECT_FALSE(parse_create_bucket("<CreateBucketConfiguration><X/></CreateBucketConfiguration>"));
   EXPECT_FALSE(parse_create_bucket("not xml"));
 }

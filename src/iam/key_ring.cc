@@ -20,6 +20,41 @@ spdlog::logger& log() {
   return room;
 }
 
+using Keys = std::map<std::string, std::shared_ptr<const s3::Credential>, std::less<>>;
+
+/// The keys of an account's users and of their service accounts. A service account whose parent is
+/// gone has none.
+Keys keys_of(const Account& account, const s3::Account& owner, const Vault& vault) {
+  Keys keys;
+  const auto add = [&](s3::Credential credential, const std::string& sealed_secret) {
+    auto secret = vault.open_secret(sealed_secret, credential.access_key);
+    if (!secret) {
+      log().error("key_unreadable account={} key={} error={}", account.number,
+                  credential.access_key, log_value(secret.error().message()));
+      return;
+    }
+    credential.secret_key = *std::move(secret);
+    auto key = std::make_shared<const s3::Credential>(std::move(credential));
+    keys.emplace(key->access_key, key);
+  };
+  std::map<std::string_view, const Entity*> by_id;
+  for (const auto& [name, user] : account.entities[static_cast<std::size_t>(Kind::kUser)]) {
+    by_id.emplace(user->id, user.get());
+    for (const AccessKey& key : user->keys) {
+      if (!key.active) continue;
+      s3::Credential credential = user_credential(owner, account, *user);
+      credential.access_key = key.id;
+      add(std::move(credential), key.sealed_secret);
+    }
+  }
+  for (const auto& [key, service] : account.service_accounts) {
+    const auto parent = by_id.find(service->parent);
+    if (!service->active || parent == by_id.end()) continue;
+    add(service_credential(owner, account, *parent->second, *service), service->sealed_secret);
+  }
+  return keys;
+}
+
 }  // namespace
 
 Snapshot::Snapshot(std::shared_ptr<const Model> model,
@@ -36,23 +71,7 @@ Snapshot::Snapshot(std::shared_ptr<const Model> model,
         continue;
       }
     }
-    auto keys = std::make_shared<Keys>();
-    for (const auto& [name, user] : account->entities[static_cast<std::size_t>(Kind::kUser)]) {
-      for (const AccessKey& key : user->keys) {
-        if (!key.active) continue;
-        auto secret = vault.open_secret(key.sealed_secret, key.id);
-        if (!secret) {
-          log().error("key_unreadable account={} key={} error={}", number, key.id,
-                      log_value(secret.error().message()));
-          continue;
-        }
-        s3::Credential credential = user_credential(owner->second, *account, *user);
-        credential.access_key = key.id;
-        credential.secret_key = *std::move(secret);
-        keys->emplace(key.id, std::make_shared<const s3::Credential>(std::move(credential)));
-      }
-    }
-    keys_.emplace(number, std::move(keys));
+    keys_.emplace(number, std::make_shared<const Keys>(keys_of(*account, owner->second, vault)));
   }
 }
 

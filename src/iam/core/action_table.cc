@@ -13,7 +13,7 @@ using User = Of<Kind::kUser>;
 using Group = Of<Kind::kGroup>;
 using Role = Of<Kind::kRole>;
 
-// By name. Source: AWS IAM API Reference, version 2010-05-08.
+// By name. Source: AWS IAM API Reference, version 2010-05-08; service accounts are Kelp's own.
 constexpr auto kActions = std::to_array<Action>({
     {"AddClientIDToOpenIDConnectProvider", "OpenIDConnectProviderArn! ClientID!", kProvider,
      add_client_id},
@@ -34,6 +34,8 @@ constexpr auto kActions = std::to_array<Action>({
      "RoleName! AssumeRolePolicyDocument! Path Description MaxSessionDuration PermissionsBoundary "
      "Tags*",
      kRole, create_role},
+    {"CreateServiceAccount", "UserName Name Description PolicyDocument Expiration", kUser,
+     create_service_account},
     {"CreateUser", "UserName! Path PermissionsBoundary Tags*", kUser, create_user},
     {"DeleteAccessKey", "UserName AccessKeyId!", kUser, delete_access_key},
     {"DeleteAccountAlias", "AccountAlias!", kNone, delete_account_alias},
@@ -45,6 +47,7 @@ constexpr auto kActions = std::to_array<Action>({
     {"DeleteRole", "RoleName!", kRole, delete_role},
     {"DeleteRolePermissionsBoundary", "RoleName!", kRole, Role::delete_boundary},
     {"DeleteRolePolicy", "RoleName! PolicyName!", kRole, Role::delete_inline},
+    {"DeleteServiceAccount", "UserName AccessKeyId!", kUser, delete_service_account},
     {"DeleteUser", "UserName!", kUser, delete_user},
     {"DeleteUserPermissionsBoundary", "UserName!", kUser, User::delete_boundary},
     {"DeleteUserPolicy", "UserName! PolicyName!", kUser, User::delete_inline},
@@ -61,6 +64,7 @@ constexpr auto kActions = std::to_array<Action>({
     {"GetPolicyVersion", "PolicyArn! VersionId!", kPolicy, get_policy_version},
     {"GetRole", "RoleName!", kRole, get_role},
     {"GetRolePolicy", "RoleName! PolicyName!", kRole, Role::get_inline},
+    {"GetServiceAccount", "UserName AccessKeyId!", kUser, get_service_account},
     {"GetUser", "UserName", kUser, get_user},
     {"GetUserPolicy", "UserName! PolicyName!", kUser, User::get_inline},
     {"ListAccessKeys", "UserName Marker MaxItems", kUser, list_access_keys},
@@ -87,6 +91,7 @@ constexpr auto kActions = std::to_array<Action>({
     {"ListRolePolicies", "RoleName! Marker MaxItems", kRole, Role::list_inline},
     {"ListRoleTags", "RoleName! Marker MaxItems", kRole, Role::list_tags},
     {"ListRoles", "PathPrefix Marker MaxItems", kRoles, Role::list},
+    {"ListServiceAccounts", "UserName Marker MaxItems", kUser, list_service_accounts},
     {"ListUserPolicies", "UserName! Marker MaxItems", kUser, User::list_inline},
     {"ListUserTags", "UserName! Marker MaxItems", kUser, User::list_tags},
     {"ListUsers", "PathPrefix Marker MaxItems", kUsers, User::list},
@@ -114,6 +119,9 @@ constexpr auto kActions = std::to_array<Action>({
      kProvider, update_thumbprints},
     {"UpdateRole", "RoleName! Description MaxSessionDuration", kRole, update_role},
     {"UpdateRoleDescription", "RoleName! Description!", kRole, update_role_description},
+    {"UpdateServiceAccount",
+     "UserName AccessKeyId! Name Description PolicyDocument Status Expiration", kUser,
+     update_service_account},
     {"UpdateUser", "UserName! NewUserName NewPath", kUser, update_user},
 });
 static_assert(std::ranges::is_sorted(kActions, {}, &Action::name));

@@ -64,6 +64,13 @@ Outcome<void> delete_access_key(Job& job);
 Outcome<void> list_access_keys(Job& job);
 Outcome<void> get_access_key_last_used(Job& job);
 
+/// Keys that act as a user and may at most what it may: actions of Kelp's own.
+Outcome<void> create_service_account(Job& job);
+Outcome<void> update_service_account(Job& job);
+Outcome<void> delete_service_account(Job& job);
+Outcome<void> get_service_account(Job& job);
+Outcome<void> list_service_accounts(Job& job);
+
 /// Managed policies.
 Outcome<void> create_policy(Job& job);
 Outcome<void> get_policy(Job& job);

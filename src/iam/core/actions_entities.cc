@@ -155,6 +155,10 @@ Outcome<void> delete_user(Job& job) {
   KELP_TRY(const Entity* user, find_entity(job, Kind::kUser));
   KELP_CHECK(check_bare(*user));
   job.remove(*user);
+  // They are nothing without it, and would be nobody's to delete.
+  for (const auto& [key, service] : job.account.service_accounts) {
+    if (service->parent == user->id) job.remove(*service);
+  }
   return {};
 }
 

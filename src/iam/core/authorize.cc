@@ -48,6 +48,26 @@ void add_parameters(const Action& action, const Job& job, policy::Context& conte
   }
 }
 
+/// Whether the caller is a service account, which changes no identities: with a policy that allows
+/// that it could give itself what it was not given.
+bool is_service_account(const Job& job) {
+  return job.account.find_service_account(job.caller.access_key) != nullptr;
+}
+bool reads_only(const Action& action) {
+  return action.name.starts_with("Get") || action.name.starts_with("List");
+}
+
+/// Whether it is about service accounts of the caller itself, who uses a lasting key: that needs no
+/// allowance, since they may not more than it may.
+bool is_own_service(const Action& action, const Job& job) {
+  if (!action.name.contains("ServiceAccount") || is_service_account(job)) return false;
+  if (job.caller.user_id.empty() || !job.caller.session_token.empty()) return false;
+  const std::string* name = job.parameters.find("UserName");
+  const Entity* user =
+      job.account.find(Kind::kUser, name == nullptr ? job.caller.user_name : *name);
+  return user != nullptr && user->id == job.caller.user_id;
+}
+
 }  // namespace
 
 policy::Request request_of(const s3::Credential& caller, std::string_view action,
@@ -79,7 +99,14 @@ Outcome<void> authorize(const Action& action, const Job& job, const Surroundings
   policy::Request request = request_of(job.caller, name, resource_of(action, job), job.now, around);
   add_parameters(action, job, request.context);
   const s3::Permissions& may = job.caller.permissions;
-  const policy::Policies policies{may.identity, may.boundary, may.session, nullptr};
+  policy::Policies policies{may.identity, may.boundary, may.session, nullptr};
+  if (is_service_account(job) && !reads_only(action)) {
+    return access_denied(fmt::format("A service account may not perform: {}", name));
+  }
+  if (is_own_service(action, job)) {
+    policies.identity.push_back(
+        common_policies().at("administratoraccess")->current().text.compiled);
+  }
   if (policy::allows(policies, request, job.account.number)) return {};
   return not_authorized(request, name);
 }

@@ -25,6 +25,10 @@ void Job::put(const Provider& provider) {
   changes.puts.push_back(
       {provider_row_key(account.number, provider.url), encode_provider(provider)});
 }
+void Job::put(const ServiceAccount& service) {
+  changes.puts.push_back(
+      {service_account_row_key(account.number, service.id), encode_service_account(service)});
+}
 void Job::remove(const Entity& entity) {
   changes.removes.push_back(row_key(account.number, entity.kind, entity.name));
 }
@@ -33,6 +37,10 @@ void Job::remove(const ManagedPolicy& policy) {
 }
 void Job::remove(const Provider& provider) {
   changes.removes.push_back(provider_row_key(account.number, provider.url));
+}
+
+void Job::remove(const ServiceAccount& service) {
+  changes.removes.push_back(service_account_row_key(account.number, service.id));
 }
 
 std::string_view name_parameter(Kind kind) {

@@ -43,10 +43,12 @@ struct Job {
   void put(const Entity& entity);
   void put(const ManagedPolicy& policy);
   void put(const Provider& provider);
+  void put(const ServiceAccount& service);
   /// Takes a row away.
   void remove(const Entity& entity);
   void remove(const ManagedPolicy& policy);
   void remove(const Provider& provider);
+  void remove(const ServiceAccount& service);
 };
 
 /// The parameter that names one of a kind: "UserName".

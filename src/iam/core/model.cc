@@ -108,6 +108,11 @@ const Provider* Account::find_provider(std::string_view arn) const {
   return at == providers.end() ? nullptr : at->second.get();
 }
 
+const ServiceAccount* Account::find_service_account(std::string_view access_key) const {
+  const auto at = service_accounts.find(lower_case(access_key));
+  return at == service_accounts.end() || at->second->id != access_key ? nullptr : at->second.get();
+}
+
 std::string entity_arn(std::string_view account, Kind kind, std::string_view path,
                        std::string_view name) {
   return fmt::format("arn:aws:iam::{}:{}{}{}", account, word_of(kind), path, name);

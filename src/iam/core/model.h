@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -104,6 +105,21 @@ struct Provider {
   std::string row;  ///< As it is stored.
 };
 
+/// A key that acts as a user, its parent, and may at most what the parent may.
+struct ServiceAccount {
+  std::string id;             ///< The access key, "AKSA…".
+  std::string parent;         ///< The user's unique id: one made anew under the name is another.
+  std::string sealed_secret;  ///< See crypto/seal.h; about the key's id.
+  std::string name;           ///< May be empty.
+  std::string description;
+  PolicyText policy;  ///< The most that it may; empty: what the parent may.
+  bool active = true;
+  WallTime created;
+  std::optional<WallTime> expires;
+
+  std::string row;  ///< As it is stored.
+};
+
 /// Things by their names in lower case.
 template <typename T>
 using Named = std::map<std::string, std::shared_ptr<const T>, std::less<>>;
@@ -114,6 +130,7 @@ struct Account {
   std::array<Named<Entity>, kKinds> entities;
   Named<ManagedPolicy> policies;
   Named<Provider> providers;
+  Named<ServiceAccount> service_accounts;
   std::string alias;
   /// A row that this build cannot read: what it holds counts as not there, and nothing is changed.
   bool unreadable = false;
@@ -124,6 +141,8 @@ struct Account {
   [[nodiscard]] const ManagedPolicy* find_policy(std::string_view arn) const;
   /// Null when there is none of the ARN.
   [[nodiscard]] const Provider* find_provider(std::string_view arn) const;
+  /// Null when the access key is no service account's.
+  [[nodiscard]] const ServiceAccount* find_service_account(std::string_view access_key) const;
 };
 
 /// "arn:aws:iam::ACCOUNT:user/PATH/NAME".

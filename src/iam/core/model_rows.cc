@@ -61,6 +61,9 @@ void take_row(const Account& before, const RowPlace& place, const std::string& r
     case 'o':
       return take(before.providers, account.providers, place.name, row, decode_provider,
                   account.unreadable);
+    case 'k':
+      return take(before.service_accounts, account.service_accounts, place.name, row,
+                  decode_service_account, account.unreadable);
     case 's': {
       auto alias = decode_settings(row);
       if (alias) {
@@ -88,6 +91,9 @@ void drop_row(const RowPlace& place, Account& account) {
     case 'o':
       account.providers.erase(place.name);
       return;
+    case 'k':
+      account.service_accounts.erase(place.name);
+      return;
     case 's':
       account.alias.clear();
       return;
@@ -98,7 +104,8 @@ void drop_row(const RowPlace& place, Account& account) {
 
 bool same(const Account& a, const Account& b) {
   return a.entities == b.entities && a.policies == b.policies && a.providers == b.providers &&
-         a.alias == b.alias && a.unreadable == b.unreadable;
+         a.service_accounts == b.service_accounts && a.alias == b.alias &&
+         a.unreadable == b.unreadable;
 }
 
 const Account& account_before(const Model& before, const std::string& number) {

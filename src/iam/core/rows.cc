@@ -74,6 +74,9 @@ std::string policy_row_key(std::string_view account, std::string_view name) {
 std::string provider_row_key(std::string_view account, std::string_view url) {
   return fmt::format("{}/o/{}", account, lower_case(url));
 }
+std::string service_account_row_key(std::string_view account, std::string_view access_key) {
+  return fmt::format("{}/k/{}", account, lower_case(access_key));
+}
 std::string settings_row_key(std::string_view account) {
   return fmt::format("{}/s/", account);
 }
@@ -218,6 +221,41 @@ Result<Provider> decode_provider(std::string_view row) {
   KELP_CHECK(in.finish("identity provider"));
   provider.row = row;
   return provider;
+}
+
+std::string encode_service_account(const ServiceAccount& service) {
+  std::string out;
+  ByteWriter to(out);
+  to.fixed(kFormat);
+  to.text(service.id);
+  to.text(service.parent);
+  to.text(service.sealed_secret);
+  to.text(service.name);
+  to.text(service.description);
+  to.text(service.policy.json);
+  to.fixed(static_cast<std::uint8_t>(service.active));
+  put_time(service.created, to);
+  to.fixed(static_cast<std::uint8_t>(service.expires.has_value()));
+  if (service.expires) put_time(*service.expires, to);
+  return out;
+}
+
+Result<ServiceAccount> decode_service_account(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, "service account"));
+  ServiceAccount service;
+  service.id = in.text();
+  service.parent = in.text();
+  service.sealed_secret = in.text();
+  service.name = in.text();
+  service.description = in.text();
+  service.policy = get_policy(in, PolicyKind::kIdentity);
+  service.active = in.fixed<std::uint8_t>() != 0;
+  service.created = get_time(in);
+  if (in.fixed<std::uint8_t>() != 0) service.expires = get_time(in);
+  KELP_CHECK(in.finish("service account"));
+  service.row = row;
+  return service;
 }
 
 std::string encode_settings(std::string_view alias) {

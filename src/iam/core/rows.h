@@ -20,6 +20,9 @@ namespace kelp::iam {
 [[nodiscard]] std::string policy_row_key(std::string_view account, std::string_view name);
 /// Of an OpenID Connect provider.
 [[nodiscard]] std::string provider_row_key(std::string_view account, std::string_view url);
+/// Of a service account.
+[[nodiscard]] std::string service_account_row_key(std::string_view account,
+                                                  std::string_view access_key);
 /// Of what an account has once.
 [[nodiscard]] std::string settings_row_key(std::string_view account);
 
@@ -30,6 +33,8 @@ namespace kelp::iam {
 [[nodiscard]] Result<ManagedPolicy> decode_policy(std::string_view row);
 [[nodiscard]] std::string encode_provider(const Provider& provider);
 [[nodiscard]] Result<Provider> decode_provider(std::string_view row);
+[[nodiscard]] std::string encode_service_account(const ServiceAccount& service);
+[[nodiscard]] Result<ServiceAccount> decode_service_account(std::string_view row);
 /// What an account has once: its alias.
 [[nodiscard]] std::string encode_settings(std::string_view alias);
 [[nodiscard]] Result<std::string> decode_settings(std::string_view row);

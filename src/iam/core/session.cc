@@ -140,6 +140,15 @@ s3::Credential user_credential(const s3::Account& owner, const Account& account,
   return credential;
 }
 
+s3::Credential service_credential(const s3::Account& owner, const Account& account,
+                                  const Entity& user, const ServiceAccount& service) {
+  s3::Credential credential = user_credential(owner, account, user);
+  credential.access_key = service.id;
+  credential.expires = service.expires;
+  credential.permissions.session = service.policy.compiled;
+  return credential;
+}
+
 Result<s3::Credential> session_credential(const Session& session, const s3::Account& owner,
                                           const Account* account) {
   s3::Credential out;

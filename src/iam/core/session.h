@@ -42,6 +42,9 @@ struct Session {
 /// A user, without key.
 [[nodiscard]] s3::Credential user_credential(const s3::Account& owner, const Account& account,
                                              const Entity& user);
+/// A service account of `user`, without its secret.
+[[nodiscard]] s3::Credential service_credential(const s3::Account& owner, const Account& account,
+                                                const Entity& user, const ServiceAccount& service);
 /// A session: its key, as whom it acts and what it may. `account` of the session, null when it has
 /// no identities; `owner` names it. kPermissionDenied when the role, the user or the user's key is
 /// gone, or another one has its name. A root's key is not looked at.

@@ -19,6 +19,12 @@ bool is_session(const s3::Credential& caller) {
   return !caller.session_token.empty();
 }
 
+/// A session of a user would not be cut down as the service account is, nor end with it.
+bool is_service_account(const StsJob& job) {
+  const Account* account = job.model.find(job.caller.who.account);
+  return account != nullptr && account->find_service_account(job.caller.access_key) != nullptr;
+}
+
 /// The policies of the parameters Policy and PolicyArns, as one. `account` owns those of an ARN.
 Outcome<std::string> session_policy(const StsJob& job, const Account* account) {
   std::vector<std::string> policies;
@@ -63,6 +69,10 @@ Session begin_session(const StsJob& job, SessionKind kind, std::uint32_t seconds
   session.issued = job.now;
   session.expires =
       std::chrono::floor<std::chrono::seconds>(job.now) + std::chrono::seconds(seconds);
+  // A role that a service account takes does not outlive it.
+  if (is_service_account(job) && job.caller.expires) {
+    session.expires = std::min(session.expires, *job.caller.expires);
+  }
   return session;
 }
 
@@ -210,6 +220,9 @@ Outcome<void> get_session_token(StsJob& job) {
   if (is_session(job.caller)) {
     return access_denied("Cannot call GetSessionToken with session credentials");
   }
+  if (is_service_account(job)) {
+    return access_denied("Cannot call GetSessionToken with the key of a service account");
+  }
   KELP_TRY(const Session session, own_session(job, SessionKind::kUser, SessionKind::kRoot));
   write_credentials(job, session);
   return {};
@@ -220,6 +233,9 @@ Outcome<void> get_federation_token(StsJob& job) {
   KELP_CHECK(check_session_name("Name", name, 32));
   if (is_session(job.caller)) {
     return access_denied("Cannot call GetFederationToken with session credentials");
+  }
+  if (is_service_account(job)) {
+    return access_denied("Cannot call GetFederationToken with the key of a service account");
   }
   const std::string arn =
       fmt::format("arn:aws:sts::{}:federated-user/{}", job.caller.who.account, name);

@@ -260,5 +260,22 @@ TEST_F(WebIdentityTest, ATrustOfUsersIsNoTrustOfTokens) {
   EXPECT_EQ(by(ann_), "AccessDenied");
 }
 
+// A session would be without the service account's policy, and live longer.
+TEST_F(StsTest, AServiceAccountHasNoSessionsOfItsOwn) {
+  allow("ann", policy_json("sts:*"));
+  const std::string made =
+      world_.done("CreateServiceAccount", {{"UserName", "ann"},
+                                           {"PolicyDocument", policy_json("sts:*")},
+                                           {"Expiration", "2023-11-14T22:30:00Z"}});
+  const ServiceAccount* service =
+      world_.account().find_service_account(inside(made, "AccessKeyId"));
+  const s3::Credential who = service_credential(
+      world_.root.account, world_.account(), *world_.account().find(Kind::kUser, "ann"), *service);
+  EXPECT_EQ(ask("GetSessionToken", {}, who), "AccessDenied");
+  EXPECT_EQ(ask("GetFederationToken", {{"Name", "guest"}}, who), "AccessDenied");
+  EXPECT_EQ(assume(who), "ok");
+  EXPECT_EQ(session_.expires, *service->expires) << "the role's session ends with it";
+}
+
 }  // namespace
 }  // namespace kelp::iam::test

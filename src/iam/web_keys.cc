@@ -1,7 +1,9 @@
 #include "iam/web_keys.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/json/object.hpp>
@@ -24,6 +26,35 @@ std::size_t append(char* bytes, std::size_t size, std::size_t count, void* out) 
   return size * count;
 }
 
+std::string address_text(const curl_sockaddr& to) {
+  char text[INET6_ADDRSTRLEN] = {};
+  const void* bytes = nullptr;
+  if (to.family == AF_INET) {
+    bytes = &reinterpret_cast<const sockaddr_in*>(&to.addr)->sin_addr;
+  } else if (to.family == AF_INET6) {
+    bytes = &reinterpret_cast<const sockaddr_in6*>(&to.addr)->sin6_addr;
+  }
+  if (bytes == nullptr || ::inet_ntop(to.family, bytes, text, sizeof(text)) == nullptr) return {};
+  return text;
+}
+
+struct Gate {
+  const policy::OutgoingRules& rules;
+  std::string refused;  ///< The last address that was tried, when it was refused.
+};
+
+/// A socket for an address that a name was found to have: there is no second resolution behind it.
+curl_socket_t open_socket(void* gate, curlsocktype, curl_sockaddr* to) {
+  Gate& its = *static_cast<Gate*>(gate);
+  const std::string address = address_text(*to);
+  if (!policy::may_call(its.rules, address)) {
+    its.refused = address;
+    return CURL_SOCKET_BAD;
+  }
+  its.refused.clear();
+  return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 struct EndCurl {
   void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
 };
@@ -34,10 +65,13 @@ bool has_key(const std::vector<WebKey>& keys, const std::string& id) {
 
 }  // namespace
 
-Result<std::string> fetch(const std::string& url) {
+Result<std::string> fetch(const std::string& url, const policy::OutgoingRules& rules) {
   const std::unique_ptr<CURL, EndCurl> curl(curl_easy_init());
   if (curl == nullptr) return Error(Errc::kResourceExhausted, "no memory for a connection");
   std::string body;
+  Gate gate{rules, {}};
+  curl_easy_setopt(curl.get(), CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  curl_easy_setopt(curl.get(), CURLOPT_OPENSOCKETDATA, &gate);
   curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl.get(), CURLOPT_FOLLOWLOCATION, 0L);
@@ -50,6 +84,11 @@ Result<std::string> fetch(const std::string& url) {
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
   if (done == CURLE_UNSUPPORTED_PROTOCOL) {
     return Error(Errc::kInvalidArgument, fmt::format("{} is not https", url));
+  }
+  if (done != CURLE_OK && !gate.refused.empty()) {
+    return Error(
+        Errc::kPermissionDenied,
+        fmt::format("{} is at {}, which may not be called (s3.outgoing_allow)", url, gate.refused));
   }
   if (done != CURLE_OK) {
     return Error(Errc::kUnavailable, fmt::format("{}: {}", url, curl_easy_strerror(done)));

@@ -126,6 +126,23 @@ Result<std::unique_ptr<s3::AuditLog>> open_audit_log(const Config& config, FileI
   return s3::AuditLog::open(io, pool, metrics, config.s3.audit_log);
 }
 
+static std::vector<policy::AddressRange> ranges_of(const std::vector<std::string>& texts) {
+  std::vector<policy::AddressRange> ranges;
+  for (const std::string& text : texts) {
+    if (const auto range = policy::parse_range(text)) ranges.push_back(*range);
+  }
+  return ranges;
+}
+
+std::unique_ptr<iam::WebKeys> make_web_keys(const Config& config, Clock& clock, WorkPool& pool) {
+  policy::OutgoingRules rules{.allowed = ranges_of(config.s3.outgoing_allow),
+                              .denied = ranges_of(config.s3.outgoing_deny)};
+  auto fetch = [rules = std::move(rules)](const std::string& url) {
+    return iam::fetch(url, rules);
+  };
+  return std::make_unique<iam::WebKeys>(clock, pool, std::move(fetch));
+}
+
 s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool>()> ready) {
   s3::GatewayOptions options;
   options.region = config.s3.region;
@@ -134,9 +151,7 @@ s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool
   options.signature_v2 = config.s3.signature_v2;
   options.domains = config.s3.domains;
   options.website_domains = config.s3.website_domains;
-  for (const std::string& range : config.s3.trusted_proxies) {
-    if (const auto parsed = policy::parse_range(range)) options.trusted_proxies.push_back(*parsed);
-  }
+  options.trusted_proxies = ranges_of(config.s3.trusted_proxies);
   options.access_log_period = std::chrono::seconds(config.s3.access_log_seconds);
   options.bucket_metrics = config.s3.bucket_metrics;
   if (const auto limits = s3::parse_limits(config.s3.limits)) options.limits = *limits;

@@ -7,6 +7,7 @@
 #include "filer/collector.h"
 #include "filer/inventory_runner.h"
 #include "filer/lifecycle_runner.h"
+#include "iam/web_keys.h"
 #include "kv/rocks_kv.h"
 #include "master/http/master_http.h"
 #include "master/master_context.h"
@@ -54,6 +55,9 @@ struct FilerMemory {
 [[nodiscard]] Result<std::unique_ptr<s3::AuditLog>> open_audit_log(const Config& config, FileIo& io,
                                                                    WorkPool& pool,
                                                                    Metrics& metrics);
+/// Keys of identity providers, fetched as s3.outgoing_allow and s3.outgoing_deny let them be.
+[[nodiscard]] std::unique_ptr<iam::WebKeys> make_web_keys(const Config& config, Clock& clock,
+                                                          WorkPool& pool);
 [[nodiscard]] s3::GatewayOptions gateway_options(const Config& config,
                                                  std::function<Task<bool>()> ready);
 /// `holder`: CollectorOptions::holder, for a store that is shared.

@@ -235,6 +235,10 @@ constexpr std::array kSettings = {
                  "PEM file with the authorities that sign the daemons' certificates"),
     KELP_SETTING("cluster.tls_name", cluster.tls_name,
                  "the one name that every daemon's certificate is for; empty: each for its host"),
+    KELP_SETTING("s3.outgoing_allow", s3.outgoing_allow,
+                 "addresses or ranges that identity providers may have though they are refused"),
+    KELP_SETTING("s3.outgoing_deny", s3.outgoing_deny,
+                 "addresses or ranges that identity providers may not have"),
 };
 #undef KELP_SETTING
 #undef KELP_COUNT

@@ -54,6 +54,9 @@ struct S3Config {
   /// Storage classes whose objects must be restored to be read: GLACIER, DEEP_ARCHIVE.
   std::vector<std::string> archive_classes{"GLACIER", "DEEP_ARCHIVE"};
   std::chrono::nanoseconds restore_time{0};  ///< How long a restore takes; at most 7d.
+
+  std::vector<std::string> outgoing_allow;  ///< Ranges of addresses: policy/outgoing.h.
+  std::vector<std::string> outgoing_deny;
 };
 
 /// What bounds clients.

@@ -343,6 +343,16 @@ Result<void> check_config(const Config& config, const Origins& origins) {
     return check.refuse("s3.trusted_proxies",
                         fmt::format("'{}' is neither an address nor a range as 10.0.0.0/8", range));
   }
+  const std::pair<std::string_view, const std::vector<std::string>&> outgoing[] = {
+      {"s3.outgoing_allow", config.s3.outgoing_allow},
+      {"s3.outgoing_deny", config.s3.outgoing_deny}};
+  for (const auto& [key, ranges] : outgoing) {
+    for (const auto& range : ranges) {
+      if (policy::parse_range(range)) continue;
+      return check.refuse(
+          key, fmt::format("'{}' is neither an address nor a range as 10.0.0.0/8", range));
+    }
+  }
   if (const auto limits = s3::parse_limits(config.s3.limits); !limits) {
     return check.refuse("s3.limits", limits.error().detail());
   }

@@ -209,7 +209,7 @@ Task<Result<void>> Server::Rooms::open_identities() {
     background.spawn(file_keys->run(*disk_pool, clock, *timers));
   }
   web_pool = make_thread_pool({.threads = 2, .queue_limit = 64});
-  web_keys = std::make_unique<iam::WebKeys>(clock, *web_pool);
+  web_keys = make_web_keys(config, clock, *web_pool);
   KELP_CO_TRY(audit, open_audit_log(config, io, *disk_pool, metrics));
   queries = std::make_unique<iam::QueryApi>(
       iam::QueryApiParts{*keys, *web_keys, clock, metrics, audit.get(), &trace});

@@ -19,6 +19,7 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+from attack_calls import calls, directories
 from attacks import Field, every_attack, signed
 from boto3_world import Server
 from kelpdev.process import free_port, rss_mib
@@ -253,6 +254,10 @@ def main():
             verdicts = list(pool.map(lambda attack: (attack, judge(world, attack)), attacks))
         problems = [f"{attack.name}: {why}" for attack, why in verdicts if why]
         found, doors_tried = doors(world)
+        for attempt in (calls, directories):
+            more, tried = attempt(world)
+            problems += more
+            doors_tried += tried
         problems += found + slow_ones(world) + pipelined(world) + injected(world)
         world.must("GET", "/attacked/k")
         if world.must("GET", "/attacked/k").body not in (b"0123456789", b"x"):

@@ -637,7 +637,8 @@ class Restart(IamCase):
 
 
 def setUpModule():
-    Server.start()
+    # The tests' identity provider is on this machine.
+    Server.start(settings='[s3]\noutgoing_allow = ["127.0.0.1"]\n')
 
 
 def tearDownModule():

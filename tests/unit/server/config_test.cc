@@ -148,6 +148,8 @@ TEST(Config, RefusesWhatItCannotReadOrThatIsOutOfRange) {
                            "s3.website_domains = \"a.b\"\ns3.domain = \"a.b\"",
                            "s3.trusted_proxies = \"10.0.0.0/33\"",
                            "s3.trusted_proxies = \"proxy.example\"",
+                           "s3.outgoing_allow = \"metadata.example\"",
+                           "s3.outgoing_deny = \"10.0.0.0/33\"",
                            "s3.limits = \"key.per_second=0\"",
                            "s3.limits = \"user.per_second=1\"",
                            "s3.access_log_seconds = 0",

@@ -63,6 +63,11 @@ S3Error key_error(const Error& error, const Encryption& how) {
   const bool named = how.kind == EncryptionKind::kKms && error.code() == Errc::kNotFound;
   S3Error answer{named ? S3Code::kKmsNotFound : S3Code::kInternalError, {}, {}};
   if (named) answer.message = "Invalid keyId '" + how.key_id + "'";
+  if (error.code() == Errc::kUnavailable) {
+    answer = {S3Code::kServiceUnavailable,
+              "The service that keeps the master keys cannot be asked. Please try again.",
+              {}};
+  }
   answer.detail = error.message();
   return answer;
 }

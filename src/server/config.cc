@@ -239,6 +239,14 @@ constexpr std::array kSettings = {
                  "addresses or ranges that identity providers may have though they are refused"),
     KELP_SETTING("s3.outgoing_deny", s3.outgoing_deny,
                  "addresses or ranges that identity providers may not have"),
+    KELP_SETTING("s3.vault_address", s3.vault_address,
+                 "https://host:port of a Vault or OpenBao that has the master keys; empty: none"),
+    KELP_SETTING("s3.vault_token_file", s3.vault_token_file, "file with the token for it"),
+    KELP_SETTING("s3.vault_mount", s3.vault_mount, "where its transit engine is mounted"),
+    KELP_SETTING("s3.vault_prefix", s3.vault_prefix, "in front of the names that its keys have"),
+    KELP_SETTING("s3.vault_ca_file", s3.vault_ca_file,
+                 "certificates to trust (PEM); empty: the system's"),
+    KELP_SETTING("s3.vault_timeout", s3.vault_timeout, "of one request to it, 50ms to 30s"),
 };
 #undef KELP_SETTING
 #undef KELP_COUNT

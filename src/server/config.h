@@ -57,6 +57,13 @@ struct S3Config {
 
   std::vector<std::string> outgoing_allow;  ///< Ranges of addresses: policy/outgoing.h.
   std::vector<std::string> outgoing_deny;
+
+  std::string vault_address;  ///< "https://host:8200": master keys are there; empty: in the ring.
+  std::string vault_token_file;
+  std::string vault_mount = "transit";
+  std::string vault_prefix = "kelp-";  ///< In front of the keys' names there.
+  std::string vault_ca_file;           ///< PEM; empty: the system's.
+  std::chrono::nanoseconds vault_timeout = std::chrono::seconds(2);  ///< 50ms to 30s.
 };
 
 /// What bounds clients.

@@ -92,6 +92,8 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
       check.range<std::uint64_t>("s3.access_log_seconds", config.s3.access_log_seconds, 1, 3600));
   KELP_CHECK(check.range<nanoseconds>("s3.restore_time", config.s3.restore_time, none,
                                       std::chrono::days(7)));
+  KELP_CHECK(check.range<nanoseconds>("s3.vault_timeout", config.s3.vault_timeout,
+                                      std::chrono::milliseconds(50), std::chrono::seconds(30)));
   for (const std::string& each : config.s3.archive_classes) {
     KELP_CHECK(check.one_of("s3.archive_classes", each, {"GLACIER", "DEEP_ARCHIVE"}));
   }
@@ -248,6 +250,31 @@ Result<void> check_domain(std::string_view key, const std::string& domain, const
   return check.refuse(key, "a domain is lower-case letters, digits, dots and hyphens");
 }
 
+Result<void> check_vault(const S3Config& s3, const Checker& check) {
+  const std::string_view address = s3.vault_address;
+  if (address.empty()) return {};
+  const std::size_t scheme = address.starts_with("https://")  ? 8
+                             : address.starts_with("http://") ? 7
+                                                              : 0;
+  if (scheme == 0 || address.size() == scheme ||
+      address.find_first_of("/?#@ \t", scheme) != std::string_view::npos) {
+    return check.refuse("s3.vault_address", "is not https://host:port");
+  }
+  if (s3.vault_token_file.empty()) {
+    return check.refuse("s3.vault_token_file", "s3.vault_address needs it");
+  }
+  constexpr std::string_view kName =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+  if (s3.vault_mount.empty() || s3.vault_mount.starts_with('/') || s3.vault_mount.ends_with('/') ||
+      s3.vault_mount.find_first_not_of(std::string(kName) + "/") != std::string::npos) {
+    return check.refuse("s3.vault_mount", "is a path as transit or team/transit");
+  }
+  if (s3.vault_prefix.find_first_not_of(kName) != std::string::npos) {
+    return check.refuse("s3.vault_prefix", "has letters, digits and -_. only");
+  }
+  return {};
+}
+
 Result<void> check_websites(const S3Config& s3, const Checker& check) {
   for (const auto& domain : s3.website_domains) {
     KELP_CHECK(check_domain("s3.website_domains", domain, check));
@@ -338,6 +365,7 @@ Result<void> check_config(const Config& config, const Origins& origins) {
     KELP_CHECK(check_domain("s3.domain", domain, check));
   }
   KELP_CHECK(check_websites(config.s3, check));
+  KELP_CHECK(check_vault(config.s3, check));
   for (const auto& range : config.s3.trusted_proxies) {
     if (policy::parse_range(range)) continue;
     return check.refuse("s3.trusted_proxies",

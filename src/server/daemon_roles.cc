@@ -186,7 +186,7 @@ Task<Result<void>> Daemon::Parts::open_filer() {
 /// A filer puts inventories itself, as a gateway would that nobody reaches.
 Result<void> Daemon::Parts::open_inventory() {
   KELP_TRY(accounts, make_accounts(identity, config.s3));
-  KELP_TRY(key_file, KeyFile::open(io, config, false));
+  KELP_TRY(key_file, KeyFile::open(io, clock, config, false));
   const s3::GatewayDeps deps{*filer, *cluster_volumes, *leases,    *accounts,
                              clock,  metrics,          *hash_pool, key_file->keys()};
   gateway = std::make_unique<s3::Gateway>(deps, gateway_options(config, {}));
@@ -221,7 +221,7 @@ Task<Result<void>> Daemon::Parts::open_s3() {
   filers = std::make_unique<RpcFilerClient>(*channels, config.cluster.filers);
   leases = std::make_unique<KeyLeases>(*masters, clock, runtime.executor(0), lease_options(config));
   background.spawn(locations->follow());
-  KELP_CO_TRY(key_file, KeyFile::open(io, config, false));
+  KELP_CO_TRY(key_file, KeyFile::open(io, clock, config, false));
   if (key_file->keys() != nullptr) {
     const CertificateWatchSeams seams{io, *disk_pool, clock, *timers};
     auto changed = [this] { key_file->reload(); };

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "server/data_dir.h"
+#include "server/vault_keys.h"
 
 namespace kelp::server {
 namespace {
@@ -51,17 +52,28 @@ Result<void> change_key_ring(FileIo& io, const std::string& path,
   return write_key_ring(io, path, ring);
 }
 
-Result<std::unique_ptr<KeyFile>> KeyFile::open(FileIo& io, const Config& config, bool may_create) {
+Result<std::unique_ptr<KeyFile>> KeyFile::open(FileIo& io, Clock& clock, const Config& config,
+                                               bool may_create) {
   std::unique_ptr<KeyFile> file(new KeyFile(io, key_ring_path(config)));
-  KELP_TRY(const bool there, io.exists(file->path_));
-  if (!there && config.s3.keyring.empty()) {
-    if (!may_create) return file;
-    KELP_CHECK(make_key_ring(io, file->path_));
-    logger("server").info("keyring_made path={}", log_value(file->path_));
+  const bool vault = !config.s3.vault_address.empty();
+  KELP_CHECK(file->read_ring(config, may_create && !vault));
+  if (vault) {
+    file->vault_pool_ = make_thread_pool({.threads = 8, .queue_limit = 512});
+    file->vault_ = make_vault_keys(config, io, clock, *file->vault_pool_, file->keys_.get());
   }
-  KELP_TRY(s3::KeyRing ring, read_key_ring(io, file->path_));
-  file->keys_ = std::make_unique<s3::LocalKeys>(std::move(ring));
   return file;
+}
+
+Result<void> KeyFile::read_ring(const Config& config, bool may_create) {
+  KELP_TRY(const bool there, io_.exists(path_));
+  if (!there && config.s3.keyring.empty()) {
+    if (!may_create) return {};
+    KELP_CHECK(make_key_ring(io_, path_));
+    logger("server").info("keyring_made path={}", log_value(path_));
+  }
+  KELP_TRY(s3::KeyRing ring, read_key_ring(io_, path_));
+  keys_ = std::make_unique<s3::LocalKeys>(std::move(ring));
+  return {};
 }
 
 void KeyFile::reload() {

@@ -257,7 +257,7 @@ Result<void> Server::Rooms::listen_volume() {
 
 Result<void> Server::Rooms::listen() {
   readiness.reset(new ReadinessCheck({*kv, *disk_pool, *volumes, *master, clock}));
-  KELP_TRY(key_file, KeyFile::open(io, config, true));
+  KELP_TRY(key_file, KeyFile::open(io, clock, config, true));
   const s3::GatewayDeps deps{*filer, *volumes, *leases,    *keys,
                              clock,  metrics,  *hash_pool, key_file->keys()};
   s3::GatewayOptions options = gateway_options(config, [this] { return is_ready(); });

@@ -169,14 +169,8 @@ Result<void> KeyRing::point(std::string_view alias, std::string_view id) {
   return {};
 }
 
-// An ARN is arn:aws:kms:REGION:ACCOUNT:key/ID or …:alias/NAME; region and account are not ours to
-// know.
 Result<std::string> KeyRing::resolve(std::string_view name) const {
-  std::string_view rest = name;
-  if (rest.starts_with("arn:")) {
-    for (int i = 0; i < 5; ++i) cut_at(rest, ':');
-    if (rest.starts_with("key/")) rest.remove_prefix(4);
-  }
+  const std::string_view rest = key_name(name);
   std::string id(rest);
   if (name.empty() || rest.starts_with(kAliasPrefix)) {
     const auto alias =
@@ -229,6 +223,14 @@ Result<SecretKey> KeyRing::unwrap(const Encryption& how) const {
                fmt::format("version {} of key {} does not open it: this is another key ring, or "
                            "the object's row is damaged",
                            version, id));
+}
+
+// An ARN is arn:aws:kms:REGION:ACCOUNT:key/ID or …:alias/NAME.
+std::string_view key_name(std::string_view name) {
+  if (!name.starts_with("arn:")) return name;
+  for (int i = 0; i < 5; ++i) cut_at(name, ':');
+  if (name.starts_with("key/")) name.remove_prefix(4);
+  return name;
 }
 
 std::string key_arn(std::string_view id) {

@@ -65,6 +65,9 @@ class KeyRing {
   std::map<std::string, std::string, std::less<>> aliases_;  ///< To the id.
 };
 
+/// What a client calls a key, without the front of an ARN: an id, or "alias/…". Region and account
+/// of the ARN are not ours to know.
+[[nodiscard]] std::string_view key_name(std::string_view name);
 /// The name by which AWS would know a key of the ring.
 [[nodiscard]] std::string key_arn(std::string_view id);
 

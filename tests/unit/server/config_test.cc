@@ -150,6 +150,14 @@ TEST(Config, RefusesWhatItCannotReadOrThatIsOutOfRange) {
                            "s3.trusted_proxies = \"proxy.example\"",
                            "s3.outgoing_allow = \"metadata.example\"",
                            "s3.outgoing_deny = \"10.0.0.0/33\"",
+                           "s3.vault_address = \"vault:8200\"",
+                           "s3.vault_address = \"https://vault:8200\"",
+                           "s3.vault_address = \"https://a/v1\"\ns3.vault_token_file = \"t\"",
+                           "s3.vault_address = \"https://a\"\ns3.vault_token_file = \"t\"\n"
+                           "s3.vault_mount = \"/a\"",
+                           "s3.vault_address = \"https://a\"\ns3.vault_token_file = \"t\"\n"
+                           "s3.vault_prefix = \"a/\"",
+                           "s3.vault_timeout = \"1ms\"",
                            "s3.limits = \"key.per_second=0\"",
                            "s3.limits = \"user.per_second=1\"",
                            "s3.access_log_seconds = 0",

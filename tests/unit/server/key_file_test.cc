@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "os/posix_file_io.h"
+#include "os/system_clock.h"
 #include "tests/support/run_coro.h"
 #include "tests/support/sim_disk.h"
 #include "tests/support/temp_dir.h"
@@ -21,6 +22,7 @@ struct House {
     EXPECT_TRUE(disk.make_dirs("/d"));
   }
   test::SimDisk disk;
+  SystemClock clock;
   Config config;
 };
 
@@ -42,15 +44,29 @@ TEST(KeyFile, IsWhereTheConfigurationSays) {
 
 TEST(KeyFile, IsMadeOnceWhereItMayBe) {
   House house;
-  EXPECT_EQ(KeyFile::open(house.disk, house.config, false).value()->keys(), nullptr);
-  ASSERT_NE(KeyFile::open(house.disk, house.config, true).value()->keys(), nullptr);
+  EXPECT_EQ(KeyFile::open(house.disk, house.clock, house.config, false).value()->keys(), nullptr);
+  ASSERT_NE(KeyFile::open(house.disk, house.clock, house.config, true).value()->keys(), nullptr);
   house.disk.crash_losing_all();
   const std::string made = read_key_ring(house.disk, "/d/keyring")->text();
-  ASSERT_TRUE(KeyFile::open(house.disk, house.config, true));
+  ASSERT_TRUE(KeyFile::open(house.disk, house.clock, house.config, true));
   EXPECT_EQ(read_key_ring(house.disk, "/d/keyring")->text(), made) << "another one lost the keys";
   EXPECT_EQ(make_key_ring(house.disk, "/d/keyring").error().code(), Errc::kAlreadyExists);
   house.config.s3.keyring = "/d/misspelt";
-  EXPECT_EQ(KeyFile::open(house.disk, house.config, true).error().code(), Errc::kNotFound);
+  EXPECT_EQ(KeyFile::open(house.disk, house.clock, house.config, true).error().code(),
+            Errc::kNotFound);
+}
+
+TEST(KeyFile, AVaultStandsInsteadAndNoRingIsMade) {
+  House house;
+  house.config.s3.vault_address = "http://127.0.0.1:1";
+  house.config.s3.vault_token_file = "/d/token";
+  const auto file = KeyFile::open(house.disk, house.clock, house.config, true).value();
+  ASSERT_NE(file->keys(), nullptr);
+  EXPECT_FALSE(house.disk.exists("/d/keyring").value());
+  Encryption named = s3();
+  named.kind = EncryptionKind::kKms;
+  const auto wrapped = test::run_coro(file->keys()->wrap(named, SecretKey::draw()));
+  EXPECT_EQ(wrapped.error().code(), Errc::kUnavailable) << "no token is no word of the key's";
 }
 
 TEST(KeyFile, RefusesADamagedOneAndNamesIt) {
@@ -59,7 +75,7 @@ TEST(KeyFile, RefusesADamagedOneAndNamesIt) {
   std::string text = *read_whole_file(house.disk, "/d/keyring", 1 << 16);
   text[text.size() / 2] ^= 1;
   ASSERT_TRUE(write_file_atomically(house.disk, "/d/keyring", text));
-  const auto opened = KeyFile::open(house.disk, house.config, true);
+  const auto opened = KeyFile::open(house.disk, house.clock, house.config, true);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code(), Errc::kCorruption);
   EXPECT_THAT(opened.error().detail(), HasSubstr("/d/keyring"));
@@ -67,7 +83,7 @@ TEST(KeyFile, RefusesADamagedOneAndNamesIt) {
 
 TEST(KeyFile, FollowsItsFileAndKeepsWhatItHasWhenThatIsBad) {
   House house;
-  const auto file = KeyFile::open(house.disk, house.config, true).value();
+  const auto file = KeyFile::open(house.disk, house.clock, house.config, true).value();
   const auto wrap = [&] { return test::run_coro(file->keys()->wrap(s3(), SecretKey::draw())); };
   const Encryption before = wrap().value();
   const auto rotate = [](s3::KeyRing& ring) -> Result<void> {

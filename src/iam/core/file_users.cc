@@ -29,10 +29,12 @@ constexpr auto kVerbs = std::to_array<Verb>({
     {"Admin", "s3:*", "s3:*"},
     {"Read", "s3:GetBucketLocation",
      "s3:GetObject s3:GetObjectVersion s3:GetObjectAttributes s3:GetObjectVersionAttributes "
-     "s3:GetObjectRetention s3:GetObjectLegalHold"},
+     "s3:GetObjectRetention s3:GetObjectLegalHold s3:GetObjectAnnotation "
+     "s3:ListObjectAnnotations"},
     {"Write", "s3:GetBucketLocation s3:ListBucketMultipartUploads",
      "s3:PutObject s3:DeleteObject s3:DeleteObjectVersion s3:AbortMultipartUpload "
-     "s3:ListMultipartUploadParts s3:PutObjectRetention s3:PutObjectLegalHold"},
+     "s3:ListMultipartUploadParts s3:PutObjectRetention s3:PutObjectLegalHold "
+     "s3:PutObjectAnnotation s3:DeleteObjectAnnotation"},
     {"List",
      "s3:ListBucket s3:ListBucketVersions s3:ListBucketMultipartUploads s3:GetBucketLocation",
      "s3:ListMultipartUploadParts"},

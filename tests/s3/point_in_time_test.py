@@ -71,6 +71,18 @@ class PointInTime(unittest.TestCase):
         self.rename(f"{mark}/3", f"{mark}/renamed")
         self.rename(f"{mark}/1", f"{mark}/2")
         self.delete(f"{mark}/4")
+        if "annotated" not in self.expected:
+            self.put("annotated", 20_000)
+        self.annotate("state", mark.encode())
+        self.annotate(mark, mark.encode() * 5000)
+
+    def annotate(self, name, payload):
+        self.s3.put_object_annotation(Bucket=BUCKET, Key="annotated", AnnotationName=name, AnnotationPayload=payload)
+
+    def annotations(self):
+        name = {"Bucket": BUCKET, "Key": "annotated"}
+        names = [each["AnnotationName"] for each in self.s3.list_object_annotations(**name)["Annotations"]]
+        return {each: self.s3.get_object_annotation(**name, AnnotationName=each)["AnnotationPayload"].read() for each in names}
 
     def meta(self, *words, code=0):
         done = subprocess.run([kelp_binary(), "meta", *map(str, words)], capture_output=True, text=True, timeout=120)
@@ -93,7 +105,8 @@ class PointInTime(unittest.TestCase):
             self.kelp.kill()
         shutil.rmtree(self.kelp.data / "filer")
 
-    def check(self, expected):
+    def check(self, expected, marks=()):
+        """What is there are these objects; "annotated" has the annotations of these changes."""
         self.assertEqual(self.kelp.stop(), 0)
         report = fsck(self.kelp.data)
         self.assertTrue(report["sound"], report)
@@ -103,16 +116,18 @@ class PointInTime(unittest.TestCase):
                          {key: len(body) for key, body in expected.items()})
         for key, body in expected.items():
             self.assertEqual(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read(), body, key)
+        if marks:
+            self.assertEqual(self.annotations(), {"state": marks[-1].encode()} | {mark: mark.encode() * 5000 for mark in marks})
 
     def test_everything_is_as_it_was_before_the_accident(self):
         self.change("first")
         chain = [self.dump()]
-        states = [(self.moment(), dict(self.expected))]
+        states = [(self.moment(), dict(self.expected), ["first"])]
         self.change("second")
         for key in list(self.expected):
             if key.startswith("first/"):
                 self.delete(key)
-        states.append((self.moment(), dict(self.expected)))
+        states.append((self.moment(), dict(self.expected), ["first", "second"]))
         chain.append(self.dump("--since", chain[-1]))
 
         # Increments while others write.
@@ -136,7 +151,7 @@ class PointInTime(unittest.TestCase):
         for keys in written:
             self.expected |= keys
         before = self.moment()
-        states.append((before, dict(self.expected)))
+        states.append((before, dict(self.expected), ["first", "second"]))
 
         for entry in self.s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
             self.s3.delete_object(Bucket=BUCKET, Key=entry["Key"])
@@ -161,12 +176,12 @@ class PointInTime(unittest.TestCase):
         self.meta(*load, *chain[:2], bad, *chain[3:], code=1)
         self.assertFalse((self.kelp.data / "filer").exists(), "something was written")
 
-        for until, expected in reversed(states):
+        for until, expected, marks in reversed(states):
             if (self.kelp.data / "filer").exists():
                 self.lose_metadata()
             self.meta(*load, *chain, "--until", until)
             self.start()
-            self.check(expected)
+            self.check(expected, marks)
         self.lose_metadata()
         self.meta(*load, *chain)
         self.start()

@@ -86,6 +86,8 @@ class Rebuild(unittest.TestCase):
         self.put("second", "k" * 1024, 20_000)
         self.put("second", "small", 100)
         small = self.expected.pop(("second", "small"))
+        annotated = {"Bucket": "second", "Key": "k" * 1024}
+        self.s3.put_object_annotation(**annotated, AnnotationName="lost", AnnotationPayload=b"x" * 100_000)
         self.put("first", "overwritten", 100_000)
         self.put("first", "overwritten", 17 * MIB)
         self.upload("second", "parts", [5 * MIB, 13 * MIB, 100], replaced=[2])
@@ -122,6 +124,7 @@ class Rebuild(unittest.TestCase):
         self.assertEqual(self.there("first", "deleted"), "NoSuchKey")
         self.assertEqual(self.there("first", "deleted upload"), "NoSuchKey")
         self.assertEqual(self.there("second", "small"), "NoSuchKey", "bodies in the metadata are lost")
+        self.assertEqual(self.s3.list_object_annotations(**annotated)["Annotations"], [], "annotations are lost")
         listed = {("first", o["Key"]) for o in self.s3.list_objects_v2(Bucket="first")["Contents"]}
         self.assertEqual(listed, {name for name in self.expected if name[0] == "first"})
         # It is a namespace like any other.

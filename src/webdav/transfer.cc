@@ -172,7 +172,7 @@ Task<Outcome<ObjectEntry>> copy_object(Visit& visit, Journey journey) {
     KELP_DAV_CO_TRY(const s3::FoundSource source, co_await read_source(visit, journey.from));
     PutObject request = request_of(visit, source, journey.to);
     request.conditions.if_none_match_any = !journey.overwrite;
-    KELP_DAV_CO_TRY(request.entry.layout.annotations.set,
+    KELP_DAV_CO_TRY(request.entry.layout.annotations,
                     co_await s3::stage_annotations(visit.call, source, journey.to_bucket,
                                                    request.entry.headers.encryption));
     KELP_DAV_CO_TRY(
@@ -208,7 +208,7 @@ Task<Outcome<void>> change_headers(Visit& visit, ObjectKey name,
     PutObject request = request_of(visit, source, name);
     KELP_DAV_CO_CHECK(change(request.entry.headers));
     request.conditions.if_match = etag_text(source.object.entry);
-    KELP_DAV_CO_TRY(request.entry.layout.annotations.set,
+    KELP_DAV_CO_TRY(request.entry.layout.annotations,
                     co_await s3::stage_annotations(visit.call, source, source.object.bucket,
                                                    request.entry.headers.encryption));
     const BucketId bucket = source.object.bucket.id;

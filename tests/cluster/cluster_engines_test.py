@@ -14,6 +14,7 @@ import time
 import unittest
 from pathlib import Path
 
+from annotation_checks import AnnotationChecks
 from cluster_case import ClusterCase
 from engine_servers import KINDS, program_of
 from kelpdev.process import wait_for
@@ -55,7 +56,8 @@ class Writer(threading.Thread):
             self.done += 1
 
 
-class Engines(ClusterCase):
+class Engines(AnnotationChecks, ClusterCase):
+    SETTINGS = {"collector.interval": "500ms"}
     SIZES = {"master": 1, "volume": 2, "filer": 3, "gateway": 3}
 
     def setUp(self):
@@ -178,6 +180,7 @@ class Engines(ClusterCase):
 
     def test_three_filers_on_one_engine(self):
         self.read_at_once()
+        self.timed("annotations", self.check_annotations)
         self.races()
         client = self.client("gateway1")
         client.must("PUT", "/ridden")
@@ -188,6 +191,12 @@ class Engines(ClusterCase):
         self.start_the_filer()
         self.order()
         self.read_after_all()
+
+    @staticmethod
+    def timed(what, do):
+        begun = time.monotonic()
+        do()
+        print(f"{ENGINE}: {what}: {time.monotonic() - begun:.1f} s", flush=True)
 
     def read_after_all(self):
         counts = {gateway: len(self.client(gateway).list_keys("ridden")) for gateway in GATEWAYS}

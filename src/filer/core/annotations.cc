@@ -151,11 +151,16 @@ Result<PlannedAnnotation> plan_removal(RowPlan& rows, const DeleteAnnotation& re
 
 Result<void> take_staged(std::optional<std::string> row, std::uint64_t set, ObjectEntry& entry,
                          KvBatch& batch) {
-  entry.layout.annotations = {};
+  const Annotations named = std::exchange(entry.layout.annotations, {});
   if (set == 0) return {};
   if (!row) return changed_meanwhile("the set of annotations has been given up");
   KELP_TRY(const LooseSetRow loose, decode_loose_set(*row));
   if (!loose.staged) return changed_meanwhile("the set of annotations is not staged");
+  if (named.count != loose.count || named.bytes != loose.bytes) {
+    return Error(Errc::kInvalidArgument,
+                 fmt::format("{} annotations with {} bytes are staged, {} with {} are named",
+                             loose.count, loose.bytes, named.count, named.bytes));
+  }
   entry.layout.annotations = {
       .set = set, .count = loose.count, .bytes = loose.bytes, .revision = entry.version};
   batch.conditions.push_back(KvCondition::equals(keys::loose_set(set), *std::move(row)));

@@ -44,7 +44,8 @@ struct AnnotationChange {
                                                      const AnnotationChange& how);
 
 /// Makes the staged set `set` the one of `entry`, which is about to be put; 0: it gets none. `row`:
-/// of the set. kConflict with kConditionConflict when it is not staged, or given up.
+/// of the set. kConflict with kConditionConflict when it is not staged, or given up;
+/// kInvalidArgument when `entry` says otherwise how many there are.
 [[nodiscard]] Result<void> take_staged(std::optional<std::string> row, std::uint64_t set,
                                        ObjectEntry& entry, KvBatch& batch);
 /// The same in a plan.

@@ -35,7 +35,7 @@ class Copier {
          const Encryption& of_copy)
       : call_(call), source_(source), bucket_(bucket), of_copy_(of_copy) {}
 
-  Task<S3Result<std::uint64_t>> copy_all() {
+  Task<S3Result<Annotations>> copy_all() {
     ListAnnotations page{.object = name_of(source_)};
     for (bool more = true; more;) {
       const auto listed = co_await call_.services.deps.filer.list_annotations(page);
@@ -51,7 +51,7 @@ class Copier {
     const auto now = co_await call_.services.deps.filer.get_object(page.object, false);
     if (!now) co_return std::unexpected(source_error(now.error()));
     if (!is_same(now->entry, source_.object.entry)) co_return changed();
-    co_return set_;
+    co_return staged_;
   }
 
  private:
@@ -70,17 +70,20 @@ class Copier {
                    co_await read_annotation(call_, *std::move(found), true));
     PutAnnotation put{.object = {.bucket = bucket_.name}, .name = std::move(get.name)};
     put.staged = true;
-    put.set = set_;
+    put.set = staged_.set;
     std::optional<NeedleSink> sink;
     auto storing = store_annotation(call_, bucket_.id, of_copy_, std::move(payload), put, sink);
     KELP_S3_CO_CHECK(co_await std::move(storing));
+    const std::uint64_t bytes = put.entry.size_bytes;
     const auto staged = co_await filer.put_annotation(std::move(put));
     if (!staged) {
       note_refusal(call_.services.deps, staged.error());
       co_return std::unexpected(from_error(staged.error()));
     }
     if (staged->full) co_return s3_error(S3Code::kAnnotationLimitExceeded);
-    set_ = staged->set;
+    staged_.set = staged->set;
+    ++staged_.count;
+    staged_.bytes += bytes;
     co_return S3Result<void>{};
   }
 
@@ -88,7 +91,7 @@ class Copier {
   const FoundSource& source_;
   const BucketEntry& bucket_;
   const Encryption& of_copy_;
-  std::uint64_t set_ = 0;
+  Annotations staged_;
 };
 
 }  // namespace
@@ -111,9 +114,9 @@ Task<S3Result<void>> authorize_annotations(Call& call, const FoundSource& source
   co_return co_await authorize_also(call, "s3:putobjectannotation", call.request.key);
 }
 
-Task<S3Result<std::uint64_t>> stage_annotations(Call& call, const FoundSource& source,
-                                                BucketEntry bucket, Encryption of_copy) {
-  if (source.object.entry.layout.annotations.count == 0) co_return std::uint64_t{0};
+Task<S3Result<Annotations>> stage_annotations(Call& call, const FoundSource& source,
+                                              BucketEntry bucket, Encryption of_copy) {
+  if (source.object.entry.layout.annotations.count == 0) co_return Annotations{};
   Copier copier(call, source, bucket, of_copy);
   co_return co_await copier.copy_all();
 }

@@ -17,11 +17,11 @@ namespace kelp::s3 {
 [[nodiscard]] Task<S3Result<void>> authorize_annotations(Call& call, const FoundSource& source);
 
 /// Copies the annotations of `source`, one by one and encrypted as `of_copy` is, into a set that
-/// waits for the copy in `bucket` to name it (ObjectEntry::layout); 0: it has none.
+/// waits for the copy in `bucket` to name it: they are its ObjectEntry::layout.annotations, whose
+/// count and bytes must be there for the entry to travel. Set 0: it has none.
 /// Errors  ServiceUnavailable when they changed meanwhile; InvalidRequest for a copy with SSE-C;
 ///         those of bodies and of the filer.
-[[nodiscard]] Task<S3Result<std::uint64_t>> stage_annotations(Call& call, const FoundSource& source,
-                                                              BucketEntry bucket,
-                                                              Encryption of_copy);
+[[nodiscard]] Task<S3Result<Annotations>> stage_annotations(Call& call, const FoundSource& source,
+                                                            BucketEntry bucket, Encryption of_copy);
 
 }  // namespace kelp::s3

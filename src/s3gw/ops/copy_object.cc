@@ -201,7 +201,7 @@ Task<S3Result<void>> copy_object(Call& call) {
     request.entry.headers.encryption = keys.encryption;
     KELP_S3_CO_CHECK(co_await hash_source(call, source, keys, request.entry));
     if (with_annotations) {
-      KELP_S3_CO_TRY(request.entry.layout.annotations.set,
+      KELP_S3_CO_TRY(request.entry.layout.annotations,
                      co_await stage_annotations(call, source, bucket, keys.encryption));
     }
     ObjectEntry answered = request.entry;

@@ -374,7 +374,10 @@ TEST_F(AnnotationsTest, AreStagedForAVersionToCome) {
   EXPECT_EQ(bytes(), 4U + 1) << "nobody's yet";
   collect(true);
   PutObject copy = put_of(kBucket, "k", "copy");
-  copy.entry.layout.annotations.set = set;
+  copy.entry.layout.annotations = {.set = set, .count = 1, .bytes = 3};
+  EXPECT_EQ(world_.run(world_.filer.put_object(copy)).error().code(), Errc::kInvalidArgument)
+      << "one is missing";
+  copy.entry.layout.annotations = {.set = set, .count = 2, .bytes = 3 + 100};
   put("k", copy);
   EXPECT_THAT(names({.object = kKey}), ElementsAre("a", "b"));
   EXPECT_EQ(bytes(), 4U + 3 + 100);
@@ -399,7 +402,7 @@ TEST_F(AnnotationsTest, ThatWereStagedForNothingGo) {
   world_.clock.advance(kStagedLife);
   collect();
   PutObject late = put_of(kBucket, "k", "late");
-  late.entry.layout.annotations.set = set;
+  late.entry.layout.annotations = {.set = set, .count = 1, .bytes = 100};
   EXPECT_EQ(world_.run(world_.filer.put_object(late)).error().reason(), Reason::kConditionConflict);
   expect_gone();
 }

@@ -27,8 +27,7 @@ QUICK = ("ITestS3AContractCreate", "ITestS3AContractMkdir", "ITestS3AContractOpe
 ALONE = ("ITestS3AContractRootDir", "ITestS3AContractMkdirWithCreatePerf", "ITestMarkerToolRootOperations", "ITestS3AClosedFS",
          "ITestS3AFileContextStatistics", "ITestS3AFileSystemStatistic", "ITestAggregateIOStatistics")
 # Tests of these read the bucket that the suite names in its code, and no other.
-NAMED = ("ITestAssumeRole", "ITestRoleDelegationInFilesystem", "ITestS3AFailureHandling", "ITestS3GuardTool",
-         "ITestSessionDelegationInFilesystem")
+NAMED = ("ITestAssumeRole", "ITestS3GuardTool")
 # These want a client that encrypts everything, with a key that has a name.
 SEALED = ("ITestS3AEncryptionSSEKMSUserDefinedKey", "ITestS3AEncryptionWithDefaultS3Settings")
 
@@ -74,7 +73,7 @@ def parts(given, names):
     made = world.World(given)
     more = settings.rest_properties(given, made)
     found = [("together", usual, 2, more), ("alone", chosen(ALONE), 1, more),
-             ("named", chosen(NAMED), 1, {**more, "fs.s3a.scale.test.csvfile": f"s3a://{world.NAMED_BUCKET}/{world.NAMED_FILE}"})]
+             ("named", chosen(NAMED), 1, {**more, **settings.named_properties(given)})]
     if given.secure:
         found.append(("sealed", chosen(SEALED), 1, {**more, **settings.sealed_properties(made)}))
     return found

@@ -46,6 +46,14 @@ def rest_properties(given, made):
     }
 
 
+def named_properties(given):
+    """The bucket that the tests name is here, too: they take the endpoint of all others out of the configuration."""
+    return {
+        "fs.s3a.scale.test.csvfile": f"s3a://{world.NAMED_BUCKET}/{world.NAMED_FILE}",
+        f"fs.s3a.bucket.{world.NAMED_BUCKET}.endpoint": given.endpoint,
+    }
+
+
 def sealed_properties(made):
     """Everything is encrypted with a key that the client names, in a bucket that does so, too."""
     return {

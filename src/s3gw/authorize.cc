@@ -151,6 +151,19 @@ Task<S3Result<bool>> judge(Call& call, const BucketAccess& access, Asked asked) 
   co_return by_list && !found && is_allowed(call, &access, list);
 }
 
+/// A bucket's policy is its owner's account's alone, whatever it says itself.
+///
+/// Source   API reference, GetBucketPolicy, PutBucketPolicy, DeleteBucketPolicy.
+S3Result<void> check_policy_owner(const Call& call, std::string_view action) {
+  const Credential* const key = call.auth.credential;
+  if (!mends_policy(action)) return {};
+  if (key != nullptr && key->who.account == call.access->owner_number) return {};
+  return std::unexpected(
+      S3Error{S3Code::kMethodNotAllowed,
+              {},
+              {{"Method", std::string(call.http.method)}, {"ResourceType", "BUCKETPOLICY"}}});
+}
+
 /// Where the requester pays: that somebody is known who does, and says so.
 S3Result<void> check_payer(Call& call, const BucketAccess& access) {
   if (!access.requester_pays) return {};
@@ -287,6 +300,7 @@ Task<S3Result<void>> authorize(Call& call) {
   } else {
     KELP_S3_CO_CHECK(co_await decide(
         call, {.action = action, .bucket = call.request.bucket, .key = call.request.key}));
+    KELP_S3_CO_CHECK(check_policy_owner(call, action));
   }
   KELP_S3_CO_CHECK(check_expected(call.header("x-amz-expected-bucket-owner"), call.access->bucket));
   co_return co_await authorize_besides(call);

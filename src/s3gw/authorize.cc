@@ -68,6 +68,30 @@ bool is_foreign_object(const BucketAccess& access, const Asked& asked) {
          asked.entry->owner_id != access.bucket.owner_id;
 }
 
+/// The other of the two actions that delete; empty for one that deletes nothing.
+std::string_view other_deletion(std::string_view action) {
+  if (action == "s3:deleteobject") return "s3:deleteobjectversion";
+  if (action == "s3:deleteobjectversion") return "s3:deleteobject";
+  return {};
+}
+
+/// Whether the bucket's policy keeps what has no versions by denying the other way of deleting it:
+/// there, either denial does.
+///
+/// Source   API reference, DeleteObject, "Permissions".
+bool is_kept(const BucketAccess& access, const policy::Request& asked) {
+  const std::string_view other = other_deletion(asked.action);
+  if (other.empty() || access.policy == nullptr) return false;
+  if (access.bucket.versioning != Versioning::kNever) return false;
+  const auto denies = [](const policy::Statement& each) {
+    return each.effect() == policy::Effect::kDeny;
+  };
+  if (std::ranges::none_of(access.policy->statements(), denies)) return false;
+  policy::Request request = asked;
+  request.action = other;
+  return access.policy->evaluate(request).denied;
+}
+
 bool is_allowed(const Call& call, const BucketAccess* access, const Asked& asked) {
   const Credential* const key = call.auth.credential;
   policy::Request request;
@@ -95,6 +119,7 @@ bool is_allowed(const Call& call, const BucketAccess* access, const Asked& asked
   if (asked.entry != nullptr) add_existing_tags(*asked.entry, request.context);
   if (access != nullptr) add_bucket_tags(*access, request.context);
   for (const auto& [name, value] : asked.facts) request.context.add(name, value);
+  if (access != nullptr && is_kept(*access, request)) return false;
   if (foreign) {
     // Its owner is who decides; the bucket's policy may deny, and allows nothing of it.
     const bool denied = policies.resource != nullptr && policies.resource->evaluate(request).denied;

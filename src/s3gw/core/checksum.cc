@@ -49,6 +49,9 @@ std::string_view name_of(ChecksumAlgorithm algorithm) {
 std::string_view header_of(ChecksumAlgorithm algorithm) {
   return row_of(algorithm).header;
 }
+std::string_view lower_name_of(ChecksumAlgorithm algorithm) {
+  return header_of(algorithm).substr(std::string_view("x-amz-checksum-").size());
+}
 std::string_view name_of(ChecksumType type) {
   return type == ChecksumType::kComposite ? "COMPOSITE" : "FULL_OBJECT";
 }

@@ -21,6 +21,8 @@ inline constexpr std::string_view kChecksumNames =
 [[nodiscard]] std::string_view name_of(ChecksumAlgorithm algorithm);
 /// "x-amz-checksum-crc32" and so on, lower-case.
 [[nodiscard]] std::string_view header_of(ChecksumAlgorithm algorithm);
+/// "crc32" and so on, as most of AWS's error texts name it.
+[[nodiscard]] std::string_view lower_name_of(ChecksumAlgorithm algorithm);
 /// By name_of(), in any case; nothing for another.
 [[nodiscard]] std::optional<ChecksumAlgorithm> checksum_by_name(std::string_view name);
 /// By header_of(), in any case; nothing for another.

@@ -1,6 +1,5 @@
 #include "base/encoding.h"
 #include "s3gw/core/checksum.h"
-#include "s3gw/core/header_text.h"
 #include "s3gw/encryption.h"
 #include "s3gw/object_headers.h"
 #include "s3gw/ops/handlers.h"
@@ -14,23 +13,18 @@
 namespace kelp::s3 {
 namespace {
 
-std::string lowered_name(std::optional<ChecksumAlgorithm> algorithm) {
-  if (!algorithm) return "null";
-  std::string name(name_of(*algorithm));
-  for (char& c : name) c = ascii_lower(c);
-  return name;
-}
-
-/// A part's checksum must be of the upload's algorithm, when that has one.
+/// A part's checksum must be of the upload's algorithm, when that has one; and it must have one
+/// where the upload's is made of those of its parts.
 S3Result<void> check_algorithm(const PayloadSpec& spec, const UploadInfo& upload) {
   std::optional<ChecksumAlgorithm> sent = spec.trailer_checksum;
   if (spec.checksum) sent = spec.checksum->algorithm;
-  if (!sent || !upload.checksum_algorithm || sent == upload.checksum_algorithm) return {};
-  return s3_error(S3Code::kInvalidRequest,
-                  "Checksum Type mismatch occurred, expected checksum "
-                  "Type: " +
-                      lowered_name(upload.checksum_algorithm) +
-                      ", actual checksum Type: " + lowered_name(sent));
+  if (!upload.checksum_algorithm || sent == upload.checksum_algorithm) return {};
+  if (!sent && upload.checksum_type == ChecksumType::kFullObject) return {};
+  return s3_error(
+      S3Code::kInvalidRequest,
+      "Checksum Type mismatch occurred, expected checksum Type: " +
+          std::string(lower_name_of(*upload.checksum_algorithm)) +
+          ", actual checksum Type: " + std::string(sent ? lower_name_of(*sent) : "null"));
 }
 
 }  // namespace

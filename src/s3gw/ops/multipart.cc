@@ -2,7 +2,6 @@
 #include <charconv>
 
 #include "s3gw/core/checksum.h"
-#include "s3gw/core/header_text.h"
 #include "s3gw/core/names.h"
 #include "s3gw/core/request_xml.h"
 #include "s3gw/core/xml_writer.h"
@@ -41,12 +40,21 @@ bool possible(ChecksumAlgorithm algorithm, ChecksumType type) {
   }
 }
 
+/// x-amz-checksum-type.
+S3Result<std::optional<ChecksumType>> checksum_type(const Call& call) {
+  const auto text = call.header("x-amz-checksum-type");
+  if (!text) return std::nullopt;
+  for (const ChecksumType type : {ChecksumType::kComposite, ChecksumType::kFullObject}) {
+    if (*text == name_of(type)) return type;
+  }
+  return s3_error(S3Code::kInvalidRequest, "Value for x-amz-checksum-type header is invalid.");
+}
+
 S3Result<UploadChecksum> upload_checksum(const Call& call) {
   UploadChecksum result;
   const auto name = call.header("x-amz-checksum-algorithm");
-  const auto type = call.header("x-amz-checksum-type");
   if (!name) {
-    if (!type) return result;
+    if (!call.header("x-amz-checksum-type")) return result;
     return s3_error(S3Code::kInvalidRequest,
                     "The x-amz-checksum-type header can only be used with the "
                     "x-amz-checksum-algorithm header.");
@@ -59,19 +67,13 @@ S3Result<UploadChecksum> upload_checksum(const Call& call) {
                         std::string(kChecksumNames));
   }
   if (*result.algorithm == ChecksumAlgorithm::kCrc64Nvme) result.type = ChecksumType::kFullObject;
-  if (type) {
-    if (*type != name_of(ChecksumType::kComposite) && *type != name_of(ChecksumType::kFullObject)) {
-      return s3_error(S3Code::kInvalidRequest, "Value for x-amz-checksum-type header is invalid.");
-    }
-    result.type = *type == name_of(ChecksumType::kComposite) ? ChecksumType::kComposite
-                                                             : ChecksumType::kFullObject;
-  }
+  KELP_S3_TRY(const auto type, checksum_type(call));
+  if (type) result.type = *type;
   if (!possible(*result.algorithm, result.type)) {
-    std::string algorithm(name_of(*result.algorithm));
-    for (char& c : algorithm) c = ascii_lower(c);
     return s3_error(S3Code::kInvalidRequest, "The " + std::string(name_of(result.type)) +
                                                  " checksum type cannot be used with the " +
-                                                 algorithm + " checksum algorithm.");
+                                                 std::string(lower_name_of(*result.algorithm)) +
+                                                 " checksum algorithm.");
   }
   return result;
 }
@@ -155,6 +157,29 @@ S3Result<CompleteUpload> read_complete(const Call& call, std::string body) {
   return request;
 }
 
+/// Compares what a Complete says of checksums with what its upload is for: the type, and where that
+/// is composite a checksum of each part. Whether these are right is the filer's to say.
+S3Result<void> check_checksums(const CompleteUpload& request, std::optional<ChecksumType> type,
+                               const UploadInfo& upload) {
+  const auto algorithm = upload.checksum_algorithm;
+  const ChecksumType own = algorithm ? upload.checksum_type : ChecksumType::kFullObject;
+  if (type && *type != own) {
+    return s3_error(S3Code::kBadDigest, "The upload was created using the " +
+                                            std::string(algorithm ? name_of(own) : "null") +
+                                            " checksum mode. The complete request must use the "
+                                            "same checksum mode.");
+  }
+  if (own == ChecksumType::kFullObject) return {};
+  const auto part = std::ranges::find_if(
+      request.parts, [](const NamedPart& each) { return each.checksums.empty(); });
+  if (part == request.parts.end()) return {};
+  return s3_error(S3Code::kInvalidRequest,
+                  "The upload was created using a " + std::string(lower_name_of(*algorithm)) +
+                      " checksum. The complete request must include the checksum for each part. "
+                      "It was missing for part " +
+                      std::to_string(part->part_number) + " in the request.");
+}
+
 std::string complete_xml(const Call& call, const CompletedUpload& done) {
   std::string body;
   XmlWriter xml(body);
@@ -234,8 +259,12 @@ Task<S3Result<void>> complete_multipart_upload(Call& call) {
   request.conditions.origin = origin_of(call, EventCause::kUpload);
   const WriteConditions conditions = request.conditions;
   SaidOfUpload said = said_of(request);
-  // For the answer alone: a repeated call, of an upload that is finished, does without.
+  KELP_S3_CO_TRY(const auto type, checksum_type(call));
+  // A repeated call, of an upload that is finished, does without.
   const auto upload = co_await call.services.deps.filer.get_upload(request.upload);
+  if (upload) {
+    KELP_S3_CO_CHECK(check_checksums(request, type, *upload));
+  }
   const auto done = co_await call.services.deps.filer.complete_upload(std::move(request));
   if (!done) {
     if (done.error().reason() == Reason::kConditionFailed) {

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <charconv>
 
+#include "base/encoding.h"
 #include "s3gw/core/checksum.h"
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/http_date.h"
@@ -65,22 +67,26 @@ S3Result<std::uint32_t> number_header(const Call& call, std::string_view name,
               {{"ArgumentName", std::string(name)}, {"ArgumentValue", std::string(*text)}}});
 }
 
-void write_checksums(XmlWriter& xml, const std::vector<Checksum>& checksums) {
-  for (const Checksum& checksum : checksums) {
-    xml.element(checksum_element(checksum.algorithm), checksum_text(checksum));
-  }
-}
-
 struct PartsWindow {
   std::uint32_t after = 0;
   std::uint32_t limit = 1000;
 };
 
-/// AWS lists the parts only when they have checksums of their own; else it counts them.
+/// That of the object, which is told here without the number of parts.
+void write_object_checksum(XmlWriter& xml, const Checksum& checksum) {
+  xml.open("Checksum");
+  xml.element(checksum_element(checksum.algorithm), base64_encode(checksum.value));
+  xml.element("ChecksumType", name_of(checksum.type));
+  xml.close("Checksum");
+}
+
+/// AWS lists the parts only when the object's checksum is made of theirs; else it counts them.
 void write_parts(XmlWriter& xml, const ObjectEntry& entry, PartsWindow window) {
   xml.open("ObjectParts");
   xml.element("PartsCount", std::uint64_t{entry.parts.size()});
-  if (!entry.parts.front().checksums.empty()) {
+  const auto composite =
+      std::ranges::find(entry.checksums, ChecksumType::kComposite, &Checksum::type);
+  if (composite != entry.checksums.end()) {
     std::uint32_t written = 0;
     std::uint32_t last = 0;
     bool truncated = false;
@@ -97,7 +103,9 @@ void write_parts(XmlWriter& xml, const ObjectEntry& entry, PartsWindow window) {
       part_xml.open("Part");
       part_xml.element("PartNumber", std::uint64_t{part.part_number});
       part_xml.element("Size", part.size_bytes);
-      write_checksums(part_xml, part.checksums);
+      for (const Checksum& checksum : part.checksums) {
+        part_xml.element(checksum_element(checksum.algorithm), checksum_text(checksum));
+      }
       part_xml.close("Part");
     }
     xml.element("PartNumberMarker", std::uint64_t{window.after});
@@ -125,10 +133,7 @@ Task<S3Result<void>> get_object_attributes(Call& call) {
   xml.begin("GetObjectAttributesResponse");
   if (wanted.etag) xml.element("ETag", etag_text(entry));
   if (wanted.checksum && !entry.checksums.empty()) {
-    xml.open("Checksum");
-    write_checksums(xml, entry.checksums);
-    xml.element("ChecksumType", name_of(entry.checksums.front().type));
-    xml.close("Checksum");
+    write_object_checksum(xml, entry.checksums.front());
   }
   if (wanted.parts && !entry.parts.empty()) write_parts(xml, entry, window);
   if (wanted.storage_class) {

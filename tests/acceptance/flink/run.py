@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Flink: checkpoints and an exactly-once file sink that outlive a task manager.
+"""Flink: checkpoints and an exactly-once file sink that outlive a task manager, and Paimon tables.
 
 The jobs of src/ run with the blocks of docs/clients/flink.md, in a cluster of one process each.
 """
 
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 from collections import Counter
@@ -36,6 +37,7 @@ class Flink:
         (self.work / "conf").mkdir()
         (self.work / "tmp").mkdir()
         (self.work / "conf/config.yaml").write_text(snippet("flink.md", "config.yaml", given))
+        (self.work / "conf/paimon.sql").write_text(snippet("flink.md", "paimon", given))
         subprocess.run(["nice", "javac", "-J-Xmx300m", "-nowarn", "-d", self.classes, "-cp", f"{self.jars}/*",
                         *sorted(FOLDER.glob("src/kelp/*.java"))], check=True)
 
@@ -46,7 +48,7 @@ class Flink:
                  f"{self.classes}:{self.jars}/*", f"kelp.{job}", self.work / "conf", *arguments]
         with open(self.work / f"{job}.log", "wb") as log:
             done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                                  timeout=420, env=dict(os.environ, FLINK_PLUGINS_DIR=str(self.work / "plugins")))
+                                  timeout=900 + self.given.seconds, env=dict(os.environ, FLINK_PLUGINS_DIR=str(self.work / "plugins")))
         said = done.stdout.decode()
         if done.returncode != 0:
             log = (self.work / f"{job}.log").read_text(errors="replace")
@@ -55,9 +57,12 @@ class Flink:
 
 
 def exactly_once(flink, look):
-    said = flink.run("Restore", f"s3://{look.bucket}/numbers", NUMBERS)
+    said = flink.run("Restore", f"s3://{look.bucket}/numbers", NUMBERS, flink.given.seconds)
     restored = int(said.split("restored ")[1].split()[0])
     assert restored >= 1, "the job was never restored"
+    took = [int(line.split()[2]) for line in said.splitlines() if line.startswith("checkpoint of ")]
+    assert took, "no checkpoint was completed"
+    print(f"{len(took)} checkpoints: median {statistics.median(took):.0f} ms, longest {max(took)} ms", flush=True)
     finished = [key for key in look.keys("numbers/") if not key.endswith("/")]
     lines = Counter()
     for key in finished:
@@ -92,8 +97,19 @@ def uploads_settled(flink, look):
     assert not look.pending()
 
 
+def paimon(flink, look):
+    said = flink.run("Tables").splitlines()
+    everything = 5000 * 5001 // 2
+    for name, row in (("now", (5000, everything + 6000 - 2, 1)), ("first", (5000, everything, 0))):
+        expected = f"{name} +I[{', '.join(map(str, row))}]"
+        assert expected in said, f"{said} instead of {expected}"
+    left = [key for key in look.keys("paimon/shop.db/t/") if not key.endswith("/")]
+    assert not left, f"left: {left[:5]}"
+    assert not look.pending("paimon/"), look.pending("paimon/")
+
+
 def main():
-    given = parse_arguments(__doc__)
+    given = parse_arguments(__doc__, ("--seconds", {"type": int, "default": 12, "help": "how long numbers come (12)"}))
     python = python_environment("flink-python", FOLDER / "requirements.txt") / "python"
     if Path(sys.executable) != python:
         os.execv(python, [str(python), str(FOLDER / "run.py"), *sys.argv[1:]])
@@ -104,6 +120,7 @@ def main():
     if checks.run("flink.exactly_once", exactly_once, flink, look):
         checks.run("flink.checkpoints_removed", checkpoints_removed, flink, look)
         checks.run("flink.uploads_settled", uploads_settled, flink, look)
+    checks.run("flink.paimon", paimon, flink, look)
     checks.finish()
 
 

@@ -8,6 +8,7 @@ final class Local {
   static Configuration configuration(String folder) {
     Configuration configuration = GlobalConfiguration.loadConfiguration(folder);
     configuration.setString("execution.checkpointing.interval", "1500 ms");
+    configuration.setString("web.checkpoints.history", "1000");
     configuration.setString("restart-strategy.type", "fixed-delay");
     configuration.setString("restart-strategy.fixed-delay.attempts", "10");
     configuration.setString("restart-strategy.fixed-delay.delay", "500 ms");

@@ -39,6 +39,15 @@ def over_both(cases):
             for name in ("Http", "Https")]
 
 
+def self_signed(certificate, key):
+    """Writes a certificate for this machine that is its own authority, and its key."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=IP:127.0.0.1,DNS:localhost",
+                    # Some TLS libraries refuse the certificate of an authority as a server's.
+                    "-addext", "basicConstraints=critical,CA:FALSE"], check=True, capture_output=True)
+
+
 class Server:
     """One Kelp for both transports: start() and stop() are a module's setUpModule and tearDownModule."""
 
@@ -47,11 +56,7 @@ class Server:
         cls.scratch = tempfile.TemporaryDirectory(prefix="kelp-boto3-")
         work = Path(cls.scratch.name)
         cls.certificate, key = work / "cert.pem", work / "key.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-keyout", key, "-out", cls.certificate, "-days", "2", "-subj", "/CN=localhost", "-addext",
-                        "subjectAltName=IP:127.0.0.1,DNS:localhost",
-                        # Some TLS libraries refuse the certificate of an authority as a server's.
-                        "-addext", "basicConstraints=critical,CA:FALSE"], check=True, capture_output=True)
+        self_signed(cls.certificate, key)
         config = work / "kelp.toml"
         config.write_text(settings + '[[s3.identity]]\nname = "second"\naccess_key = "second-account"\n'
                           'secret_key = "second-secret-key-0123456789"\n')

@@ -10,16 +10,49 @@ import hmac
 import http.server
 import json
 import os
+import socket
+import ssl
 import threading
 
 
+class Listener(http.server.ThreadingHTTPServer):
+    """Counts connections, and closes those that are kept when it ends."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, address, handler):
+        super().__init__(address, handler)
+        self.accepted, self.kept = 0, set()
+
+    def process_request(self, request, client_address):
+        self.accepted += 1
+        self.kept.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        self.kept.discard(request)
+        super().shutdown_request(request)
+
+    def end(self):
+        self.shutdown()
+        self.server_close()
+        for request in list(self.kept):
+            try:
+                request.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # The other side was faster.
+
+
 class TransitStub:
-    def __init__(self, token):
+    def __init__(self, token, tls=None):
+        """`tls`: files with a certificate and its key."""
+        self.tls = tls
         self.token, self.keys, self.asked, self.broken = token, {}, [], 0
         stub = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_POST(self):
                 form = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -39,15 +72,16 @@ class TransitStub:
         self.start()
 
     def start(self):
-        http.server.ThreadingHTTPServer.allow_reuse_address = True
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), self.handler)
-        self.server.daemon_threads = True
+        self.server = Listener(("127.0.0.1", self.port), self.handler)
+        if self.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.end()
 
     def add(self, name):
         self.keys[name] = [os.urandom(32)]

@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from boto3_world import KelpProcess, client_of
+from boto3_world import KelpProcess, client_of, self_signed
 from botocore.exceptions import ClientError
 from transit_stub import TransitStub
 
@@ -16,9 +16,9 @@ TOKEN = "kelp-canary-vault-token"
 class Vault(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.scratch = tempfile.TemporaryDirectory(prefix="kelp-vault-")
-        cls.folder = Path(cls.scratch.name)
+        cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="kelp-vault-")))
         cls.vault = TransitStub(TOKEN)
+        cls.addClassCleanup(cls.vault.stop)
         for name in ("kelp-s3", "kelp-kms", "kelp-payroll", "somebody-elses"):
             cls.vault.add(name)
         cls.token = cls.folder / "token"
@@ -28,6 +28,7 @@ class Vault(unittest.TestCase):
         # Objects of before: their keys are in the ring.
         cls.config.write_text("")
         cls.kelp.start()
+        cls.addClassCleanup(cls.kelp.stop)
         cls.s3 = client_of(cls.kelp)
         cls.s3.create_bucket(Bucket="sealed")
         cls.s3.put_object(Bucket="sealed", Key="of-before", Body=b"ring", ServerSideEncryption="AES256")
@@ -36,12 +37,6 @@ class Vault(unittest.TestCase):
                               f'vault_token_file = "{cls.token}"\nvault_timeout = "500ms"\n')
         cls.kelp.start()
         cls.s3 = client_of(cls.kelp)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.kelp.stop()
-        cls.vault.stop()
-        cls.scratch.cleanup()
 
     def put(self, key, body=b"body", **how):
         self.s3.put_object(Bucket="sealed", Key=key, Body=body, **how)
@@ -104,6 +99,13 @@ class Vault(unittest.TestCase):
             self.vault.start()
         self.assertEqual(self.read("sealed"), b"sealed")
 
+    def test_connections_are_kept(self):
+        self.put("kept", b"kept", ServerSideEncryption="AES256")
+        before = self.vault.server.accepted
+        for _ in range(40):
+            self.assertEqual(self.read("kept"), b"kept")
+        self.assertLessEqual(self.vault.server.accepted - before, 8, "one a thread at most")
+
     def test_a_short_failure_is_not_seen(self):
         self.put("short", b"short", ServerSideEncryption="AES256")
         self.vault.broken = 2
@@ -130,6 +132,34 @@ class Vault(unittest.TestCase):
     def test_the_token_is_not_logged(self):
         self.put("logged", ServerSideEncryption="AES256")
         self.assertNotIn(TOKEN.encode(), (self.kelp.folder / "log").read_bytes())
+
+
+class OverTls(unittest.TestCase):
+    def test_its_certificate_is_looked_at(self):
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="kelp-vault-")))
+        files = folder / "cert.pem", folder / "key.pem"
+        self_signed(*files)
+        vault = TransitStub(TOKEN, files)
+        self.addCleanup(vault.stop)
+        vault.add("kelp-s3")
+        (folder / "token").write_text(TOKEN)
+        config = folder / "kelp.toml"
+        settings = f'[s3]\nvault_address = "https://127.0.0.1:{vault.port}"\nvault_token_file = "{folder / "token"}"\n'
+        kelp = KelpProcess(folder / "server", "--config", str(config))
+        config.write_text(settings + f'vault_ca_file = "{files[0]}"\n')
+        kelp.start()
+        self.addCleanup(kelp.stop)
+        client_of(kelp).create_bucket(Bucket="sealed")
+        client_of(kelp).put_object(Bucket="sealed", Key="k", Body=b"body", ServerSideEncryption="AES256")
+        self.assertEqual(client_of(kelp).get_object(Bucket="sealed", Key="k")["Body"].read(), b"body")
+        kelp.stop()
+        config.write_text(settings)
+        kelp.start()
+        vault.asked.clear()
+        with self.assertRaises(ClientError) as caught:
+            client_of(kelp).get_object(Bucket="sealed", Key="k")
+        self.assertEqual(caught.exception.response["Error"]["Code"], "ServiceUnavailable")
+        self.assertEqual(vault.asked, [], "strangers are not told the token")
 
 
 if __name__ == "__main__":

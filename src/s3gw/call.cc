@@ -115,6 +115,11 @@ OwnerNames owner_names(const Call& call) {
   return {.id = id, .display_name = display_name(call, id)};
 }
 
+Owners owners_of(const Call& call) {
+  return {.bucket = owner_names(call),
+          .name_of = [&call](std::string_view id) { return display_name(call, id); }};
+}
+
 std::string_view display_name(const Call& call, std::string_view canonical_id) {
   const Account* const account = call.services.deps.credentials.find_account(canonical_id);
   return account == nullptr ? canonical_id : std::string_view(account->display_name);

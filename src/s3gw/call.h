@@ -106,6 +106,8 @@ Task<void> reply_error(Call& call, S3Error error);
 
 /// The owner of the bucket that the request names, else the caller, as listings show it.
 [[nodiscard]] OwnerNames owner_names(const Call& call);
+/// The same of what belongs to others. Valid as long as `call`.
+[[nodiscard]] Owners owners_of(const Call& call);
 /// How an account is shown: by its id when it is not known any more. Valid as long as both.
 [[nodiscard]] std::string_view display_name(const Call& call, std::string_view canonical_id);
 

@@ -40,6 +40,12 @@ void write_owner(XmlWriter& xml, std::string_view tag, const OwnerNames& owner) 
   xml.close(tag);
 }
 
+/// Who initiated an upload is not kept beside whose it is.
+void write_owners(XmlWriter& xml, const OwnerNames& owner) {
+  write_owner(xml, "Initiator", owner);
+  write_owner(xml, "Owner", owner);
+}
+
 std::string_view storage_class_of(std::string_view stored) {
   return stored.empty() ? std::string_view("STANDARD") : stored;
 }
@@ -47,14 +53,10 @@ std::string_view storage_class_of(std::string_view stored) {
 /// Writes objects: a page has a thousand, so each is a few growths of the text.
 class ObjectWriter {
  public:
-  /// `begin` and `end` stand around an object; no owner is written when `owner` is null.
-  ObjectWriter(std::string& out, bool url_encoding, const OwnerNames* owner, std::string_view begin,
+  /// `begin` and `end` stand around an object; no owner is written when `owners` is null.
+  ObjectWriter(std::string& out, bool url_encoding, const Owners* owners, std::string_view begin,
                std::string_view end)
-      : out_(out), url_encoding_(url_encoding), begin_(begin), end_(end) {
-    if (owner == nullptr) return;
-    XmlWriter xml(owner_);
-    write_owner(xml, "Owner", *owner);
-  }
+      : out_(out), url_encoding_(url_encoding), owners_(owners), begin_(begin), end_(end) {}
 
   /// `restore` is XML that says whether it is restored; or nothing.
   void write(const ListedObject& object, std::string_view restore) {
@@ -65,7 +67,7 @@ class ObjectWriter {
       append_escaped(out_, object.key);
     }
     write_facts(object);
-    out_.append(owner_);
+    write_owner_of(object);
     if (object.storage_class.empty()) {
       out_.append("<StorageClass>STANDARD</StorageClass>");
     } else {
@@ -87,6 +89,18 @@ class ObjectWriter {
    private:
     char* end_;
   };
+
+  /// Neighbours mostly have one owner, so its text is kept.
+  void write_owner_of(const ListedObject& object) {
+    if (owners_ == nullptr) return;
+    if (owner_.empty() || object.owner_id != owner_id_) {
+      owner_id_ = object.owner_id;
+      owner_.clear();
+      XmlWriter xml(owner_);
+      write_owner(xml, "Owner", owners_->of(owner_id_));
+    }
+    out_.append(owner_);
+  }
 
   /// What follows the key, up to the size: of bounded length, but for a strange ETag.
   void write_facts(const ListedObject& object) {
@@ -123,9 +137,11 @@ class ObjectWriter {
   static constexpr std::size_t kMostChecksums = 10;  // One of each algorithm.
   std::string& out_;
   const bool url_encoding_;
+  const Owners* const owners_;
   const std::string_view begin_;
   const std::string_view end_;
-  std::string owner_;
+  std::string_view owner_id_;  ///< Of the object before,
+  std::string owner_;          ///< and as it is written.
 };
 
 void write_common_prefixes(XmlWriter& xml, NameWriter& names,
@@ -149,8 +165,8 @@ std::string reserve_for(const ListedPage& page) {
 }
 
 void write_contents(std::string& body, NameWriter& names, const ListedPage& page,
-                    const ListingEcho& echo, const OwnerNames* owner) {
-  ObjectWriter objects(body, echo.url_encoding, owner, "<Contents>", "</Contents>");
+                    const ListingEcho& echo, const Owners* owners) {
+  ObjectWriter objects(body, echo.url_encoding, owners, "<Contents>", "</Contents>");
   for (std::size_t i = 0; i < page.objects.size(); ++i) {
     objects.write(page.objects[i], restore_of(echo, i));
   }
@@ -172,8 +188,13 @@ void write_part(XmlWriter& xml, const ListedPart& part) {
 
 }  // namespace
 
+OwnerNames Owners::of(std::string_view id) const {
+  if (id.empty() || id == bucket.id) return bucket;
+  return {.id = id, .display_name = name_of ? name_of(id) : id};
+}
+
 std::string list_objects_xml(const ListedPage& page, const ListingEcho& echo,
-                             std::string_view marker, const OwnerNames& owner) {
+                             std::string_view marker, const Owners& owners) {
   std::string body = reserve_for(page);
   XmlWriter xml(body);
   NameWriter names(xml, echo.url_encoding);
@@ -186,13 +207,13 @@ std::string list_objects_xml(const ListedPage& page, const ListingEcho& echo,
   if (!echo.delimiter.empty()) names.element("Delimiter", echo.delimiter);
   if (echo.url_encoding) xml.element("EncodingType", "url");
   xml.element("IsTruncated", page.truncated);
-  write_contents(body, names, page, echo, &owner);
+  write_contents(body, names, page, echo, &owners);
   xml.close("ListBucketResult");
   return body;
 }
 
 std::string list_objects_v2_xml(const ListedPage& page, const ListingEcho& echo,
-                                const ListingV2Echo& v2, const OwnerNames& owner) {
+                                const ListingV2Echo& v2, const Owners& owners) {
   std::string body = reserve_for(page);
   XmlWriter xml(body);
   NameWriter names(xml, echo.url_encoding);
@@ -207,13 +228,13 @@ std::string list_objects_v2_xml(const ListedPage& page, const ListingEcho& echo,
   if (!echo.delimiter.empty()) names.element("Delimiter", echo.delimiter);
   if (echo.url_encoding) xml.element("EncodingType", "url");
   xml.element("IsTruncated", page.truncated);
-  write_contents(body, names, page, echo, v2.fetch_owner ? &owner : nullptr);
+  write_contents(body, names, page, echo, v2.fetch_owner ? &owners : nullptr);
   xml.close("ListBucketResult");
   return body;
 }
 
 std::string list_versions_xml(const ListedVersions& page, const ListingEcho& echo,
-                              const VersionsEcho& markers, const OwnerNames& owner) {
+                              const VersionsEcho& markers, const Owners& owners) {
   std::string body;
   body.reserve(1024 + kBytesPerObject * (page.versions.size() + page.common_prefixes.size()));
   XmlWriter xml(body);
@@ -233,7 +254,7 @@ std::string list_versions_xml(const ListedVersions& page, const ListingEcho& ech
   if (!echo.delimiter.empty()) names.element("Delimiter", echo.delimiter);
   if (echo.url_encoding) xml.element("EncodingType", "url");
   xml.element("IsTruncated", page.truncated);
-  ObjectWriter objects(body, echo.url_encoding, &owner, "", "</Version>");
+  ObjectWriter objects(body, echo.url_encoding, &owners, "", "</Version>");
   for (std::size_t i = 0; i < page.versions.size(); ++i) {
     const ListedVersion& version = page.versions[i];
     xml.raw(version.delete_marker ? "<DeleteMarker>" : "<Version>");
@@ -245,7 +266,7 @@ std::string list_versions_xml(const ListedVersions& page, const ListingEcho& ech
     }
     names.element("Key", version.object.key);
     xml.element("LastModified", version.object.modified);
-    write_owner(xml, "Owner", owner);
+    write_owner(xml, "Owner", owners.of(version.object.owner_id));
     xml.close("DeleteMarker");
   }
   write_common_prefixes(xml, names, page.common_prefixes);
@@ -255,7 +276,7 @@ std::string list_versions_xml(const ListedVersions& page, const ListingEcho& ech
 
 std::string list_uploads_xml(const ListedUploads& page, const ListingEcho& echo,
                              std::string_view key_marker, std::string_view upload_id_marker,
-                             const OwnerNames& owner) {
+                             const Owners& owners) {
   std::string body;
   body.reserve(1024 + kBytesPerObject * 2 * page.uploads.size());
   XmlWriter xml(body);
@@ -277,8 +298,7 @@ std::string list_uploads_xml(const ListedUploads& page, const ListingEcho& echo,
     xml.open("Upload");
     names.element("Key", upload.key);
     xml.element("UploadId", upload.upload_id);
-    write_owner(xml, "Initiator", owner);
-    write_owner(xml, "Owner", owner);
+    write_owners(xml, owners.of(upload.owner_id));
     xml.element("StorageClass", storage_class_of(upload.headers.storage_class));
     xml.element("Initiated", upload.created);
     if (upload.checksum_algorithm) {
@@ -292,8 +312,7 @@ std::string list_uploads_xml(const ListedUploads& page, const ListingEcho& echo,
   return body;
 }
 
-std::string list_parts_xml(const ListedParts& page, const PartsEcho& echo,
-                           const OwnerNames& owner) {
+std::string list_parts_xml(const ListedParts& page, const PartsEcho& echo, const Owners& owners) {
   std::string body;
   body.reserve(1024 + kBytesPerObject * page.parts.size());
   XmlWriter xml(body);
@@ -302,8 +321,7 @@ std::string list_parts_xml(const ListedParts& page, const PartsEcho& echo,
   xml.element("Bucket", echo.bucket);
   names.element("Key", echo.key);
   xml.element("UploadId", page.upload.upload_id);
-  write_owner(xml, "Initiator", owner);
-  write_owner(xml, "Owner", owner);
+  write_owners(xml, owners.of(page.upload.owner_id));
   xml.element("StorageClass", storage_class_of(page.upload.headers.storage_class));
   xml.element("PartNumberMarker", std::uint64_t{echo.after_part});
   const std::uint32_t last = page.parts.empty() ? 0 : page.parts.back().part_number;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,10 +10,20 @@
 
 namespace kelp::s3 {
 
-/// Who owns what a listing shows: every object belongs to the bucket's account.
+/// An account as answers show it.
 struct OwnerNames {
   std::string_view id;
   std::string_view display_name;
+};
+
+/// Who owns what a listing shows.
+struct Owners {
+  OwnerNames bucket;  ///< The bucket's owner: of all that names no owner of its own.
+  /// How an account is shown, by its id; none: by that.
+  std::function<std::string_view(std::string_view)> name_of = {};
+
+  /// Of what belongs to `id`, which must outlive the answer; empty: the bucket's owner.
+  [[nodiscard]] OwnerNames of(std::string_view id) const;
 };
 
 /// The parameters that a listing's answer repeats.
@@ -28,7 +39,7 @@ struct ListingEcho {
 
 /// ListObjects (version 1). `marker` as the client sent it.
 [[nodiscard]] std::string list_objects_xml(const ListedPage& page, const ListingEcho& echo,
-                                           std::string_view marker, const OwnerNames& owner);
+                                           std::string_view marker, const Owners& owners);
 
 /// What only version 2 has.
 struct ListingV2Echo {
@@ -38,7 +49,7 @@ struct ListingV2Echo {
 };
 /// ListObjectsV2.
 [[nodiscard]] std::string list_objects_v2_xml(const ListedPage& page, const ListingEcho& echo,
-                                              const ListingV2Echo& v2, const OwnerNames& owner);
+                                              const ListingV2Echo& v2, const Owners& owners);
 
 /// What ListObjectVersions repeats besides.
 struct VersionsEcho {
@@ -47,13 +58,12 @@ struct VersionsEcho {
 };
 /// ListObjectVersions.
 [[nodiscard]] std::string list_versions_xml(const ListedVersions& page, const ListingEcho& echo,
-                                            const VersionsEcho& markers, const OwnerNames& owner);
+                                            const VersionsEcho& markers, const Owners& owners);
 
-/// ListMultipartUploads.
+/// ListMultipartUploads. Whoever owns an upload is told as who initiated it.
 [[nodiscard]] std::string list_uploads_xml(const ListedUploads& page, const ListingEcho& echo,
                                            std::string_view key_marker,
-                                           std::string_view upload_id_marker,
-                                           const OwnerNames& owner);
+                                           std::string_view upload_id_marker, const Owners& owners);
 
 /// What ListParts repeats.
 struct PartsEcho {
@@ -63,9 +73,9 @@ struct PartsEcho {
   std::uint32_t max_parts = 1000;
   bool url_encoding = false;
 };
-/// ListParts.
+/// ListParts; the same of its upload.
 [[nodiscard]] std::string list_parts_xml(const ListedParts& page, const PartsEcho& echo,
-                                         const OwnerNames& owner);
+                                         const Owners& owners);
 
 /// ListBuckets. `prefix` as sent; `next_token` empty on the last page.
 [[nodiscard]] std::string list_buckets_xml(const ListedBuckets& page, std::string_view prefix,

@@ -87,7 +87,8 @@ Task<S3Result<void>> list_objects(Call& call) {
   const std::string_view marker = call.parameter("marker").value_or("");
   listing.query.start_after.assign(marker);
   KELP_S3_CO_TRY(const ListedPage page, co_await fetch(call, listing));
-  co_await reply_xml(call, list_objects_xml(page, listing.echo, marker, owner_names(call)));
+  std::string body = list_objects_xml(page, listing.echo, marker, owners_of(call));
+  co_await reply_xml(call, std::move(body));
   co_return S3Result<void>{};
 }
 
@@ -102,7 +103,8 @@ Task<S3Result<void>> list_objects_v2(Call& call) {
     KELP_S3_CO_TRY(listing.query.start_after, read_listing_token(*v2.continuation_token));
   }
   KELP_S3_CO_TRY(const ListedPage page, co_await fetch(call, listing));
-  co_await reply_xml(call, list_objects_v2_xml(page, listing.echo, v2, owner_names(call)));
+  std::string body = list_objects_v2_xml(page, listing.echo, v2, owners_of(call));
+  co_await reply_xml(call, std::move(body));
   co_return S3Result<void>{};
 }
 
@@ -133,7 +135,8 @@ Task<S3Result<void>> list_object_versions(Call& call) {
     listing.echo.restores.push_back(std::move(status));
   }
   const VersionsEcho markers{.key_marker = marker, .version_id_marker = version_marker};
-  co_await reply_xml(call, list_versions_xml(page, listing.echo, markers, owner_names(call)));
+  std::string body = list_versions_xml(page, listing.echo, markers, owners_of(call));
+  co_await reply_xml(call, std::move(body));
   co_return S3Result<void>{};
 }
 

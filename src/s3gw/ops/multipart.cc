@@ -312,7 +312,8 @@ Task<S3Result<void>> list_parts(Call& call) {
   HttpResponse head = begin_response(call, 200);
   head.add("Content-Type", "application/xml");
   add_abort_date(call, listed->upload, head);
-  co_await reply(call, std::move(head), list_parts_xml(*listed, echo, owner_names(call)));
+  std::string body = list_parts_xml(*listed, echo, owners_of(call));
+  co_await reply(call, std::move(head), std::move(body));
   co_return S3Result<void>{};
 }
 
@@ -335,7 +336,8 @@ Task<S3Result<void>> list_multipart_uploads(Call& call) {
                       .limit = echo.max_keys};
   auto listed = co_await call.services.deps.filer.list_uploads(std::move(request));
   KELP_S3_CO_TRY(const ListedUploads page, std::move(listed));
-  co_await reply_xml(call, list_uploads_xml(page, echo, key_marker, id_marker, owner_names(call)));
+  std::string body = list_uploads_xml(page, echo, key_marker, id_marker, owners_of(call));
+  co_await reply_xml(call, std::move(body));
   co_return S3Result<void>{};
 }
 

@@ -259,7 +259,15 @@ TEST_F(AuthorizeTest, MakingABucketNeedsLeaveForAllThatItAsks) {
   EXPECT_EQ(put_with("/bucket2", "x-amz-object-ownership", "ObjectWriter", "").status, 403);
   EXPECT_EQ(put_with("/bucket2", "x-amz-grant-read", "id=other", "").status, 403);
   EXPECT_EQ(put_with("/bucket2", "x-amz-bucket-object-lock-enabled", "true", "").status, 403);
+  const std::string tagged =
+      "<CreateBucketConfiguration><Tags><Tag><Key>a</Key><Value>1</Value></Tag></Tags>"
+      "</CreateBucketConfiguration>";
+  EXPECT_EQ(send("PUT", "/bucket2", tagged).status, 403);
   EXPECT_FALSE(filer.buckets.contains("bucket2"));
+  become_user(R"({"Statement":[{"Effect":"Allow","Action":"s3:CreateBucket","Resource":"*"},
+      {"Effect":"Allow","Action":"s3:TagResource","Resource":"*",
+       "Condition":{"StringEquals":{"aws:RequestTag/a":"1"}}}]})");
+  EXPECT_EQ(send("PUT", "/bucket2", tagged).status, 200);
 }
 
 TEST_F(AuthorizeTest, APartOfACopyTakesNoTags) {

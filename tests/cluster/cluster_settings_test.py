@@ -45,6 +45,13 @@ class Settings(unittest.TestCase):
             self.assertIn(b"ObjectWriter", other.must("GET", "/settings", OWNERSHIP).body)
             self.assertEqual(other.must("PUT", "/settings", ACL, headers={"x-amz-acl": "log-delivery-write"}).status, 200)
             self.assertIn(b"LogDelivery", one.must("GET", "/settings", ACL).body)
+            other.must("PUT", "/settings/k", body=b"x")
+            for _ in range(3):
+                for blocked, code in ((b"true", "AccessDenied"), (b"false", "")):
+                    one.must("PUT", "/settings", BLOCK, b"<PublicAccessBlockConfiguration><BlockPublicAcls>" + blocked +
+                             b"</BlockPublicAcls></PublicAccessBlockConfiguration>")
+                    answer = other.request("PUT", "/settings/k", ACL, headers={"x-amz-acl": "public-read"})
+                    self.assertEqual(answer.code if code else answer.status, code or 200)
 
 
 if __name__ == "__main__":

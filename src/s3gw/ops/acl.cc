@@ -49,6 +49,7 @@ Task<S3Result<void>> get_object_acl(Call& call) {
 }
 
 Task<S3Result<void>> put_object_acl(Call& call) {
+  KELP_S3_CO_CHECK(co_await own_bucket_now(call));
   KELP_S3_CO_TRY(const FoundObject found, co_await find_object(call, false));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
   const std::string& owner = call.access->has_acls() ? found.entry.owner_id : found.bucket.owner_id;

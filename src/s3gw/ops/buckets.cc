@@ -127,6 +127,18 @@ S3Result<void> check_namespace(const Call& call) {
               {{"ArgumentName", std::string(kHeader)}, {"ArgumentValue", std::string(space)}}});
 }
 
+/// x-amz-bucket-object-lock-enabled. InvalidArgument.
+S3Result<bool> wants_lock(const Call& call) {
+  constexpr std::string_view kHeader = "x-amz-bucket-object-lock-enabled";
+  const std::string_view said = call.header(kHeader).value_or("false");
+  if (equals_lower(said, "true")) return true;
+  if (equals_lower(said, "false")) return false;
+  return std::unexpected(S3Error{
+      S3Code::kInvalidArgument,
+      {},
+      {{"ArgumentName", std::string(kHeader)}, {"ArgumentValue", std::string(said)}}});
+}
+
 /// What a new bucket's settings say that are not the default's.
 struct FirstAccess {
   std::optional<ObjectOwnership> ownership;
@@ -198,8 +210,8 @@ Task<S3Result<void>> create_bucket(Call& call) {
   first.tags = std::move(wanted.tags);
   BucketEntry entry{
       .name = call.request.bucket, .owner_id = call.account().id, .region = std::move(region)};
-  if (const auto lock = call.header("x-amz-bucket-object-lock-enabled");
-      lock && equals_lower(*lock, "true")) {
+  KELP_S3_CO_TRY(const bool locks, wants_lock(call));
+  if (locks) {
     entry.versioning = Versioning::kEnabled;
     entry.lock.enabled = true;
   }

@@ -192,8 +192,9 @@ class Cases(World):
         self.assertEqual(self.s3.get_object_tagging(Bucket=bucket, Key="k", VersionId=old)["TagSet"], [])
         self.assertEqual(self.s3.head_object(Bucket=bucket, Key="k")["TagCount"], 2)
         put = self.s3.put_object_tagging
-        for bad in ([{"Key": str(i), "Value": ""} for i in range(11)], [{"Key": "k" * 129, "Value": ""}],
-                    [{"Key": "k", "Value": "v" * 257}], [{"Key": "k", "Value": ""}] * 2, [{"Key": "aws:k", "Value": ""}]):
+        eleven = [{"Key": str(i), "Value": ""} for i in range(11)]
+        self.refused("BadRequest", 400, put, Bucket=bucket, Key="k", Tagging={"TagSet": eleven})
+        for bad in ([{"Key": "k" * 129, "Value": ""}], [{"Key": "k", "Value": "v" * 257}], [{"Key": "k", "Value": ""}] * 2, [{"Key": "aws:k", "Value": ""}]):
             self.refused("InvalidTag", 400, put, Bucket=bucket, Key="k", Tagging={"TagSet": bad})
         self.refused("NoSuchKey", 404, put, Bucket=bucket, Key="none", Tagging={"TagSet": tags})
 

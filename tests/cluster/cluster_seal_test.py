@@ -3,6 +3,7 @@
 another scheme and copies again, fsck."""
 
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -33,14 +34,17 @@ class SealedVolumes(ClusterCase):
                                aws_access_key_id=access, aws_secret_access_key=secret)
         self.s3.create_bucket(Bucket=BUCKET)
 
-    def put_all(self, count):
+    def put_all(self, count, full):
+        """So many objects, and more until so many volumes are full: who writes fast has a volume grow past its limit before the
+        masters hear of it."""
         sizes = random.Random(7)
         objects = {}
-        for number in range(count):
+        for number in itertools.count():
+            if number >= count and number % 20 == 0 and len(self.volumes(phase="sealed")) >= full:
+                return objects
             body = os.urandom(sizes.randrange(9 * KIB, 150 * KIB))
             self.s3.put_object(Bucket=BUCKET, Key=f"object-{number}", Body=body)
             objects[f"object-{number}"] = hashlib.md5(body).hexdigest()
-        return objects
 
     def check(self, objects, when):
         wrong = [key for key, md5 in objects.items()
@@ -73,7 +77,7 @@ class SealedVolumes(ClusterCase):
                                                      for volume in status["volumes"] if volume["volume"] in numbers)
 
     def test_full_volumes_become_shards_that_survive_any_two_servers(self):
-        objects = self.put_all(900)
+        objects = self.put_all(600, 3)
         self.cluster.wait_whole(60)
         self.shell("job.pause --apply")  # no moves meanwhile
         full = self.volumes(phase="sealed")
@@ -114,7 +118,7 @@ class SealedVolumes(ClusterCase):
         self.check(objects, "after they came back")
 
     def test_the_room_of_removed_objects_comes_back(self):
-        objects = self.put_all(400)
+        objects = self.put_all(250, 2)
         self.cluster.wait_whole(60)
         self.shell("job.pause --apply")
         full = self.volumes(phase="sealed")
@@ -154,7 +158,7 @@ class SealedVolumes(ClusterCase):
         self.check(objects, "after they came back")
 
     def test_shards_become_those_of_another_scheme_and_copies_again(self):
-        objects = self.put_all(400)
+        objects = self.put_all(250, 2)
         self.cluster.wait_whole(60)
         self.shell("job.pause --apply")
         full = self.volumes(phase="sealed")

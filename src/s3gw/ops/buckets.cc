@@ -133,10 +133,10 @@ S3Result<bool> wants_lock(const Call& call) {
   const std::string_view said = call.header(kHeader).value_or("false");
   if (equals_lower(said, "true")) return true;
   if (equals_lower(said, "false")) return false;
-  return std::unexpected(S3Error{
-      S3Code::kInvalidArgument,
-      {},
-      {{"ArgumentName", std::string(kHeader)}, {"ArgumentValue", std::string(said)}}});
+  return std::unexpected(
+      S3Error{S3Code::kInvalidArgument,
+              {},
+              {{"ArgumentName", std::string(kHeader)}, {"ArgumentValue", std::string(said)}}});
 }
 
 /// What a new bucket's settings say that are not the default's.

@@ -13,12 +13,12 @@ constexpr std::string_view kRefused[] = {
     "::7f00:0/104", "::a9fe:0/112", "64:ff9b::a9fe:0/112", "64:ff9b::7f00:0/104"};
 
 const std::vector<AddressRange>& refused() {
-  static const std::vector<AddressRange> ranges = [] {
+  static const std::vector<AddressRange> kRanges = [] {
     std::vector<AddressRange> all;
     for (const std::string_view text : kRefused) all.push_back(parse_range(text).value());
     return all;
   }();
-  return ranges;
+  return kRanges;
 }
 
 }  // namespace

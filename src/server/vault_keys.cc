@@ -184,7 +184,7 @@ Result<VaultAnswer> post(const VaultPlace& place, FileIo& io, const std::string&
   std::string token = *std::move(token_file);
   token.erase(std::min(token.find_last_not_of(" \r\n") + 1, token.size()));
   // Each thread's own, with the connection that it had: a new one costs more than the answer.
-  thread_local const std::unique_ptr<CURL, EndCurl> curl(curl_easy_init());
+  thread_local std::unique_ptr<CURL, EndCurl> curl(curl_easy_init());
   if (curl == nullptr) return Error(Errc::kUnavailable, "no memory for a connection");
   curl_easy_reset(curl.get());
   const std::string header = "X-Vault-Token: " + token;

@@ -30,13 +30,14 @@ ALIASES = {
 # What the sources do not say by themselves.
 NOTES = {
     "CopyObject": "copies no bytes unless the encryption changes; ETag and checksums are the source's; source up to 5 GiB",
-    "CreateBucket": "with object lock, ownership and lists too; `s3.defaults` says what a new bucket is",
+    "CreateBucket": "with object lock, ownership, lists and tags too; `s3.defaults` says what a new bucket is",
+    "ListDirectoryBuckets": "there are none: the list is empty",
     "DeleteBucket": "uploads that were not completed keep no bucket: they go with it",
     "CreateMultipartUpload": "checksum algorithm and type as on AWS",
     "CompleteMultipartUpload": "`If-Match`, `If-None-Match: *`; a repeated one gets the same answer for 7 days; names each part's checksum when the upload's is COMPOSITE",
     "DeleteObject": "`If-Match`, of the version that is named or the current one",
     "DeleteObjects": "1,000 keys or versions in one commit; needs `Content-MD5` or a checksum; an entry may have an ETag",
-    "GetObject": "ranges, conditions, `partNumber`, `response-*`, versions",
+    "GetObject": "ranges, also several, conditions, `partNumber`, `response-*`, versions",
     "HeadObject": "as GetObject",
     "GetBucketEncryption": "404 `ServerSideEncryptionConfigurationNotFoundError` when none is set, unless `s3.encrypt_by_default`",
     "PutBucketEncryption": "AES256, aws:kms, and whether SSE-C is refused; no aws:kms:dsse",
@@ -225,9 +226,9 @@ def table():
     for name, method, target, _, _, copies in model.rows:
         support, note = sources.support(ALIASES.get(name, name))
         counts[support] += 1
-        note = NOTES.get(name, note)
         if name in ALIASES:
             note = f"as {ALIASES[name]}, which has the same request"
+        note = NOTES.get(name, note)
         request = f"`{method} {target}`".replace("{Key+}", "{Key}") + (" with `x-amz-copy-source`" if copies else "")
         cells = [name, request, words[support], " ".join(tests[name]), note]
         lines.append("| " + " | ".join(cells) + " |")

@@ -23,8 +23,8 @@ struct AuthRequest {
   std::string_view method;
   std::string_view target;  ///< Path and query as received, never decoded.
   std::span<const HttpHeader> headers;
-  /// The bucket that the Host names (virtual-hosted style); empty for path style. Only SigV2 signs
-  /// it.
+  /// The bucket that the Host names (virtual-hosted style), which only SigV2 signs; empty for path
+  /// style.
   std::string_view virtual_bucket;
 };
 
@@ -47,6 +47,15 @@ enum class AuthKind : std::uint8_t {
   kFormV2,
   kHeaderV2
 };
+
+/// Whether it is a signature of version 2.
+[[nodiscard]] constexpr bool is_v2(AuthKind kind) {
+  return kind == AuthKind::kPresignedV2 || kind == AuthKind::kFormV2 || kind == AuthKind::kHeaderV2;
+}
+/// Whether the signature is in the Authorization header.
+[[nodiscard]] constexpr bool is_in_header(AuthKind kind) {
+  return kind == AuthKind::kHeaderV4 || kind == AuthKind::kHeaderV2;
+}
 
 /// Who asks, proven, and what that proof says of the body.
 struct Authenticated {

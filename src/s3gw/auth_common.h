@@ -56,8 +56,7 @@ struct AuthTarget {
 /// InvalidToken unless the token is the key's; ExpiredToken.
 [[nodiscard]] S3Result<void> check_token(const Credential& credential, std::string_view token,
                                          WallTime now);
-/// RequestTimeTooSkewed for what was signed more than kMaxClockSkew from now; `text`: as it was
-/// sent.
+/// RequestTimeTooSkewed for what was signed more than kMaxClockSkew from now; `text`, as it came.
 [[nodiscard]] S3Result<void> check_skew(std::chrono::sys_seconds signed_at, std::string_view text,
                                         std::chrono::sys_seconds now);
 /// What x-amz-content-sha256 says of the body. InvalidArgument.

@@ -35,8 +35,7 @@ Sha256 signing_key(const Credential& credential, const SigV4Scope& scope) {
   return slot.key;
 }
 
-// What SDKs sign for in requests that other endpoints of AWS's would answer: so they get a true
-// one.
+// Services that SDKs sign for when another endpoint of AWS's would answer; they get a true answer.
 bool is_kin(std::string_view service) {
   return service == "s3express" || service == "s3-object-lambda";
 }

@@ -390,21 +390,22 @@ Task<S3Result<void>> check_bucket(Call& call, BucketEntry bucket) {
   co_return s3_error(S3Code::kServiceUnavailable);
 }
 
-bool is_as_judged(const Call& call, const FoundObject& found) {
-  return call.access != nullptr && call.access->bucket.id == found.bucket.id &&
-         (!call.judged_version || *call.judged_version == found.entry.version);
+bool is_as_judged(const Call& call, const BucketEntry& bucket, const ObjectEntry& version) {
+  return call.access != nullptr && call.access->bucket.id == bucket.id &&
+         (!call.judged_version || *call.judged_version == version.version);
 }
 
-Task<S3Result<void>> check_version(Call& call, const FoundObject& found) {
-  KELP_S3_CO_CHECK(co_await check_bucket(call, found.bucket));
-  if (!call.judged_version || *call.judged_version == found.entry.version) {
+Task<S3Result<void>> check_version(Call& call, const BucketEntry& bucket,
+                                   const ObjectEntry& version) {
+  KELP_S3_CO_CHECK(co_await check_bucket(call, bucket));
+  if (!call.judged_version || *call.judged_version == version.version) {
     co_return S3Result<void>{};
   }
-  const bool version = call.parameter("versionId").has_value();
-  const Asked asked{.action = action_of(*call.operation, version),
+  const bool by_version = call.parameter("versionId").has_value();
+  const Asked asked{.action = action_of(*call.operation, by_version),
                     .bucket = call.request.bucket,
                     .key = call.request.key,
-                    .entry = &found.entry};
+                    .entry = &version};
   if (is_allowed(call, call.access.get(), asked)) co_return S3Result<void>{};
   co_return s3_error(S3Code::kAccessDenied);
 }

@@ -54,9 +54,11 @@ using Facts = std::vector<std::pair<std::string, std::string>>;
 
 /// Whether a version was found as the request was authorized for it, so that check_version() would
 /// have nothing to ask: nearly always.
-[[nodiscard]] bool is_as_judged(const Call& call, const FoundObject& found);
+[[nodiscard]] bool is_as_judged(const Call& call, const BucketEntry& bucket,
+                                const ObjectEntry& version);
 
 /// The same of a version of an object, which may have been replaced since by one with another list.
-[[nodiscard]] Task<S3Result<void>> check_version(Call& call, const FoundObject& found);
+[[nodiscard]] Task<S3Result<void>> check_version(Call& call, const BucketEntry& bucket,
+                                                 const ObjectEntry& version);
 
 }  // namespace kelp::s3

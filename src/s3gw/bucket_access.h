@@ -25,7 +25,7 @@ inline constexpr std::string_view kAccessBlockSetting = "access-block";  ///< co
 inline constexpr std::string_view kOwnershipSetting = "ownership";       ///< name_of() it.
 inline constexpr std::string_view kAclSetting = "acl";                   ///< core/acl.h
 inline constexpr std::string_view kEncryptionSetting = "encryption";  ///< core/bucket_encryption.h
-inline constexpr std::string_view kTagsSetting = "tagging";  ///< write_tag_set() of core/tags.h.
+inline constexpr std::string_view kTagsSetting = "tagging";           ///< tag_set() of core/tags.h.
 
 /// Who may do what in a bucket and how it encrypts, as it was when it was read.
 struct BucketAccess {

@@ -221,8 +221,8 @@ Task<S3Result<FoundObject>> find_object(Call& call, bool with_inline_body) {
     }
     co_return std::unexpected(version_error(found.error(), name));
   }
-  if (!is_as_judged(call, *found)) {
-    KELP_S3_CO_CHECK(co_await check_version(call, *found));
+  if (!is_as_judged(call, found->bucket, found->entry)) {
+    KELP_S3_CO_CHECK(co_await check_version(call, found->bucket, found->entry));
   }
   if (found->entry.delete_marker) {
     co_return std::unexpected(marker_error(call, *found, version.has_value()));

@@ -76,10 +76,10 @@ void add_proof(const Call& call, policy::Context& context) {
   const AuthKind kind = call.auth.kind;
   if (kind == kAnonymous) return;
   const bool form = kind == kFormV4 || kind == kFormV2;
-  const bool v2 = kind == kPresignedV2 || kind == kFormV2 || kind == kHeaderV2;
-  const bool header = kind == kHeaderV4 || kind == kHeaderV2;
-  context.add("s3:authType", form ? "POST" : header ? "REST-HEADER" : "REST-QUERY-STRING");
-  context.add("s3:signatureversion", v2 ? "AWS" : "AWS4-HMAC-SHA256");
+  context.add("s3:authType", form                 ? "POST"
+                             : is_in_header(kind) ? "REST-HEADER"
+                                                  : "REST-QUERY-STRING");
+  context.add("s3:signatureversion", is_v2(kind) ? "AWS" : "AWS4-HMAC-SHA256");
   auto signed_at = call.parameter("X-Amz-Date");
   if (!signed_at) signed_at = call.header("x-amz-date");
   if (const auto then = parse_basic_date(signed_at.value_or(""))) {

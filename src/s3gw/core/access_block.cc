@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <pugixml.hpp>
-#include <set>
 
 #include "s3gw/core/xml_reader.h"
 #include "s3gw/core/xml_writer.h"
@@ -43,12 +42,11 @@ S3Result<PublicAccessBlock> parse_public_access_block(std::string body) {
   pugi::xml_document document;
   KELP_S3_TRY(const pugi::xml_node root,
               parse_xml(body, document, "PublicAccessBlockConfiguration"));
+  KELP_S3_CHECK(check_once_each(root));
   PublicAccessBlock block;
-  std::set<std::string_view> seen;
   for (const pugi::xml_node child : root.children()) {
     const auto* const field = std::ranges::find(kFields, local_name(child), &Field::name);
-    const bool fits = field != kFields.end() && seen.insert(field->name).second;
-    if (!fits) return s3_error(S3Code::kMalformedXML);
+    if (field == kFields.end()) return s3_error(S3Code::kMalformedXML);
     KELP_S3_TRY(block.*(field->flag), read_flag(child));
   }
   return block;

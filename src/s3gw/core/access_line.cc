@@ -137,10 +137,8 @@ void add_quoted(std::string& out, std::string_view field) {
 }
 
 std::string_view signature_of(AuthKind kind) {
-  using enum AuthKind;
-  if (kind == kAnonymous) return {};
-  const bool v2 = kind == kPresignedV2 || kind == kFormV2 || kind == kHeaderV2;
-  return v2 ? "SigV2" : "SigV4";
+  if (kind == AuthKind::kAnonymous) return {};
+  return is_v2(kind) ? "SigV2" : "SigV4";
 }
 
 std::string_view proof_of(AuthKind kind) {

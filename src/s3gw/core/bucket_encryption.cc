@@ -1,7 +1,6 @@
 #include "s3gw/core/bucket_encryption.h"
 
 #include <pugixml.hpp>
-#include <set>
 
 #include "s3gw/core/encryption_headers.h"
 #include "s3gw/core/header_text.h"
@@ -16,13 +15,14 @@ namespace {
 constexpr char kBlocksCustomers = 'c';
 
 S3Result<void> read_default(const pugi::xml_node& node, BucketEncryption& encryption) {
+  KELP_S3_CHECK(check_once_each(node));
   std::string algorithm;
   for (const pugi::xml_node child : node.children()) {
     const std::string_view name = local_name(child);
     KELP_S3_TRY(std::string text, text_of(child));
-    if (name == "SSEAlgorithm" && algorithm.empty()) {
+    if (name == "SSEAlgorithm") {
       algorithm = std::move(text);
-    } else if (name == "KMSMasterKeyID" && encryption.key_id.empty()) {
+    } else if (name == "KMSMasterKeyID") {
       encryption.key_id = std::move(text);
     } else {
       return s3_error(S3Code::kMalformedXML);
@@ -44,11 +44,10 @@ S3Result<void> read_default(const pugi::xml_node& node, BucketEncryption& encryp
 
 /// One EncryptionType: SSE-C, or NONE.
 S3Result<void> read_blocked(const pugi::xml_node& node, BucketEncryption& encryption) {
+  KELP_S3_CHECK(check_once_each(node));
   std::string type;
   for (const pugi::xml_node child : node.children()) {
-    if (local_name(child) != "EncryptionType" || !type.empty()) {
-      return s3_error(S3Code::kMalformedXML);
-    }
+    if (local_name(child) != "EncryptionType") return s3_error(S3Code::kMalformedXML);
     KELP_S3_TRY(type, text_of(child));
   }
   if (type != "SSE-C" && type != "NONE") return s3_error(S3Code::kMalformedXML);
@@ -57,11 +56,10 @@ S3Result<void> read_blocked(const pugi::xml_node& node, BucketEncryption& encryp
 }
 
 S3Result<void> read_rule(const pugi::xml_node& node, BucketEncryption& encryption) {
+  KELP_S3_CHECK(check_once_each(node));
   bool found = false;
-  std::set<std::string_view> seen;
   for (const pugi::xml_node child : node.children()) {
     const std::string_view name = local_name(child);
-    if (!seen.insert(name).second) return s3_error(S3Code::kMalformedXML);
     if (name == "ApplyServerSideEncryptionByDefault") {
       KELP_S3_CHECK(read_default(child, encryption));
       found = true;

@@ -127,11 +127,12 @@ S3Result<NewBucket> parse_create_bucket(std::string body) {
 S3Result<bool> parse_versioning(std::string body) {
   pugi::xml_document document;
   KELP_S3_TRY(const pugi::xml_node root, parse_xml(body, document, "VersioningConfiguration"));
+  KELP_S3_CHECK(check_once_each(root));
   std::string status;
   for (const pugi::xml_node child : root.children()) {
     const std::string_view name = local_name(child);
     KELP_S3_TRY(std::string text, text_of(child));
-    if (name == "Status" && status.empty() && (text == "Enabled" || text == "Suspended")) {
+    if (name == "Status" && (text == "Enabled" || text == "Suspended")) {
       status = std::move(text);
     } else if (name == "MfaDelete" && text == "Enabled") {
       return s3_error(S3Code::kNotImplemented, "MFA delete is not implemented");

@@ -98,6 +98,13 @@ S3Result<Tags> parse_tagging(std::string body, std::size_t most) {
   return read_tags(*sets.begin(), most);
 }
 
+std::string tag_set(const Tags& tags) {
+  std::string text;
+  XmlWriter xml(text);
+  write_tag_set(tags, xml);
+  return text;
+}
+
 void write_tag_set(const Tags& tags, XmlWriter& xml) {
   xml.open("TagSet");
   for (const auto& [key, value] : tags) {

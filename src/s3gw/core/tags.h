@@ -26,6 +26,9 @@ inline constexpr std::size_t kMaxBucketTags = 50;
 /// A Tagging document's tags, checked. Errors: as read_tags().
 [[nodiscard]] S3Result<Tags> parse_tagging(std::string body, std::size_t most);
 
+/// The TagSet, as XML.
+[[nodiscard]] std::string tag_set(const Tags& tags);
+
 /// Writes the TagSet.
 void write_tag_set(const Tags& tags, XmlWriter& xml);
 

@@ -1,6 +1,7 @@
 #include "s3gw/core/xml_reader.h"
 
 #include <charconv>
+#include <set>
 
 #include "s3gw/core/names.h"
 
@@ -89,6 +90,14 @@ std::string_view local_name(const pugi::xml_node& node) {
   const std::string_view name = node.name();
   const std::size_t colon = name.find(':');
   return colon == name.npos ? name : name.substr(colon + 1);
+}
+
+S3Result<void> check_once_each(const pugi::xml_node& node) {
+  std::set<std::string_view> seen;
+  for (const pugi::xml_node child : node.children()) {
+    if (!seen.insert(local_name(child)).second) return s3_error(S3Code::kMalformedXML);
+  }
+  return {};
 }
 
 S3Result<std::string> text_of(const pugi::xml_node& node) {

@@ -23,6 +23,9 @@ inline constexpr int kMaxXmlDepth = 32;
 /// An element's name without its prefix.
 [[nodiscard]] std::string_view local_name(const pugi::xml_node& node);
 
+/// MalformedXML when two children of an element have the same name.
+[[nodiscard]] S3Result<void> check_once_each(const pugi::xml_node& node);
+
 /// All character data of an element that has no child elements; MalformedXML when it has.
 [[nodiscard]] S3Result<std::string> text_of(const pugi::xml_node& node);
 

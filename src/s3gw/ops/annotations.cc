@@ -36,15 +36,6 @@ std::optional<std::string> object_if_match(const Call& call) {
   return std::string(unquote_etag(*etag));
 }
 
-/// That the request may see the version whose annotations were found: one may have come since that
-/// was judged (find_object()).
-Task<S3Result<void>> check_answered(Call& call, const BucketEntry& bucket,
-                                    const ObjectEntry& version) {
-  const FoundObject found{.bucket = bucket, .entry = version};
-  if (is_as_judged(call, found)) co_return S3Result<void>{};
-  co_return co_await check_version(call, found);
-}
-
 void add_object_version(std::optional<std::uint64_t> id, HttpResponse& head) {
   if (id) head.add("x-amz-object-version-id", version_id_text(*id));
 }
@@ -162,7 +153,7 @@ Task<S3Result<void>> get_object_annotation(Call& call) {
   KELP_S3_CO_CHECK(co_await find_object(call, false));
   auto found = co_await call.services.deps.filer.get_annotation(request);
   if (!found) co_return std::unexpected(annotation_error(found.error(), request.object));
-  KELP_S3_CO_CHECK(co_await check_answered(call, found->bucket, found->object));
+  KELP_S3_CO_CHECK(co_await check_version(call, found->bucket, found->object));
   const ObjectEntry& entry = found->annotation;
   call.object_bytes = entry.size_bytes;
   HttpResponse head = begin_response(call, 200);
@@ -183,7 +174,7 @@ Task<S3Result<void>> list_object_annotations(Call& call) {
   KELP_S3_CO_CHECK(co_await find_object(call, false));
   const auto page = co_await call.services.deps.filer.list_annotations(listing.query);
   if (!page) co_return std::unexpected(annotation_error(page.error(), listing.query.object));
-  KELP_S3_CO_CHECK(co_await check_answered(call, page->bucket, page->object));
+  KELP_S3_CO_CHECK(co_await check_version(call, page->bucket, page->object));
   HttpResponse head = begin_response(call, 200);
   head.add("Content-Type", "application/xml");
   add_object_version(shown_version_id(page->bucket, page->object), head);

@@ -51,41 +51,41 @@ S3Result<std::string> stored_region(const Call& call, std::string location) {
   return location;
 }
 
-/// A page of the buckets that lie in `region`, or of all.
-Task<S3Result<ListedBuckets>> page_of_region(Call& call, ListBuckets request,
-                                             std::optional<std::string_view> region) {
+/// A page of the buckets that lie in `region`. Those of others take no place on it.
+Task<S3Result<ListedBuckets>> list_region(Call& call, ListBuckets request,
+                                          std::string_view region) {
+  const std::size_t limit = std::exchange(request.limit, kMaxBuckets);
   ListedBuckets page;
-  const std::size_t limit = request.limit;
-  if (region) request.limit = kMaxBuckets;  // Those of other regions take no place.
-  for (bool more = true; more && !page.truncated;) {
-    ListBuckets next = request;
-    auto listed = co_await call.services.deps.filer.list_buckets(std::move(next));
+  for (bool more = true; more && page.buckets.size() <= limit;) {
+    auto listed = co_await call.services.deps.filer.list_buckets(ListBuckets(request));
     KELP_S3_CO_TRY(ListedBuckets found, std::move(listed));
-    more = region && found.truncated && !found.buckets.empty();
+    more = found.truncated && !found.buckets.empty();
     if (more) request.start_after = found.buckets.back().name;
-    if (!region) co_return found;
-    std::erase_if(found.buckets,
-                  [&](const BucketEntry& each) { return region_of(each) != *region; });
-    std::ranges::move(found.buckets, std::back_inserter(page.buckets));
-    page.truncated = page.buckets.size() > limit;
+    for (BucketEntry& each : found.buckets) {
+      if (region_of(each) == region) page.buckets.push_back(std::move(each));
+    }
   }
+  page.truncated = page.buckets.size() > limit;
   if (page.truncated) page.buckets.resize(limit);
   co_return page;
+}
+
+/// There are none.
+Task<S3Result<void>> list_directory_buckets(Call& call) {
+  std::string body;
+  XmlWriter xml(body);
+  xml.begin("ListAllMyDirectoryBucketsResult");
+  xml.open("Buckets");
+  xml.close("Buckets");
+  xml.close("ListAllMyDirectoryBucketsResult");
+  co_await reply_xml(call, std::move(body));
+  co_return S3Result<void>{};
 }
 
 }  // namespace
 
 Task<S3Result<void>> list_buckets(Call& call) {
-  if (call.auth.express) {  // ListDirectoryBuckets: there are none.
-    std::string body;
-    XmlWriter xml(body);
-    xml.begin("ListAllMyDirectoryBucketsResult");
-    xml.open("Buckets");
-    xml.close("Buckets");
-    xml.close("ListAllMyDirectoryBucketsResult");
-    co_await reply_xml(call, std::move(body));
-    co_return S3Result<void>{};
-  }
+  if (call.auth.express) co_return co_await list_directory_buckets(call);
   KELP_S3_CO_TRY(const std::uint32_t limit,
                  number_parameter(call, "max-buckets", {kMaxBuckets, kMaxBuckets + 1}));
   if (limit == 0 || limit > kMaxBuckets) {
@@ -100,9 +100,13 @@ Task<S3Result<void>> list_buckets(Call& call) {
     KELP_S3_CO_TRY(request.start_after, read_listing_token(*token));
   }
   const std::string prefix = request.prefix;
-  KELP_S3_CO_TRY(
-      const ListedBuckets page,
-      co_await page_of_region(call, std::move(request), call.parameter("bucket-region")));
+  const auto region = call.parameter("bucket-region");
+  ListedBuckets page;
+  if (region) {
+    KELP_S3_CO_TRY(page, co_await list_region(call, std::move(request), *region));
+  } else {
+    KELP_S3_CO_TRY(page, co_await call.services.deps.filer.list_buckets(std::move(request)));
+  }
   std::string next;
   if (page.truncated && !page.buckets.empty()) next = make_listing_token(page.buckets.back().name);
   co_await reply_xml(call, list_buckets_xml(page, prefix, next, owner_names(call)));
@@ -121,10 +125,7 @@ S3Result<void> check_namespace(const Call& call) {
     return std::unexpected(
         S3Error{S3Code::kNotImplemented, {}, {{"Header", std::string(kHeader)}}});
   }
-  return std::unexpected(
-      S3Error{S3Code::kInvalidArgument,
-              {},
-              {{"ArgumentName", std::string(kHeader)}, {"ArgumentValue", std::string(space)}}});
+  return bad_argument({}, std::string(kHeader), std::string(space));
 }
 
 /// x-amz-bucket-object-lock-enabled. InvalidArgument.
@@ -133,14 +134,11 @@ S3Result<bool> wants_lock(const Call& call) {
   const std::string_view said = call.header(kHeader).value_or("false");
   if (equals_lower(said, "true")) return true;
   if (equals_lower(said, "false")) return false;
-  return std::unexpected(
-      S3Error{S3Code::kInvalidArgument,
-              {},
-              {{"ArgumentName", std::string(kHeader)}, {"ArgumentValue", std::string(said)}}});
+  return bad_argument({}, std::string(kHeader), std::string(said));
 }
 
 /// What a new bucket's settings say that are not the default's.
-struct FirstAccess {
+struct FirstSettings {
   std::optional<ObjectOwnership> ownership;
   std::optional<Acl> acl;
   bool open = false;  ///< The public is not blocked.
@@ -148,16 +146,14 @@ struct FirstAccess {
 };
 
 /// As the request's headers say. InvalidArgument; InvalidBucketAclWithObjectOwnership.
-S3Result<FirstAccess> first_access(const Call& call) {
-  FirstAccess first{.open = call.services.options.classic_buckets};
+S3Result<FirstSettings> first_settings(const Call& call) {
+  FirstSettings first{.open = call.services.options.classic_buckets};
   if (first.open) first.ownership = ObjectOwnership::kObjectWriter;
   if (const auto name = call.header("x-amz-object-ownership")) {
     first.ownership = ownership_of(*name);
     if (!first.ownership) {
-      return std::unexpected(S3Error{
-          S3Code::kInvalidArgument,
-          "Invalid x-amz-object-ownership header: " + std::string(*name),
-          {{"ArgumentName", "x-amz-object-ownership"}, {"ArgumentValue", std::string(*name)}}});
+      return bad_argument("Invalid x-amz-object-ownership header: " + std::string(*name),
+                          "x-amz-object-ownership", std::string(*name));
     }
   }
   const std::string& owner = call.account().id;
@@ -175,12 +171,9 @@ S3Result<FirstAccess> first_access(const Call& call) {
 
 /// Behind the bucket's making: until then, and when this comes to nothing, it is shut. The tags are
 /// set first: they may be what policies go by.
-Task<S3Result<void>> set_first_access(Call& call, FirstAccess first) {
+Task<S3Result<void>> set_first(Call& call, FirstSettings first) {
   if (!first.tags.empty()) {
-    std::string value;
-    XmlWriter xml(value);
-    write_tag_set(first.tags, xml);
-    KELP_S3_CO_CHECK(co_await set_config(call, std::string(kTagsSetting), std::move(value)));
+    KELP_S3_CO_CHECK(co_await set_config(call, std::string(kTagsSetting), tag_set(first.tags)));
   }
   if (first.ownership) {
     KELP_S3_CO_CHECK(co_await set_config(call, std::string(kOwnershipSetting),
@@ -200,7 +193,8 @@ Task<S3Result<void>> set_first_access(Call& call, FirstAccess first) {
 Task<S3Result<void>> create_bucket(Call& call) {
   KELP_S3_CO_CHECK(check_new_bucket_name(call.request.bucket));
   KELP_S3_CO_CHECK(check_namespace(call));
-  KELP_S3_CO_TRY(FirstAccess first, first_access(call));
+  KELP_S3_CO_TRY(const bool locks, wants_lock(call));
+  KELP_S3_CO_TRY(FirstSettings first, first_settings(call));
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
   KELP_S3_CO_TRY(NewBucket wanted, parse_create_bucket(std::move(body)));
   KELP_S3_CO_TRY(std::string region, stored_region(call, std::move(wanted.location)));
@@ -210,7 +204,6 @@ Task<S3Result<void>> create_bucket(Call& call) {
   first.tags = std::move(wanted.tags);
   BucketEntry entry{
       .name = call.request.bucket, .owner_id = call.account().id, .region = std::move(region)};
-  KELP_S3_CO_TRY(const bool locks, wants_lock(call));
   if (locks) {
     entry.versioning = Versioning::kEnabled;
     entry.lock.enabled = true;
@@ -221,7 +214,7 @@ Task<S3Result<void>> create_bucket(Call& call) {
   const bool again = !made && made.error().reason() == Reason::kBucketOwnedByYou && default_region;
   if (!made && !again) co_return std::unexpected(from_error(made.error()));
   if (made) {
-    KELP_S3_CO_CHECK(co_await set_first_access(call, first));
+    KELP_S3_CO_CHECK(co_await set_first(call, first));
   }
   HttpResponse head = begin_response(call, 200);
   head.add("Location", "/" + call.request.bucket);

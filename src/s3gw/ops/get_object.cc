@@ -167,8 +167,8 @@ HttpResponse object_head(Call& call, const FoundObject& found, const Selection& 
       begin_response(call, call.document_status.value_or(selection.partial ? 206 : 200));
   add_version_id(shown_version_id(found.bucket, entry), head);
   head.add("Accept-Ranges", "bytes");
-  // A browser reads what is public; it must not take an upload for a page.
-  if (call.auth.credential == nullptr) head.add("X-Content-Type-Options", "nosniff");
+  // Who signs no header may be a browser; it must not take an upload for a page.
+  if (!is_in_header(call.auth.kind)) head.add("X-Content-Type-Options", "nosniff");
   add_object_headers(entry, head);
   add_encryption(call, entry.headers.encryption, head);
   // Older versions have rules of their own.

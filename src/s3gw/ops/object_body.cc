@@ -141,8 +141,9 @@ Task<S3Result<void>> send_chunks(Call& call, BodyWriter& writer, const ObjectEnt
     writer.put(stretch.before);
     if (stretch.range.size_bytes == 0) continue;
     KELP_S3_CO_TRY(const bool sent, co_await sender.send(entry, stretch.range));
-    if (!sent) break;
+    if (!sent) co_return S3Result<void>{};
   }
+  (void)co_await writer.flush();
   co_return S3Result<void>{};
 }
 
@@ -162,6 +163,7 @@ Task<S3Result<void>> send_sealed(Call& call, BodyWriter& writer, const FoundObje
     }
     if (!bytes) co_return S3Result<void>{};
   }
+  (void)co_await writer.flush();
   co_return S3Result<void>{};
 }
 
@@ -201,7 +203,6 @@ Task<S3Result<void>> send_object(Call& call, HttpResponse head, FoundObject& fou
   } else {
     KELP_S3_CO_CHECK(co_await send_chunks(call, writer, entry, body));
   }
-  (void)co_await writer.flush();
   (void)co_await call.response.finish();
   co_return S3Result<void>{};
 }

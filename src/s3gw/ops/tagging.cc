@@ -122,10 +122,7 @@ Task<S3Result<void>> put_bucket_tagging(Call& call) {
   KELP_S3_CO_TRY(std::string body, co_await read_request_xml(call, kMaxXmlBytes));
   KELP_S3_CO_TRY(const Tags tags, parse_tagging(std::move(body), kMaxBucketTags));
   KELP_S3_CO_CHECK(co_await authorize_tags(call, tags));
-  std::string value;
-  XmlWriter xml(value);
-  write_tag_set(tags, xml);
-  co_return co_await change_bucket_tags(call, std::move(value));
+  co_return co_await change_bucket_tags(call, tag_set(tags));
 }
 
 Task<S3Result<void>> delete_bucket_tagging(Call& call) {

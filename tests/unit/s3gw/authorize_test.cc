@@ -31,6 +31,17 @@ TEST_F(AuthorizeTest, NobodyElseMayAnythingByDefault) {
   EXPECT_EQ(filer.buckets.size(), 1U);
 }
 
+TEST_F(AuthorizeTest, WhoMayBeABrowserIsToldNotToGuessTypes) {
+  ASSERT_EQ(send("DELETE", "/bucket?publicAccessBlock").status, 204);
+  ASSERT_EQ(send("PUT", "/bucket?policy", kRead).status, 204);
+  Outgoing unsigned_get = outgoing("GET", "/bucket/key");
+  unsigned_get.headers.erase(unsigned_get.headers.begin() + 1, unsigned_get.headers.end());
+  const Answer open = send(std::move(unsigned_get), false);
+  EXPECT_EQ(open.status, 200);
+  EXPECT_EQ(open.header("X-Content-Type-Options"), "nosniff");
+  EXPECT_EQ(send("GET", "/bucket/key").header("X-Content-Type-Options"), "");
+}
+
 TEST_F(AuthorizeTest, AUserMayWhatItsPoliciesSay) {
   become_user(
       R"({"Statement":[{"Effect":"Allow","Action":["s3:Get*","s3:ListBucket"],"Resource":"*"},

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "base/encoding.h"
 #include "tests/unit/s3gw/gateway_fixture.h"
 
@@ -21,6 +23,28 @@ TEST_F(GatewayTest, BucketsAreMadeListedAndDeleted) {
   EXPECT_EQ(rest.element("ContinuationToken"), "");
   EXPECT_EQ(send("DELETE", "/bucket").status, 204);
   EXPECT_EQ(send("DELETE", "/bucket").element("Code"), "NoSuchBucket");
+}
+
+// Pages of the filer's are of 10,000 buckets of any region.
+TEST_F(GatewayTest, ARegionsBucketsAreFoundBehindThoseOfOthers) {
+  const std::string owner = credentials.mine.account.id;
+  const auto add_bucket = [&](std::string name, std::string region) {
+    BucketEntry& made = filer.buckets[name].entry;
+    made.name = std::move(name);
+    made.owner_id = owner;
+    made.region = std::move(region);
+  };
+  for (int i = 0; i <= 10'000; ++i) add_bucket(fmt::format("here-{:05}", i), {});
+  add_bucket("there-1", "eu-west-1");
+  add_bucket("there-2", "eu-west-1");
+  const Answer page = send("GET", "/?bucket-region=eu-west-1&max-buckets=1");
+  EXPECT_EQ(page.element("Name"), "there-1");
+  const std::string token = page.element("ContinuationToken");
+  ASSERT_NE(token, "");
+  const Answer rest =
+      send("GET", "/?bucket-region=eu-west-1&max-buckets=1&continuation-token=" + token);
+  EXPECT_EQ(rest.element("Name"), "there-2");
+  EXPECT_EQ(rest.element("ContinuationToken"), "");
 }
 
 // Hadoop's S3A takes a 404 for "there is no such store", and any 400 for a mistake of its own.

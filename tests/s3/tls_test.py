@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A renewed certificate is served to new connections while old ones go on; a bad pair changes nothing."""
+"""TLS for the public: what a scanner finds on offer, and how a renewed certificate is taken."""
 
 import http.client
 import os
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -16,7 +17,13 @@ sys.path.insert(0, str(ROOT / "tools"))
 from kelpdev.process import KelpProcess, wait_for  # noqa: E402
 
 
-class TlsReload(unittest.TestCase):
+def is_modern(cipher):
+    """Whether a suite keeps what was said when the key is lost later, and cannot be changed on its way."""
+    forward_secret = cipher.startswith(("TLS_", "ECDHE-"))
+    return forward_secret and ("GCM" in cipher or "CHACHA20" in cipher)
+
+
+class Tls(unittest.TestCase):
     def setUp(self):
         scratch = tempfile.TemporaryDirectory(prefix="kelp-tls-")
         self.addCleanup(scratch.cleanup)
@@ -50,6 +57,18 @@ class TlsReload(unittest.TestCase):
         connection.request("GET", "/healthz")
         answer = connection.getresponse()
         return answer.status, answer.read()
+
+    def test_nothing_old_is_offered(self):
+        scan = subprocess.run(["sslscan", "--xml=-", "--no-colour", self.kelp.ready["s3_tls"]], check=True, capture_output=True)
+        found = ElementTree.fromstring(scan.stdout).find("ssltest")
+        spoken = {f"{each.get('type')} {each.get('version')}" for each in found.findall("protocol") if each.get("enabled") == "1"}
+        self.assertEqual(spoken, {"tls 1.2", "tls 1.3"})
+        ciphers = {each.get("cipher") for each in found.findall("cipher")}
+        self.assertGreaterEqual(len(ciphers), 4, ciphers)
+        self.assertEqual({cipher for cipher in ciphers if not is_modern(cipher)}, set())
+        self.assertEqual(found.find("compression").get("supported"), "0")
+        self.assertEqual(found.find("renegotiation").get("supported"), "0", "a peer could have us shake hands without end")
+        self.assertEqual([each.get("vulnerable") for each in found.findall("heartbleed") if each.get("vulnerable") != "0"], [])
 
     def test_sighup_takes_a_new_pair_and_a_bad_one_changes_nothing(self):
         first = self.served()

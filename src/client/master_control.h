@@ -25,6 +25,10 @@ class MasterControl {
   /// Every key below was leased so long ago that nobody may name it in new metadata: what the
   /// metadata does not name there is garbage.
   virtual Task<Result<NeedleKey>> key_floor() = 0;
+  /// How many gateways called this in the last ten seconds, `gateway` among them: a number that it
+  /// drew at random. 0: a new leader has not listened long enough. kUnimplemented by a master of
+  /// before.
+  virtual Task<Result<std::uint32_t>> count_gateway(std::uint64_t gateway);
 
   virtual Task<Result<ClusterView>> view() = 0;
   virtual Task<Result<void>> set_node_intent(std::string node_id, NodeIntent intent) = 0;

@@ -65,6 +65,9 @@ Task<Result<LocationChange>> MasterService::watch_locations(std::uint64_t after,
 Task<Result<NeedleKey>> MasterService::key_floor() {
   return here(find_key_floor());
 }
+Task<Result<std::uint32_t>> MasterService::count_gateway(std::uint64_t gateway) {
+  return here(hear_gateway(gateway));
+}
 Task<Result<ClusterView>> MasterService::view() {
   return here(describe());
 }
@@ -231,6 +234,11 @@ Task<Result<NeedleKey>> MasterService::find_key_floor() {
   if (young != context_.state().key_blocks.end()) floor = young->first;
   // The wall clock may have jumped; what this leader reserved it knows better.
   co_return std::min(floor, desk_.first_younger_than(age).value_or(floor));
+}
+
+Task<Result<std::uint32_t>> MasterService::hear_gateway(std::uint64_t gateway) {
+  KELP_CO_CHECK(context_.check_serving());
+  co_return gateways_.hear(gateway, context_.seams.clock.mono());
 }
 
 Task<Result<ClusterView>> MasterService::describe() {

@@ -104,6 +104,7 @@ Task<void> MasterService::lead_or_follow() {
       if (leading) {
         context_.topology.reset(context_.seams.clock.mono());
         context_.reservations = {};
+        gateways_.begin(context_.seams.clock.mono());
         const auto imported = co_await import_old_state();
         context_.serving = imported.has_value();
         if (!imported.has_value()) {

@@ -10,6 +10,7 @@
 #include "async/task_group.h"
 #include "client/master_client.h"
 #include "client/master_control.h"
+#include "master/core/live_gateways.h"
 #include "master/job_runner.h"
 #include "master/lease_desk.h"
 #include "master/master_context.h"
@@ -41,6 +42,7 @@ class MasterService final : public MasterClient, public MasterControl {
   Task<Result<HeartbeatAnswer>> heartbeat(Heartbeat beat) override;
   Task<Result<LocationChange>> watch_locations(std::uint64_t after, MonoTime deadline) override;
   Task<Result<NeedleKey>> key_floor() override;
+  Task<Result<std::uint32_t>> count_gateway(std::uint64_t gateway) override;
   Task<Result<ClusterView>> view() override;
   Task<Result<void>> set_node_intent(std::string node_id, NodeIntent intent) override;
   Task<Result<void>> remove_node(std::string node_id) override;
@@ -103,6 +105,7 @@ class MasterService final : public MasterClient, public MasterControl {
   Result<HeartbeatAnswer> answer_to(NodeNumber number, const Heartbeat& beat);
   Task<Result<LocationChange>> await_locations(std::uint64_t after, MonoTime deadline);
   Task<Result<NeedleKey>> find_key_floor();
+  Task<Result<std::uint32_t>> hear_gateway(std::uint64_t gateway);
   Task<Result<VolumeLocation>> find_location(VolumeId volume);
   Task<Result<void>> end_reservation(VolumeId volume, std::uint64_t bytes);
   Task<Result<ClusterView>> describe();
@@ -131,6 +134,7 @@ class MasterService final : public MasterClient, public MasterControl {
   MasterContext context_;
   LeaseDesk desk_;
   JobRunner jobs_;
+  LiveGateways gateways_;
   TaskGroup tasks_;
   bool ending_ = false;            ///< end_waits() was called.
   bool led_ = false;               ///< Whether the parts were told that this master leads.

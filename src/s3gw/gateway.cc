@@ -105,7 +105,13 @@ class Gateway::Probe {
             "kelp_s3_request_duration_seconds", "From a request's head to the end of its answer.",
             {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10})),
         bytes_in_(metrics.counter("kelp_s3_received_bytes_total", "Bytes of request bodies.")),
-        bytes_out_(metrics.counter("kelp_s3_sent_bytes_total", "Bytes of answer bodies.")) {}
+        bytes_out_(metrics.counter("kelp_s3_sent_bytes_total", "Bytes of answer bodies.")),
+        gateways_(metrics.gauge("kelp_s3_limit_gateways",
+                                "Gateways that have the limits of requests together.")) {
+    gateways_.Set(1);
+  }
+
+  void share_limits(std::uint32_t gateways) { gateways_.Set(gateways); }
 
   void count(const Call& call, double seconds) {
     const std::size_t row =
@@ -131,6 +137,7 @@ class Gateway::Probe {
   prometheus::Histogram& seconds_;
   prometheus::Counter& bytes_in_;
   prometheus::Counter& bytes_out_;
+  prometheus::Gauge& gateways_;
   std::array<std::array<std::atomic<prometheus::Counter*>, 4>, kOperationCount + 1> requests_{};
 };
 
@@ -156,6 +163,11 @@ Gateway::Gateway(GatewayDeps deps, GatewayOptions options)
 }
 
 Gateway::~Gateway() = default;
+
+void Gateway::share_limits(std::uint32_t gateways) {
+  services_->limits.share(gateways);
+  probe_->share_limits(gateways);
+}
 
 std::array<char, 16> Gateway::next_request_id() {
   // A counter from a random start, mixed by a bijection (splitmix64): unique without a lock.

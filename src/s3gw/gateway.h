@@ -99,6 +99,8 @@ class Gateway final : public HttpHandler {
   [[nodiscard]] std::pair<std::string, std::string> refusal(int status,
                                                             const Error& error) override;
 
+  /// From now on the limits are of so many gateways together, this one among them.
+  void share_limits(std::uint32_t gateways);
   /// Puts access logs as they are due, until it is cancelled.
   Task<void> run_logs(Timers& timers);
   /// Puts what is left of them; no request is under way any more.

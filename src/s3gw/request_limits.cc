@@ -31,6 +31,11 @@ std::uint32_t* find_limit(LimitOptions& options, std::string_view name) {
   return what == ".at_once" ? &limit->at_once : nullptr;
 }
 
+/// Of a limit, rounded up: a share is never 0, which would be none.
+std::uint32_t share_of(std::uint32_t limit, std::uint32_t gateways) {
+  return limit / gateways + (limit % gateways == 0 ? 0 : 1);
+}
+
 }  // namespace
 
 Result<LimitOptions> parse_limits(std::span<const std::string> words) {
@@ -56,6 +61,10 @@ Result<LimitOptions> parse_limits(std::span<const std::string> words) {
 
 RequestLimits::RequestLimits(const LimitOptions& options) : options_(options) {}
 
+void RequestLimits::share(std::uint32_t gateways) {
+  gateways_.store(std::max(gateways, 1U), std::memory_order_relaxed);
+}
+
 void RequestLimits::Permit::end() {
   if (counted_ != nullptr) counted_->running.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -79,13 +88,14 @@ std::optional<RequestLimits::Permit> RequestLimits::enter_key(std::string_view a
 // The rate by the generic cell rate algorithm (ITU-T I.371): `next` runs ahead of now by what was
 // taken of the second that may come at once.
 std::optional<RequestLimits::Permit> RequestLimits::enter(std::shared_ptr<Counted> counted,
-                                                          const Limit& limit, MonoTime now) {
+                                                          const Limit& limit, MonoTime now) const {
   if (counted == nullptr) return Permit();
+  const std::uint32_t gateways = gateways_.load(std::memory_order_relaxed);
   const std::uint32_t before = counted->running.fetch_add(1, std::memory_order_relaxed);
   Permit permit(counted);
-  if (limit.at_once != 0 && before >= limit.at_once) return std::nullopt;
+  if (limit.at_once != 0 && before >= share_of(limit.at_once, gateways)) return std::nullopt;
   if (limit.per_second == 0) return permit;
-  const std::int64_t step = kSecond / limit.per_second;
+  const std::int64_t step = kSecond / share_of(limit.per_second, gateways);
   const std::int64_t time = nanoseconds(now);
   std::int64_t next = counted->next.load(std::memory_order_relaxed);
   for (;;) {

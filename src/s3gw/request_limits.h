@@ -35,7 +35,8 @@ struct LimitOptions {
 /// from 1 to 10,000,000. kInvalidArgument otherwise.
 [[nodiscard]] Result<LimitOptions> parse_limits(std::span<const std::string> words);
 
-/// Counts requests against their limits. Each gateway counts its own. Nothing queues: what is too
+/// Counts requests against their limits. Each gateway counts its own, against its share of them.
+/// Nothing queues: what is too
 /// much is refused at once, so that a client that asks too often takes nothing from the others.
 /// Thread-safe; a check costs less than 0.3 us.
 class RequestLimits {
@@ -61,6 +62,10 @@ class RequestLimits {
   };
 
   explicit RequestLimits(const LimitOptions& options);
+
+  /// From now on the limits are of so many gateways together (at least 1, as at first), of which
+  /// this one has an equal share, rounded up.
+  void share(std::uint32_t gateways);
 
   // The request begins now; nothing when it would be one too many.
 
@@ -98,10 +103,11 @@ class RequestLimits {
     std::array<Shard, 16> shards_;
   };
 
-  static std::optional<Permit> enter(std::shared_ptr<Counted> counted, const Limit& limit,
-                                     MonoTime now);
+  [[nodiscard]] std::optional<Permit> enter(std::shared_ptr<Counted> counted, const Limit& limit,
+                                            MonoTime now) const;
 
   const LimitOptions options_;
+  std::atomic<std::uint32_t> gateways_{1};
   std::shared_ptr<Counted> gateway_ = std::make_shared<Counted>();
   Names buckets_;
   Names keys_;

@@ -210,6 +210,8 @@ constexpr std::array kSettings = {
                "between a bucket's access logs, 1 to 3600"),
     KELP_SETTING("s3.limits", s3.limits,
                  "503 SlowDown past them: key|bucket|gateway.per_second|at_once=N, with commas"),
+    KELP_SETTING("s3.limits_shared", s3.limits_shared,
+                 "true: s3.limits are of all gateways together; each has an equal share"),
     KELP_COUNT("s3.bucket_metrics", s3.bucket_metrics,
                "so many buckets have metrics of their own, 0 to 10000"),
     KELP_SETTING("filer.lifecycle_interval", filer.lifecycle_interval,

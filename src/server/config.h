@@ -46,6 +46,7 @@ struct S3Config {
   std::string audit_log;                   ///< File of a line for each request; empty: none.
   std::uint64_t access_log_seconds = 300;  ///< How long lines of access logs gather; 1 to 3600.
   std::vector<std::string> limits;         ///< "key.per_second=100": s3gw/request_limits.h.
+  bool limits_shared = false;              ///< `limits` are of all gateways together.
   std::uint64_t bucket_metrics = 0;        ///< So many buckets have their own; at most 10,000.
 
   /// Where notifications may go. TOML only: [s3.notify.NAME], the same on gateways and filers.

@@ -71,6 +71,7 @@ struct Daemon::Parts {
   Result<void> open_inventory();
   Task<Result<void>> open_s3();
   Task<void> keep_key_floor();
+  Task<void> share_limits();
   Task<Result<void>> serve(const std::string& address, std::vector<Executor> executors,
                            std::function<void(RpcServer&)> prepare);
   Task<Readiness> look();

@@ -207,6 +207,18 @@ Task<void> Daemon::Parts::keep_key_floor() {
   }
 }
 
+/// Tells the masters that this gateway lives, and learns with how many it shares the limits. While
+/// nobody can say, they stay as they are.
+Task<void> Daemon::Parts::share_limits() {
+  constexpr std::chrono::seconds kPause{3};
+  const std::uint64_t self = random_number();
+  while (true) {
+    const std::uint32_t gateways = (co_await masters->count_gateway(self)).value_or(0);
+    if (gateways > 0) gateway->share_limits(gateways);
+    if (!(co_await timers->sleep_until(clock.mono() + kPause)).has_value()) co_return;
+  }
+}
+
 Task<Result<void>> Daemon::Parts::open_s3() {
   if (config.cluster.filers.empty()) {
     co_return Error(Errc::kInvalidArgument,
@@ -256,6 +268,7 @@ Task<Result<void>> Daemon::Parts::open_s3() {
   options.trace = &trace;
   gateway = std::make_unique<s3::Gateway>(deps, std::move(options));
   background.spawn(gateway->run_logs(*timers));
+  if (config.s3.limits_shared) background.spawn(share_limits());
   if (audit != nullptr) background.spawn(audit->run(clock, *timers));
   co_return Result<void>();
 }

@@ -31,6 +31,14 @@ struct WatchLocations {
 struct KeyFloor {
   NeedleKey key;
 };
+/// Of MasterControl::count_gateway.
+struct CountGateway {
+  std::uint64_t gateway = 0;
+};
+/// Answer of MasterControl::count_gateway.
+struct GatewayCount {
+  std::uint32_t count = 0;
+};
 /// Of MasterControl::set_node_intent.
 struct SetNodeIntent {
   std::string node_id;
@@ -146,6 +154,10 @@ inline constexpr auto kFields<LocationChange> =
     std::tuple(&LocationChange::sequence, &LocationChange::volumes);
 template <>
 inline constexpr auto kFields<KeyFloor> = std::tuple(&KeyFloor::key);
+template <>
+inline constexpr auto kFields<CountGateway> = std::tuple(&CountGateway::gateway);
+template <>
+inline constexpr auto kFields<GatewayCount> = std::tuple(&GatewayCount::count);
 template <>
 inline constexpr auto kFields<Spread> =
     std::tuple(&Spread::other_data_centres, &Spread::other_racks, &Spread::other_nodes);

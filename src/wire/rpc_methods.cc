@@ -21,6 +21,7 @@ constexpr RpcMethodInfo kMethods[] = {
     {kMasterHeartbeat, "master.heartbeat", kLook, false},  // the next one comes anyway
     {kMasterWatchLocations, "master.watch_locations", kCommit, true},
     {kMasterKeyFloor, "master.key_floor", kLook, true},
+    {kMasterCountGateway, "master.count_gateway", kLook, true},
     {kMasterView, "master.view", kLook, true},
     {kMasterSetNodeIntent, "master.set_node_intent", kCommit, true},
     {kMasterRemoveNode, "master.remove_node", kCommit, false},

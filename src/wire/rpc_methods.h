@@ -15,6 +15,7 @@ enum class RpcMethod : std::uint32_t {
   kMasterHeartbeat = 110,
   kMasterWatchLocations = 111,
   kMasterKeyFloor = 112,
+  kMasterCountGateway = 113,
   kMasterView = 120,
   kMasterSetNodeIntent = 121,
   kMasterRemoveNode = 122,

@@ -94,6 +94,9 @@ class FakeMaster final : public MasterClient, public MasterControl {
     return script.answer<LocationChange>(WatchLocations{after});
   }
   Task<Result<NeedleKey>> key_floor() override { return script.answer(Done{}, &KeyFloor::key); }
+  Task<Result<std::uint32_t>> count_gateway(std::uint64_t gateway) override {
+    return script.answer(CountGateway{gateway}, &GatewayCount::count);
+  }
   Task<Result<ClusterView>> view() override { return script.answer<ClusterView>(Done{}); }
   Task<Result<void>> set_node_intent(std::string node_id, NodeIntent intent) override {
     return script.done(SetNodeIntent{std::move(node_id), intent});

@@ -43,6 +43,12 @@ Task<Result<LocationChange>> RpcMasterClient::watch_locations(std::uint64_t afte
 Task<Result<NeedleKey>> RpcMasterClient::key_floor() {
   return caller_.ask(kMasterKeyFloor, Done{}, &KeyFloor::key);
 }
+Task<Result<std::uint32_t>> RpcMasterClient::count_gateway(std::uint64_t gateway) {
+  return caller_.ask(kMasterCountGateway, CountGateway{gateway}, &GatewayCount::count);
+}
+Task<Result<std::uint32_t>> MasterControl::count_gateway(std::uint64_t) {
+  co_return Error(Errc::kUnimplemented, "gateways are counted by the masters of a cluster");
+}
 Task<Result<ClusterView>> RpcMasterClient::view() {
   return caller_.ask<ClusterView>(kMasterView, Done{});
 }
@@ -112,6 +118,9 @@ void serve_master_control(RpcServer& server, MasterControl& master) {
       std::to_underlying(kMasterWatchLocations),
       [m](RpcMessage message, RpcCallInfo info) { return watch(*m, std::move(message), info); });
   serve_method<Done>(server, kMasterKeyFloor, [m](Done) { return wrap<KeyFloor>(m->key_floor()); });
+  serve_method<CountGateway>(server, kMasterCountGateway, [m](CountGateway r) {
+    return wrap<GatewayCount>(m->count_gateway(r.gateway));
+  });
   serve_method<Done>(server, kMasterView, [m](Done) { return m->view(); });
   serve_method<SetNodeIntent>(server, kMasterSetNodeIntent, [m](SetNodeIntent r) {
     return m->set_node_intent(std::move(r.node_id), r.intent);

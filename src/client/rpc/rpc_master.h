@@ -23,6 +23,7 @@ class RpcMasterClient final : public MasterClient, public MasterControl {
   Task<Result<HeartbeatAnswer>> heartbeat(Heartbeat beat) override;
   Task<Result<LocationChange>> watch_locations(std::uint64_t after, MonoTime deadline) override;
   Task<Result<NeedleKey>> key_floor() override;
+  Task<Result<std::uint32_t>> count_gateway(std::uint64_t gateway) override;
   Task<Result<ClusterView>> view() override;
   Task<Result<void>> set_node_intent(std::string node_id, NodeIntent intent) override;
   Task<Result<void>> remove_node(std::string node_id) override;

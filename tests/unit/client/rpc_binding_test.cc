@@ -26,6 +26,7 @@ Task<void> master(Clients c) {
   EXPECT_LE(c.fakes.master.watched_until, until + 100ms);
   EXPECT_GT(c.fakes.master.watched_until, until - 2s);
   co_await answers(s, Done{}, c.control.key_floor(), &KeyFloor::key);
+  co_await answers(s, CountGateway{77}, c.control.count_gateway(77), &GatewayCount::count);
   co_await answers(s, Done{}, c.control.view());
   co_await answers(s, SetNodeIntent{"n", NodeIntent::kDraining},
                    c.control.set_node_intent("n", NodeIntent::kDraining));

@@ -282,6 +282,25 @@ TEST(MasterService, NamesTheKeysThatAreTooOldToBeCommitted) {
   EXPECT_LE(floor, second->first_key);
 }
 
+TEST(MasterService, CountsTheGatewaysThatItHears) {
+  Rig rig;
+  ASSERT_TRUE(rig.start_now().has_value());
+  const auto count = [&rig](std::uint64_t gateway) {
+    return rig.world.run(rig.master->count_gateway(gateway)).value_or(99);
+  };
+  EXPECT_EQ(count(1), 0U) << "others may not have been heard yet";
+  rig.world.run_for(std::chrono::seconds(10));
+  EXPECT_EQ(count(1), 1U);
+  EXPECT_EQ(count(2), 2U);
+  rig.world.run_for(std::chrono::seconds(6));
+  EXPECT_EQ(count(1), 2U);
+  rig.world.run_for(std::chrono::seconds(6));
+  EXPECT_EQ(count(1), 1U) << "the other one is silent";
+  rig.world.run(rig.stop());
+  ASSERT_TRUE(rig.start_now().has_value());
+  EXPECT_EQ(count(1), 0U) << "a new leader has heard nobody";
+}
+
 TEST(MasterService, TakesTheKeysThatItLeasesWhenItsWallClockJumps) {
   Rig rig;
   ASSERT_TRUE(rig.start_now().has_value());

@@ -80,6 +80,26 @@ TEST(RequestLimits, WhatEndsMakesRoom) {
   EXPECT_FALSE(limits.enter_gateway(kStart));
 }
 
+TEST(RequestLimits, GatewaysHaveTheirSharesOfThem) {
+  RequestLimits limits({.bucket = {.at_once = 5}, .key = {.per_second = 10}});
+  const auto taken = [&limits](MonoTime now) {
+    std::vector<RequestLimits::Permit> held;
+    while (auto permit = limits.enter_bucket("b", now)) held.push_back(*std::move(permit));
+    int keys = 0;
+    while (limits.enter_key("a", now)) ++keys;
+    return std::pair(static_cast<int>(held.size()), keys);
+  };
+  limits.share(2);
+  EXPECT_EQ(taken(kStart), std::pair(3, 5));
+  limits.share(1);
+  EXPECT_EQ(taken(kStart + 5s), std::pair(5, 10));
+  limits.share(100);
+  EXPECT_EQ(taken(kStart + 10s), std::pair(1, 1))
+      << "a share is never nothing, nor without a limit";
+  limits.share(0);
+  EXPECT_EQ(taken(kStart + 15s), std::pair(5, 10));
+}
+
 TEST(RequestLimits, WithoutALimitNothingIsRefused) {
   RequestLimits limits({});
   std::vector<std::optional<RequestLimits::Permit>> held;

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from boto3_world import ROOT, Server
-from identities_test import IamCase, client, policy
+from iam_world import IamCase, client, policy
 from kelpdev.process import wait_for
 
 

@@ -2,7 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <unordered_map>
+#include <map>
 
 #include "base/clock.h"
 
@@ -21,7 +21,7 @@ class LiveGateways {
 
  private:
   MonoTime since_;
-  std::unordered_map<std::uint64_t, MonoTime> heard_;
+  std::map<std::uint64_t, MonoTime> heard_;
 };
 
 }  // namespace kelp::master

@@ -6,9 +6,9 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <random>
 
 #include "base/encoding.h"
+#include "base/rng.h"
 
 namespace kelp {
 namespace {
@@ -122,9 +122,9 @@ Sampled sampled(std::vector<double> times) {
 double t_of_early_against_late() {
   const std::string secret(64, 's');
   std::array<std::vector<double>, 2> times;
-  std::minstd_rand random(7);  // NOLINT(*-msc51-cpp): the same order each time
+  Rng rng(7);
   for (int i = 0; i < 200'000; ++i) {
-    const std::size_t late = random() >> 16 & 1;
+    const std::size_t late = rng.below(2);
     std::string guess = secret;
     (late == 1 ? guess.back() : guess.front()) = 'g';
     times[late].push_back(time_of_comparing(secret, guess));

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "wire/collections.h"
 #include "wire/lease_token.h"
 
 namespace kelp::master {
@@ -40,7 +41,8 @@ Task<Result<WriteLease>> LeaseDesk::lease(LeaseRequest request) {
   while (keys_left() < request.key_count) {
     KELP_CO_CHECK(co_await reserve(request.key_count));
   }
-  auto lease = co_await volume_for(request);
+  auto lease = request.collection == kRemoteCollection ? co_await keys_alone(request)
+                                                       : co_await volume_for(request);
   if (!lease.has_value()) refusals_.Increment();
   co_return lease;
 }
@@ -78,13 +80,33 @@ Task<Result<WriteLease>> LeaseDesk::volume_for(LeaseRequest request) {
   }
 }
 
-WriteLease LeaseDesk::grant(const LeaseRequest& request, VolumeId id) {
-  const VolumeRecord& volume = context_.state().volumes.at(id);
-  VolumeLocation location = context_.location(id, volume);
+/// Of needles that no volume takes: so they need no room, and a cluster that is full gives it.
+Task<Result<WriteLease>> LeaseDesk::keys_alone(LeaseRequest request) {
+  KELP_CO_CHECK(co_await context_.confirm_serving());
+  while (keys_left() < request.key_count) {
+    KELP_CO_CHECK(co_await reserve(request.key_count));
+  }
+  co_return take_keys(request);
+}
+
+/// A lease without a volume.
+WriteLease LeaseDesk::take_keys(const LeaseRequest& request) {
   WriteLease lease;
   lease.first_key = next_key_;
   lease.key_count = request.key_count;
   next_key_.value += request.key_count;
+  const PlacementOptions& placement = context_.options.placement;
+  for (const auto& [name, other] : placement.classes) lease.classes.push_back(name);
+  lease.expires = context_.lease_clock() + context_.options.lease_time;
+  lease.lifetime = context_.options.lease_time;
+  leases_.Increment();
+  return lease;
+}
+
+WriteLease LeaseDesk::grant(const LeaseRequest& request, VolumeId id) {
+  const VolumeRecord& volume = context_.state().volumes.at(id);
+  VolumeLocation location = context_.location(id, volume);
+  WriteLease lease = take_keys(request);
   lease.volume = id;
   lease.generation = volume.generation;
   lease.members = std::move(location.members);
@@ -92,14 +114,10 @@ WriteLease LeaseDesk::grant(const LeaseRequest& request, VolumeId id) {
   const PlacementOptions& placement = context_.options.placement;
   const StorageLayout& layout = placement.layout_of(request.collection);
   if (layout.large) lease.large_from = layout.large_from;
-  for (const auto& [name, other] : placement.classes) lease.classes.push_back(name);
   lease.bytes = request.bytes;
-  lease.expires = context_.lease_clock() + context_.options.lease_time;
   lease.token = sign_lease(context_.options.cluster_secret,
                            {id, lease.generation, lease.first_key, lease.key_count, lease.expires});
-  lease.lifetime = context_.options.lease_time;
   context_.reservations.grant(id, lease.bytes, context_.seams.clock.mono() + lease.lifetime);
-  leases_.Increment();
   return lease;
 }
 

@@ -45,6 +45,8 @@ class LeaseDesk {
   };
 
   Task<Result<WriteLease>> volume_for(LeaseRequest request);
+  Task<Result<WriteLease>> keys_alone(LeaseRequest request);
+  WriteLease take_keys(const LeaseRequest& request);
   WriteLease grant(const LeaseRequest& request, VolumeId id);
   void seal(VolumeId full);
   Task<void> seal_one(VolumeId full);

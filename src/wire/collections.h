@@ -10,4 +10,8 @@ namespace kelp {
 /// id.
 inline constexpr std::string_view kFidCollection = "fids";
 
+/// Of needles that no volume server has (wire/remote_volume.h): a lease of it is keys alone, on no
+/// volume.
+inline constexpr std::string_view kRemoteCollection = "remote";
+
 }  // namespace kelp

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "tests/unit/master/master_rig.h"
+#include "wire/collections.h"
 #include "wire/lease_token.h"
 
 namespace kelp::master {
@@ -46,6 +47,23 @@ TEST(MasterService, RefusesForeignCountsOfKeys) {
   EXPECT_EQ(rig.lease_now(0).error().code(), Errc::kInvalidArgument);
   EXPECT_EQ(rig.lease_now(101).error().code(), Errc::kInvalidArgument);
   EXPECT_TRUE(rig.lease_now(100).has_value());
+}
+
+TEST(MasterService, LeasesKeysAloneForWhatLiesInARemote) {
+  Rig rig(1, 0);  // No volume server at all: no room, and no volume.
+  ASSERT_TRUE(rig.start_now().has_value());
+  LeaseRequest request{.key_count = 30, .collection = std::string(kRemoteCollection)};
+  const auto first = rig.world.run(rig.master->lease(request));
+  ASSERT_TRUE(first.has_value()) << first.error().message();
+  EXPECT_EQ(first->key_count, 30U);
+  EXPECT_TRUE(first->token.empty()) << "no volume takes anything by it";
+  EXPECT_TRUE(first->members.empty());
+  EXPECT_GT(first->lifetime, std::chrono::minutes(1));
+  request.key_count = 90;  // More than is left of the block.
+  const auto second = rig.world.run(rig.master->lease(request));
+  ASSERT_TRUE(second.has_value());
+  EXPECT_GE(second->first_key.value, first->first_key.value + 30);
+  EXPECT_FALSE(rig.lease_now(1).has_value()) << "there is no room for others";
 }
 
 TEST(MasterService, LocatesWhatItMade) {

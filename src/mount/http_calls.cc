@@ -136,8 +136,12 @@ class HttpCalls::Handle {
   curl_slist* headers_ = nullptr;
 };
 
-HttpCalls::HttpCalls(std::string endpoint, std::chrono::milliseconds silence, const Clock& clock)
-    : endpoint_(std::move(endpoint)), silence_(silence), clock_(clock) {
+HttpCalls::HttpCalls(std::string endpoint, std::chrono::milliseconds silence, const Clock& clock,
+                     std::string ca_file)
+    : endpoint_(std::move(endpoint)),
+      silence_(silence),
+      clock_(clock),
+      ca_file_(std::move(ca_file)) {
   while (endpoint_.ends_with('/')) endpoint_.pop_back();
   const std::size_t scheme = endpoint_.find("://");
   host_ = scheme == std::string::npos ? endpoint_ : endpoint_.substr(scheme + 3);
@@ -151,7 +155,7 @@ HttpCalls::~HttpCalls() {
 Result<HttpReply> HttpCalls::send(const OutgoingRequest& request, const Body& body,
                                   std::uint64_t reply_bytes, MonoTime deadline) {
   const MonoTime now = clock_.mono();
-  if (stopped_) return Error(Errc::kCancelled, "the mount ends");
+  if (stopped_) return Error(Errc::kCancelled, "no more calls are made");
   if (now >= deadline) return Error(Errc::kDeadlineExceeded, "no time is left");
   Handle handle(*this);
   CURL* curl = handle.get();
@@ -174,9 +178,11 @@ Result<HttpReply> HttpCalls::send(const OutgoingRequest& request, const Body& bo
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, handle.headers());
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(left));
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(left + moving_ms));
+  if (!ca_file_.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file_.c_str());
   transfer.attach(curl, request.method);
   return ended(curl_easy_perform(curl), curl, transfer);
 }
@@ -188,7 +194,7 @@ Result<HttpReply> HttpCalls::ended(int code, void* curl, Transfer& transfer) con
     transfer.reply.status = static_cast<int>(status);
     return std::move(transfer.reply);
   }
-  if (stopped_) return Error(Errc::kCancelled, "the mount ends");
+  if (stopped_) return Error(Errc::kCancelled, "no more calls are made");
   if (transfer.body_failed) return Error(Errc::kInvalidArgument, "the body did not read");
   const std::string detail =
       fmt::format("{}: {}", host_, curl_easy_strerror(static_cast<CURLcode>(code)));

@@ -34,8 +34,10 @@ struct HttpReply {
 class HttpCalls {
  public:
   /// `endpoint`  "http://host:port" or https. `silence`: a request has failed when no byte moves
-  /// for so long, and one that has little to move when it has not ended by then.
-  HttpCalls(std::string endpoint, std::chrono::milliseconds silence, const Clock& clock);
+  /// for so long, and one that has little to move when it has not ended by then. `ca_file`: PEM of
+  /// whom to believe who that is; empty: the system's.
+  HttpCalls(std::string endpoint, std::chrono::milliseconds silence, const Clock& clock,
+            std::string ca_file = {});
   ~HttpCalls();
   HttpCalls(const HttpCalls&) = delete;
   HttpCalls& operator=(const HttpCalls&) = delete;
@@ -64,6 +66,7 @@ class HttpCalls {
   std::string host_;
   const std::chrono::milliseconds silence_;
   const Clock& clock_;
+  const std::string ca_file_;
   std::atomic<bool> stopped_ = false;
   std::mutex mutex_;
   std::vector<void*> idle_;  ///< CURL handles.

@@ -44,11 +44,23 @@ Result<std::string> name_in(const pugi::xml_node& node) {
   return Error(Errc::kCorruption, "a name of a listing is not encoded as asked");
 }
 
-Result<std::string> child_name(const pugi::xml_node& parent, std::string_view wanted) {
+Result<pugi::xml_node> child_of(const pugi::xml_node& parent, std::string_view wanted) {
   for (const pugi::xml_node& child : parent.children()) {
-    if (s3::local_name(child) == wanted) return name_in(child);
+    if (s3::local_name(child) == wanted) return child;
   }
   return Error(Errc::kCorruption, fmt::format("a listing has an entry without {}", wanted));
+}
+
+Result<std::string> child_name(const pugi::xml_node& parent, std::string_view wanted) {
+  KELP_TRY(const pugi::xml_node child, child_of(parent, wanted));
+  return name_in(child);
+}
+
+Result<std::uint64_t> child_number(const pugi::xml_node& parent, std::string_view wanted) {
+  KELP_TRY(const pugi::xml_node child, child_of(parent, wanted));
+  const auto value = number<std::uint64_t>(child.child_value());
+  if (value) return *value;
+  return Error(Errc::kCorruption, fmt::format("{} of a listing is no number", wanted));
 }
 
 }  // namespace
@@ -93,7 +105,9 @@ Result<ListedKeys> parse_listing(std::string body) {
     const std::string_view name = s3::local_name(node);
     if (name == "Contents") {
       KELP_TRY(std::string key, child_name(node, "Key"));
+      KELP_TRY(const std::uint64_t size, child_number(node, "Size"));
       listed.keys.push_back(std::move(key));
+      listed.sizes.push_back(size);
     } else if (name == "CommonPrefixes") {
       KELP_TRY(std::string prefix, child_name(node, "Prefix"));
       listed.prefixes.push_back(std::move(prefix));

@@ -31,6 +31,7 @@ struct ObjectFacts {
 /// A page of ListObjectsV2, asked with encoding-type=url.
 struct ListedKeys {
   std::vector<std::string> keys;
+  std::vector<std::uint64_t> sizes;  ///< Of the keys, in bytes.
   std::vector<std::string> prefixes;
   std::string next;  ///< The continuation token; empty on the last page.
 };

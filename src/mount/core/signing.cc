@@ -20,7 +20,8 @@ void sign(const SigningKeys& keys, const std::string& host, std::chrono::sys_sec
   const std::string date = s3::basic_date(now);
   request.headers.emplace_back("host", host);
   request.headers.emplace_back("x-amz-date", date);
-  request.headers.emplace_back("x-amz-content-sha256", kUnsigned);
+  const std::string_view payload = request.payload_hash.empty() ? kUnsigned : request.payload_hash;
+  request.headers.emplace_back("x-amz-content-sha256", payload);
   std::ranges::sort(request.headers);
   std::string names;
   std::vector<HttpHeader> headers;
@@ -34,7 +35,7 @@ void sign(const SigningKeys& keys, const std::string& host, std::chrono::sys_sec
                                                      .query = request.query,
                                                      .headers = headers,
                                                      .signed_headers = names,
-                                                     .payload_hash = kUnsigned},
+                                                     .payload_hash = payload},
                                                     s3::EncodedSlash::kKept, canonical)
                            .has_value();
   KELP_ASSERT(encoded, "we encoded it");

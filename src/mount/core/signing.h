@@ -20,10 +20,11 @@ struct OutgoingRequest {
   std::string path;   ///< "/bucket/key", percent-encoded.
   std::string query;  ///< Percent-encoded, without the question mark.
   std::vector<std::pair<std::string, std::string>> headers;
+  std::string payload_hash;  ///< The body's SHA-256 in lower-case hex; empty: it is not signed.
 };
 
-/// Adds `host`, `x-amz-date`, `x-amz-content-sha256` (the body is not signed: a checksum goes with
-/// it) and `authorization`, by Signature Version 4 (s3gw/core/sigv4.h); every header is signed.
+/// Adds `host`, `x-amz-date`, `x-amz-content-sha256` and `authorization`, by Signature Version 4
+/// (s3gw/core/sigv4.h); every header is signed. Who does not sign a body sends a checksum with it.
 void sign(const SigningKeys& keys, const std::string& host, std::chrono::sys_seconds now,
           OutgoingRequest& request);
 

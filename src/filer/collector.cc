@@ -19,6 +19,7 @@
 #include "filer/left_overs.h"
 #include "filer/row_walk.h"
 #include "wire/collections.h"
+#include "wire/remote_volume.h"
 
 namespace kelp {
 namespace {
@@ -316,14 +317,24 @@ Task<Result<std::uint64_t>> Collector::bury_orphans() {
       std::uint64_t buried,
       co_await bury_all(orphans_in(kManifests, names.manifests, named_in(names.needles, kManifests),
                                    NeedleKey(UINT64_MAX))));
+  const bool with_remotes = looks_into_remotes();
   for (const VolumeStatus& volume : node.volumes) {
     if (volume.collection == kFidCollection) continue;  // theirs who know the file ids
+    if (is_remote(volume.volume) && !with_remotes) continue;
     auto named = named_in(names.needles, volume.volume);
     KELP_CO_TRY(const std::uint64_t found,
                 co_await bury_orphans_of(volume.volume, std::move(named), floor));
     buried += found;
   }
   co_return buried;
+}
+
+/// Whether it is time for that again; then it is not for a while.
+bool Collector::looks_into_remotes() {
+  const MonoTime now = seams_.clock.mono();
+  if (remotes_at_ && now < *remotes_at_) return false;
+  remotes_at_ = now + options_.remote_interval;
+  return true;
 }
 
 /// Makes the key floor at least `least`. Returns it, as committed.

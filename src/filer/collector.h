@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct CollectorOptions {
   /// left-over parts, finished uploads, events and the journal's records past their time. The first
   /// round walks: it finds what a crash left.
   std::chrono::nanoseconds orphan_interval = std::chrono::minutes(10);
+  /// Between walks that look for them in remotes (wire/remote_volume.h) too, where a listing costs
+  /// money. The first walk does.
+  std::chrono::nanoseconds remote_interval = std::chrono::hours(24);
   /// As FilerOptions::finished_memory.
   std::chrono::nanoseconds finished_memory = std::chrono::days(7);
   /// How long the store's journal keeps a record; 0: only what is left of ended ones is cut.
@@ -96,6 +100,7 @@ class Collector {
   Task<Result<void>> count_dead();
   Task<Result<std::uint64_t>> expire_finished();
   Task<Result<std::uint64_t>> bury_orphans();
+  bool looks_into_remotes();
   Task<Result<std::uint64_t>> bury_orphans_of(VolumeId volume, std::vector<NamedNeedle> named,
                                               NeedleKey floor);
   Task<Result<std::uint64_t>> bury_all(std::vector<Chunk> orphans);
@@ -107,7 +112,8 @@ class Collector {
   const CollectorOptions options_;
   KvAsync kv_;
   FilerProbe probe_;
-  std::set<VolumeId> failing_;  ///< Left out when they were last needed.
+  std::set<VolumeId> failing_;          ///< Left out when they were last needed.
+  std::optional<MonoTime> remotes_at_;  ///< When remotes are due to be looked into; empty: now.
 };
 
 }  // namespace kelp

@@ -13,6 +13,7 @@
 #include "filer/references.h"
 #include "filer/row_walk.h"
 #include "wire/collections.h"
+#include "wire/remote_volume.h"
 
 namespace kelp {
 namespace {
@@ -95,6 +96,16 @@ class VolumeCheck {
       note(report_,
            fmt::format("needle {}: {}", to_string(FileId{volume.volume, needle.key, needle.cookie}),
                        text_of(Damage::kCorrupt)));
+    }
+  }
+
+  /// A remote, whose needles are not looked at; `named` as of compare().
+  void leave(const std::vector<NamedNeedle>& named) {
+    for (std::size_t i = 0; i < named.size();) {
+      const std::size_t first = i;
+      while (i < named.size() && named[i].fid.key == named[first].fid.key) ++i;
+      check_names(std::span(named).subspan(first, i - first));
+      ++report_.remote_needles;
     }
   }
 
@@ -226,6 +237,10 @@ Task<Result<void>> check_volumes(const References& names, VolumeAdmin& volumes, 
                 named_in(names.needles, kManifests));
   for (const VolumeId volume : ids) {
     const auto named = named_in(names.needles, volume);
+    if (is_remote(volume)) {
+      check.leave(named);
+      continue;
+    }
     Result<VolumeContent> content = VolumeContent{.volume = volume, .needles = {}, .corrupt = {}};
     if (on_disk.contains(volume)) {
       content = co_await read_volume(volumes, volume, options.verify);

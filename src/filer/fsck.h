@@ -29,6 +29,8 @@ struct FsckReport {
   std::uint64_t dead_needles = 0;  ///< Named by dead rows.
   std::uint64_t fid_needles = 0;   ///< Of kFidCollection, where scripts name them.
 
+  std::uint64_t remote_needles = 0;  ///< Named in remotes, which are not looked into.
+
   std::uint64_t orphan_needles = 0;  ///< On disk and named by nothing.
   std::uint64_t orphan_bytes = 0;
   std::uint64_t missing_needles = 0;  ///< Named by an object or a part and not on disk: lost data.

@@ -173,6 +173,7 @@ CollectorOptions collector_options(const Config& config, std::uint64_t holder) {
   options.interval = config.collector.interval;
   options.quarantine = config.collector.quarantine;
   options.orphan_interval = config.collector.orphan_interval;
+  options.remote_interval = config.collector.remote_interval;
   options.journal_keep = config.filer.journal_keep;
   return options;
 }

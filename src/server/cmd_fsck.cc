@@ -37,6 +37,8 @@ constexpr std::array kFigures = {
     Figure{"needles", "needles on disk", &FsckReport::needles},
     Figure{"dead_needles", "needles in quarantine", &FsckReport::dead_needles},
     Figure{"fid_needles", "needles kept by file id", &FsckReport::fid_needles},
+    Figure{"remote_needles", "needles that lie in remotes, not looked at",
+           &FsckReport::remote_needles},
     Figure{"verified_bytes", "bytes of needles read and compared", &FsckReport::verified_bytes},
 };
 constexpr std::array kToCollect = {

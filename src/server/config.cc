@@ -195,6 +195,8 @@ constexpr std::array kSettings = {
                  "from unreachable to removed, 0 to 30d"),
     KELP_SETTING("collector.orphan_interval", collector.orphan_interval,
                  "between walks in search of what nothing names, 1s to 30d"),
+    KELP_SETTING("collector.remote_interval", collector.remote_interval,
+                 "between those of them that look into remotes too; 1s to 365d"),
 
     KELP_SETTING("s3.allow_demo_keys", s3.allow_demo_keys,
                  "true: the secret key that is printed in Kelp's documentation is taken"),
@@ -288,7 +290,7 @@ std::string print_config(const Config& config, const Origins& origins) {
                        toml_quoted(identity.name), toml_quoted(identity.access_key));
   }
   return out + print_classes(config.master.classes) + print_disks(config.volume.disks) +
-         print_notify(config.s3.notify);
+         print_notify(config.s3.notify) + print_remotes(config.remotes);
 }
 
 }  // namespace kelp::server

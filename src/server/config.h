@@ -11,6 +11,7 @@
 #include "kelp/result.h"
 #include "notify/core/target_config.h"
 #include "server/disk_list.h"
+#include "server/remote_config.h"
 #include "server/storage_classes.h"
 #include "wire/cluster.h"
 
@@ -167,6 +168,8 @@ struct CollectorConfig {
   std::chrono::nanoseconds quarantine = std::chrono::seconds(60);
   /// Between walks in search of needles that nothing names.
   std::chrono::nanoseconds orphan_interval = std::chrono::minutes(10);
+  /// Between those that look into remotes too.
+  std::chrono::nanoseconds remote_interval = std::chrono::hours(24);
 };
 
 /// Everything that can be set, with its defaults; checked once, before start.
@@ -184,6 +187,7 @@ struct Config {
   VolumeConfig volume;
   FilerConfig filer;
   CollectorConfig collector;
+  std::vector<RemoteConfig> remotes;  ///< TOML only: [remote.NAME].
 };
 
 /// Where a value came from, by key; keys that are not in it have their default.

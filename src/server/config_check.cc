@@ -134,6 +134,8 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
                                       std::chrono::milliseconds(10), std::chrono::hours(24)));
   KELP_CHECK(check.range<nanoseconds>("collector.orphan_interval", config.collector.orphan_interval,
                                       std::chrono::seconds(1), std::chrono::days(30)));
+  KELP_CHECK(check.range<nanoseconds>("collector.remote_interval", config.collector.remote_interval,
+                                      std::chrono::seconds(1), std::chrono::days(365)));
   return check.range<nanoseconds>("collector.quarantine", config.collector.quarantine, none,
                                   std::chrono::days(30));
 }
@@ -387,6 +389,7 @@ Result<void> check_config(const Config& config, const Origins& origins) {
   KELP_CHECK(check_cluster(config, check));
   KELP_CHECK(check_ranges(config, check));
   KELP_CHECK(check_classes(config.master.classes));
+  KELP_CHECK(check_remotes(config.remotes, config.master.classes));
   KELP_CHECK(check_disks(config.volume.disks));
   KELP_CHECK(check_cache(config, check));
   KELP_CHECK(notify::check_targets(config.s3.notify));

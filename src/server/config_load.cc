@@ -17,9 +17,10 @@ constexpr std::string_view kIdentity = "s3.identity";
 constexpr std::string_view kClass = "master.class";
 constexpr std::string_view kDisk = "volume.disk";
 constexpr std::string_view kNotify = "s3.notify";
+constexpr std::string_view kRemote = "remote";
 /// Variables that others of us read.
 constexpr std::string_view kOtherVariables[] = {"KELP_ACCESS_KEY", "KELP_SECRET_KEY", "KELP_CONFIG",
-                                                "KELP_ENGINE_PASSWORD"};
+                                                "KELP_ENGINE_PASSWORD", kRemoteSecretVariable};
 
 /// Levenshtein.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -67,6 +68,9 @@ class TomlReader {
       } else if (key == kNotify) {
         KELP_CHECK(
             named_tables(node, key, kNotifyFields, set_notify_value, loaded_.config.s3.notify));
+      } else if (key == kRemote) {
+        KELP_CHECK(
+            named_tables(node, key, kRemoteFields, set_remote_value, loaded_.config.remotes));
       } else if (const toml::table* inner = node.as_table(); inner && !find_setting(key)) {
         KELP_CHECK(known_prefix(key, node));
         KELP_CHECK(this->table(*inner, key + "."));
@@ -164,7 +168,8 @@ class TomlReader {
                          Result<bool> (*set)(Item&, std::string_view, const std::string&),
                          Item& item) {
     for (const auto& [name, field] : table) {
-      const bool list = field.is_array() && name.str() != "tags" && name.str() != "brokers";
+      const bool list = field.is_array() && name.str() != "tags" && name.str() != "brokers" &&
+                        name.str() != "classes";
       const auto text = list ? std::nullopt : text_of(field);
       if (!text) return refuse(field, fmt::format("{} is a text", name.str()));
       const auto known = set(item, name.str(), *text);

@@ -126,6 +126,7 @@ void Daemon::Parts::stop() {
 
 Task<void> Daemon::Parts::close() {
   for (const auto& pump : notify_pumps) pump->stop();
+  if (tier != nullptr) tier->stop();
   background.cancel();
   co_await background.join();
   if (gateway != nullptr) co_await gateway->end_logs();

@@ -41,6 +41,7 @@
 #include "server/key_file.h"
 #include "server/notify_targets.h"
 #include "server/process.h"
+#include "server/remote_tier.h"
 #include "server/volume_disks.h"
 #include "volume/store/block_cache.h"
 
@@ -70,6 +71,7 @@ struct Daemon::Parts {
   Task<Result<void>> open_filer();
   Result<void> open_inventory();
   Task<Result<void>> open_s3();
+  Result<void> open_tier();
   Task<void> keep_key_floor();
   Task<void> share_limits();
   Task<Result<void>> serve(const std::string& address, std::vector<Executor> executors,
@@ -121,6 +123,7 @@ struct Daemon::Parts {
   std::unique_ptr<FilerDumps> dumps;
   std::unique_ptr<IdentityStore> identities;
   std::unique_ptr<RpcFilerClient> filers;
+  std::unique_ptr<RemoteTier> tier;
   std::unique_ptr<KeyLeases> leases;
   std::unique_ptr<s3::CredentialStore> accounts;
   std::unique_ptr<KeyFile> key_file;

@@ -137,12 +137,13 @@ Task<Result<void>> Daemon::Parts::open_filer() {
   KELP_CO_TRY(kv, co_await offload<std::unique_ptr<KvStore>>(*disk_pool, std::move(begin)));
   FilerOptions how = filer_options(config, call_memory);
   filer = std::make_unique<FilerService>(*kv, *disk_pool, clock, std::move(how));
+  KELP_CO_CHECK(open_tier());
   CollectorSeams seams{*kv,
                        *disk_pool,
                        clock,
                        *timers,
-                       *cluster_volumes,
-                       *volume_admin,
+                       tier->volumes(),
+                       tier->volume_admin(),
                        [this] { return NeedleKey{key_floor.load()}; },
                        metrics};
   collector =
@@ -152,14 +153,14 @@ Task<Result<void>> Daemon::Parts::open_filer() {
   background.spawn(usage_watch->run());
   const bool lists = config.filer.inventory_interval.count() > 0;
   if (lists || config.filer.lifecycle_interval.count() > 0) {
-    leases =
-        std::make_unique<KeyLeases>(*masters, clock, runtime.executor(0), lease_options(config));
+    leases = std::make_unique<KeyLeases>(tier->master(), clock, runtime.executor(0),
+                                         lease_options(config));
   }
   if (lists) {
     KELP_CO_CHECK(open_inventory());
   }
   if (config.filer.lifecycle_interval.count() > 0) {
-    mover = std::make_unique<BodyMover>(*cluster_volumes, *leases);
+    mover = std::make_unique<BodyMover>(tier->volumes(), *leases);
     LifecycleSeams rules{*filer, *kv, *disk_pool, clock, *timers, metrics, mover.get()};
     lifecycle =
         std::make_unique<LifecycleRunner>(rules, lifecycle_options(config, random_number()));
@@ -183,12 +184,19 @@ Task<Result<void>> Daemon::Parts::open_filer() {
   co_return co_await serve(config.filer.listen, executors(), std::move(prepare));
 }
 
+/// What filers and gateways have beside the volume servers.
+Result<void> Daemon::Parts::open_tier() {
+  const RemoteTierSeams ours{*cluster_volumes, *volume_admin, *masters};
+  KELP_TRY(tier, RemoteTier::open(config, identity, io, clock, metrics, ours));
+  return {};
+}
+
 /// A filer puts inventories itself, as a gateway would that nobody reaches.
 Result<void> Daemon::Parts::open_inventory() {
   KELP_TRY(accounts, make_accounts(identity, config.s3));
   KELP_TRY(key_file, KeyFile::open(io, clock, config, false));
-  const s3::GatewayDeps deps{*filer, *cluster_volumes, *leases,    *accounts,
-                             clock,  metrics,          *hash_pool, key_file->keys()};
+  const s3::GatewayDeps deps{*filer, tier->volumes(), *leases,    *accounts,
+                             clock,  metrics,         *hash_pool, key_file->keys()};
   gateway = std::make_unique<s3::Gateway>(deps, gateway_options(config, {}));
   inventory_link = std::make_unique<InventoryLink>(*gateway);
   InventorySeams seams{*filer, *kv, *disk_pool, clock, *timers, metrics, *inventory_link};
@@ -231,7 +239,9 @@ Task<Result<void>> Daemon::Parts::open_s3() {
   KELP_CO_TRY(file_keys,
               co_await offload<std::unique_ptr<iam::FileKeys>>(*disk_pool, std::move(read_keys)));
   filers = std::make_unique<RpcFilerClient>(*channels, config.cluster.filers);
-  leases = std::make_unique<KeyLeases>(*masters, clock, runtime.executor(0), lease_options(config));
+  KELP_CO_CHECK(open_tier());
+  leases = std::make_unique<KeyLeases>(tier->master(), clock, runtime.executor(0),
+                                       lease_options(config));
   background.spawn(locations->follow());
   KELP_CO_TRY(key_file, KeyFile::open(io, clock, config, false));
   if (key_file->keys() != nullptr) {
@@ -260,8 +270,8 @@ Task<Result<void>> Daemon::Parts::open_s3() {
   KELP_CO_TRY(audit, open_audit_log(config, io, *disk_pool, metrics));
   queries = std::make_unique<iam::QueryApi>(
       iam::QueryApiParts{*keys, *web_keys, clock, metrics, audit.get(), &trace});
-  const s3::GatewayDeps deps{*filers, *cluster_volumes, *leases,    *keys,
-                             clock,   metrics,          *hash_pool, key_file->keys()};
+  const s3::GatewayDeps deps{*filers, tier->volumes(), *leases,    *keys,
+                             clock,   metrics,         *hash_pool, key_file->keys()};
   s3::GatewayOptions options = gateway_options(config, [this] { return is_ready(); });
   options.queries = queries.get();
   options.audit = audit.get();

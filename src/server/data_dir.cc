@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "base/encoding.h"
 #include "crypto/random.h"
@@ -183,6 +184,17 @@ Result<DataDir> join_data_dir(FileIo& io, const std::string& dir, const ClusterI
   }
   opened.identity = identity;
   return opened;
+}
+
+Result<std::string> read_secret(FileIo& io, const std::string& path, const char* variable) {
+  constexpr std::size_t kMostBytes = 4096;
+  if (path.empty()) {
+    const char* given = std::getenv(variable);
+    return std::string(given == nullptr ? "" : given);
+  }
+  KELP_TRY(std::string secret, read_whole_file(io, path, kMostBytes));
+  while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
+  return secret;
 }
 
 std::string random_uuid() {

@@ -61,6 +61,11 @@ struct DataDir {
 [[nodiscard]] Result<DataDir> join_data_dir(FileIo& io, const std::string& dir,
                                             const ClusterIdentity& identity);
 
+/// A secret of the operator's: the file's content without the line's end, or, when `path` is empty,
+/// what the environment's `variable` says; empty: that is not set.
+[[nodiscard]] Result<std::string> read_secret(FileIo& io, const std::string& path,
+                                              const char* variable);
+
 /// A random UUID (RFC 9562, version 4).
 [[nodiscard]] std::string random_uuid();
 

@@ -24,16 +24,6 @@ Result<void> set_port(std::uint16_t& port, const std::string& text) {
                fmt::format("port '{}' does not lie between 1 and 65535", text));
 }
 
-std::vector<std::string> words(std::string_view text) {
-  std::vector<std::string> out;
-  while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    if (comma > 0) out.emplace_back(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  return out;
-}
-
 Result<void> check_disk(const VolumeDiskConfig& disk) {
   // Two ways to write one path would be two disks.
   if (!disk.path.starts_with('/') || (disk.path.size() > 1 && disk.path.ends_with('/'))) {
@@ -55,7 +45,7 @@ Result<bool> set_disk_value(VolumeDiskConfig& to, std::string_view name, const s
   if (name == "path") {
     to.path = text;
   } else if (name == "tags") {
-    to.tags = words(text);
+    to.tags = split_words(text);
   } else if (name == "reserve") {
     KELP_TRY(to.reserve, parse_bytes(text));
   } else if (name == "port") {

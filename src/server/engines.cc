@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <future>
 
 #include "base/bytes.h"
@@ -24,7 +23,6 @@ namespace kelp::server {
 namespace {
 
 constexpr const char* kPasswordVariable = "KELP_ENGINE_PASSWORD";
-constexpr std::size_t kMostPasswordBytes = 4096;
 
 /// An engine that is a server of its own.
 struct RemoteKind {
@@ -47,20 +45,6 @@ const RemoteKind* find_kind(std::string_view name) {
     if (kind.name == name) return &kind;
   }
   return nullptr;
-}
-
-/// Of filer.engine_password_file, without the line's end, or of the environment.
-Result<std::string> read_password(const Config& config, FileIo& io) {
-  if (config.filer.engine_password_file.empty()) {
-    const char* given = std::getenv(kPasswordVariable);
-    return std::string(given == nullptr ? "" : given);
-  }
-  KELP_TRY(std::string password,
-           read_whole_file(io, config.filer.engine_password_file, kMostPasswordBytes));
-  while (!password.empty() && (password.back() == '\n' || password.back() == '\r')) {
-    password.pop_back();
-  }
-  return password;
 }
 
 /// Two clusters on one engine would take each other's rows for their own: the first one's name is
@@ -97,7 +81,7 @@ Result<std::unique_ptr<KvStore>> open_remote(const RemoteKind* kind, const Confi
                                              Clock& clock) {
   RemoteKvOptions options;
   options.url = config.filer.engine_url;
-  KELP_TRY(options.password, read_password(config, io));
+  KELP_TRY(options.password, read_secret(io, config.filer.engine_password_file, kPasswordVariable));
   random_bytes(std::as_writable_bytes(std::span(&options.writer, 1)));
   options.writer = (options.writer >> 1) | 1;
   options.allow_unsafe = config.filer.allow_unsafe_engine;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "base/config_value.h"
@@ -28,23 +27,13 @@ std::string* text_named(TargetConfig& of, std::string_view name) {
   return nullptr;
 }
 
-std::vector<std::string> words(std::string_view text) {
-  std::vector<std::string> out;
-  while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    if (comma > 0) out.emplace_back(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  return out;
-}
-
 }  // namespace
 
 Result<bool> set_notify_value(TargetConfig& to, std::string_view name, const std::string& text) {
   if (std::string* const member = text_named(to, name)) {
     *member = text;
   } else if (name == "brokers") {
-    to.brokers = words(text);
+    to.brokers = split_words(text);
   } else if (name == "tls") {
     if (text != "true" && text != "false") {
       return Error(Errc::kInvalidArgument, "tls is true or false");

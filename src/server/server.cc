@@ -49,6 +49,7 @@
 #include "server/notify_targets.h"
 #include "server/process.h"
 #include "server/readiness.h"
+#include "server/remote_tier.h"
 #include "volume/heartbeats.h"
 #include "volume/volume_service.h"
 #include "wire/lease_token.h"
@@ -101,6 +102,7 @@ struct Server::Rooms {
   std::unique_ptr<OneVolumeNode> volume_nodes;
   std::unique_ptr<master::MasterService> master;
   std::unique_ptr<Heartbeats> heartbeats;
+  std::unique_ptr<RemoteTier> tier;
   std::unique_ptr<KeyLeases> leases;
   MemoryBudget call_memory{filer_memory(config).calls};
   std::unique_ptr<FilerService> filer;
@@ -162,20 +164,29 @@ Result<void> Server::Rooms::open_stores() {
 Task<void> Server::Rooms::open_services(Result<void>& outcome) {
   outcome = co_await open_master();
   if (!outcome.has_value()) co_return;
-  leases = std::make_unique<KeyLeases>(*master, clock, runtime.executor(0), lease_options(config));
+  const RemoteTierSeams ours{*volumes, *volumes, *master};
+  auto opened = RemoteTier::open(config, identity, io, clock, metrics, ours);
+  if (!opened) {
+    outcome = opened.error();
+    co_return;
+  }
+  tier = *std::move(opened);
+  leases = std::make_unique<KeyLeases>(tier->master(), clock, runtime.executor(0),
+                                       lease_options(config));
   // A full disk must not keep the server from starting: reads and deletes go on.
   if (const auto first = co_await leases->prepare(); !first.has_value()) {
     logger("server").warn("no_lease error={}", log_value(first.error().message()));
   }
   auto oldest = [this] { return leases->oldest_provisional(); };
-  CollectorSeams parts{*kv,      *disk_pool,        clock,  *timers, *volumes,
-                       *volumes, std::move(oldest), metrics};
+  CollectorSeams parts{
+      *kv,    *disk_pool, clock, *timers, tier->volumes(), tier->volume_admin(), std::move(oldest),
+      metrics};
   collector = std::make_unique<Collector>(std::move(parts), collector_options(config, 0));
   background.spawn(collector->run());
   usage_watch = std::make_unique<UsageWatch>(*kv, *disk_pool, clock, *timers, metrics);
   background.spawn(usage_watch->run());
   if (config.filer.lifecycle_interval.count() > 0) {
-    mover = std::make_unique<BodyMover>(*volumes, *leases);
+    mover = std::make_unique<BodyMover>(tier->volumes(), *leases);
     LifecycleSeams rules{*filer, *kv, *disk_pool, clock, *timers, metrics, mover.get()};
     lifecycle = std::make_unique<LifecycleRunner>(rules, lifecycle_options(config, 0));
     background.spawn(lifecycle->run());
@@ -258,8 +269,8 @@ Result<void> Server::Rooms::listen_volume() {
 Result<void> Server::Rooms::listen() {
   readiness.reset(new ReadinessCheck({*kv, *disk_pool, *volumes, *master, clock}));
   KELP_TRY(key_file, KeyFile::open(io, clock, config, true));
-  const s3::GatewayDeps deps{*filer, *volumes, *leases,    *keys,
-                             clock,  metrics,  *hash_pool, key_file->keys()};
+  const s3::GatewayDeps deps{*filer, tier->volumes(), *leases,    *keys,
+                             clock,  metrics,         *hash_pool, key_file->keys()};
   s3::GatewayOptions options = gateway_options(config, [this] { return is_ready(); });
   options.queries = queries.get();
   options.audit = audit.get();
@@ -377,6 +388,7 @@ Task<void> Server::Rooms::end_services() {
     co_await volume_listener->drain(milliseconds(config.threads.drain_grace));
   }
   for (const auto& pump : notify_pumps) pump->stop();
+  if (tier != nullptr) tier->stop();
   background.cancel();
   co_await background.join();
   if (gateway != nullptr) co_await gateway->end_logs();
@@ -399,7 +411,8 @@ Result<std::unique_ptr<Server>> Server::start(const Config& config, const Cluste
     return Error(Errc::kInvalidArgument,
                  "master.large, master.seal and [[master.class]]: each shard needs a volume server "
                  "of its own, "
-                 "and `kelp server` has one; see docs/operations/erasure-coding.md");
+                 "and `kelp server` has one; see docs/operations/erasure-coding.md. Classes in "
+                 "another S3 it may have: docs/operations/remote-tier.md");
   }
   if (!config.volume.disks.empty()) {
     return Error(Errc::kInvalidArgument,

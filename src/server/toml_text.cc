@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -16,6 +17,16 @@ Result<toml::table> parse_toml(std::string_view text, const std::string& name) {
     return Error(Errc::kInvalidArgument,
                  fmt::format("{}:{}: {}", name, error.source().begin.line, error.description()));
   }
+}
+
+std::vector<std::string> split_words(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    if (comma > 0) out.emplace_back(text.substr(0, comma));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return out;
 }
 
 std::string toml_quoted(std::string_view text) {

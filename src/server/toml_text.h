@@ -15,6 +15,9 @@ namespace kelp::server {
 /// Parses a TOML document; `name` is for messages. kInvalidArgument naming file and line.
 [[nodiscard]] Result<toml::table> parse_toml(std::string_view text, const std::string& name);
 
+/// The words of a list as the configuration hands them on, with commas between them.
+[[nodiscard]] std::vector<std::string> split_words(std::string_view text);
+
 /// A TOML string literal for `text`, which has no control characters.
 [[nodiscard]] std::string toml_quoted(std::string_view text);
 

@@ -9,6 +9,7 @@
 
 #include "server/shell/handlers.h"
 #include "server/shell/table.h"
+#include "wire/remote_volume.h"
 
 namespace kelp::server {
 namespace {
@@ -122,6 +123,7 @@ class Fsck {
       KELP_CO_CHECK(found);
       KELP_CO_TRY(const std::vector<Chunk> chunks, co_await needles_of(found->entry.layout));
       for (const Chunk& chunk : chunks) {
+        if (is_remote(chunk.fid.volume)) continue;  // no volume server has it
         named[chunk.fid.volume].push_back({chunk.fid, chunk.size_bytes, key});
         ++needles;
       }

@@ -92,7 +92,9 @@ S3Result<PayloadClaim> read_payload(std::string_view text) {
   return refused(S3Code::kInvalidArgument,
                  "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, "
                  "STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, "
-                 "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
+                 "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, "
+                 "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, "
+                 "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
                  {{"ArgumentName", "x-amz-content-sha256"},
                   {"ArgumentValue", std::string(text.substr(0, 256))}});
 }

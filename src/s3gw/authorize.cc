@@ -8,6 +8,7 @@
 #include "policy/decision.h"
 #include "s3gw/bucket_access.h"
 #include "s3gw/core/actions.h"
+#include "s3gw/core/bucket_arn.h"
 #include "s3gw/core/header_text.h"
 #include "s3gw/request_context.h"
 #include "s3gw/s3_try.h"
@@ -29,7 +30,7 @@ struct Asked {
 
 std::string arn_of(const Asked& asked) {
   if (asked.bucket.empty()) return "*";
-  std::string arn = "arn:aws:s3:::" + asked.bucket;
+  std::string arn = bucket_arn(asked.bucket);
   if (!asked.key.empty()) arn += "/" + asked.key;
   return arn;
 }

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/encoding.h"
+#include "s3gw/core/bucket_arn.h"
 #include "s3gw/core/checksum.h"
 #include "s3gw/core/http_date.h"
 #include "s3gw/core/listing_token.h"
@@ -285,9 +286,13 @@ std::string list_uploads_xml(const ListedUploads& page, const ListingEcho& echo,
   xml.element("Bucket", echo.bucket);
   names.element("KeyMarker", key_marker);
   xml.element("UploadIdMarker", upload_id_marker);
+  // AWS tells where a listing ends on its last page, too.
   if (page.truncated) {
     names.element("NextKeyMarker", page.next_key_marker);
     xml.element("NextUploadIdMarker", page.next_upload_id_marker);
+  } else if (!page.uploads.empty()) {
+    names.element("NextKeyMarker", page.uploads.back().key);
+    xml.element("NextUploadIdMarker", page.uploads.back().upload_id);
   }
   names.element("Prefix", echo.prefix);
   if (!echo.delimiter.empty()) names.element("Delimiter", echo.delimiter);
@@ -352,6 +357,7 @@ std::string list_buckets_xml(const ListedBuckets& page, std::string_view prefix,
     xml.element("CreationDate", bucket.created);
     xml.element("BucketRegion",
                 bucket.region.empty() ? std::string_view("us-east-1") : bucket.region);
+    xml.element("BucketArn", bucket_arn(bucket.name));
     xml.close("Bucket");
   }
   xml.close("Buckets");

@@ -55,7 +55,10 @@ S3Result<Acl> requested_acl(const Call& call, std::string body, std::string_view
   if (acl && !body.empty()) {
     return s3_error(S3Code::kUnexpectedContent);
   }
-  if (!acl && body.empty()) return s3_error(S3Code::kMissingSecurityHeader);
+  if (!acl && body.empty()) {
+    return std::unexpected(
+        S3Error{S3Code::kMissingSecurityHeader, {}, {{"MissingHeaderName", "x-amz-acl"}}});
+  }
   if (!acl) {
     KELP_S3_TRY(acl, parse_acl(std::move(body), owner, account_lookup(call)));
   }

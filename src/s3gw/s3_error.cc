@@ -54,7 +54,8 @@ constexpr std::array kTable = std::to_array<Row>({
     {kInvalidAccessKeyId,
      {"InvalidAccessKeyId", 403,
       "The AWS Access Key Id you provided does not exist in our records."}},
-    {kInvalidArgument, {"InvalidArgument", 400, "Invalid Argument"}},
+    // Of words that are none of a header's AWS says nothing but which they are.
+    {kInvalidArgument, {"InvalidArgument", 400, ""}},
     {kInvalidBucketName, {"InvalidBucketName", 400, "The specified bucket is not valid."}},
     {kInvalidChunkSizeError,
      {"InvalidChunkSizeError", 403,

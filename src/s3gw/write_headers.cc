@@ -65,7 +65,10 @@ S3Result<void> check_lock(const Call& call, const BucketEntry& bucket, const Obj
                                {"ArgumentValue", std::string(call.header(kUntil).value_or(""))}};
   }
   KELP_S3_CHECK(std::move(retained));
-  if (lock.any() && !bucket.lock.enabled) return std::unexpected(no_object_lock());
+  if (lock.any() && !bucket.lock.enabled) {
+    // One word here, as AWS has it.
+    return s3_error(S3Code::kInvalidRequest, "Bucket is missing ObjectLockConfiguration");
+  }
   return {};
 }
 

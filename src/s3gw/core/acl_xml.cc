@@ -36,12 +36,30 @@ S3Result<std::string> child_text(const pugi::xml_node& node, std::string_view na
   return *std::move(found);
 }
 
-/// By what stands in it: the xsi:type attribute says the same, and some clients leave it out.
+/// The xsi:type of an element; empty when it has none.
+std::string_view type_of(const pugi::xml_node& node) {
+  for (const pugi::xml_attribute attribute : node.attributes()) {
+    const std::string_view name = attribute.name();
+    if (name.substr(name.rfind(':') + 1) == "type") return attribute.value();
+  }
+  return {};
+}
+
+/// Whether an element may name a grantee of that xsi:type, which some clients leave out.
+bool names_type(std::string_view element, std::string_view type) {
+  if (type.empty()) return true;
+  return (element == "ID" && type == "CanonicalUser") || (element == "URI" && type == "Group") ||
+         (element == "EmailAddress" && type == "AmazonCustomerByEmail");
+}
+
+/// By what stands in it; the attribute must say the same.
 S3Result<Grantee> read_grantee(const pugi::xml_node& node, const KnowsAccount& knows) {
+  const std::string_view type = type_of(node);
   for (const pugi::xml_node child : node.children()) {
     const std::string_view name = local_name(child);
     auto text = text_of(child);
     if (!text) return malformed();
+    if (name != "DisplayName" && !names_type(name, type)) return malformed();
     if (name == "ID") return account_grantee(*text, knows);
     if (name == "URI") return group_grantee(*text);
     if (name == "EmailAddress") return email_grantee(*text);

@@ -10,12 +10,19 @@
 namespace kelp::s3 {
 namespace {
 
+constexpr std::size_t kMd5Bytes = 16;
+constexpr std::size_t kMaxEchoBytes = 256;
 constexpr std::string_view kChecksumPrefix = "x-amz-checksum-";
 // Other headers with that prefix, which hold no value of a checksum.
 constexpr std::string_view kNotValues[] = {"mode", "algorithm", "type"};
 
 std::unexpected<S3Error> invalid_request(std::string message) {
   return s3_error(S3Code::kInvalidRequest, std::move(message));
+}
+
+std::unexpected<S3Error> invalid_digest(std::string_view sent) {
+  return std::unexpected(S3Error{
+      S3Code::kInvalidDigest, {}, {{"Content-MD5", std::string(sent.substr(0, kMaxEchoBytes))}}});
 }
 
 std::unexpected<S3Error> several_checksums() {
@@ -67,10 +74,7 @@ S3Result<std::uint64_t> decoded_length(const PayloadHead& head, const BodyHeader
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), bytes);
   if (status != std::errc() || end != text.data() + text.size() ||
       bytes > static_cast<std::uint64_t>(INT64_MAX)) {
-    return std::unexpected(S3Error{S3Code::kInvalidArgument,
-                                   "The value of x-amz-decoded-content-length is not a length",
-                                   {{"ArgumentName", "x-amz-decoded-content-length"},
-                                    {"ArgumentValue", std::string(text.substr(0, 64))}}});
+    return s3_error(S3Code::kMissingContentLength);
   }
   return bytes;
 }
@@ -80,9 +84,7 @@ S3Result<std::optional<Checksum>> read_checksum(const HttpHeader* header) {
   const auto algorithm = checksum_by_header(header->name);
   if (!algorithm) {
     return invalid_request(
-        "Checksum algorithm provided is unsupported. Please try again with any of the valid "
-        "types: " +
-        std::string(kChecksumNames));
+        "The algorithm type you specified in x-amz-checksum- header is invalid.");
   }
   auto checksum = parse_checksum(*algorithm, header->value);
   if (!checksum) {
@@ -173,7 +175,7 @@ S3Result<PayloadSpec> parse_payload_spec(const PayloadHead& head) {
   spec.decoded_bytes = *length;
   if (headers.content_md5) {
     auto raw = base64_decode(*headers.content_md5);
-    if (!raw || raw->size() != 16) return s3_error(S3Code::kInvalidDigest);
+    if (!raw || raw->size() != kMd5Bytes) return invalid_digest(*headers.content_md5);
     spec.content_md5 = *std::move(raw);
   }
   auto trailer = read_trailer(head.claim.mode, headers.trailer);
@@ -246,10 +248,14 @@ S3Result<void> PayloadDecoder::check_sha256() {
 
 S3Result<void> PayloadDecoder::check_md5(const std::string& md5) const {
   if (!spec_.content_md5 || *spec_.content_md5 == md5) return {};
-  return std::unexpected(S3Error{S3Code::kBadDigest,
-                                 {},
-                                 {{"ExpectedDigest", base64_encode(*spec_.content_md5)},
-                                  {"CalculatedDigest", base64_encode(md5)}}});
+  // Of objects AWS tells the one in hex, of documents both in base64.
+  const std::string& expected = *spec_.content_md5;
+  return std::unexpected(
+      S3Error{S3Code::kBadDigest,
+              {},
+              {{"CalculatedDigest", base64_encode(md5)},
+               {"ExpectedDigest",
+                spec_.default_checksum ? hex_encode(expected) : base64_encode(expected)}}});
 }
 
 S3Result<std::optional<Checksum>> PayloadDecoder::check_checksum() {

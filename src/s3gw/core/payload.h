@@ -47,10 +47,10 @@ struct PayloadHead {
 };
 
 /// Checks everything that the headers alone can tell, before a byte of the body is read.
-/// Errors  MissingContentLength, InvalidDigest (Content-MD5 is not base64 of 16 bytes),
-///         InvalidRequest (checksum headers: several, unknown, malformed, or an announced algorithm
-///         without a value; trailers without a trailer mode), InvalidArgument (a decoded length
-///         that is no number).
+/// Errors  MissingContentLength (none, or a decoded length that is no number), InvalidDigest
+///         (Content-MD5 is not base64 of 16 bytes), InvalidRequest (checksum headers: several,
+///         unknown, malformed, or an announced algorithm without a value; trailers without a
+///         trailer mode).
 [[nodiscard]] S3Result<PayloadSpec> parse_payload_spec(const PayloadHead& head);
 
 /// What came out of a body that is what it promised.

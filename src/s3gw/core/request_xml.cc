@@ -113,6 +113,10 @@ S3Result<NewBucket> parse_create_bucket(std::string body) {
     const std::string_view name = local_name(child);
     if (name == "LocationConstraint") {
       KELP_S3_TRY(bucket.location, text_of(child));
+      if (bucket.location.empty()) {
+        return std::unexpected(
+            S3Error{S3Code::kInvalidLocationConstraint, {}, {{"LocationConstraint", {}}}});
+      }
     } else if (name == "Bucket" || name == "Location") {
       return s3_error(S3Code::kNotImplemented, "Directory buckets are not implemented");
     } else if (name == "Tags") {
@@ -166,6 +170,7 @@ S3Result<DeleteBody> parse_delete(std::string body) {
 }
 
 S3Result<std::vector<RequestedPart>> parse_complete_upload(std::string body) {
+  if (body.empty()) return s3_error(S3Code::kInvalidRequest, "You must specify at least one part");
   pugi::xml_document document;
   KELP_S3_TRY(const pugi::xml_node root, parse_xml(body, document, "CompleteMultipartUpload"));
   std::vector<RequestedPart> parts;

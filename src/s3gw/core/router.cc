@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -16,6 +17,7 @@ struct Row {
   Operation operation;
   std::string_view also = {};  ///< A second parameter that must be there.
   bool copy_source = false;    ///< x-amz-copy-source must be there.
+  bool refused = false;        ///< There is no such operation.
 };
 
 constexpr Row kGetService[] = {{"", kListBuckets}};
@@ -128,10 +130,9 @@ constexpr Row kGetObjectRows[] = {
 
 // uploadId or partNumber alone is a part that lacks the other, never an object.
 constexpr Row kPutObjectRows[] = {
-    {.sub_resource = "uploadId", .operation = kUploadPartCopy, .copy_source = true},
     {.sub_resource = "partNumber", .operation = kUploadPartCopy, .copy_source = true},
-    {"uploadId", kUploadPart},
     {"partNumber", kUploadPart},
+    {.sub_resource = "uploadId", .operation = kUploadPart, .refused = true},
     {"acl", kPutObjectAcl},
     {"tagging", kPutObjectTagging},
     {"retention", kPutObjectRetention},
@@ -243,6 +244,7 @@ std::span<const Row> rows_of(std::string_view method, const S3Request& request) 
 
 std::string resource_type(const S3Request& request, std::string_view sub_resource) {
   if (request.scope == Scope::kService) return "SERVICE";
+  if (request.scope == Scope::kObject && request.query.has("uploadId")) return "UPLOAD";
   std::string type = request.scope == Scope::kBucket ? "BUCKET" : "OBJECT";
   for (const char c : sub_resource) {
     if (c != '-') type += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
@@ -250,37 +252,49 @@ std::string resource_type(const S3Request& request, std::string_view sub_resourc
   return type;
 }
 
-std::unexpected<S3Error> not_allowed(std::string_view method, const S3Request& request,
-                                     std::string_view sub_resource) {
-  return std::unexpected(S3Error{
-      S3Code::kMethodNotAllowed,
-      {},
-      {{"Method", std::string(method)}, {"ResourceType", resource_type(request, sub_resource)}}});
+/// The query's parameter that names a sub-resource; empty: none does.
+std::string_view named_sub_resource(const Query& query) {
+  const auto named =
+      std::ranges::find_if(query.parameters(), is_sub_resource, &Query::Parameter::name);
+  return named == query.parameters().end() ? std::string_view() : std::string_view(named->name);
+}
+
+std::optional<Operation> operation_of(std::string_view method, const S3Request& request,
+                                      bool has_copy_source) {
+  const Query& query = request.query;
+  for (const Row& row : rows_of(method, request)) {
+    if (row.copy_source && !has_copy_source) continue;
+    if (row.sub_resource.empty()) {
+      const bool other = !named_sub_resource(query).empty() && method != "OPTIONS";
+      return other ? std::nullopt : std::optional(row.operation);
+    }
+    if (query.has(row.sub_resource) && (row.also.empty() || query.has(row.also))) {
+      return row.refused ? std::nullopt : std::optional(row.operation);
+    }
+  }
+  return std::nullopt;
+}
+
+/// What the header Allow says: the methods that there are for the request's resource.
+std::string allowed_methods(const S3Request& request, bool has_copy_source) {
+  std::string methods;
+  for (const std::string_view method : {"DELETE", "POST", "PUT", "GET", "HEAD"}) {
+    if (!operation_of(method, request, has_copy_source)) continue;
+    if (!methods.empty()) methods += ", ";
+    methods += method;
+  }
+  return methods;
 }
 
 }  // namespace
 
 S3Result<Operation> route(std::string_view method, const S3Request& request, bool has_copy_source) {
-  const std::span<const Row> rows = rows_of(method, request);
-  const Query& query = request.query;
-  for (const Row& row : rows) {
-    if (row.copy_source && !has_copy_source) continue;
-    if (row.sub_resource.empty()) {
-      const auto named =
-          std::ranges::find_if(query.parameters(), is_sub_resource, &Query::Parameter::name);
-      if (named != query.parameters().end() && method != "OPTIONS") {
-        return not_allowed(method, request, named->name);
-      }
-      return row.operation;
-    }
-    if (query.has(row.sub_resource) && (row.also.empty() || query.has(row.also))) {
-      return row.operation;
-    }
-  }
-  const auto named =
-      std::ranges::find_if(query.parameters(), is_sub_resource, &Query::Parameter::name);
-  const bool names_one = named != query.parameters().end();
-  return not_allowed(method, request, names_one ? std::string_view(named->name) : "");
+  if (const auto operation = operation_of(method, request, has_copy_source)) return *operation;
+  const std::string type = resource_type(request, named_sub_resource(request.query));
+  S3Error error{
+      S3Code::kMethodNotAllowed, {}, {{"Method", std::string(method)}, {"ResourceType", type}}};
+  error.headers.emplace_back("Allow", allowed_methods(request, has_copy_source));
+  return std::unexpected(std::move(error));
 }
 
 }  // namespace kelp::s3

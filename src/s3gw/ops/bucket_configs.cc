@@ -97,6 +97,13 @@ Task<S3Result<void>> check_logging(Call& call, const BucketEntry& bucket, const 
     error.message = "The owner for the bucket to be logged and the target bucket must be the same.";
     co_return std::unexpected(std::move(error));
   }
+  if (enabled->has("TargetGrants")) {
+    KELP_S3_CO_TRY(const BucketAccessPtr access, co_await call.services.bucket_access.find(name));
+    if (!access->has_acls()) {
+      co_return s3_error(S3Code::kAccessControlListNotSupported,
+                         "Target grants not allowed for bucket owner enforced buckets");
+    }
+  }
   const auto may =
       co_await authorize_log_target(call, name, std::string(enabled->text_of("TargetPrefix")));
   if (!may && may.error().code == S3Code::kAccessDenied) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "s3gw/authorize.h"
+#include "s3gw/core/bucket_arn.h"
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/listing_token.h"
 #include "s3gw/core/names.h"
@@ -218,6 +219,7 @@ Task<S3Result<void>> create_bucket(Call& call) {
   }
   HttpResponse head = begin_response(call, 200);
   head.add("Location", "/" + call.request.bucket);
+  head.add("x-amz-bucket-arn", bucket_arn(call.request.bucket));
   co_await reply(call, std::move(head), {});
   co_return S3Result<void>{};
 }
@@ -226,6 +228,7 @@ Task<S3Result<void>> head_bucket(Call& call) {
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
   HttpResponse head = begin_response(call, 200);
   head.add("x-amz-bucket-region", region_of(bucket));
+  head.add("x-amz-bucket-arn", bucket_arn(bucket.name));
   head.add("x-amz-access-point-alias", "false");
   head.add("Content-Type", "application/xml");
   (void)co_await call.response.send_head(std::move(head), std::nullopt);

@@ -93,7 +93,9 @@ Task<S3Result<FoundSource>> find_copy_source(Call& call) {
       evaluate(copy_source_conditions(call.headers),
                {.etag = etag, .modified = source.object.entry.modified});
   if (outcome.result != ConditionResult::kProceed) {
-    co_return std::unexpected(precondition_failed(outcome.condition));
+    std::string condition = "x-amz-copy-source-";
+    condition += outcome.condition;
+    co_return std::unexpected(precondition_failed(condition));
   }
   KELP_S3_CO_CHECK(check_readable(call, source.object.entry,
                                   "Operation is not valid for the source object's storage class"));

@@ -2,6 +2,7 @@
 
 #include "s3gw/authorize.h"
 #include "s3gw/core/actions.h"
+#include "s3gw/core/config/shape.h"
 #include "s3gw/core/error_xml.h"
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/names.h"
@@ -152,6 +153,11 @@ Task<S3Result<void>> delete_object(Call& call) {
                              .origin = origin_of(call, EventCause::kRemoval)};
   if (const auto match = call.header("if-match")) conditions.if_match = unquote_etag(*match);
   KELP_S3_CO_TRY(const BucketEntry bucket, co_await own_bucket(call));
+  if (conditions.bypass_governance && !bucket.lock.enabled) {
+    co_return bad_argument(
+        "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.",
+        "x-amz-bypass-governance-retention", "true");
+  }
   DeleteOutcome outcome;
   if (auto target = target_of(bucket, call.request.key, version_id)) {
     ObjectKey name{.bucket = call.request.bucket,

@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "s3gw/core/checksum.h"
+#include "s3gw/core/config/shape.h"
 #include "s3gw/core/names.h"
 #include "s3gw/core/request_xml.h"
 #include "s3gw/core/xml_writer.h"
@@ -335,6 +336,9 @@ Task<S3Result<void>> list_multipart_uploads(Call& call) {
                       .upload_id_marker = std::string(id_marker),
                       .limit = echo.max_keys};
   auto listed = co_await call.services.deps.filer.list_uploads(std::move(request));
+  if (!listed && listed.error().code() == Errc::kInvalidArgument) {
+    co_return bad_argument("Invalid uploadId marker", "upload-id-marker", std::string(id_marker));
+  }
   KELP_S3_CO_TRY(const ListedUploads page, std::move(listed));
   std::string body = list_uploads_xml(page, echo, key_marker, id_marker, owners_of(call));
   co_await reply_xml(call, std::move(body));

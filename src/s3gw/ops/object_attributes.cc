@@ -3,6 +3,7 @@
 
 #include "base/encoding.h"
 #include "s3gw/core/checksum.h"
+#include "s3gw/core/config/shape.h"
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/http_date.h"
 #include "s3gw/core/xml_writer.h"
@@ -42,7 +43,8 @@ S3Result<Wanted> read_wanted(const Call& call) {
       } else if (name == "ObjectSize") {
         wanted.size = true;
       } else {
-        return s3_error(S3Code::kInvalidArgument, "Invalid attribute name specified.");
+        return bad_argument("Invalid attribute name specified.", "x-amz-object-attributes",
+                            std::string(name));
       }
     }
   }
@@ -122,7 +124,8 @@ void write_parts(XmlWriter& xml, const ObjectEntry& entry, PartsWindow window) {
 Task<S3Result<void>> get_object_attributes(Call& call) {
   KELP_S3_CO_TRY(const Wanted wanted, read_wanted(call));
   PartsWindow window;
-  KELP_S3_CO_TRY(window.limit, number_header(call, "x-amz-max-parts", 1000));
+  // AWS takes no notice of a limit that is none.
+  window.limit = number_header(call, "x-amz-max-parts", window.limit).value_or(window.limit);
   KELP_S3_CO_TRY(window.after, number_header(call, "x-amz-part-number-marker", 0));
   KELP_S3_CO_TRY(const FoundObject object, co_await find_object(call, false));
   const ObjectEntry& entry = object.entry;

@@ -61,6 +61,16 @@ void name_small_part(const SaidOfUpload& said, const std::map<std::uint32_t, Upl
   }
 }
 
+/// The first part that does not stand behind the one in front of it.
+void name_part_out_of_order(const SaidOfUpload& said, S3Error& answer) {
+  const auto before = std::ranges::adjacent_find(
+      said.parts, [](const auto& one, const auto& next) { return one.first >= next.first; });
+  if (before == said.parts.end()) return;
+  const auto& [number, etag] = *std::next(before);
+  answer.fields.emplace_back("PartNumber", std::to_string(number));
+  answer.fields.emplace_back("ETag", etag);
+}
+
 /// Size or checksum of the whole is not what was said.
 void name_what_differs(const SaidOfUpload& said, const std::map<std::uint32_t, Uploaded>& uploaded,
                        S3Error& answer) {
@@ -92,6 +102,11 @@ SaidOfUpload said_of(const CompleteUpload& request) {
 
 Task<S3Error> refused_complete(Call& call, Error refusal, SaidOfUpload said) {
   S3Error answer = upload_error(call, refusal);
+  if (refusal.reason() == Reason::kInvalidPartOrder) {
+    answer.fields.emplace_back("UploadId", call.parameter("uploadId").value_or(""));
+    name_part_out_of_order(said, answer);
+    co_return answer;
+  }
   const bool of_a_part =
       refusal.reason() == Reason::kInvalidPart || refusal.reason() == Reason::kPartTooSmall;
   const bool of_the_whole =

@@ -23,7 +23,7 @@ struct SaidOfUpload {
 [[nodiscard]] SaidOfUpload said_of(const CompleteUpload& request);
 
 /// The answer to a Complete that the filer refused, with the fields and texts AWS has: which part
-/// is missing or too small, which size or checksum differs. Reads the upload's parts.
+/// is missing, too small or out of order, which size or checksum differs. Reads the upload's parts.
 Task<S3Error> refused_complete(Call& call, Error refusal, SaidOfUpload said);
 
 }  // namespace kelp::s3

@@ -5,6 +5,7 @@
 
 #include "policy/document.h"
 #include "s3gw/authorize.h"
+#include "s3gw/core/bucket_arn.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/s3_try.h"
 
@@ -51,8 +52,8 @@ policy::Request request_of_service(std::string_view service, std::string_view bu
   policy::Request request;
   request.who.service = service;
   request.action = "s3:putobject";
-  request.resource = "arn:aws:s3:::" + std::string(bucket) + '/' + std::string(key);
-  request.context.add("aws:SourceArn", "arn:aws:s3:::" + std::string(source));
+  request.resource = bucket_arn(bucket) + '/' + std::string(key);
+  request.context.add("aws:SourceArn", bucket_arn(source));
   request.context.add("aws:SourceAccount", account_number(owner_id));
   request.context.add("aws:SecureTransport", "true");
   request.context.add("aws:PrincipalServiceName", std::string(service));

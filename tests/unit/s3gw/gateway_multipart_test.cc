@@ -95,7 +95,7 @@ TEST_F(GatewayTest, PartsThatCannotBe) {
     EXPECT_EQ(answer.element("Code"), "InvalidArgument") << number;
     EXPECT_FALSE(answer.body_was_read);
   }
-  EXPECT_EQ(send("PUT", target, "v").element("Code"), "InvalidArgument");
+  EXPECT_EQ(send("PUT", target, "v").element("ResourceType"), "UPLOAD");
   const Answer unknown = send("PUT", "/bucket/m?uploadId=x&partNumber=1", "v");
   EXPECT_EQ(unknown.element("Code"), "NoSuchUpload");
   EXPECT_EQ(unknown.element("UploadId"), "x");

@@ -75,6 +75,7 @@ TEST(RequestXml, CompleteRefusesBadParts) {
                                  "</Part></CompleteMultipartUpload>");
   };
   EXPECT_FALSE(parse_complete_upload("<CompleteMultipartUpload/>"));
+  EXPECT_EQ(parse_complete_upload("").error().code, S3Code::kInvalidRequest);
   EXPECT_FALSE(part("<PartNumber>1</PartNumber>"));
   EXPECT_FALSE(part("<ETag>a</ETag>"));
   EXPECT_FALSE(part("<ETag>a</ETag><PartNumber>x</PartNumber>"));

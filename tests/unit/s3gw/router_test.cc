@@ -88,8 +88,21 @@ TEST(Router, ARefusalNamesMethodAndResource) {
   EXPECT_EQ(operation.error().fields, expected);
 }
 
+TEST(Router, ARefusalTellsWhatIsAllowed) {
+  const auto allowed = [](std::string_view method, std::string_view target) {
+    const auto operation = route(method, *parse_request(target, "h", {}), false);
+    return operation ? "" : operation.error().headers.front().second;
+  };
+  EXPECT_EQ(allowed("POST", "/"), "GET");
+  EXPECT_EQ(allowed("PATCH", "/bucket"), "DELETE, POST, PUT, GET, HEAD");
+  EXPECT_EQ(allowed("POST", "/bucket/key"), "DELETE, PUT, GET, HEAD");
+  EXPECT_EQ(allowed("DELETE", "/bucket?acl"), "PUT, GET");
+  EXPECT_EQ(allowed("PUT", "/bucket/key?uploadId=1"), "DELETE, POST, GET");
+}
+
 TEST(Router, HalfAPartIsNeverAnObject) {
-  EXPECT_EQ(routed("PUT", "/bucket/key?uploadId=1"), "UploadPart");
+  EXPECT_EQ(routed("PUT", "/bucket/key?uploadId=1"), "MethodNotAllowed");
+  EXPECT_EQ(routed("PUT", "/bucket/key?uploadId=1", true), "MethodNotAllowed");
   EXPECT_EQ(routed("PUT", "/bucket/key?partNumber=1"), "UploadPart");
   EXPECT_EQ(routed("PUT", "/bucket/key?partNumber=1", true), "UploadPartCopy");
 }

@@ -231,6 +231,30 @@ S3Result<void> check_abort(const Element& rule) {
   return {};
 }
 
+/// Rules with a Prefix of their own, the older form, may not do the same to the same objects.
+S3Result<void> check_overlap(const Element& a, const Element& b) {
+  std::string_view longer = a.text_of("Prefix");
+  std::string_view shorter = b.text_of("Prefix");
+  if (longer.size() < shorter.size()) std::swap(longer, shorter);
+  if (!longer.starts_with(shorter)) return {};
+  for (const Element& action : a.inside) {
+    const std::string_view name = action.shape->name;
+    if (action.shape->holds != Holds::kElements || !b.has(name)) continue;
+    return bad_request("Found overlapping prefixes '" + std::string(longer) + "' and '" +
+                       std::string(shorter) + "' for same action type '" + std::string(name) + "'");
+  }
+  return {};
+}
+
+S3Result<void> check_overlaps(const Element& document) {
+  for (auto rule = document.inside.begin(); rule != document.inside.end(); ++rule) {
+    for (auto other = std::next(rule); other != document.inside.end(); ++other) {
+      KELP_S3_CHECK(check_overlap(*rule, *other));
+    }
+  }
+  return {};
+}
+
 bool has_action(const Element& rule) {
   return std::ranges::any_of(rule.inside, [](const Element& child) {
     return child.shape->holds == Holds::kElements && child.shape->name != "Filter";
@@ -251,6 +275,9 @@ S3Result<void> check(Element& document) {
     KELP_S3_CHECK(check_order(rule));
     KELP_S3_CHECK(check_noncurrent(rule));
     KELP_S3_CHECK(check_abort(rule));
+  }
+  if (!has_filters) {
+    KELP_S3_CHECK(check_overlaps(document));
   }
   return settle_ids(document, "Rule", kRule[0]);
 }

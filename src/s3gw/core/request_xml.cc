@@ -113,10 +113,6 @@ S3Result<NewBucket> parse_create_bucket(std::string body) {
     const std::string_view name = local_name(child);
     if (name == "LocationConstraint") {
       KELP_S3_TRY(bucket.location, text_of(child));
-      if (bucket.location.empty()) {
-        return std::unexpected(
-            S3Error{S3Code::kInvalidLocationConstraint, {}, {{"LocationConstraint", {}}}});
-      }
     } else if (name == "Bucket" || name == "Location") {
       return s3_error(S3Code::kNotImplemented, "Directory buckets are not implemented");
     } else if (name == "Tags") {

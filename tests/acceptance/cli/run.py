@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Programs of the command line: mc, restic, s3fs, and more of rclone, the AWS CLI, s3cmd and s5cmd."""
+"""Programs of the command line: mc, restic, borg, s3fs, and more of rclone, the AWS CLI, s3cmd and s5cmd."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
 from client import Checks, debian_packages, go_programs, parse_arguments, python_environment  # noqa: E402
 
-TOOLS = ("copiers", "restic", "s3fs", "mc")
+TOOLS = ("copiers", "restic", "borg", "s3fs", "mc")
 
 
 def main():
@@ -17,6 +17,7 @@ def main():
     if given.ca:  # for what this process itself fetches
         os.environ["SSL_CERT_FILE"] = str(given.ca)
     import backup
+    import borg
     import copiers
     import mc
     import mount
@@ -30,6 +31,8 @@ def main():
             debian = debian_packages("cli-debian", FOLDER / "debian.txt")
             if tool == "restic":
                 backup.run(checks, given, debian / "usr/bin")
+            elif tool == "borg":
+                borg.run(checks, given, python_environment("cli", FOLDER / "requirements.txt"), debian)
             else:
                 libraries = next(debian.glob("**/libfuse.so.2")).parent
                 mount.run(checks, given, debian / "usr/bin", libraries)

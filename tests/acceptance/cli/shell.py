@@ -64,9 +64,9 @@ class Shell:
         if given.ca:
             self.environment.update(SSL_CERT_FILE=str(given.ca), AWS_CA_BUNDLE=str(given.ca), CURL_CA_BUNDLE=str(given.ca))
 
-    def run(self, *words, stdin=None, fails=False):
+    def run(self, *words, stdin=None, fails=False, cwd=None):
         """The output as bytes; raises when it fails, or with `fails` when it does not."""
-        done = subprocess.run([str(word) for word in words], cwd=self.folder, env=self.environment, input=stdin,
+        done = subprocess.run([str(word) for word in words], cwd=cwd or self.folder, env=self.environment, input=stdin,
                               stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True, timeout=180)
         if (done.returncode != 0) != fails:
             said = (done.stdout[-600:] + done.stderr[-900:]).decode(errors="replace")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Programs of the command line: mc, restic, borg, s3fs, and more of rclone, the AWS CLI, s3cmd and s5cmd."""
+"""Programs of the command line: mc, restic, borg, s3fs, Thanos' store of objects, and more of rclone, the AWS CLI, s3cmd and s5cmd."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
 from client import Checks, debian_packages, go_programs, parse_arguments, python_environment  # noqa: E402
 
-TOOLS = ("copiers", "restic", "borg", "s3fs", "mc")
+TOOLS = ("copiers", "restic", "borg", "s3fs", "mc", "thanos")
 
 
 def main():
@@ -21,10 +21,12 @@ def main():
     import copiers
     import mc
     import mount
+    import thanos
     checks = Checks(given.only)
     for tool in given.tools.split(",") if given.tools else TOOLS:
-        if tool == "copiers":
-            copiers.run(checks, given, python_environment("cli", FOLDER / "requirements.txt"))
+        if tool in ("copiers", "thanos"):
+            module = {"copiers": copiers, "thanos": thanos}[tool]
+            module.run(checks, given, python_environment("cli", FOLDER / "requirements.txt"))
         elif tool == "mc":
             mc.run(checks, given, go_programs("cli-mc", FOLDER / "go.txt"))
         else:

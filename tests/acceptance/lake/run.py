@@ -11,8 +11,8 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
 from client import Checks, parse_arguments, python_environment  # noqa: E402
 
-# pypaimon wants packages of last year, and so has an environment of its own.
-ENVIRONMENTS = {"paimon": "requirements-paimon.txt"}
+# pypaimon wants packages of last year, and Airflow brings many: they have environments of their own.
+ENVIRONMENTS = {"paimon": "requirements-paimon.txt", "airflow": "requirements-airflow.txt"}
 SECONDS = 240
 
 

@@ -6,70 +6,20 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
-from kelpdev.containers import Docker, Images, need_containers, run  # noqa: E402
-from kelpdev.process import wait_for  # noqa: E402
+import composed
+from composed import KEYS, ROOT, Composed
+from kelpdev.containers import run
+from kelpdev.process import wait_for
 
 IMAGE_MB = 120
-KEYS = {"KELP_ACCESS_KEY": "compose-test", "KELP_SECRET_KEY": "compose-test-secret"}
 
 
 def setUpModule():
     global IMAGES, DOCKER, KELP, FOLDER
-    reason = need_containers()
-    if reason:
-        print(f"SKIPPED: {reason}", file=sys.stderr)
-        raise unittest.SkipTest(reason)
-    scratch = tempfile.TemporaryDirectory(prefix="kelp-compose-")
-    unittest.addModuleCleanup(scratch.cleanup)
-    FOLDER = Path(scratch.name)
-    IMAGES = Images()
-    KELP = IMAGES.kelp()
-    DOCKER = Docker(FOLDER / "docker")
-    DOCKER.__enter__()
-    unittest.addModuleCleanup(DOCKER.__exit__)
-    DOCKER.load(IMAGES, KELP, IMAGES.parts())
-
-
-class Composed(unittest.TestCase):
-    """A project of compose, taken down at the end with its volumes."""
-
-    def compose(self, *words, environment=None, **options):
-        parts = {name: IMAGES.parts() for name in ("ETCD_IMAGE", "HAPROXY_IMAGE")}
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("KELP_", "AWS_"))}
-        files = [word for file in self.files for word in ("-f", ROOT / "docker" / file)]
-        return DOCKER.inside("/usr/bin/docker-compose", "-H", DOCKER.socket, "-p", self.project, *files, *words,
-                             env={**clean, **parts, "KELP_IMAGE": KELP, **(self.keys if environment is None else environment)},
-                             **options)
-
-    def up(self, project, *files, keys=None, services=()):
-        self.project, self.files, self.keys = project, files, keys or {}
-        self.addCleanup(self.compose, "down", "--volumes", "--timeout", "1")
-        self.compose("up", "--detach", "--no-build", *services)
-        wait_for(self.is_ready, f"{project} answers", 180, every=0.2)
-
-    def is_ready(self):
-        return self.get("/readyz") == "200"
-
-    def get(self, path):
-        try:
-            return DOCKER.inside("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://127.0.0.1:8333{path}")
-        except RuntimeError:
-            return ""
-
-    def aws(self, *words, keys):
-        environment = {"PATH": os.environ["PATH"], "AWS_ACCESS_KEY_ID": keys[0], "AWS_SECRET_ACCESS_KEY": keys[1],
-                       "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(FOLDER),
-                       "AWS_MAX_ATTEMPTS": "5"}
-        return DOCKER.inside("/usr/bin/aws", "--endpoint-url", "http://127.0.0.1:8333", *words, env=environment)
-
-    def health(self, service):
-        return DOCKER.docker("inspect", "--format", "{{.State.Health.Status}}", f"{self.project}_{service}_1").strip()
+    IMAGES, DOCKER, KELP, FOLDER = composed.set_up()
 
 
 class Image(unittest.TestCase):
@@ -117,10 +67,8 @@ class ACluster(Composed):
     def test_it_serves_while_containers_die_and_stays_within_its_memory(self):
         self.up("many", *self.FILES, keys=KEYS)
         keys = tuple(KEYS.values())
-        services = self.compose("config", "--services").split()
-        checked = [name for name in services if name not in ("identity", "etcd", "balancer")]
-        for name in checked:
-            wait_for(lambda name=name: self.health(name) == "healthy", f"{name} is healthy", 60, every=0.3)
+        checked = self.checked()
+        self.wait_healthy(*checked)
         body = FOLDER / "body"
         body.write_bytes(os.urandom(96 << 20))
         self.aws("s3", "mb", "s3://first", keys=keys)
@@ -131,8 +79,7 @@ class ACluster(Composed):
         self.aws("s3", "cp", "--no-progress", "s3://first/body", copy, keys=keys)
         self.assertEqual(copy.read_bytes(), body.read_bytes())
         self.compose("up", "--detach", "--no-build")
-        for name in checked:
-            wait_for(lambda name=name: self.health(name) == "healthy", f"{name} is healthy again", 60, every=0.3)
+        self.wait_healthy(*checked)
         self.aws("s3", "cp", "--no-progress", body, "s3://first/again", keys=keys)
         for name in checked:
             state = json.loads(DOCKER.docker("inspect", f"many_{name}_1"))[0]

@@ -97,20 +97,31 @@ class Namespaces:
 
     def enter(self):
         """Moves the calling thread, and those that it starts from now on, to where the clients are."""
-        self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        switch = os.open(NETNS / self.space(SWITCH), os.O_RDONLY)
-        set_namespace(switch)
-        os.close(switch)
+        self.home = enter(self.space(SWITCH))
 
     def close(self):
         if self.home is not None:
-            set_namespace(self.home)
-            os.close(self.home)
+            leave(self.home)
             self.home = None
         if self.guard is not None:
             self.guard.stdin.close()
             self.guard.wait()
             self.guard = None
+
+
+def enter(space):
+    """Moves the calling thread, and those that it starts from now on, into a namespace; what leave() wants."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(NETNS / space, os.O_RDONLY)
+    set_namespace(there)
+    os.close(there)
+    return home
+
+
+def leave(home):
+    """Moves the calling thread back."""
+    set_namespace(home)
+    os.close(home)
 
 
 def set_namespace(descriptor):

@@ -1,5 +1,6 @@
 """Images and containers without a registry: a Debian base of our own, podman to build, a dockerd in a network of its own."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from kelpdev.cluster_net import enter, leave
 from kelpdev.process import CACHE, REPOSITORY, kelp_binary, wait_for
 
 BASE = "docker.io/library/debian:bookworm-slim"
@@ -86,17 +88,22 @@ class Images:
 
 
 class Docker:
-    """A dockerd in a network namespace, with images of an Images; a context manager that leaves nothing."""
+    """A dockerd in a network namespace, with images of an Images; a context manager that leaves nothing.
 
-    def __init__(self, folder):
+    The namespace is its own, or `space`, which was made before and stays.
+    """
+
+    def __init__(self, folder, space=None):
         self.folder = Path(folder)
-        self.space = f"kelp-docker-{os.getpid()}"
+        self.owned = space is None
+        self.space = space or f"kelp-docker-{os.getpid()}"
         self.socket = f"unix://{self.folder}/socket"
         self.process = None
 
     def __enter__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
-        run("ip", "netns", "add", self.space)
+        if self.owned:
+            run("ip", "netns", "add", self.space)
         try:
             self.inside("ip", "link", "set", "lo", "up")
             self.inside("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
@@ -123,11 +130,21 @@ class Docker:
                 self.docker("kill", container)
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(30)
-        run("ip", "netns", "del", self.space)
+        if self.owned:
+            run("ip", "netns", "del", self.space)
 
     def inside(self, *words, **options):
         """Runs a program where published ports are reached."""
         return run("nsenter", f"--net=/run/netns/{self.space}", *words, **options)
+
+    @contextlib.contextmanager
+    def entered(self):
+        """The calling thread, and those that it starts, are where published ports are reached."""
+        home = enter(self.space)
+        try:
+            yield
+        finally:
+            leave(home)
 
     def docker(self, *words, **options):
         return run("/usr/bin/docker", "-H", self.socket, *words, **options)

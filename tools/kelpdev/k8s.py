@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from kelpdev import k8s_binary, kube
-from kelpdev.cluster_net import NETNS, set_namespace
+from kelpdev.cluster_net import NETNS, enter, leave
 from kelpdev.containers import BASE, Images, run
 from kelpdev.process import REPOSITORY, wait_for
 
@@ -138,15 +138,11 @@ class Kubernetes:
 
     def enter(self):
         """Moves the calling thread, and those that it starts from now on, to where services and pods are reached."""
-        self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        inside = os.open(NETNS / self.name, os.O_RDONLY)
-        set_namespace(inside)
-        os.close(inside)
+        self.home = enter(self.name)
 
     def leave(self):
         if self.home is not None:
-            set_namespace(self.home)
-            os.close(self.home)
+            leave(self.home)
             self.home = None
 
     def inside(self):

@@ -28,11 +28,13 @@ def setUpModule():
     composed.make_postgresql(DOCKER, images.parts(), folder)
 
 
-def client():
-    return Client(f"http://{PORT}", *KEYS.values())
-
-
 class Engines(Composed):
+    def client(self):
+        """A new one, for connections that rest too long are closed."""
+        made = Client(f"http://{PORT}", *KEYS.values())
+        self.addCleanup(made.close)
+        return made
+
     def test_redis(self):
         self.prove("redis", {}, lambda: int(DOCKER.docker("exec", self.container("redis"), "redis-cli", "hlen", "{kelp}:values")))
 
@@ -47,17 +49,17 @@ class Engines(Composed):
         self.assertNotIn("etcd", DOCKER.docker("ps", "--all", "--format", "{{.Names}}"))
         self.wait_healthy(*self.checked())
         with DOCKER.entered():
-            client().must("PUT", f"/{BUCKET}")
+            self.client().must("PUT", f"/{BUCKET}")
             before = rows()
             large = os.urandom(LARGE_BYTES)
-            client().must("PUT", f"/{BUCKET}/large", body=large)
+            self.client().must("PUT", f"/{BUCKET}/large", body=large)
             writers = self.load()
             self.assertGreater(rows() - before, len(writers[0].objects), "the metadata are there")
-            self.assertEqual(wrong_objects(client(), BUCKET, writers), [])
+            self.assertEqual(wrong_objects(self.client(), BUCKET, writers), [])
             self.restart_all()
-            self.assertEqual(wrong_objects(client(), BUCKET, writers), [])
-            self.assertEqual(client().must("GET", f"/{BUCKET}/large").body, large)
-            listed = [key for key, _ in client().list_keys(BUCKET)]
+            self.assertEqual(wrong_objects(self.client(), BUCKET, writers), [])
+            self.assertEqual(self.client().must("GET", f"/{BUCKET}/large").body, large)
+            listed = [key for key, _ in self.client().list_keys(BUCKET)]
             self.assertEqual(listed, sorted([key for writer in writers for key, _ in writer.objects] + ["large"]))
 
     def load(self):
@@ -90,6 +92,7 @@ class Engines(Composed):
         self.compose("down", "--timeout", "20")
         self.compose("up", "--detach", "--no-build")
         wait_for(self.is_ready, "it answers again", 180, every=0.2)
+        self.wait_healthy(*self.checked())
 
 
 if __name__ == "__main__":

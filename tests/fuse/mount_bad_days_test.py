@@ -293,7 +293,7 @@ class Refused(Case):
             self.addCleanup(server.shutdown)
             page = b"<ListBucketResult><IsTruncated>false</IsTruncated>%s</ListBucketResult>"
             empty = (200, page % b"", {})
-            one = (200, page % b"<Contents><Key>a</Key></Contents>", {})
+            one = (200, page % b"<Contents><Key>a</Key><Size>1</Size></Contents>", {})
             busy = (503, b"<Error><Code>SlowDown</Code></Error>", {})
             answers[:] = [empty]
             mounted = self.mount(endpoint=f"http://127.0.0.1:{server.server_port}")

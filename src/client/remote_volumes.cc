@@ -27,14 +27,21 @@ std::string name_of(const FileId& fid) {
 
 class RemoteUpload final : public NeedleUpload {
  public:
-  RemoteUpload(Remote& remote, const FileId& fid, std::uint64_t body_bytes)
-      : remote_(remote), name_(name_of(fid)), frames_(fid, body_bytes), count_(body_bytes) {}
+  /// `memory`: for the body.
+  RemoteUpload(Remote& remote, MemoryBudget::Share memory, const FileId& fid,
+               std::uint64_t body_bytes)
+      : remote_(remote),
+        memory_(std::move(memory)),
+        name_(name_of(fid)),
+        frames_(fid, body_bytes),
+        count_(body_bytes) {}
 
   /// The last bytes send all of them: an object of many needles keeps one of them in memory.
   Task<Result<void>> append(ByteSpan bytes) override {
     KELP_CO_CHECK(take(bytes));
     if (count_.left() > 0) co_return Result<void>();
     KELP_CO_CHECK(co_await remote_.put(name_, frames_.take()));
+    memory_ = {};
     there_ = true;
     co_return Result<void>();
   }
@@ -57,6 +64,7 @@ class RemoteUpload final : public NeedleUpload {
   }
 
   Remote& remote_;
+  MemoryBudget::Share memory_;
   const std::string name_;
   RemoteFrames frames_;
   BodyCount count_;
@@ -68,7 +76,9 @@ class RemoteUpload final : public NeedleUpload {
 Task<Result<std::unique_ptr<NeedleUpload>>> RemoteVolumes::open(OpenNeedle request) {
   if (!is_remote(request.fid.volume)) co_return co_await volumes_.open(std::move(request));
   KELP_CO_TRY(Remote* const remote, remotes_.of(request.fid.volume));
-  co_return std::make_unique<RemoteUpload>(*remote, request.fid, request.body_bytes);
+  KELP_CO_TRY(auto memory, remote->memory_for(remote_bytes(request.body_bytes)));
+  co_return std::make_unique<RemoteUpload>(*remote, std::move(memory), request.fid,
+                                           request.body_bytes);
 }
 
 Task<Result<void>> RemoteVolumes::read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) {

@@ -23,6 +23,7 @@ class RemoteVolumes final : public VolumeClient {
   RemoteVolumes(VolumeClient& volumes, const Remotes& remotes)
       : volumes_(volumes), remotes_(remotes) {}
 
+  /// For a remote: kResourceExhausted when bodies on their way there have all of their memory.
   Task<Result<std::unique_ptr<NeedleUpload>>> open(OpenNeedle request) override;
   /// Of a needle in a remote: kUnavailable when it does not answer or is not configured here.
   Task<Result<void>> read(FileId fid, std::uint64_t offset, MutableByteSpan buffer) override;

@@ -22,6 +22,7 @@ bool says_nothing(const Error& error) {
 
 Remote::Remote(RemoteParts parts, Metrics& metrics)
     : parts_(std::move(parts)),
+      uploads_(parts_.upload_bytes),
       put_(operation(metrics, "put")),
       get_(operation(metrics, "get")),
       remove_(operation(metrics, "remove")),
@@ -63,6 +64,11 @@ Task<Result<T>> Remote::ask(Operation operation, std::move_only_function<Result<
     if (!says_nothing(answer.error())) failed(answer.error());
   }
   co_return answer;
+}
+
+Result<MemoryBudget::Share> Remote::memory_for(std::uint64_t bytes) {
+  if (auto share = uploads_.take(bytes)) return *std::move(share);
+  return Error(Errc::kResourceExhausted, "too many bodies are on their way to the remote");
 }
 
 Task<Result<void>> Remote::put(std::string name, std::string bytes) {

@@ -13,6 +13,7 @@
 
 #include "async/work_pool.h"
 #include "base/clock.h"
+#include "base/memory_budget.h"
 #include "base/metrics.h"
 #include "client/remote_bucket.h"
 #include "wire/fid.h"
@@ -28,6 +29,7 @@ struct RemoteParts {
   const Clock& clock;
   std::chrono::nanoseconds patience{};  ///< Who waited so long for a thread does not ask any more.
   std::unique_ptr<WorkPool> pool;       ///< Its alone: a remote that hangs holds up nobody else.
+  std::size_t upload_bytes = 64 << 20;  ///< Bodies on their way there may take so much memory.
 };
 
 /// A bucket of another S3 that needles lie in, without blocking the caller. Says in the log when it
@@ -40,6 +42,9 @@ class Remote {
   [[nodiscard]] VolumeId volume() const { return parts_.volume; }
   [[nodiscard]] const std::string& name() const { return parts_.name; }
   [[nodiscard]] const std::vector<std::string>& classes() const { return parts_.classes; }
+
+  /// Memory for what a body takes there until it is put. kResourceExhausted when others have it.
+  [[nodiscard]] Result<MemoryBudget::Share> memory_for(std::uint64_t bytes);
 
   // As RemoteBucket's; kResourceExhausted when too many wait for it.
   Task<Result<void>> put(std::string name, std::string bytes);
@@ -63,6 +68,7 @@ class Remote {
   void worked();
 
   RemoteParts parts_;
+  MemoryBudget uploads_;
   const Operation put_;
   const Operation get_;
   const Operation remove_;

@@ -74,11 +74,9 @@ class VolumeCheck {
   void compare(const VolumeContent& volume, const std::vector<NamedNeedle>& named) {
     auto on_disk = volume.needles.begin();
     const auto end = volume.needles.end();
-    for (std::size_t i = 0; i < named.size();) {
-      const NamedNeedle& name = named[i];
-      const std::size_t first = i;
-      while (i < named.size() && named[i].fid.key == name.fid.key) ++i;
-      check_names(std::span(named).subspan(first, i - first));
+    for (std::span rest(named); !rest.empty();) {
+      const NamedNeedle& name = rest.front();
+      check_front(rest);
       while (on_disk != end && on_disk->key < name.fid.key) orphan(volume.volume, *on_disk++);
       const bool there = on_disk != end && on_disk->key == name.fid.key;
       compare_one(name, there ? &*on_disk : nullptr, volume.corrupt.contains(name.fid.key));
@@ -101,12 +99,7 @@ class VolumeCheck {
 
   /// A remote, whose needles are not looked at; `named` as of compare().
   void leave(const std::vector<NamedNeedle>& named) {
-    for (std::size_t i = 0; i < named.size();) {
-      const std::size_t first = i;
-      while (i < named.size() && named[i].fid.key == named[first].fid.key) ++i;
-      check_names(std::span(named).subspan(first, i - first));
-      ++report_.remote_needles;
-    }
+    for (std::span rest(named); !rest.empty(); ++report_.remote_needles) check_front(rest);
   }
 
   /// Nothing is known of this volume's needles.
@@ -120,6 +113,16 @@ class VolumeCheck {
   }
 
  private:
+  /// Checks the names of the first needle of `rest`, and takes them off.
+  void check_front(std::span<const NamedNeedle>& rest) {
+    const NeedleKey key = rest.front().fid.key;
+    const auto end =
+        std::ranges::find_if(rest, [key](const NamedNeedle& each) { return each.fid.key != key; });
+    const auto count = static_cast<std::size_t>(end - rest.begin());
+    check_names(rest.first(count));
+    rest = rest.subspan(count);
+  }
+
   /// `names`: all of one needle.
   void check_names(std::span<const NamedNeedle> names) {
     const bool shared = std::ranges::all_of(names, &NamedNeedle::shared);

@@ -54,8 +54,7 @@ constexpr std::array kTable = std::to_array<Row>({
     {kInvalidAccessKeyId,
      {"InvalidAccessKeyId", 403,
       "The AWS Access Key Id you provided does not exist in our records."}},
-    // Of words that are none of a header's AWS says nothing but which they are.
-    {kInvalidArgument, {"InvalidArgument", 400, ""}},
+    {kInvalidArgument, {"InvalidArgument", 400, "Invalid Argument"}},
     {kInvalidBucketName, {"InvalidBucketName", 400, "The specified bucket is not valid."}},
     {kInvalidChunkSizeError,
      {"InvalidChunkSizeError", 403,

@@ -50,12 +50,7 @@ Result<void> read_count(std::uint64_t& value, std::string_view text) {
 }
 
 Result<void> read(std::vector<std::string>& value, std::string_view text) {
-  value.clear();
-  while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    if (comma > 0) value.emplace_back(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
+  value = split_words(text);
   return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -18,17 +19,12 @@ namespace {
 constexpr std::string_view kWord =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
-/// The member that a key names and that is text; null: none.
-std::string* text_named(RemoteConfig& of, std::string_view name) {
-  const std::pair<std::string_view, std::string*> known[] = {
-      {"endpoint", &of.endpoint}, {"region", &of.region},         {"bucket", &of.bucket},
-      {"prefix", &of.prefix},     {"access_key", &of.access_key}, {"secret_file", &of.secret_file},
-      {"ca_file", &of.ca_file}};
-  for (const auto& [key, text] : known) {
-    if (key == name) return text;
-  }
-  return nullptr;
-}
+/// The keys whose values are text.
+constexpr std::pair<std::string_view, std::string RemoteConfig::*> kTexts[] = {
+    {"endpoint", &RemoteConfig::endpoint},     {"region", &RemoteConfig::region},
+    {"bucket", &RemoteConfig::bucket},         {"prefix", &RemoteConfig::prefix},
+    {"access_key", &RemoteConfig::access_key}, {"secret_file", &RemoteConfig::secret_file},
+    {"ca_file", &RemoteConfig::ca_file}};
 
 bool is_word(std::string_view text, std::string_view besides = "") {
   return text.find_first_not_of(std::string(kWord).append(besides)) == std::string_view::npos;
@@ -71,8 +67,9 @@ Result<void> check_remote(const RemoteConfig& remote) {
 }  // namespace
 
 Result<bool> set_remote_value(RemoteConfig& to, std::string_view name, const std::string& text) {
-  if (std::string* const member = text_named(to, name)) {
-    *member = text;
+  const auto* const known = std::ranges::find(kTexts, name, [](const auto& e) { return e.first; });
+  if (known != std::end(kTexts)) {
+    to.*known->second = text;
   } else if (name == "classes") {
     to.classes = split_words(text);
   } else if (name == "id") {
@@ -112,12 +109,11 @@ Result<void> check_remotes(std::span<const RemoteConfig> remotes,
 
 std::string print_remotes(std::span<const RemoteConfig> remotes) {
   std::string out;
-  for (RemoteConfig each : remotes) {
+  for (const RemoteConfig& each : remotes) {
     out += fmt::format("\n[remote.{}]\nid = {}\nclasses = {}\n", each.name, each.id,
                        toml_value(each.classes));
-    for (const std::string_view key :
-         {"endpoint", "region", "bucket", "prefix", "access_key", "secret_file", "ca_file"}) {
-      const std::string& text = *text_named(each, key);
+    for (const auto& [key, member] : kTexts) {
+      const std::string& text = each.*member;
       if (!text.empty()) out += fmt::format("{} = {}\n", key, toml_quoted(text));
     }
     out += fmt::format("timeout = {}\n", toml_value(each.timeout));

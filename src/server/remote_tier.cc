@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "server/assembly.h"
@@ -14,6 +15,8 @@ namespace {
 /// Calls of one remote at once, and that wait for it.
 constexpr std::size_t kCalls = 16;
 constexpr std::size_t kWaiting = 1024;
+/// For bodies on their way to one, at least: a needle of 8 MiB must fit.
+constexpr std::uint64_t kLeastMemory = 16 << 20;
 
 Result<std::string> secret_of(const RemoteConfig& remote, FileIo& io) {
   auto secret = read_secret(io, remote.secret_file, kRemoteSecretVariable);
@@ -48,7 +51,8 @@ Result<std::unique_ptr<RemoteTier>> RemoteTier::open(const Config& config,
                       .bucket = make_remote_s3(std::move(bucket)),
                       .clock = clock,
                       .patience = each.timeout,
-                      .pool = make_thread_pool({.threads = kCalls, .queue_limit = kWaiting})};
+                      .pool = make_thread_pool({.threads = kCalls, .queue_limit = kWaiting}),
+                      .upload_bytes = std::max(config.limits.body_memory, kLeastMemory)};
     all.push_back(std::make_unique<Remote>(std::move(parts), metrics));
   }
   return std::unique_ptr<RemoteTier>(new RemoteTier(std::move(all), seams));

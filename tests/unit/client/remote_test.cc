@@ -99,7 +99,8 @@ class RemoteTest : public testing::Test {
                       .bucket = std::move(bucket),
                       .clock = clock_,
                       .patience = std::chrono::minutes(1),
-                      .pool = make_thread_pool({.threads = 2})};
+                      .pool = make_thread_pool({.threads = 2}),
+                      .upload_bytes = 10 << 20};
     all.push_back(std::make_unique<Remote>(std::move(parts), metrics_));
     remotes_ = Remotes(std::move(all));
   }
@@ -191,6 +192,19 @@ TEST(RemoteNames, AscendWithTheirKeys) {
        {"", "12", "00000000000012340000ABCD", "0000000000001234-000abcd"}) {
     EXPECT_FALSE(parse_remote_name(kCold, name)) << name;
   }
+}
+
+TEST_F(RemoteTest, BodiesOnTheirWayTakeNoMoreMemoryThanTheyMay) {
+  const std::string body = random_text(6 << 20);
+  const auto open = [&] {
+    return run_coro(volumes_.open({.fid = kFid, .body_bytes = body.size()}));
+  };
+  auto first = open();
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(code_of(open()), Errc::kResourceExhausted);
+  ASSERT_TRUE(run_coro((*first)->append(as_bytes(body))).has_value());
+  EXPECT_TRUE(open().has_value()) << "what is put takes none any more";
+  EXPECT_TRUE(open().has_value()) << "what was given up takes none either";
 }
 
 TEST_F(RemoteTest, WhatIsWrittenIsRead) {

@@ -17,8 +17,7 @@ TEST(S3ErrorTable, EveryCodeHasItsOwnNameAStatusAndAText) {
     EXPECT_TRUE(names.insert(text.code).second) << text.code;
     EXPECT_GE(text.status, 301) << text.code;
     EXPECT_LE(text.status, 503) << text.code;
-    // AWS has no words for a header's value that is none of its values.
-    EXPECT_EQ(text.message.empty(), text.code == "InvalidArgument") << text.code;
+    EXPECT_FALSE(text.message.empty()) << text.code;
   }
 }
 

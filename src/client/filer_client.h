@@ -81,8 +81,12 @@ class FilerClient {
   /// put_object(). A key renamed to itself stays as it is. kNotFound with kNoSuchKey without a
   /// current version; else as put_object(), and kConflict with kConditionConflict when `from` is
   /// not that version any more; kPermissionDenied for another owner's bucket. kUnimplemented by a
-  /// filer of before.
+  /// filer of before. A rename with a token happens once: sent again within 7 days, with the same
+  /// digest, it answers what it answered; with another one kConflict with kConditionConflict.
   virtual Task<Result<WriteOutcome>> rename_object(RenameObject request) = 0;
+  /// What rename_object() did with that token. kUnimplemented by a filer of before, which remembers
+  /// none.
+  virtual Task<Result<DoneRename>> find_rename(FindRename request) = 0;
   /// rename_object() of each object whose key begins with `from`, in key order, in commits of some
   /// objects each; what it replaces dies. At any time each object is there under one of its two
   /// keys, and some are renamed while others are not yet; a listing of several pages, which is no

@@ -37,14 +37,26 @@ struct ExpiredPage {
   std::string next;  ///< Where to go on; empty at the end.
 };
 
+/// When what such a row remembers happened.
+Result<WallTime> remembered_since(char kind, std::string_view row) {
+  if (kind == keys::kRenamed) {
+    KELP_TRY(const RenamedRow renamed, decode_renamed(row));
+    return renamed.finished;
+  }
+  KELP_TRY(const FinishedRow finished, decode_finished(row));
+  return finished.finished;
+}
+
+/// Of the rows that begin with what `from` begins with.
 Result<ExpiredPage> find_expired(KvStore& store, const std::string& from, WallTime before) {
   ExpiredPage page;
-  const KvRange all = keys::within(std::string(1, keys::kFinished));
+  const char kind = from.front();
+  const KvRange all = keys::within(std::string(1, kind));
   KELP_TRY(auto rows, store.scan({from, all.end}, kRowsPerRead));
   if (rows.size() == kRowsPerRead) page.next = rows.back().first + '\0';
   for (auto& [key, value] : rows) {
-    KELP_TRY(const FinishedRow finished, decode_finished(value));
-    if (finished.finished < before) page.row_keys.push_back(std::move(key));
+    KELP_TRY(const WallTime since, remembered_since(kind, value));
+    if (since < before) page.row_keys.push_back(std::move(key));
   }
   return page;
 }
@@ -179,7 +191,9 @@ Task<Result<Collected>> Collector::collect(bool with_walks) {
 Task<Result<void>> Collector::walk(Collected& done) {
   KELP_CO_TRY(done.left_over_parts, co_await sweep_left_over_parts(
                                         kv_, std::string(1, keys::kUpload), seams_.clock.wall()));
-  KELP_CO_TRY(done.finished_expired, co_await expire_finished());
+  KELP_CO_TRY(const std::uint64_t uploads, co_await expire_finished(keys::kFinished));
+  KELP_CO_TRY(const std::uint64_t renames, co_await expire_finished(keys::kRenamed));
+  done.finished_expired = uploads + renames;
   KELP_CO_TRY(done.event_cuts, co_await cut_event_logs(kv_, seams_.clock));
   // Another filer may keep a journal where this one would not: its records are that one's to cut.
   const auto keep = options_.journal_keep;
@@ -283,10 +297,10 @@ Task<Result<void>> Collector::count_dead() {
   co_return Result<void>();
 }
 
-Task<Result<std::uint64_t>> Collector::expire_finished() {
+Task<Result<std::uint64_t>> Collector::expire_finished(char kind) {
   const WallTime before = seams_.clock.wall() - options_.finished_memory;
   std::uint64_t expired = 0;
-  for (std::string from(1, keys::kFinished); !from.empty();) {
+  for (std::string from(1, kind); !from.empty();) {
     if (co_await was_cancelled()) co_return Error(Errc::kCancelled, "collection cancelled");
     std::move_only_function<Result<ExpiredPage>(KvStore&)> find = [&from, before](KvStore& store) {
       return find_expired(store, from, before);

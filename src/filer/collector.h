@@ -98,7 +98,7 @@ class Collector {
   Task<Result<std::uint64_t>> remove_needles(std::vector<DeadNeedle> needles,
                                              std::set<VolumeId>& left_out);
   Task<Result<void>> count_dead();
-  Task<Result<std::uint64_t>> expire_finished();
+  Task<Result<std::uint64_t>> expire_finished(char kind);
   Task<Result<std::uint64_t>> bury_orphans();
   bool looks_into_remotes();
   Task<Result<std::uint64_t>> bury_orphans_of(VolumeId volume, std::vector<NamedNeedle> named,

@@ -30,10 +30,9 @@ Task<Result<KvCondition>> FilerService::as_it_is(std::string row_key) {
 void FilerService::note(const BucketEntry& bucket, const WhatChanged& what, std::string_view key,
                         const ObjectEntry& entry, KvBatch& batch) const {
   if (bucket.events.log == 0) return;
+  const bool is_new = what.kind == EventKind::kPut && what.origin.cause != EventCause::kTransition;
   ObjectEvent event{.kind = what.kind,
-                    .time = what.kind == EventKind::kPut
-                                ? entry.modified
-                                : later_than(entry.modified, clock_.wall()),
+                    .time = is_new ? entry.modified : later_than(entry.modified, clock_.wall()),
                     .key = std::string(key),
                     .version = entry.version,
                     .version_id = shown_version_id(bucket, entry),

@@ -70,11 +70,13 @@ Task<Result<bool>> FilerService::move_class(MoveClass request) {
   }
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
     KELP_CO_TRY(FoundBucket in, co_await find_bucket(request.bucket));
-    std::function<Result<bool>(RowPlan&)> make = [&](RowPlan& rows) {
+    std::function<Result<std::optional<ObjectEntry>>(RowPlan&)> make = [&](RowPlan& rows) {
       return plan_move(rows, in.bucket, request, how);
     };
     KELP_CO_TRY(auto planned, co_await plan(make, false));
     if (!planned.value) co_return false;
+    note(in.bucket, {EventKind::kPut, {.cause = EventCause::kTransition}}, request.moved.key,
+         *planned.value, planned.batch);
     planned.batch.conditions.push_back(
         KvCondition::equals(std::move(in.row_key), std::move(in.row)));
     const Result<void> committed = co_await kv_.commit(std::move(planned.batch));

@@ -18,6 +18,7 @@ constexpr std::uint32_t kMaxRenames = 1000;
 // Of a commit: what every engine takes, and no more than delays the commits of others.
 constexpr std::uint32_t kMovesPerCommit = 50;
 constexpr std::size_t kBytesPerCommit = 1 << 20;
+constexpr std::size_t kMaxTokenBytes = 64;
 
 /// The moves of the next commit, and how far they go.
 struct NextMoves {
@@ -55,11 +56,41 @@ Task<Result<WriteOutcome>> FilerService::rename_object(RenameObject request) {
   if (request.from.version_id || request.to.version_id) {
     co_return Error(Errc::kInvalidArgument, "only the current version of a key is renamed");
   }
+  if (request.token.id.size() > kMaxTokenBytes) {
+    co_return Error(Errc::kInvalidArgument, "a rename's token has more than 64 bytes");
+  }
   for (int attempt = 0; attempt < options_.max_attempts; ++attempt) {
     const auto outcome = co_await rename_once(request);
     if (outcome || !lost_race(outcome.error())) co_return outcome;
   }
   co_return kept_losing(options_.max_attempts);
+}
+
+Task<Result<DoneRename>> FilerService::find_rename(FindRename request) {
+  KELP_CO_TRY(const FoundBucket in, co_await find_bucket(std::move(request.bucket)));
+  KELP_CO_TRY(RememberedRename before, co_await remembered(in, std::move(request.token)));
+  if (!before.done) co_return DoneRename{};
+  co_return DoneRename{std::move(before.done->digest), before.done->outcome};
+}
+
+Task<Result<FilerService::RememberedRename>> FilerService::remembered(const FoundBucket& in,
+                                                                      std::string token) {
+  RememberedRename before;
+  if (token.empty()) co_return before;
+  before.row_key = keys::renamed(in.bucket.id, token);
+  KELP_CO_TRY(before.row, co_await kv_.get(before.row_key));
+  if (!before.row) co_return before;
+  KELP_CO_TRY(before.done, decode_renamed(*before.row));
+  if (clock_.wall() - before.done->finished > options_.finished_memory) before.done.reset();
+  co_return before;
+}
+
+void FilerService::remember(const RememberedRename& before, const IdempotencyToken& token,
+                            const WriteOutcome& outcome, KvBatch& batch) const {
+  if (before.row_key.empty()) return;
+  const RenamedRow row{.finished = clock_.wall(), .digest = token.digest, .outcome = outcome};
+  batch.conditions.push_back(KvCondition::unchanged(before.row_key, before.row));
+  batch.writes.push_back(KvWrite::put(before.row_key, encode_renamed(row)));
 }
 
 Task<Result<WriteOutcome>> FilerService::rename_once(RenameObject request) {
@@ -71,21 +102,32 @@ Task<Result<WriteOutcome>> FilerService::rename_once(RenameObject request) {
   if (from.bucket.owner_id != to.bucket.owner_id) {
     co_return Error(Errc::kPermissionDenied, "the buckets have different owners");
   }
-  if (from.row_key == to.row_key && request.from.key == request.to.key) {
-    co_return co_await rename_to_itself(std::move(from), std::move(request));
+  KELP_CO_TRY(const RememberedRename before, co_await remembered(to, request.token.id));
+  if (before.done && before.done->digest == request.token.digest) {
+    co_return before.done->outcome;
   }
+  if (before.done) {
+    co_return Error(Errc::kConflict, "another rename had this token", Reason::kConditionConflict);
+  }
+  if (from.row_key == to.row_key && request.from.key == request.to.key) {
+    co_return co_await rename_to_itself(std::move(from), std::move(request), before);
+  }
+  BesidesMoves besides = [&](const WriteOutcome& outcome, KvBatch& batch) {
+    remember(before, request.token, outcome, batch);
+  };
   std::vector<Move> one;
   one.push_back({.from = std::move(request.from.key),
                  .from_version = request.from_version,
                  .to = std::move(request.to.key),
                  .conditions = std::move(request.conditions)});
-  KELP_CO_TRY(const MovesDone done, co_await move_once(from, to, std::move(one)));
+  KELP_CO_TRY(const MovesDone done, co_await move_once(from, to, std::move(one), besides));
   if (done.refused) co_return *done.refused;
   co_return done.last;
 }
 
-/// Only looks.
-Task<Result<WriteOutcome>> FilerService::rename_to_itself(FoundBucket in, RenameObject request) {
+/// Only looks, and remembers its token.
+Task<Result<WriteOutcome>> FilerService::rename_to_itself(FoundBucket in, RenameObject request,
+                                                          const RememberedRename& before) {
   std::function<Result<WriteOutcome>(RowPlan&)> look = [&](RowPlan& rows) -> Result<WriteOutcome> {
     KELP_TRY(const KeyVersions key, KeyVersions::read(rows, in.bucket, request.from.key));
     KELP_CHECK(check_source(key, request.from_version));
@@ -93,14 +135,19 @@ Task<Result<WriteOutcome>> FilerService::rename_to_itself(FoundBucket in, Rename
     const ObjectEntry& entry = key.current().entry;
     return WriteOutcome{entry.version, entry.modified, shown_version_id(in.bucket, entry)};
   };
-  KELP_CO_TRY(const auto planned, co_await plan(look));
+  KELP_CO_TRY(auto planned, co_await plan(look));
+  if (!before.row_key.empty()) {
+    remember(before, request.token, planned.value, planned.batch);
+    KELP_CO_CHECK(co_await kv_.commit(std::move(planned.batch)));
+  }
   co_return planned.value;
 }
 
 /// One attempt to commit the first of `moves`, at least one, and as many more as fit into a commit.
 /// What is not there any more, or not as it must be, is passed over.
 Task<Result<FilerService::MovesDone>> FilerService::move_once(FoundBucket from, FoundBucket to,
-                                                              std::vector<Move> moves) {
+                                                              std::vector<Move> moves,
+                                                              BesidesMoves besides) {
   std::vector<MoveNumbers> numbers(moves.size());
   std::uint64_t above = 0;
   struct Plan {
@@ -142,7 +189,8 @@ Task<Result<FilerService::MovesDone>> FilerService::move_once(FoundBucket from, 
     UsageChange from_usage;
     UsageChange to_usage;
     for (const auto& [index, move] : made.moved) {
-      const EventOrigin origin{EventCause::kRename, moves[index].conditions.origin.requester};
+      EventOrigin origin = moves[index].conditions.origin;
+      origin.cause = EventCause::kRename;
       note(to.bucket, {EventKind::kPut, origin}, moves[index].to, move.entry, batch);
       note(from.bucket, {move.gone.kind, origin}, moves[index].from, move.gone.entry, batch);
       (one_bucket ? to_usage : from_usage) = (one_bucket ? to_usage : from_usage) + move.gone.usage;
@@ -155,10 +203,11 @@ Task<Result<FilerService::MovesDone>> FilerService::move_once(FoundBucket from, 
     add_usage(from.bucket, from_usage, options_.counter_shard, batch);
     batch.conditions.push_back(KvCondition::equals(to.row_key, to.row));
     if (!one_bucket) batch.conditions.push_back(KvCondition::equals(from.row_key, from.row));
-    KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
     const ObjectEntry& last = made.moved.back().second.entry;
     made.done.last = {last.version, last.modified, new_version_id(to.bucket, last)};
     made.done.moved = made.moved.size();
+    if (besides) besides(made.done.last, batch);
+    KELP_CO_CHECK(co_await kv_.commit(std::move(batch)));
     co_return std::move(made.done);
   }
   co_return Error(Errc::kUnavailable, "others keep making versions of the keys");
@@ -181,7 +230,7 @@ Task<Result<RenamedPrefix>> FilerService::rename_prefix(RenamePrefix request) {
     KELP_CO_TRY(NextMoves next, co_await kv_.read<NextMoves>(std::move(look)));
     renamed.more = next.truncated;
     if (next.moves.empty()) break;
-    const auto done = co_await move_once(in, in, next.moves);
+    const auto done = co_await move_once(in, in, next.moves, {});
     if (!done && lost_race(done.error()) && ++lost < options_.max_attempts) {
       renamed.more = true;
       continue;

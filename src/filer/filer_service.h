@@ -17,6 +17,7 @@
 #include "filer/core/moves.h"
 #include "filer/core/multipart.h"
 #include "filer/core/object_commit.h"
+#include "filer/core/rows.h"
 #include "filer/core/versions.h"
 #include "filer/id_leases.h"
 #include "kv/kv_async.h"
@@ -39,7 +40,8 @@ struct FilerOptions {
   std::uint64_t event_stream = 0;
   /// Of calls that hold much; kResourceExhausted past it. None: no limit. Must outlive the filer.
   MemoryBudget* memory = nullptr;
-  /// How long a repeated CompleteMultipartUpload gets the first one's answer.
+  /// How long a repeated CompleteMultipartUpload, or rename with a token, gets the first one's
+  /// answer.
   std::chrono::nanoseconds finished_memory = std::chrono::days(7);
 };
 
@@ -75,6 +77,7 @@ class FilerService final : public FilerClient {
   Task<Result<WriteOutcome>> share_object(ShareObject request) override;
   Task<Result<WriteOutcome>> append_object(AppendObject request) override;
   Task<Result<WriteOutcome>> rename_object(RenameObject request) override;
+  Task<Result<DoneRename>> find_rename(FindRename request) override;
   Task<Result<RenamedPrefix>> rename_prefix(RenamePrefix request) override;
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
   Task<Result<std::vector<Chunk>>> get_manifest(std::uint64_t manifest) override;
@@ -184,9 +187,23 @@ class FilerService final : public FilerClient {
     WriteOutcome last;             ///< Of those that moved.
     std::optional<Error> refused;  ///< Why one of those that were looked at did not.
   };
+  /// What is remembered of a rename's token.
+  struct RememberedRename {
+    std::string row_key;  ///< Empty without a token.
+    std::optional<std::string> row;
+    std::optional<RenamedRow> done;  ///< Nothing where that was too long ago.
+  };
+  Task<Result<RememberedRename>> remembered(const FoundBucket& in, std::string token);
   Task<Result<WriteOutcome>> rename_once(RenameObject request);
-  Task<Result<WriteOutcome>> rename_to_itself(FoundBucket in, RenameObject request);
-  Task<Result<MovesDone>> move_once(FoundBucket from, FoundBucket to, std::vector<Move> moves);
+  Task<Result<WriteOutcome>> rename_to_itself(FoundBucket in, RenameObject request,
+                                              const RememberedRename& before);
+  /// Adds to `batch` that the rename happened, once.
+  void remember(const RememberedRename& before, const IdempotencyToken& token,
+                const WriteOutcome& outcome, KvBatch& batch) const;
+  /// Plans what else belongs to the commit of moves.
+  using BesidesMoves = std::function<void(const WriteOutcome& last, KvBatch& batch)>;
+  Task<Result<MovesDone>> move_once(FoundBucket from, FoundBucket to, std::vector<Move> moves,
+                                    BesidesMoves besides);
   Task<Result<std::vector<Result<DeleteOutcome>>>> delete_some(std::string bucket,
                                                                std::vector<DeleteTarget> targets);
   /// Plans deletes; may run several times.

@@ -13,6 +13,7 @@
 #include "base/http_header.h"
 #include "s3gw/core/chunked_signature.h"
 #include "s3gw/core/credentials.h"
+#include "s3gw/core/external_url.h"
 #include "s3gw/core/payload_mode.h"
 #include "s3gw/s3_error.h"
 
@@ -35,6 +36,8 @@ struct AuthOptions {
   /// The SHA-256 of the body in hex, when it is known already: what counts then, and not a header.
   std::string payload_hash = {};
   bool header_v2 = false;  ///< SigV2 in the Authorization header is taken, too.
+  /// Addresses whose host and path signatures may have; must outlive the call.
+  std::span<const ExternalUrl> external = {};
 };
 
 /// How a request proved who sent it.

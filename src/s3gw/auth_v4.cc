@@ -8,6 +8,7 @@
 #include "s3gw/core/header_text.h"
 #include "s3gw/core/http_date.h"
 #include "s3gw/core/sigv4.h"
+#include "s3gw/s3_try.h"
 
 namespace kelp::s3 {
 namespace {
@@ -84,23 +85,37 @@ struct Proof {
   SigV4Request request;
 };
 
-S3Result<void> verify(const Proof& proof, const Sha256& key) {
+// Makes the texts of one way to sign the request and says whether it was that.
+S3Result<bool> is_signed_so(const Proof& proof, const SigV4Request& request, EncodedSlash slash,
+                            const Sha256& key, std::string& canonical, std::string& to_sign) {
+  canonical.clear();
+  to_sign.clear();
+  KELP_S3_CHECK(append_canonical_request(request, slash, canonical));
+  append_string_to_sign(proof.date, proof.claim.scope.text, canonical, to_sign);
+  std::string expected;
+  append_hex(hmac_sha256(view(key), to_sign), expected);
+  return equal_constant_time(expected, proof.claim.signature);
+}
+
+// `external`: addresses that the client may have meant. What an error shows is as it was received.
+S3Result<void> verify(const Proof& proof, const Sha256& key,
+                      std::span<const ExternalUrl> external) {
   thread_local std::string canonical;
   thread_local std::string to_sign;
   // A path with %2F is tried both ways: clients differ in what they sign.
   const bool encoded_slash = proof.request.path.find("%2F") != std::string_view::npos ||
                              proof.request.path.find("%2f") != std::string_view::npos;
-  for (const EncodedSlash slash : {EncodedSlash::kDecoded, EncodedSlash::kKept}) {
-    if (slash == EncodedSlash::kDecoded && !encoded_slash) continue;
-    canonical.clear();
-    to_sign.clear();
-    if (auto built = append_canonical_request(proof.request, slash, canonical); !built) {
-      return built;
+  SigV4Request request = proof.request;
+  for (std::size_t i = 0; i <= external.size(); ++i) {
+    request.external = i == 0 ? nullptr : &external[i - 1];
+    for (const EncodedSlash slash : {EncodedSlash::kDecoded, EncodedSlash::kKept}) {
+      if (slash == EncodedSlash::kDecoded && !encoded_slash) continue;
+      KELP_S3_TRY(const bool good, is_signed_so(proof, request, slash, key, canonical, to_sign));
+      if (good) return {};
     }
-    append_string_to_sign(proof.date, proof.claim.scope.text, canonical, to_sign);
-    std::string expected;
-    append_hex(hmac_sha256(view(key), to_sign), expected);
-    if (equal_constant_time(expected, proof.claim.signature)) return {};
+  }
+  if (!external.empty()) {
+    KELP_S3_CHECK(is_signed_so(proof, proof.request, EncodedSlash::kKept, key, canonical, to_sign));
   }
   AuthFields fields = mismatch_fields(proof.claim.scope.access_key, to_sign, proof.claim.signature);
   if (canonical.size() <= kMaxEchoedBytes) {
@@ -268,7 +283,8 @@ S3Result<Authenticated> authenticate_header(const AuthRequest& request, const Au
     return std::unexpected(std::move(ok).error());
   }
   const Sha256 key = signing_key(**credential, claim->scope);
-  if (auto ok = verify(proof, key); !ok) return std::unexpected(std::move(ok).error());
+  if (auto ok = verify(proof, key, options.external); !ok)
+    return std::unexpected(std::move(ok).error());
   return Authenticated{.kind = AuthKind::kHeaderV4,
                        .credential = credential->get(),
                        .payload = *payload,
@@ -321,7 +337,8 @@ S3Result<Authenticated> authenticate_presigned_v4(const AuthRequest& request,
     return std::unexpected(std::move(ok).error());
   }
   const Sha256 key = signing_key(**credential, claim.scope);
-  if (auto ok = verify(proof, key); !ok) return std::unexpected(std::move(ok).error());
+  if (auto ok = verify(proof, key, options.external); !ok)
+    return std::unexpected(std::move(ok).error());
   Authenticated result{.kind = AuthKind::kPresignedV4,
                        .credential = credential->get(),
                        .payload = *payload,

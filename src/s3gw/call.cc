@@ -133,7 +133,10 @@ const Account& Call::account() const {
 EventOrigin origin_of(const Call& call, EventCause cause) {
   const Credential* const credential = call.auth.credential;
   const bool user = credential != nullptr && !credential->user_id.empty();
-  return {cause, user ? credential->user_id : call.account().id};
+  return {.cause = cause,
+          .requester = user ? credential->user_id : call.account().id,
+          .address = std::string(call.http.remote_address),
+          .request_id = std::string(call.request_id())};
 }
 
 S3Result<std::uint32_t> number_parameter(const Call& call, std::string_view name,

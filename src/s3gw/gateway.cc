@@ -84,7 +84,8 @@ Task<S3Result<void>> run(Call& call, MonoTime started) {
   if (operation != Operation::kPreflight && call.header("origin")) co_await find_cors(call);
   if (!is_open(operation)) {
     const AuthOptions options{.region = call.services.options.region,
-                              .header_v2 = call.services.options.signature_v2};
+                              .header_v2 = call.services.options.signature_v2,
+                              .external = call.services.options.external_urls};
     KELP_S3_CO_CHECK(admit(call, options));
     const Credential* const key = call.auth.credential;
     of_key = limits.enter_key(key == nullptr ? std::string_view() : key->access_key, started);

@@ -19,6 +19,7 @@
 #include "net/http.h"
 #include "policy/condition_value.h"
 #include "s3gw/core/credentials.h"
+#include "s3gw/core/external_url.h"
 #include "s3gw/key_service.h"
 #include "s3gw/request_limits.h"
 #include "s3gw/request_record.h"
@@ -36,6 +37,8 @@ struct GatewayOptions {
   std::vector<std::string> website_domains = {};
   /// Whose X-Forwarded-For and X-Forwarded-Proto say who asks.
   std::vector<policy::AddressRange> trusted_proxies = {};
+  /// Under which addresses clients reach it through such proxies as say others.
+  std::vector<ExternalUrl> external_urls = {};
   /// What access keys, buckets and the whole gateway may ask for; past it 503 SlowDown.
   LimitOptions limits = {};
   /// How long lines of access logs gather.

@@ -181,6 +181,10 @@ constexpr std::array kTable = std::to_array<Row>({
     {kInvalidWriteOffset,
      {"InvalidWriteOffset", 400,
       "The write offset value that you specified does not match the current object size."}},
+    {kIdempotencyParameterMismatch,
+     {"IdempotencyParameterMismatch", 400,
+      "Parameters on this idempotent request are inconsistent with parameters used in previous "
+      "request(s)."}},
     {kTooManyParts,
      {"TooManyParts", 400,
       "You have attempted to add more parts than the maximum of 10000 that are allowed for this "

@@ -88,6 +88,7 @@ enum class S3Code : std::uint16_t {
   kQuotaExceeded,
   kIllegalVersioningConfigurationException,
   kInvalidWriteOffset,
+  kIdempotencyParameterMismatch,
   kTooManyParts,
   kInvalidBucketState,
   kInvalidRetentionPeriod,

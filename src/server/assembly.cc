@@ -152,6 +152,11 @@ s3::GatewayOptions gateway_options(const Config& config, std::function<Task<bool
   options.domains = config.s3.domains;
   options.website_domains = config.s3.website_domains;
   options.trusted_proxies = ranges_of(config.s3.trusted_proxies);
+  for (const std::string& url : config.s3.external_urls) {
+    if (auto external = s3::parse_external_url(url)) {
+      options.external_urls.push_back(*std::move(external));
+    }
+  }
   options.access_log_period = std::chrono::seconds(config.s3.access_log_seconds);
   options.bucket_metrics = config.s3.bucket_metrics;
   if (const auto limits = s3::parse_limits(config.s3.limits)) options.limits = *limits;

@@ -91,6 +91,8 @@ std::string json_of(const ObjectEvent& event) {
   const EventOrigin& origin = event.origin;
   if (origin.cause != EventCause::kUnknown) out["cause"] = name_of(origin.cause);
   if (!origin.requester.empty()) out["requester"] = origin.requester;
+  if (!origin.address.empty()) out["address"] = origin.address;
+  if (!origin.request_id.empty()) out["request_id"] = origin.request_id;
   return boost::json::serialize(out);
 }
 

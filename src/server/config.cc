@@ -199,6 +199,9 @@ constexpr std::array kSettings = {
                  "<bucket>.<domain> is that bucket's website; several with commas; empty: none"),
     KELP_SETTING("s3.trusted_proxies", s3.trusted_proxies,
                  "addresses or ranges (10.0.0.0/8) whose X-Forwarded-For says who asks"),
+    KELP_SETTING("s3.external_urls", s3.external_urls,
+                 "what clients call the gateway behind a proxy that says another host or leaves a "
+                 "part of the path away; several with commas"),
 
     KELP_SETTING(
         "s3.audit_log", s3.audit_log,

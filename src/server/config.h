@@ -43,6 +43,7 @@ struct S3Config {
   bool allow_demo_keys = false;  ///< The key pair of the compose file for laptops is taken.
   std::vector<std::string> website_domains;  ///< <bucket>.<domain> is that bucket's website.
   std::vector<std::string> trusted_proxies;  ///< Addresses and ranges of addresses.
+  std::vector<std::string> external_urls;    ///< "https://s3.example.com/store".
 
   std::string audit_log;                   ///< File of a line for each request; empty: none.
   std::uint64_t access_log_seconds = 300;  ///< How long lines of access logs gather; 1 to 3600.

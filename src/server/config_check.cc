@@ -10,6 +10,7 @@
 
 #include "net/network.h"
 #include "policy/condition_value.h"
+#include "s3gw/core/external_url.h"
 #include "s3gw/request_limits.h"
 #include "server/config.h"
 #include "server/toml_text.h"
@@ -368,6 +369,11 @@ Result<void> check_config(const Config& config, const Origins& origins) {
   }
   KELP_CHECK(check_websites(config.s3, check));
   KELP_CHECK(check_vault(config.s3, check));
+  for (const auto& url : config.s3.external_urls) {
+    if (s3::parse_external_url(url)) continue;
+    return check.refuse("s3.external_urls",
+                        fmt::format("'{}' is no address as https://s3.example.com/store", url));
+  }
   for (const auto& range : config.s3.trusted_proxies) {
     if (policy::parse_range(range)) continue;
     return check.refuse("s3.trusted_proxies",

@@ -21,7 +21,9 @@ enum class EventCause : std::uint8_t {
 /// What the event of a change says of who made it.
 struct EventOrigin {
   EventCause cause = EventCause::kUnknown;
-  std::string requester = {};  ///< Who asked: an account's or user's id; empty: nobody known.
+  std::string requester = {};   ///< Who asked: an account's or user's id; empty: nobody known.
+  std::string address = {};     ///< From which IP address; empty: not known.
+  std::string request_id = {};  ///< x-amz-request-id of the request; empty: it was none of S3.
   friend bool operator==(const EventOrigin&, const EventOrigin&) = default;
 };
 

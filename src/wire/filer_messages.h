@@ -103,7 +103,8 @@ inline constexpr std::pair kEnumerators<EventCause> = {EventCause::kUnknown,
                                                        EventCause::kTransition};
 template <>
 inline constexpr auto kFields<EventOrigin> =
-    std::tuple(&EventOrigin::cause, &EventOrigin::requester);
+    std::tuple(&EventOrigin::cause, &EventOrigin::requester, since(5, &EventOrigin::address),
+               since(5, &EventOrigin::request_id));
 template <>
 inline constexpr auto kFields<WriteConditions> =
     std::tuple(&WriteConditions::if_none_match_any, &WriteConditions::if_match,
@@ -125,8 +126,16 @@ template <>
 inline constexpr auto kFields<AppendObject> =
     std::tuple(&AppendObject::put, &AppendObject::version);
 template <>
-inline constexpr auto kFields<RenameObject> = std::tuple(
-    &RenameObject::from, &RenameObject::from_version, &RenameObject::to, &RenameObject::conditions);
+inline constexpr auto kFields<IdempotencyToken> =
+    std::tuple(&IdempotencyToken::id, &IdempotencyToken::digest);
+template <>
+inline constexpr auto kFields<RenameObject> =
+    std::tuple(&RenameObject::from, &RenameObject::from_version, &RenameObject::to,
+               &RenameObject::conditions, since(5, &RenameObject::token));
+template <>
+inline constexpr auto kFields<FindRename> = std::tuple(&FindRename::bucket, &FindRename::token);
+template <>
+inline constexpr auto kFields<DoneRename> = std::tuple(&DoneRename::digest, &DoneRename::outcome);
 template <>
 inline constexpr auto kFields<RenamePrefix> =
     std::tuple(&RenamePrefix::bucket, &RenamePrefix::from, &RenamePrefix::to,

@@ -25,7 +25,7 @@ namespace kelp {
 /// The layout of every message; another one is refused.
 inline constexpr std::uint8_t kMessageVersion = 1;
 /// Rises whenever a field is appended to any struct that travels (see since()).
-inline constexpr std::uint8_t kMessageRevision = 4;
+inline constexpr std::uint8_t kMessageRevision = 5;
 
 /// The members of a struct in the order in which they travel; a struct without it does not travel.
 /// A new member goes to the end, as since(N, &T::member) with N the kMessageRevision that it

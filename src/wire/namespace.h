@@ -76,12 +76,31 @@ struct AppendObject {
   std::uint64_t version = 0;  ///< The number of the current version, as its entry was read.
 };
 
+/// What makes a request that is sent again one that is done once.
+struct IdempotencyToken {
+  std::string id;      ///< The same of every sending, at most 64 bytes; empty: none.
+  std::string digest;  ///< Of what is asked for.
+};
+
 /// An object that is to be found under another key.
 struct RenameObject {
   ObjectKey from;                  ///< Without a version id: the current version.
   std::uint64_t from_version = 0;  ///< Its number, as its entry was read; 0: whatever it is.
   ObjectKey to;                    ///< The same; its bucket has the same owner.
   WriteConditions conditions;      ///< Of the current version of `to`.
+  IdempotencyToken token = {};     ///< Of the bucket of `to`.
+};
+
+/// Asks for what a rename with a token did.
+struct FindRename {
+  std::string bucket;
+  std::string token;  ///< IdempotencyToken::id.
+};
+
+/// A rename that happened, as long as it is remembered.
+struct DoneRename {
+  std::string digest;  ///< IdempotencyToken::digest; empty: none happened.
+  WriteOutcome outcome = {};
 };
 
 /// Objects of a bucket whose keys are to begin otherwise.

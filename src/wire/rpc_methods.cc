@@ -117,6 +117,7 @@ constexpr RpcMethodInfo kMethods[] = {
     {kFilerGetAnnotation, "filer.get_annotation", kLook, true},
     {kFilerListAnnotations, "filer.list_annotations", kLook, true},
     {kFilerDeleteAnnotation, "filer.delete_annotation", kCommit, false},  // undoes a later put
+    {kFilerFindRename, "filer.find_rename", kLook, true},
     {kFilerReadIdentities, "filer.read_identities", kLook, true},
     {kFilerChangeIdentities, "filer.change_identities", kCommit, false},
 };

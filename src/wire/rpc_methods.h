@@ -113,6 +113,7 @@ enum class RpcMethod : std::uint32_t {
   kFilerGetAnnotation = 345,
   kFilerListAnnotations = 346,
   kFilerDeleteAnnotation = 347,
+  kFilerFindRename = 348,
   kFilerReadIdentities = 350,
   kFilerChangeIdentities = 351,
 };

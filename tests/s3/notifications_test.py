@@ -157,7 +157,7 @@ class Webhooks(World):
     def test_each_operation_tells_what_it_did(self):
         self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         self.configure(rule("hook", "s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:ObjectTagging:*", prefix="in/"))
-        etag = self.put("in/a b.txt", b"12345")["ETag"]
+        put = self.put("in/a b.txt", b"12345")
         self.put("out")
         self.s3.copy_object(Bucket=BUCKET, Key="in/copy", CopySource=f"{BUCKET}/out")
         upload = {"Bucket": BUCKET, "Key": "in/parts"}
@@ -175,11 +175,13 @@ class Webhooks(World):
             ("ObjectTagging:Delete", "in/copy"), ("ObjectRemoved:DeleteMarkerCreated", "in/copy"),
             ("ObjectRemoved:Delete", "in/copy")]))
         first = next(record for record in records if record["s3"]["object"]["key"] == "in/a+b.txt")
-        self.assertEqual(first["s3"]["object"]["eTag"], etag.strip('"'))
+        self.assertEqual(first["s3"]["object"]["eTag"], put["ETag"].strip('"'))
         self.assertEqual(first["s3"]["object"]["size"], 5)
         self.assertEqual(first["s3"]["bucket"]["name"], BUCKET)
         self.assertEqual(first["s3"]["configurationId"], "hook-in/")
         self.assertTrue(first["userIdentity"]["principalId"])
+        self.assertEqual(first["requestParameters"]["sourceIPAddress"], "127.0.0.1")
+        self.assertEqual(first["responseElements"]["x-amz-request-id"], put["ResponseMetadata"]["RequestId"])
         of_copy = [record for record in records if record["s3"]["object"]["key"] == "in/copy"]
         self.assertEqual([name for name, _ in names(of_copy)],
                          ["ObjectCreated:Copy", "ObjectTagging:Put", "ObjectTagging:Delete",

@@ -111,6 +111,46 @@ class Cases(World):
         self.assertEqual(sorted(outcomes), ["NoSuchKey"] * 7 + ["won"])
         self.assertEqual(len(self.keys(bucket)), 1)
 
+    def test_a_rename_with_a_token_is_done_once(self):
+        bucket = self.new_bucket()
+        etag = self.put(bucket, "a", b"first")["ETag"]
+        token = "a-token-of-boto3"
+        self.rename(bucket, "a", "b", ClientToken=token, SourceIfMatch=etag)
+        self.rename(bucket, "a", "b", ClientToken=token, SourceIfMatch=etag)
+        self.put(bucket, "a", b"second")
+        self.rename(bucket, "a", "b", ClientToken=token, SourceIfMatch=etag)
+        self.assertEqual(self.get(bucket, "b"), b"first")
+        self.assertEqual(self.get(bucket, "a"), b"second")
+        for changed in ({"SourceIfMatch": '"other"'}, {"DestinationIfNoneMatch": "*", "SourceIfMatch": etag}, {}):
+            self.refused("IdempotencyParameterMismatch", 400, self.s3.rename_object, Bucket=bucket, Key="b",
+                         RenameSource="a", ClientToken=token, **changed)
+        self.refused("IdempotencyParameterMismatch", 400, self.s3.rename_object, Bucket=bucket, Key="c",
+                     RenameSource="a", ClientToken=token, SourceIfMatch=etag)
+        # Another bucket knows nothing of it.
+        other = self.new_bucket()
+        self.put(other, "a", b"third")
+        self.rename(other, "a", "c", ClientToken=token)
+        self.assertEqual(self.keys(other), ["c"])
+
+    def test_racing_renames_with_one_token_all_succeed(self):
+        bucket = self.new_bucket()
+        self.put(bucket, "a", b"x")
+        failures = []
+
+        def run():
+            try:
+                self.make_client().rename_object(Bucket=bucket, Key="b", RenameSource="a", ClientToken="one")
+            except ClientError as error:
+                failures.append(error.response["Error"]["Code"])
+
+        threads = [threading.Thread(target=run) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+        self.assertEqual(self.keys(bucket), ["b"])
+
     def test_an_object_grows(self):
         bucket = self.new_bucket()
         whole = b""

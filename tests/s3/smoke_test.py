@@ -50,8 +50,7 @@ OF_LOCKS = {"GetObjectLegalHold", "GetObjectLockConfiguration", "GetObjectRetent
 
 # Headers of requests that no line of src/ names: made from a part, of what is NotImplemented, or not looked at on purpose.
 UNNAMED = {"x-amz-bucket-object-lock-token": "of the answer to a support case", "x-amz-mfa": "there is no MFA delete",
-           "x-amz-confirm-remove-self-bucket-access": "an identity may shut itself out", "x-amz-create-session-mode": "CreateSession",
-           "x-amz-client-token": "a rename that is repeated gets NoSuchKey"}
+           "x-amz-confirm-remove-self-bucket-access": "an identity may shut itself out", "x-amz-create-session-mode": "CreateSession"}
 UNNAMED_STARTS = ("x-amz-fwd-", "x-amz-request-route", "x-amz-request-token",  # WriteGetObjectResponse
                   "x-amz-copy-source-if-", "x-amz-rename-source-if-", "x-amz-copy-source-server-side-encryption-customer-", "x-amz-object-lock-event-hold-")
 

@@ -209,6 +209,9 @@ class FakeFiler final : public FilerClient {
   Task<Result<WriteOutcome>> rename_object(RenameObject r) override {
     return script.answer<WriteOutcome>(std::move(r));
   }
+  Task<Result<DoneRename>> find_rename(FindRename r) override {
+    return script.answer<DoneRename>(std::move(r));
+  }
   Task<Result<RenamedPrefix>> rename_prefix(RenamePrefix r) override {
     return script.answer<RenamedPrefix>(std::move(r));
   }

@@ -26,8 +26,8 @@ using AllMessages = std::tuple<
     GetBucketSettings, BucketWithSettings, ListBucketSettings, ListedBucketSettings, TaggedVersion,
     SetBucketVersioning, SetBucketClass, SetObjectLock, RestoreObject, RewrapObject, RestoreOutcome,
     SetBucketLock, BucketSetting, SetBucketEvents, ReadEvents, EventPage, CreateUpload, UploadInfo,
-    UploadName, PutPart, ShareObject, SharePart, AppendObject, RenameObject, RenamePrefix,
-    RenamedPrefix, ListParts, ListedParts, ListUploads, ListedUploads, CompleteUpload,
+    UploadName, PutPart, ShareObject, SharePart, AppendObject, RenameObject, FindRename, DoneRename,
+    RenamePrefix, RenamedPrefix, ListParts, ListedParts, ListUploads, ListedUploads, CompleteUpload,
     CompletedUpload, AskForDump, DumpPieceHead, PutAnnotation, AnnotationOutcome, GetAnnotation,
     FoundAnnotation, ListAnnotations, ListedAnnotations, DeleteAnnotation>;
 

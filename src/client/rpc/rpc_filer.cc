@@ -126,6 +126,9 @@ Task<Result<WriteOutcome>> RpcFilerClient::append_object(AppendObject request) {
 Task<Result<WriteOutcome>> RpcFilerClient::rename_object(RenameObject request) {
   return caller_.ask<WriteOutcome>(kFilerRenameObject, std::move(request));
 }
+Task<Result<DoneRename>> RpcFilerClient::find_rename(FindRename request) {
+  return caller_.ask<DoneRename>(kFilerFindRename, std::move(request));
+}
 Task<Result<RenamedPrefix>> RpcFilerClient::rename_prefix(RenamePrefix request) {
   return caller_.ask<RenamedPrefix>(kFilerRenamePrefix, std::move(request));
 }
@@ -264,6 +267,8 @@ void serve_objects(RpcServer& server, FilerClient* f) {
                              [f](AppendObject r) { return f->append_object(std::move(r)); });
   serve_method<RenameObject>(server, kFilerRenameObject,
                              [f](RenameObject r) { return f->rename_object(std::move(r)); });
+  serve_method<FindRename>(server, kFilerFindRename,
+                           [f](FindRename r) { return f->find_rename(std::move(r)); });
   serve_method<RenamePrefix>(server, kFilerRenamePrefix,
                              [f](RenamePrefix r) { return f->rename_prefix(std::move(r)); });
   serve_method<GetObject>(server, kFilerGetObject, [f](GetObject r) {

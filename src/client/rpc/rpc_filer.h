@@ -44,6 +44,7 @@ class RpcFilerClient final : public FilerClient {
   Task<Result<WriteOutcome>> share_object(ShareObject request) override;
   Task<Result<WriteOutcome>> append_object(AppendObject request) override;
   Task<Result<WriteOutcome>> rename_object(RenameObject request) override;
+  Task<Result<DoneRename>> find_rename(FindRename request) override;
   Task<Result<RenamedPrefix>> rename_prefix(RenamePrefix request) override;
   Task<Result<FoundObject>> get_object(ObjectKey name, bool with_inline_body) override;
   Task<Result<std::vector<Chunk>>> get_manifest(std::uint64_t manifest) override;

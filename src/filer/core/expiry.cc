@@ -341,15 +341,15 @@ Result<ExpiryPage> find_doomed(KvStore& store, const RuledBucket& ruled, const L
   return page;
 }
 
-Result<bool> plan_move(RowPlan& rows, const BucketEntry& bucket, const MoveClass& request,
-                       const ClassChange& how) {
+Result<std::optional<ObjectEntry>> plan_move(RowPlan& rows, const BucketEntry& bucket,
+                                             const MoveClass& request, const ClassChange& how) {
   KELP_TRY(const auto rules, rows.get(request.rules_row.first));
   if (bucket.id != request.bucket_id || rules != request.rules_row.second) return changed();
   KELP_TRY(const bool as_judged, is_as_judged(rows, bucket, request.moved));
-  if (!as_judged) return false;
+  if (!as_judged) return std::nullopt;
   KELP_TRY(KeyVersions versions, KeyVersions::read(rows, bucket, request.moved.key));
   KELP_TRY(FoundVersion version, versions.find(request.moved.version_id));
-  if (version.object.row != request.moved.row.second) return false;
+  if (version.object.row != request.moved.row.second) return std::nullopt;
   ObjectEntry& entry = version.object.entry;
   entry.headers.storage_class = request.moved.to;
   if (request.chunks) {
@@ -361,8 +361,9 @@ Result<bool> plan_move(RowPlan& rows, const BucketEntry& bucket, const MoveClass
       fold(entry.layout.chunks, how.manifest, rows.rest());
     }
   }
+  ObjectEntry moved = entry;
   versions.rewrite(std::move(version));
-  return true;
+  return moved;
 }
 
 Result<PlannedDelete> plan_expiry(RowPlan& rows, const BucketEntry& bucket, const Expire& request,

@@ -104,9 +104,10 @@ struct ClassChange {
   std::uint64_t manifest = 0;
   std::size_t most_chunks = 0;  ///< FilerOptions::most_chunks.
 };
-/// See ClassChange.
-[[nodiscard]] Result<bool> plan_move(RowPlan& rows, const BucketEntry& bucket,
-                                     const MoveClass& request, const ClassChange& how);
+/// See ClassChange. The version as it is then; nothing where it is not what was judged any more.
+[[nodiscard]] Result<std::optional<ObjectEntry>> plan_move(RowPlan& rows, const BucketEntry& bucket,
+                                                           const MoveClass& request,
+                                                           const ClassChange& how);
 
 /// What became of it.
 struct Expired {

@@ -398,6 +398,12 @@ std::string finished(std::uint64_t upload_id) {
   return numbered(kFinished, {upload_id});
 }
 
+std::string renamed(BucketId bucket, std::string_view token) {
+  std::string row = begin_row(kRenamed, bucket, token.size());
+  row.append(token);
+  return row;
+}
+
 std::string dropped(BucketId bucket) {
   return begin_row(kDropped, bucket, 0);
 }

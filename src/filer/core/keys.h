@@ -182,6 +182,8 @@ struct JournalRowKey {
 
 /// The answer of a completed upload.
 [[nodiscard]] std::string finished(std::uint64_t upload_id);
+/// The answer of a rename with that token.
+[[nodiscard]] std::string renamed(BucketId bucket, std::string_view token);
 /// A bucket that was dropped and whose rows still go (dropped_buckets.h).
 [[nodiscard]] std::string dropped(BucketId bucket);
 /// kCorruption for anything that dropped() would not make.
@@ -219,6 +221,7 @@ inline constexpr char kIds = 'n';
 inline constexpr char kObject = 'o';
 inline constexpr char kManifest = 'p';
 inline constexpr char kLoading = 'q';
+inline constexpr char kRenamed = 'r';
 inline constexpr char kSetting = 's';
 inline constexpr char kAnnotation = 't';
 inline constexpr char kUpload = 'u';

@@ -20,6 +20,7 @@ constexpr std::uint8_t kSharedPartFormat = 3;  // as 2, and says of each chunk w
 constexpr std::uint8_t kManifestPartFormat = 4;    // as 3, of which one is a manifest
 constexpr std::uint8_t kSharedManifestFormat = 2;  // 1: shares no needle
 constexpr std::uint8_t kFormatWithOrigin = 2;      // of an event; 1: nobody said
+constexpr std::uint8_t kFormatWithRequest = 3;     // as 2, and the request
 constexpr std::size_t kSealBytes = 5;
 
 /// The format of a row, at most `known`.
@@ -175,6 +176,33 @@ Result<FinishedRow> decode_finished(std::string_view row) {
   return finished;
 }
 
+std::string encode_renamed(const RenamedRow& renamed) {
+  std::string row;
+  ByteWriter to(row);
+  to.fixed(kFormat);
+  encode_time(renamed.finished, row);
+  to.text(renamed.digest);
+  to.varint(renamed.outcome.version);
+  encode_time(renamed.outcome.modified, row);
+  to.fixed(static_cast<std::uint8_t>(renamed.outcome.version_id.has_value()));
+  to.varint(renamed.outcome.version_id.value_or(0));
+  return row;
+}
+
+Result<RenamedRow> decode_renamed(std::string_view row) {
+  ByteReader in(row);
+  KELP_CHECK(check_format(in, "rename"));
+  RenamedRow renamed;
+  renamed.finished = decode_time(in);
+  renamed.digest = in.text();
+  renamed.outcome.version = in.varint();
+  renamed.outcome.modified = decode_time(in);
+  const bool has_id = in.fixed<std::uint8_t>() != 0;
+  if (const std::uint64_t id = in.varint(); has_id) renamed.outcome.version_id = id;
+  KELP_CHECK(in.finish("rename row"));
+  return renamed;
+}
+
 std::string encode_dropped(WallTime when, std::string_view name) {
   std::string row;
   ByteWriter to(row);
@@ -296,8 +324,10 @@ std::string encode_event(const ObjectEvent& event) {
   std::string row;
   row.reserve(64 + event.key.size());
   ByteWriter to(row);
-  const bool has_origin = event.origin != EventOrigin{};
-  to.fixed(has_origin ? kFormatWithOrigin : kFormat);
+  const EventOrigin& origin = event.origin;
+  const bool has_origin = origin != EventOrigin{};
+  const bool has_request = !origin.address.empty() || !origin.request_id.empty();
+  to.fixed(has_request ? kFormatWithRequest : has_origin ? kFormatWithOrigin : kFormat);
   to.fixed(static_cast<std::uint8_t>(event.kind));
   encode_time(event.time, row);
   to.text(event.key);
@@ -307,15 +337,19 @@ std::string encode_event(const ObjectEvent& event) {
   to.varint(event.size_bytes);
   to.text(event.etag);
   if (has_origin) {
-    to.fixed(static_cast<std::uint8_t>(event.origin.cause));
-    to.text(event.origin.requester);
+    to.fixed(static_cast<std::uint8_t>(origin.cause));
+    to.text(origin.requester);
+  }
+  if (has_request) {
+    to.text(origin.address);
+    to.text(origin.request_id);
   }
   return row;
 }
 
 Result<ObjectEvent> decode_event(std::string_view row) {
   ByteReader in(row);
-  KELP_TRY(const std::uint8_t format, check_format(in, "event", kFormatWithOrigin));
+  KELP_TRY(const std::uint8_t format, check_format(in, "event", kFormatWithRequest));
   ObjectEvent event;
   event.kind = static_cast<EventKind>(in.fixed<std::uint8_t>());
   event.time = decode_time(in);
@@ -325,9 +359,13 @@ Result<ObjectEvent> decode_event(std::string_view row) {
   if (const std::uint64_t id = in.varint(); has_id) event.version_id = id;
   event.size_bytes = in.varint();
   event.etag = in.text();
-  if (format == kFormatWithOrigin) {
+  if (format >= kFormatWithOrigin) {
     event.origin.cause = static_cast<EventCause>(in.fixed<std::uint8_t>());
     event.origin.requester = in.text();
+  }
+  if (format >= kFormatWithRequest) {
+    event.origin.address = in.text();
+    event.origin.request_id = in.text();
   }
   KELP_CHECK(in.finish("event row"));
   if (event.kind < EventKind::kPut || event.kind > EventKind::kEncryption) {

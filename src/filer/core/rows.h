@@ -9,6 +9,7 @@
 #include "kelp/result.h"
 #include "wire/entry.h"
 #include "wire/events.h"
+#include "wire/namespace.h"
 
 namespace kelp {
 
@@ -66,6 +67,16 @@ struct FinishedRow {
 /// The row's value, in the oldest format that can say it.
 [[nodiscard]] std::string encode_finished(const FinishedRow& finished);
 [[nodiscard]] Result<FinishedRow> decode_finished(std::string_view row);
+
+/// What a rename with a token answered: so answers a repeated one.
+struct RenamedRow {
+  WallTime finished;
+  std::string digest;  ///< IdempotencyToken::digest.
+  WriteOutcome outcome;
+};
+/// The row's value, in the newest format.
+[[nodiscard]] std::string encode_renamed(const RenamedRow& renamed);
+[[nodiscard]] Result<RenamedRow> decode_renamed(std::string_view row);
 
 /// Whose turn it is to collect.
 struct CollectorRow {

@@ -95,8 +95,9 @@ std::string event_json(const EventContext& context, const ObjectEvent& event) {
   record["eventTime"] = time_text(event.time);
   record["eventName"] = context.name;
   record["userIdentity"] = json::object{{"principalId", event.origin.requester}};
-  record["requestParameters"] = json::object{{"sourceIPAddress", ""}};
-  record["responseElements"] = json::object{{"x-amz-request-id", ""}, {"x-amz-id-2", ""}};
+  record["requestParameters"] = json::object{{"sourceIPAddress", event.origin.address}};
+  record["responseElements"] =
+      json::object{{"x-amz-request-id", event.origin.request_id}, {"x-amz-id-2", ""}};
   record["s3"] = std::move(s3);
   json::object message;
   message["Records"] = json::array{std::move(record)};

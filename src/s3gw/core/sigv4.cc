@@ -107,6 +107,10 @@ void append_canonical_headers(const SigV4Request& request, std::string& out) {
   while (!names.empty()) {
     const std::string_view name = cut(names, ';');
     out.append(name).push_back(':');
+    if (request.external != nullptr && name == "host") {
+      out.append(request.external->host).push_back('\n');
+      continue;
+    }
     bool first = true;
     for (const HttpHeader& header : request.headers) {
       if (!equals_lower(header.name, name)) continue;
@@ -250,6 +254,7 @@ S3Result<void> check_signed_headers(const SigV4Request& request, bool presigned)
 S3Result<void> append_canonical_request(const SigV4Request& request, EncodedSlash slash,
                                         std::string& out) {
   out.append(request.method).push_back('\n');
+  if (request.external != nullptr) out.append(request.external->path);
   if (!append_uri_canonical(request.path, UriPart::kPath, slash, out)) {
     return s3_error(S3Code::kInvalidURI);
   }

@@ -7,6 +7,7 @@
 
 #include "base/http_header.h"
 #include "crypto/digest.h"
+#include "s3gw/core/external_url.h"
 #include "s3gw/s3_error.h"
 
 // AWS Signature Version 4 for S3, as values: how a request becomes the text that is signed. Source:
@@ -49,6 +50,7 @@ struct SigV4Request {
   std::span<const HttpHeader> headers;
   std::string_view signed_headers;
   std::string_view payload_hash;
+  const ExternalUrl* external = nullptr;  ///< Instead of the Host that was received; null: none.
 };
 
 /// How to write an encoded slash (%2F) in the path: as sent, or as the slash that it stands for.

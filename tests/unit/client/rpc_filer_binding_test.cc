@@ -47,6 +47,8 @@ Task<void> filer_answers(Clients c) {
   co_await answers(s, append, f.append_object(append));
   const auto rename = random.make<RenameObject>();
   co_await answers(s, rename, f.rename_object(rename));
+  const auto find = random.make<FindRename>();
+  co_await answers(s, find, f.find_rename(find));
   const auto prefix = random.make<RenamePrefix>();
   co_await answers(s, prefix, f.rename_prefix(prefix));
   const auto get = random.make<GetObject>();

@@ -226,5 +226,20 @@ TEST_F(CollectorTest, ForgetsFinishedUploadsAfterAWeek) {
   EXPECT_EQ(collect(true).finished_expired, 0U);
 }
 
+TEST_F(CollectorTest, ForgetsTokensOfRenamesAfterAWeek) {
+  const auto rows = [&] {
+    return world_.store->scan(keys::within(std::string(1, keys::kRenamed)), 10)->size();
+  };
+  ASSERT_TRUE(world_.run(world_.filer.put_object(test::put_of("photos", "a", "x"))));
+  RenameObject rename{.from = {"photos", "a"}, .to = {"photos", "b"}};
+  rename.token = {.id = "token", .digest = "a to b"};
+  ASSERT_TRUE(world_.run(world_.filer.rename_object(rename)));
+  EXPECT_EQ(collect(true).finished_expired, 0U);
+  EXPECT_EQ(rows(), 1U);
+  world_.clock.advance(std::chrono::days(7) + seconds(1));
+  EXPECT_EQ(collect(true).finished_expired, 1U);
+  EXPECT_EQ(rows(), 0U);
+}
+
 }  // namespace
 }  // namespace kelp

@@ -92,6 +92,12 @@ TEST_F(EventLogTest, ARowOfBeforeIsReadAndOneWithAnOriginIsOfANewerFormat) {
   }
   row[row.size() - 4] = 9;
   EXPECT_EQ(decode_event(row).error().code(), Errc::kCorruption);
+  event.origin.address = "10.0.0.7";
+  event.origin.request_id = "id";
+  row = encode_event(event);
+  EXPECT_EQ(hex_encode(row),
+            "030100f2052a0100000001610c0000ac02016507026d650831302e302e302e37026964");
+  EXPECT_EQ(decode_event(row).value(), event);
 }
 
 TEST_F(EventLogTest, StreamsAreMergedByTimeAndEachKeepsItsOrder) {

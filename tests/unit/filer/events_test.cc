@@ -162,6 +162,7 @@ TEST_F(EventsTest, EachSaysByWhatItCameAbout) {
   ASSERT_TRUE(world_.run(first_.complete_upload(std::move(complete))));
   RenameObject rename{.from = {kBucket, "a"}, .to = {kBucket, "c"}};
   rename.conditions.origin.requester = "someone";
+  rename.conditions.origin.request_id = "of the rename";
   ASSERT_TRUE(world_.run(first_.rename_object(std::move(rename))));
   SetObjectTags tags{{kBucket, "b"}, {}, by(kRemoval)};
   ASSERT_TRUE(world_.run(first_.set_object_tags(std::move(tags))));
@@ -173,6 +174,7 @@ TEST_F(EventsTest, EachSaysByWhatItCameAbout) {
   for (const ObjectEvent& event : all_events()) {
     causes.push_back(event.origin.cause);
     EXPECT_EQ(event.origin.requester, "someone") << event.key;
+    EXPECT_EQ(event.origin.request_id, event.origin.cause == kRename ? "of the rename" : "");
   }
   EXPECT_EQ(causes,
             (std::vector{kPost, kUpload, kRename, kRename, kRemoval, kPut, kExpiration, kRemoval}));

@@ -195,6 +195,26 @@ TEST(LifecycleMoves, TakeTheBytesAlong) {
   test::run_coro(bytes_go_along(world));
 }
 
+Task<void> told(World& world) {
+  co_await world.set_up(rule(kMove));
+  EXPECT_TRUE(co_await world.filer.set_bucket_events({kBucket, 1'000'000}));
+  co_await world.put("k", {300'000});
+  const ObjectEntry before = co_await world.entry_of("k");
+  world.clock.advance(days(3));
+  co_await world.pass();
+  const auto page = co_await world.filer.read_events({kBucket, EventsFrom::kOldest, {}, 10});
+  EXPECT_EQ(page->events.size(), 2U);
+  const ObjectEvent& moved = page->events.back();
+  EXPECT_EQ(moved.origin.cause, EventCause::kTransition);
+  EXPECT_EQ(moved.version, before.version);
+  EXPECT_GT(moved.time, before.modified + days(2)) << "when it moved, not when it came";
+}
+
+TEST(LifecycleMoves, AreToldOf) {
+  World world;
+  test::run_coro(told(world));
+}
+
 Task<void> annotated(World& world) {
   co_await world.set_up(rule(kMove));
   co_await world.put("k", {300'000});

@@ -138,6 +138,82 @@ TEST_F(RenamesTest, OntoItselfChangesNothing) {
   EXPECT_EQ(get("a")->entry, before);
 }
 
+TEST_F(RenamesTest, WithATokenHappensOnce) {
+  RenameObject first{.from = {kBucket, "a"}, .to = {kBucket, "b"}};
+  first.token = {.id = "token", .digest = "a to b"};
+  EXPECT_EQ(rename(first).error().reason(), Reason::kNoSuchKey);
+  put("a", "moved");
+  const auto done = rename(first);
+  ASSERT_TRUE(done) << done.error().message();
+  put("a", "another");
+  EXPECT_EQ(rename(first)->version, done->version) << "done, and not done again";
+  EXPECT_EQ(get("b")->inline_body, "moved");
+  EXPECT_EQ(get("a")->inline_body, "another");
+
+  RenameObject other = first;
+  other.to.key = "c";
+  other.token.digest = "a to c";
+  EXPECT_EQ(rename(other).error().reason(), Reason::kConditionConflict);
+  other.token.id = "other";
+  EXPECT_TRUE(rename(other));
+  other.token.id = std::string(65, 't');
+  EXPECT_EQ(rename(other).error().code(), Errc::kInvalidArgument);
+  expect_sound(world_, {});
+}
+
+TEST_F(RenamesTest, ATokenIsOfItsBucketAndForgottenAfterAWeek) {
+  const auto found = [&](const std::string& bucket) {
+    return world_.run(world_.filer.find_rename({.bucket = bucket, .token = "token"}));
+  };
+  world_.make_bucket("films");
+  RenameObject request{.from = {kBucket, "a"}, .to = {kBucket, "b"}};
+  request.token = {.id = "token", .digest = "a to b"};
+  put("a");
+  EXPECT_EQ(found(kBucket)->digest, "");
+  const auto done = rename(request);
+  ASSERT_TRUE(done);
+  EXPECT_EQ(found(kBucket)->digest, "a to b");
+  EXPECT_EQ(found(kBucket)->outcome.version, done->version);
+  EXPECT_EQ(found(kBucket)->outcome.modified, done->modified);
+  EXPECT_EQ(found("films")->digest, "");
+  EXPECT_EQ(found("none").error().reason(), Reason::kNoSuchBucket);
+  world_.clock.advance(std::chrono::days(7) + std::chrono::seconds(1));
+  EXPECT_EQ(found(kBucket)->digest, "");
+  put("a", "later");
+  EXPECT_GT(rename(request)->version, done->version);
+  EXPECT_EQ(get("b")->inline_body, "later");
+}
+
+TEST_F(RenamesTest, OntoItselfWithATokenIsRememberedToo) {
+  const ObjectEntry before = put("a");
+  RenameObject request{.from = {kBucket, "a"}, .to = {kBucket, "a"}};
+  request.token = {.id = "token", .digest = "a to a"};
+  EXPECT_EQ(rename(request)->version, before.version);
+  EXPECT_EQ(get("a")->entry, before);
+  request.to.key = "b";
+  request.token.digest = "a to b";
+  EXPECT_EQ(rename(request).error().reason(), Reason::kConditionConflict);
+}
+
+TEST_F(RenamesTest, OfRacingOnesWithATokenOneMoves) {
+  put("a");
+  RenameObject request{.from = {kBucket, "a"}, .to = {kBucket, "b"}};
+  request.token = {.id = "token", .digest = "a to b"};
+  test::LateKv late(world_.kv);
+  FilerService second(late, world_.work, world_.clock, kOptions);
+  std::optional<WriteOutcome> first;
+  const auto remembers = [](const KvBatch& batch) {
+    return std::ranges::any_of(
+        batch.writes, [](const KvWrite& write) { return write.key.front() == keys::kRenamed; });
+  };
+  late.before(remembers, [&] { first = rename(request).value(); });
+  const auto done = world_.run(second.rename_object(request));
+  ASSERT_TRUE(done) << done.error().message();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(done->version, first->version);
+  expect_sound(world_, {});
+}
+
 TEST_F(RenamesTest, BetweenBucketsBothCountAndTheQuotaHolds) {
   world_.make_bucket("films");
   world_.make_bucket("bobs", "bob");

@@ -22,7 +22,7 @@ ObjectEvent put() {
   event.version = 0x12;
   event.size_bytes = 300;
   event.etag = "d41d";
-  event.origin.requester = "AIDA";
+  event.origin = {.requester = "AIDA", .address = "10.0.0.7", .request_id = "18AF"};
   return event;
 }
 
@@ -30,8 +30,9 @@ TEST(EventJson, SaysWhatAwsSays) {
   EXPECT_EQ(event_json({bucket(), "rule", "ObjectCreated:Put"}, put()),
             R"({"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","awsRegion":"us-east-1",)"
             R"("eventTime":"2026-01-02T03:04:05.678Z","eventName":"ObjectCreated:Put",)"
-            R"("userIdentity":{"principalId":"AIDA"},"requestParameters":{"sourceIPAddress":""},)"
-            R"("responseElements":{"x-amz-request-id":"","x-amz-id-2":""},"s3":{)"
+            R"("userIdentity":{"principalId":"AIDA"},"requestParameters":)"
+            R"({"sourceIPAddress":"10.0.0.7"},)"
+            R"("responseElements":{"x-amz-request-id":"18AF","x-amz-id-2":""},"s3":{)"
             R"("s3SchemaVersion":"1.0","configurationId":"rule","bucket":{"name":"photos",)"
             R"("ownerIdentity":{"principalId":"owner"},"arn":"arn:aws:s3:::photos"},"object":{)"
             R"("key":"in/a+b%2B%C3%A9","size":300,"eTag":"d41d",)"

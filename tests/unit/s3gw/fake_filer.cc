@@ -313,6 +313,10 @@ Task<Result<WriteOutcome>> FakeFiler::rename_object(RenameObject) {
   co_return Error(Errc::kUnimplemented, "not of this fake");
 }
 
+Task<Result<DoneRename>> FakeFiler::find_rename(FindRename) {
+  co_return DoneRename{};
+}
+
 Task<Result<RenamedPrefix>> FakeFiler::rename_prefix(RenamePrefix) {
   co_return Error(Errc::kUnimplemented, "not of this fake");
 }

@@ -119,6 +119,7 @@ class FakeFiler final : public FilerClient {
   Task<Result<WriteOutcome>> share_object(ShareObject request) override;
   Task<Result<WriteOutcome>> append_object(AppendObject request) override;
   Task<Result<WriteOutcome>> rename_object(RenameObject request) override;
+  Task<Result<DoneRename>> find_rename(FindRename request) override;
   Task<Result<RenamedPrefix>> rename_prefix(RenamePrefix request) override;
   Task<Result<void>> share_part(SharePart request) override;
   Task<Result<ListedParts>> list_parts(UploadName name, std::uint32_t after_part,

@@ -103,5 +103,40 @@ TEST_F(GatewayTest, BucketsMayStandInTheHost) {
   EXPECT_EQ(send("GET", "/bucket/dir/k").body, "v");
 }
 
+TEST_F(GatewayTest, SignaturesMayHaveTheAddressOutsideOfAProxy) {
+  send("PUT", "/bucket");
+  // What the client signed, and what the proxy made of it.
+  const auto through_proxy = [&](const std::string& host, const std::string& prefix) {
+    Outgoing request = outgoing("GET", prefix + "/bucket?location");
+    request.set("Host", host);
+    request.signed_headers = signed_names(request);
+    request.sign();
+    request.target = "/bucket?location";
+    request.set("Host", "10.0.0.1:8333");
+    return send(request, false);
+  };
+  EXPECT_EQ(through_proxy("s3.example.com", "").status, 403);
+  options.external_urls = {*parse_external_url("https://s3.example.com"),
+                           *parse_external_url("http://data.example.com:8080/s3/store/")};
+  EXPECT_EQ(through_proxy("s3.example.com", "").status, 200);
+  EXPECT_EQ(through_proxy("data.example.com:8080", "/s3/store").status, 200);
+  EXPECT_EQ(through_proxy("10.0.0.1:8333", "").status, 200);
+  EXPECT_EQ(through_proxy("s3.example.com", "/s3/store").status, 403);
+  const Answer refused = through_proxy("other.example.com", "");
+  EXPECT_EQ(refused.element("Code"), "SignatureDoesNotMatch");
+  EXPECT_NE(refused.element("CanonicalRequest").find("host:10.0.0.1:8333"), std::string::npos)
+      << "as it was received: " << refused.body;
+}
+
+TEST(ExternalUrl, IsAnAddressWithoutAQuery) {
+  EXPECT_EQ(parse_external_url("https://a.b:443/"), (ExternalUrl{"a.b", ""}));
+  EXPECT_EQ(parse_external_url("http://a.b:80"), (ExternalUrl{"a.b", ""}));
+  EXPECT_EQ(parse_external_url("http://a.b:443/x/y"), (ExternalUrl{"a.b:443", "/x/y"}));
+  for (const char* text : {"", "a.b", "ftp://a.b", "https://", "https:///x", "https://:443",
+                           "https://a.b?x", "https://u@a.b", "https://a b", "https://a.b/%41"}) {
+    EXPECT_FALSE(parse_external_url(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace kelp::s3::test

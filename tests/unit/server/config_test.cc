@@ -148,6 +148,7 @@ TEST(Config, RefusesWhatItCannotReadOrThatIsOutOfRange) {
                            "s3.website_domains = \"a.b\"\ns3.domain = \"a.b\"",
                            "s3.trusted_proxies = \"10.0.0.0/33\"",
                            "s3.trusted_proxies = \"proxy.example\"",
+                           "s3.external_urls = \"s3.example.com\"",
                            "s3.outgoing_allow = \"metadata.example\"",
                            "s3.outgoing_deny = \"10.0.0.0/33\"",
                            "s3.vault_address = \"vault:8200\"",

@@ -11,6 +11,13 @@ sys.path.insert(0, str(ROOT / "tools"))
 from kelpdev.process import free_port, wait_for  # noqa: E402
 
 CONFIGS = ROOT / "deploy/balancers"
+RESOLVERS = "\nresolvers cluster\n  parse-resolv-conf\n  hold valid 1s\n  hold obsolete 0s\n"
+
+
+def haproxy_by_name(name, most):
+    """The text of haproxy.cfg for gateways that come and go behind a name, at most so many."""
+    lines = [line for line in (CONFIGS / "haproxy.cfg").read_text().splitlines(keepends=True) if not line.startswith("  server s3-")]
+    return "".join(lines) + f"  server-template s3- {most} {name}:8333 check resolvers cluster init-addr none\n" + RESOLVERS
 
 
 def answers(port):

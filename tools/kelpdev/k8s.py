@@ -19,12 +19,13 @@ PAUSE = "localhost/kelp-pause:1"
 GROUPS = Path("/sys/fs/cgroup")
 
 
-def missing():
-    """Why no Kubernetes can be run here; empty when it can."""
+def missing(*binaries):
+    """Why no Kubernetes can be run here, with those `binaries` of k8s_binary beside it; empty when it can."""
     if os.geteuid() != 0:
         return "a Kubernetes needs root"
-    if not k8s_binary.path().exists():
-        return f"Kubernetes {k8s_binary.VERSION} was not built yet; tools/dev k8s build does it, in up to 30 minutes"
+    for binary in (k8s_binary.path(), *binaries):
+        if not binary.exists():
+            return f"{binary.parent.name} was not built yet; tools/dev k8s build does it, in up to 30 minutes"
     for tool in ("npm", "podman", "containerd", "etcd", "runc"):
         if not shutil.which(tool):
             return f"{tool} is not installed"

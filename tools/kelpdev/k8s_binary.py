@@ -1,4 +1,4 @@
-"""A Kubernetes built from its Go modules: one binary that is every part of it, kept outside the checkout by its version."""
+"""Kubernetes, and cert-manager for it, built from their Go modules: a binary of each, kept outside the checkout by its version."""
 
 import json
 import os
@@ -11,38 +11,56 @@ from pathlib import Path
 from kelpdev.process import CACHE, REPOSITORY
 
 VERSION = "1.34.4"
-SOURCE = REPOSITORY / "tools/k8s/main.go"
+CERT_MANAGER_VERSION = "1.19.4"  # the last one made with the libraries of this Kubernetes
+CERT_MANAGER_MODULE = "github.com/cert-manager/cert-manager"
 
 
 def path():
-    """Where the binary lies once it was built."""
+    """Where Kubernetes lies once it was built: one binary that is every part of it."""
     return CACHE / f"kubernetes-{VERSION}" / "kubernetes"
 
 
+def cert_manager():
+    """Where cert-manager's controllers lie once they were built, beside the folder `crds`."""
+    return CACHE / f"cert-manager-{CERT_MANAGER_VERSION}" / "cert-manager"
+
+
 def build():
-    """The binary, built when it is missing: up to 30 minutes of CPU, at the lowest priority."""
-    if path().exists():
-        return path()
-    path().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="kelp-kubernetes-") as folder:
-        shutil.copy(SOURCE, folder)
-        (Path(folder) / "go.mod").write_text(module(folder))
-        go(folder, "mod", "tidy")
+    """Both binaries, built where they are missing: up to 30 minutes of CPU, at the lowest priority."""
+    if not path().exists():
         version = "k8s.io/component-base/version"
-        go(folder, "build", "-trimpath", "-ldflags",
-           f"-s -w -X {version}.gitVersion=v{VERSION} -X {version}.gitMajor=1 -X {version}.gitMinor={VERSION.split('.')[1]}",
-           "-o", f"{path()}.new", ".")
-    os.rename(f"{path()}.new", path())
+        make(path(), "main.go", f"k8s.io/kubernetes v{VERSION}",
+             f"-X {version}.gitVersion=v{VERSION} -X {version}.gitMajor=1 -X {version}.gitMinor={VERSION.split('.')[1]}")
+    if not cert_manager().exists():
+        source = download(tempfile.gettempdir(), f"{CERT_MANAGER_MODULE}@v{CERT_MANAGER_VERSION}")["Dir"]
+        shutil.copytree(f"{source}/deploy/crds", cert_manager().parent / "crds", dirs_exist_ok=True)
+        make(cert_manager(), "cert_manager/main.go", f"{CERT_MANAGER_MODULE} v{CERT_MANAGER_VERSION}")
     return path()
 
 
-def module(folder):
+def make(binary, source, requirement, flags=""):
+    """Builds a program of tools/k8s that needs one module."""
+    binary.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="kelp-kubernetes-") as folder:
+        shutil.copy(REPOSITORY / "tools/k8s" / source, folder)
+        (Path(folder) / "go.mod").write_text(module(folder, requirement))
+        go(folder, "mod", "tidy")
+        go(folder, "build", "-trimpath", "-ldflags", f"-s -w {flags}".strip(), "-o", f"{binary}.new", ".")
+    os.rename(f"{binary}.new", binary)
+
+
+def module(folder, requirement):
     """The text of go.mod: Kubernetes names its own libraries by folders of its repository; here they are modules."""
-    found = json.loads(go(folder, "mod", "download", "-json", f"k8s.io/kubernetes@v{VERSION}"))
+    found = download(folder, f"k8s.io/kubernetes@v{VERSION}")
     libraries = re.findall(r"^\s*(k8s\.io/\S+) => \./staging", Path(found["GoMod"]).read_text(), re.MULTILINE)
-    lines = ["module kelp.test/kubernetes", "go 1.24.0", f"require k8s.io/kubernetes v{VERSION}"]
+    lines = ["module kelp.test/kubernetes", "go 1.24.0", f"require {requirement}"]
     lines += [f"replace {name} => {name} v0.{VERSION.removeprefix('1.')}" for name in sorted(set(libraries))]
     return "\n".join(lines) + "\n"
+
+
+def download(folder, name):
+    """Where a module lies, as `go mod download` tells."""
+    return json.loads(go(folder, "mod", "download", "-json", name))
 
 
 def go(folder, *words):

@@ -320,9 +320,10 @@ std::pair<std::string, std::string> Gateway::refusal(int status, const Error& er
     default:
       answer.message = "An error occurred when parsing the HTTP request.";
   }
-  log().debug("refused status={} reason={}", status, log_value(error.message()));
   const std::array<char, 16> id = next_request_id();
   const ErrorContext context{.request_id = {id.data(), id.size()}, .host_id = services_->host_id};
+  log().debug("refused request_id={} status={} reason={}", context.request_id, status,
+              log_value(error.message()));
   return {"application/xml", error_xml(answer, context)};
 }
 

@@ -1,41 +1,8 @@
 #include "select/json_tree.h"
 
-#include <fmt/format.h>
-
-#include <iterator>
+#include "base/json_text.h"
 
 namespace kelp::select {
-
-void append_json_text(std::string_view text, std::string& out) {
-  out += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-          out += c;
-        }
-    }
-  }
-  out += '"';
-}
-
 namespace {
 
 void append_scalar(const JsonTree& tree, const JsonNode& node, std::string& out) {

@@ -46,8 +46,6 @@ struct JsonRef {
   [[nodiscard]] const JsonNode& node() const { return tree->nodes[at]; }
 };
 
-/// Appends a text with its quotes.
-void append_json_text(std::string_view text, std::string& out);
 /// Appends a value, without white space, numbers as they were written.
 void append_json(JsonRef value, std::string& out);
 

@@ -1,5 +1,6 @@
 #include "select/result_writer.h"
 
+#include "base/json_text.h"
 #include "select/reader.h"
 
 namespace kelp::select {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "base/json_text.h"
 #include "select/text.h"
 
 namespace kelp::select {

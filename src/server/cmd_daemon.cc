@@ -70,7 +70,7 @@ void print_welcome(Role role, const Addresses& addresses) {
 Result<void> run(Role role, const DaemonFlags& flags) {
   KELP_TRY(LoadedConfig loaded, flags.config.load());
   const Config& config = loaded.config;
-  KELP_CHECK(set_log_level(config.log_level));
+  KELP_CHECK(begin_log(config));
   Signals signals(uses_tls(config) || uses_cluster_tls(config) || !config.s3.audit_log.empty() ||
                   role == Role::kVolume || has_supervisor());
   prepare_process();
@@ -79,7 +79,11 @@ Result<void> run(Role role, const DaemonFlags& flags) {
   SystemClock clock;
   KELP_TRY(const DataDir data, open_directory(role, config, *io));
   KELP_TRY(const auto daemon, Daemon::start(role, config, data.identity, *io, clock));
-  print_welcome(role, daemon->addresses());
+  if (config.log_format == "json") {
+    log_started(name_of(role), daemon->addresses());
+  } else {
+    print_welcome(role, daemon->addresses());
+  }
   if (!flags.ready_file.empty()) {
     KELP_CHECK(write_ready_file(*io, flags.ready_file, daemon->addresses()));
   }

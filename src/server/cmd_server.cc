@@ -68,7 +68,7 @@ Result<void> run(const ServerFlags& flags) {
   if (config.dir.empty()) {
     return Error(Errc::kInvalidArgument, "say where to keep everything: --dir DIR, or KELP_DIR");
   }
-  KELP_CHECK(set_log_level(config.log_level));
+  KELP_CHECK(begin_log(config));
   Signals signals(uses_tls(config) || uses_cluster_tls(config) || !config.s3.audit_log.empty() ||
                   has_supervisor());
   prepare_process();
@@ -77,7 +77,11 @@ Result<void> run(const ServerFlags& flags) {
   const auto keys = keys_of_environment();
   KELP_TRY(const DataDir data, open_data_dir(*io, config.dir, keys, true));
   KELP_TRY(const auto server, Server::start(config, data.identity, *io, clock));
-  print_welcome(config, data, keys.has_value(), server->addresses());
+  if (config.log_format == "json") {
+    log_started("server", server->addresses());
+  } else {
+    print_welcome(config, data, keys.has_value(), server->addresses());
+  }
   if (!flags.ready_file.empty()) {
     KELP_CHECK(write_ready_file(*io, flags.ready_file, server->addresses()));
   }

@@ -30,6 +30,13 @@ struct ConfigFlags {
 /// AWS_SECRET_ACCESS_KEY, when both are set.
 [[nodiscard]] std::optional<KeyPair> keys_of_environment();
 
+/// Sets level and format of the log.
+[[nodiscard]] Result<void> begin_log(const Config& config);
+
+/// Logs that `role` takes requests, and where. For a log that machines read it stands for the words
+/// to people on stdout, which are no JSON and may hold keys.
+void log_started(std::string_view role, const Addresses& addresses);
+
 /// Tells whoever waits, as JSON, where the process listens and which it is.
 [[nodiscard]] Result<void> write_ready_file(FileIo& io, const std::string& path,
                                             const Addresses& addresses);

@@ -70,6 +70,7 @@ constexpr std::array kSettings = {
     KELP_SETTING("durability", durability,
                  "\"synced\": acknowledged when on stable storage; \"os\": when in the page cache"),
     KELP_SETTING("log.level", log_level, "trace, debug, info, warn or error"),
+    KELP_SETTING("log.format", log_format, "text or json; json: one object a line"),
     KELP_SETTING("admin.listen", admin_listen,
                  "address:port of /metrics, /healthz and /readyz; empty: none"),
     KELP_SETTING("s3.listen", s3.listen, "address:port; port 0 takes a free one"),

@@ -177,6 +177,7 @@ struct CollectorConfig {
 struct Config {
   std::string dir;
   std::string log_level = "info";
+  std::string log_format = "text";    ///< "text", or "json": one object a line.
   std::string durability = "synced";  ///< "synced", or "os": acknowledged from the page cache.
   std::string admin_listen = "127.0.0.1:28333";
   std::string rpc_listen;  ///< Of `kelp server`: where `kelp shell` reaches it; empty: nowhere.

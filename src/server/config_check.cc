@@ -352,6 +352,7 @@ Result<void> check_config(const Config& config, const Origins& origins) {
   const Checker check(config, origins);
   KELP_CHECK(
       check.one_of("log.level", config.log_level, {"trace", "debug", "info", "warn", "error"}));
+  KELP_CHECK(check.one_of("log.format", config.log_format, {"text", "json"}));
   KELP_CHECK(check.one_of("durability", config.durability, {"synced", "os"}));
   KELP_CHECK(check.one_of("s3.defaults", config.s3.defaults, {"modern", "classic"}));
   KELP_CHECK(check.address("s3.listen", config.s3.listen, false));

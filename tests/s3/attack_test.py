@@ -2,8 +2,8 @@
 """What a server must live through: the requests of attacks.py against one whose log is at its finest level.
 
 Each gets the answer that is right, once, and the connection still speaks its own mind behind it; at the end the server is alive,
-has not grown, and neither its log, its metrics nor any of its answers holds a secret. Without a signature only the health
-pages of any port answer.
+has not grown, and neither its log, whose every line is JSON, its metrics nor any of its answers holds a secret. Without a signature
+only the health pages of any port answer.
 
     attack_test.py [-k WORD]    the attacks whose name has the word
 """
@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from attack_calls import calls, directories
 from attacks import Field, every_attack, signed
 from boto3_world import Server
-from kelpdev.process import free_port, rss_mib
+from kelpdev.process import free_port, log_records, rss_mib
 from raw_s3 import Account, Connection, md5_base64, presign, sign
 
 WANTED = 600
@@ -38,7 +38,7 @@ class World:
         self.rpc = free_port()
         self.files = free_port()
         Server.start("--rpc-listen", f"127.0.0.1:{self.rpc}",
-                     settings=f'[log]\nlevel = "trace"\n[filer]\nhttp_listen = "127.0.0.1:{self.files}"\n')
+                     settings=f'[log]\nlevel = "trace"\nformat = "json"\n[filer]\nhttp_listen = "127.0.0.1:{self.files}"\n')
         self.kelp = Server.kelp
         self.owner = Account(*self.kelp.keys)
         self.second = Account("second-account", "second-secret-key-0123456789")
@@ -236,8 +236,13 @@ def secrets_seen(world):
     places = {"log": (world.kelp.folder / "log").read_bytes()}
     with urllib.request.urlopen(f"http://{world.kelp.ready['admin']}/metrics", timeout=10) as answer:
         places["metrics"] = answer.read()
-    if b"trace" not in places["log"] and b"debug" not in places["log"]:
+    try:
+        records = log_records(places["log"])
+    except ValueError as error:
+        return [str(error)]
+    if not any(record["level"] == "debug" and len(record.get("request_id", "")) == 16 for record in records):
         return ["the log is not at its finest level"]
+    places["log, read as JSON"] = "\n".join(text for record in records for text in record.values()).encode()
     return [f"the {name} holds the secret {secret[:12]}..." for name, text in places.items() for secret in world.secrets if secret.encode() in text]
 
 

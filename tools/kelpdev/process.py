@@ -68,6 +68,28 @@ def disk_bytes(path):
     return int(out.stdout.split()[0])
 
 
+def log_records(text):
+    """The records of a log in JSON, whose every line must be one: an object of texts, in UTF-8, no name twice."""
+    def once(pairs):
+        record = dict(pairs)
+        if len(record) != len(pairs) or not all(isinstance(value, str) for value in record.values()):
+            raise ValueError("a name is there twice, or a value is no text")
+        return record
+
+    records = []
+    *lines, rest = text.split(b"\n")
+    for line in lines:
+        try:
+            record = json.loads(line.decode(), object_pairs_hook=once)
+            time.strptime(record["ts"][:19] + record["ts"][23:], "%Y-%m-%dT%H:%M:%SZ")
+            records.append((record["level"], record["room"]) and record)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"no record of a log: {line}") from error
+    if rest:
+        raise ValueError(f"a line without an end: {rest}")
+    return records
+
+
 class KelpProcess:
     """One `kelp server` on free ports of loopback. Use it as a context manager, or call start() and stop().
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "base/json_text.h"
+
 namespace kelp::s3 {
 namespace {
 
@@ -16,40 +18,14 @@ bool looks_like_ipv4(std::string_view name) {
          std::ranges::all_of(name, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
 }
 
-/// The number of continuation bytes that follow `lead` and the range of the first of them; count 0
-/// for a byte that cannot lead.
-struct Sequence {
-  int continuation;
-  unsigned char low;
-  unsigned char high;
-};
-constexpr Sequence sequence_of(unsigned char lead) {
-  if (lead >= 0xc2 && lead <= 0xdf) return {1, 0x80, 0xbf};
-  if (lead == 0xe0) return {2, 0xa0, 0xbf};
-  if (lead == 0xed) return {2, 0x80, 0x9f};
-  if (lead >= 0xe1 && lead <= 0xef) return {2, 0x80, 0xbf};
-  if (lead == 0xf0) return {3, 0x90, 0xbf};
-  if (lead >= 0xf1 && lead <= 0xf3) return {3, 0x80, 0xbf};
-  if (lead == 0xf4) return {3, 0x80, 0x8f};
-  return {0, 0, 0};
-}
-
 }  // namespace
 
 bool valid_utf8(std::string_view bytes) {
-  std::size_t i = 0;
-  while (i < bytes.size()) {
-    const auto lead = static_cast<unsigned char>(bytes[i++]);
-    if (lead < 0x80) continue;
-    const Sequence expected = sequence_of(lead);
-    if (expected.continuation == 0) return false;
-    if (bytes.size() - i < static_cast<std::size_t>(expected.continuation)) return false;
-    for (int n = 0; n < expected.continuation; ++n) {
-      const auto c = static_cast<unsigned char>(bytes[i++]);
-      const unsigned char low = n == 0 ? expected.low : 0x80;
-      const unsigned char high = n == 0 ? expected.high : 0xbf;
-      if (c < low || c > high) return false;
-    }
+  while (!bytes.empty()) {
+    const bool ascii = static_cast<unsigned char>(bytes.front()) < 0x80;
+    const std::size_t character = ascii ? 1 : utf8_character_bytes(bytes);
+    if (character == 0) return false;
+    bytes.remove_prefix(character);
   }
   return true;
 }

@@ -82,14 +82,19 @@ TEST(Config, AnEngineElsewhereHasAnUrlAndNoPasswordInIt) {
 TEST(Config, FlagsGoBeforeTheEnvironmentAndThatBeforeTheFile) {
   ConfigSources sources;
   sources.file_name = "kelp.toml";
-  sources.file_text = "[s3]\nlisten = \"127.0.0.1:1\"\nregion = \"eu\"\n[log]\nlevel = \"warn\"\n";
-  sources.environment = {
-      {"KELP_S3_LISTEN", "127.0.0.1:2"}, {"KELP_LOG_LEVEL", "debug"}, {"PATH", "/bin"}};
+  sources.file_text =
+      "[s3]\nlisten = \"127.0.0.1:1\"\nregion = \"eu\"\n[log]\nlevel = \"warn\"\nformat = "
+      "\"text\"\n";
+  sources.environment = {{"KELP_S3_LISTEN", "127.0.0.1:2"},
+                         {"KELP_LOG_LEVEL", "debug"},
+                         {"KELP_LOG_FORMAT", "json"},
+                         {"PATH", "/bin"}};
   sources.flags = {{"s3.listen", "127.0.0.1:3"}};
   const auto loaded = load_config(sources);
   ASSERT_TRUE(loaded.has_value()) << loaded.error().detail();
   EXPECT_EQ(loaded->config.s3.listen, "127.0.0.1:3");
   EXPECT_EQ(loaded->config.log_level, "debug");
+  EXPECT_EQ(loaded->config.log_format, "json");
   EXPECT_EQ(loaded->config.s3.region, "eu");
   EXPECT_EQ(loaded->origins.at("s3.listen"), "flag s3.listen");
   EXPECT_EQ(loaded->origins.at("log.level"), "environment KELP_LOG_LEVEL");
@@ -137,6 +142,7 @@ TEST(Config, RefusesWhatItCannotReadOrThatIsOutOfRange) {
                            "filer.memory = \"64 MiB\"",
                            "filer.memory = \"63MiB\"",
                            "log.level = \"loud\"",
+                           "log.format = \"xml\"",
                            "durability = \"never\"",
                            "s3.listen = \"localhost\"",
                            "s3.listen = \"\"",

@@ -100,7 +100,7 @@ class Static(unittest.TestCase):
                 "volume.defaults.storage.size=lots": "pattern", "buckets[0].name=Upper": "pattern", "users[0].name=a/b": "pattern", "users[0].name=a": "missing", "image.digest=abc": "pattern",
                 "volume.groups.default.colour=a": "additional properties", "auth.secretKey=short": "pattern",
                 "s3.tls.certManager.issuerKind=Friend": "must be one of", "tls.internal.name=Kelp!": "pattern",
-                "tls.internal.colour=a": "additional properties", "persistence.whenDeleted=Shred": "must be one of"}.items():
+                "tls.internal.colour=a": "additional properties", "persistence.whenDeleted=Shred": "must be one of", "logFormat=xml": "must be one of"}.items():
             done = helm("template", "r", CHART, "--set", value)
             self.assertNotEqual(done.returncode, 0, value)
             self.assertIn(word, done.stderr, value)
@@ -231,6 +231,15 @@ class Cluster(unittest.TestCase):
         sums = [objects["StatefulSet", "r-kelp-master"]["spec"]["template"]["metadata"]["annotations"]["checksum/settings"]
                 for objects in (self.objects, other)]
         self.assertNotEqual(*sums, "other settings roll the pods")
+
+    def test_the_log_is_text_unless_asked(self):
+        def lines(*words):
+            text = shape("ha", *words)["ConfigMap", "r-kelp"]["data"]["kelp.toml"]
+            return [line for line in text.splitlines() if line.startswith("log.format")]
+
+        self.assertEqual(lines(), [])
+        self.assertEqual(lines("--set", "logFormat=json"), ['log.format = "json"'])
+        self.assertEqual(lines("--set", "logFormat=json,settings.log\\.format=text"), ['log.format = "text"'], "what the settings say goes before")
 
     def test_secrets_are_made_once(self):
         cluster = self.get("Secret", "cluster")

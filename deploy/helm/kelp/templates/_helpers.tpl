@@ -288,7 +288,9 @@ spec:
 {{- end -}}
 
 {{- define "kelp.toml" -}}
-{{- range $key, $value := .Values.settings }}
+{{- $settings := .Values.settings -}}
+{{- if eq (toString .Values.logFormat) "json" }}{{ $settings = merge (dict) $settings (dict "log.format" "json") }}{{ end -}}
+{{- range $key, $value := $settings }}
 {{ $key }} = {{ if kindIs "string" $value }}{{ $value | quote }}{{ else }}{{ $value }}{{ end }}
 {{- end }}
 {{- end -}}

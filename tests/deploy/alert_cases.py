@@ -87,6 +87,7 @@ CASES = {
     "KelpSlowRequests": Case(request_times(90, 10), request_times(99, 1)),
     "KelpConnectionsRefused": counter("kelp_s3_http_refused_connections_total", "0+1"),
     "KelpLogLinesLost": counter("kelp_s3_audit_dropped_total", "0+1"),
+    "KelpRemoteFails": gauge("kelp_remote_failing", 1, 0, labels='instance="a",remote="cold"'),
     "KelpCertificateExpires": certificate(13),
     "KelpCertificateExpiresNow": certificate(2),
     "KelpClockOff": gauge("kelp_server_time_seconds", "100+60", "10+60"),

@@ -34,7 +34,7 @@ FILES = ROOT / "deploy/helm/kelp/files"
 RULES = [rule for group in yaml.safe_load((FILES / "rules.yaml").read_text())["groups"] for rule in group["rules"]]
 DASHBOARDS = sorted((FILES / "dashboards").glob("*.json"))
 PAGES = "\n".join(page.read_text() for page in (ROOT / "docs/operations").glob("*.md"))
-ROOMS = "admin|client|filer|iam|master|notify|raft|s3|server|volume|webdav"
+ROOMS = "admin|async|client|filer|iam|master|notify|raft|remote|rpc|s3|server|volume|webdav"
 NOT_UNITS = re.compile(r"_(ms|us|millis|micros|milliseconds|minutes|hours|days|kb|mb|gb|kib|mib|gib|percent|count|num)(_total)?$")
 
 
@@ -99,8 +99,12 @@ class Watched:
         events = self.folder / "events.toml"
         events.write_text('[s3.notify.hook]\ntype = "webhook"\nurl = "http://127.0.0.1:1/"\n')
         self.cluster["filer1"].options = ["--config", str(events)]
+        remote = self.folder / "remote.toml"  # nobody calls it
+        (self.folder / "secret").write_text("a-secret-of-elsewhere\n")
+        remote.write_text(events.read_text() + '[remote.cold]\nid = 1\nclasses = ["GLACIER"]\nendpoint = "http://127.0.0.1:1"\nbucket = "cold"\n'
+                          f'access_key = "elsewhere"\nsecret_file = "{self.folder}/secret"\n')
         self.cluster["gateway1"].options = [
-            "--config", str(events), "--tls-listen", "127.0.0.1:0", "--tls-cert", f"{self.folder}/cert.pem", "--tls-key", f"{self.folder}/key.pem",
+            "--config", str(remote), "--tls-listen", "127.0.0.1:0", "--tls-cert", f"{self.folder}/cert.pem", "--tls-key", f"{self.folder}/key.pem",
             "--filer-http", self.files, "--set", f"s3.audit_log={self.folder}/audit"]
         self.cluster["volume1"].options = ["--set", f"volume.cache={self.folder}/cache", "--set", "volume.cache_size=16MiB"]
 

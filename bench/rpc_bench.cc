@@ -99,7 +99,7 @@ enum class Wire { kPlain, kTls };
 struct Rig {
   explicit Rig(Wire wire = Wire::kPlain) : network(make_network(wire)) {
     server.each([this](RpcServer& each) {
-      each.handle(kEcho, echo);
+      each.handle(kEcho, "echo", echo);
       serve_master(each, instant_master);
       serve_volume(each, instant_volume, instant_volume);
     });
@@ -125,6 +125,12 @@ struct Rig {
     co_await server.stop(clock.mono());
   }
 
+  /// As daemons have them.
+  RpcServerOptions counted_options() {
+    RpcServerOptions options = daemon_server_options(identity);
+    options.metrics = &metrics;
+    return options;
+  }
   std::unique_ptr<Network> make_network(Wire wire) {
     if (wire == Wire::kPlain) return make_tcp_network();
     return std::make_unique<TlsNetwork>(make_tcp_network(), member_context(), "", clock, metrics);
@@ -139,7 +145,7 @@ struct Rig {
   RpcWorld world{context.get_executor(), *network, clock, *timers, random_bytes};
   InstantMaster instant_master;
   InstantVolume instant_volume;
-  RpcServers server{world, {world.executor}, daemon_server_options(identity)};
+  RpcServers server{world, {world.executor}, counted_options()};
   RpcChannels channels{world, {world.executor}, {.identity = identity}};
   std::unique_ptr<RpcClient> client;
   std::unique_ptr<RpcMasterClient> master;

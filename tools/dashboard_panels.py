@@ -43,12 +43,35 @@ def rate(metric, by=""):
     return f"sum{grouped} (rate({metric}@[$__rate_interval]))"
 
 
+def calls(room):
+    """What daemons do for others: the methods whose names begin with `room`."""
+    chosen = f'method=~"({room})[.].+"'
+    every = f"sum by (method) (rate(kelp_rpc_requests_total@{{{chosen}}}[$__rate_interval]))"
+    failed = f'sum by (method) (rate(kelp_rpc_requests_total@{{{chosen},code!="ok"}}[$__rate_interval]))'
+    times = f"sum by (le, method) (rate(kelp_rpc_request_duration_seconds_bucket@{{{chosen}}}[$__rate_interval]))"
+    return {"Calls of other daemons": [
+        curves("By method", "reqps", {"{{method}}": every}),
+        curves("By how they ended", "reqps", {"{{code}}": f"sum by (code) (rate(kelp_rpc_requests_total@{{{chosen}}}[$__rate_interval]))"},
+               "Not every error is a fault: not_found, precondition and conflict answer a client."),
+        curves("Not ok, by method", "reqps", {"{{method}}": f"{failed} or 0 * {every}"}),
+        curves("Time, 99 % are quicker", "s", {"{{method}}": f"histogram_quantile(0.99, {times})"}, "From a call's arrival to its answer."),
+        curves("Under way", "short", {"{{instance}}": "kelp_rpc_running_requests@"}),
+    ]}
+
+
 def process(role):
     chosen = f'and on (job, instance) kelp_server_info@{{role=~"{role}"}}'
     return {"Processes": [
         curves("Memory", "bytes", {"{{instance}}": f"kelp_server_resident_bytes@ {chosen}"}),
         curves("CPU", "percentunit", {"{{instance}}": f"rate(kelp_server_cpu_seconds_total@[$__rate_interval]) {chosen}"},
                "1 is one core."),
+        curves("Threads that are busy", "percentunit",
+               {"{{instance}} {{pool}} {{directory}}": f"rate(kelp_async_pool_busy_seconds_total@[$__rate_interval]) / kelp_async_pool_threads@ {chosen}"},
+               "Of the pools that wait for disks and compute checksums."),
+        curves("Work that waits for a thread", "short",
+               {"{{instance}} {{pool}} {{directory}}": f"rate(kelp_async_pool_waited_seconds_total@[$__rate_interval]) {chosen}",
+                "refused a second {{instance}} {{pool}} {{directory}}": f"rate(kelp_async_pool_refused_total@[$__rate_interval]) {chosen}"},
+               "How much stands in the queue on average; what finds it full gets 503."),
         curves("Uptime", "s", {"{{instance}}": f"kelp_server_time_seconds@ - kelp_server_start_time_seconds@ {chosen}"}),
         curves("Clock, against Prometheus", "s", {"{{instance}}": f"kelp_server_time_seconds@ - timestamp(kelp_server_time_seconds@) {chosen}"}),
     ]}
@@ -111,6 +134,7 @@ MASTER = Page("masters", {
         curve("Jobs that ended", "ops", well=rate("kelp_master_jobs_done_total"), given_up=rate("kelp_master_jobs_abandoned_total")),
         curve("Leases", "ops", given=rate("kelp_master_leases_total"), refused=rate("kelp_master_lease_refusals_total")),
     ],
+    **calls("master|raft"),
     **process("master|server"),
 })
 
@@ -154,6 +178,7 @@ VOLUME = Page("volume servers", {
         curve("Bytes read from it", "Bps", read=rate("kelp_volume_cache_hit_bytes_total")),
         curves("Off", "short", {"{{instance}}": "kelp_volume_cache_off@"}),
     ],
+    **calls("volume"),
     **process("volume|server"),
 })
 
@@ -191,6 +216,7 @@ FILER = Page("filers", {
         curves("Age of the oldest", "s", {"{{target}}": "max by (target) (kelp_notify_lag_seconds@)"}),
         curves("Cut off", "short", {"{{target}}": "sum by (target) (increase(kelp_notify_gaps_total@[1h]))"}),
     ],
+    **calls("filer"),
     **process("filer|server"),
 })
 

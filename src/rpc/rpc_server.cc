@@ -4,18 +4,23 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "rpc/rpc_probe.h"
 #include "rpc/rpc_server_connection.h"
 
 namespace kelp {
 
 RpcServer::RpcServer(RpcWorld world, RpcServerOptions options)
-    : world_(std::move(world)), options_(std::move(options)), tasks_(world_.executor) {}
+    : world_(std::move(world)),
+      options_(std::move(options)),
+      unknown_(std::make_unique<RpcMethodProbe>(options_.metrics, world_.clock, "unknown")),
+      tasks_(world_.executor) {}
 
 RpcServer::~RpcServer() = default;
 
-void RpcServer::handle(std::uint32_t method, RpcHandler handler) {
+void RpcServer::handle(std::uint32_t method, std::string_view name, RpcHandler handler) {
   KELP_ASSERT(!listener_, "register methods before start()");
-  const bool fresh = handlers_.emplace(method, std::move(handler)).second;
+  auto probe = std::make_unique<RpcMethodProbe>(options_.metrics, world_.clock, std::string(name));
+  const bool fresh = methods_.emplace(method, Method{std::move(handler), std::move(probe)}).second;
   KELP_ASSERT(fresh, "a method has one handler");
 }
 

@@ -13,6 +13,8 @@
 
 namespace kelp {
 
+class Metrics;
+class RpcMethodProbe;
 class RpcServerConnection;
 
 /// Who calls and how long it waits. Valid until the handler returns.
@@ -43,6 +45,8 @@ struct RpcServerOptions {
   /// Of the requests and answers of all calls under way, kResourceExhausted past it; none: no
   /// limit. Must outlive the server.
   MemoryBudget* memory = nullptr;
+  /// Where calls are counted; none: nowhere. Must outlive the server.
+  Metrics* metrics = nullptr;
   std::chrono::milliseconds handshake_timeout{5000};  ///< Closed after it.
   FrameLimits limits;                                 ///< Of requests.
   FrameLimits answer_limits;                          ///< Of answers; larger ones are kInternal.
@@ -56,8 +60,8 @@ class RpcServer {
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
 
-  /// Registers a method before start(); each number once.
-  void handle(std::uint32_t method, RpcHandler handler);
+  /// Registers a method before start(); each number once. `name` is what metrics call it.
+  void handle(std::uint32_t method, std::string_view name, RpcHandler handler);
   /// Listens on "host:port" and serves. Errors as Network::listen.
   Result<void> start(const std::string& address);
   /// The port in use; after start().
@@ -85,12 +89,17 @@ class RpcServer {
 
  private:
   friend class RpcServerConnection;
+  struct Method {
+    RpcHandler handler;
+    std::unique_ptr<RpcMethodProbe> probe;
+  };
   Task<void> accept_forever();
   Task<void> serve(std::unique_ptr<Stream> stream);
 
   RpcWorld world_;
   RpcServerOptions options_;
-  std::map<std::uint32_t, RpcHandler> handlers_;
+  std::map<std::uint32_t, Method> methods_;
+  std::unique_ptr<RpcMethodProbe> unknown_;  ///< Of calls of methods that are not here.
   std::vector<std::function<void(std::uint64_t)>> connection_ended_;
   std::vector<RpcServer*> dealt_to_{this};
   std::unique_ptr<Listener> listener_;

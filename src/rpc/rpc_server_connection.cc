@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "rpc/handshake.h"
+#include "rpc/rpc_probe.h"
 
 namespace kelp {
 namespace {
@@ -15,6 +16,10 @@ constexpr std::uint64_t kHandshakeId = 0;
 
 Error no_memory() {
   return Error(Errc::kResourceExhausted, "the memory for calls is spent");
+}
+
+std::size_t bytes_of(const Frame& frame) {
+  return frame.message.size() + frame.attachment.size();
 }
 
 }  // namespace
@@ -79,7 +84,7 @@ Result<void> RpcServerConnection::take(Frame frame) {
     case FrameKind::kRequest:
       return take_request(std::move(frame));
     case FrameKind::kCancel:
-      abandon(frame.header.request_id);
+      abandon(frame.header.request_id, Errc::kCancelled);
       return {};
     case FrameKind::kPing:
       writer_.push(make_frame(FrameKind::kPong, 0, ""));
@@ -97,44 +102,68 @@ Result<void> RpcServerConnection::take_request(Frame frame) {
   if (id == 0 || running_.contains(id)) {
     return Error(Errc::kCorruption, fmt::format("rpc: request id {} is not free", id));
   }
-  const auto handler = server_.handlers_.find(frame.header.method);
-  const auto micros = std::min(frame.header.deadline_micros, kMaxDeadlineMicros);
-  const std::size_t bytes = frame.message.size() + frame.attachment.size();
-  if (server_.stopping_) {
-    refuse(id, Error(Errc::kUnavailable, "the server is shutting down"));
-  } else if (handler == server_.handlers_.end()) {
+  const auto method = server_.methods_.find(frame.header.method);
+  if (method == server_.methods_.end()) {
     refuse(id, Error(Errc::kUnimplemented, fmt::format("rpc: no method {}", frame.header.method)));
-  } else if (micros == 0) {
-    refuse(id, Error(Errc::kDeadlineExceeded, "the deadline had passed on arrival"));
-  } else if (running_.size() >= server_.options_.in_flight_limit) {
-    refuse(id, Error(Errc::kResourceExhausted,
-                     fmt::format("{} calls are under way on this connection", running_.size())));
-  } else if (auto memory = MemoryBudget::take_of(server_.options_.memory, bytes); !memory) {
-    refuse(id, no_memory());
-  } else {
-    const MonoTime deadline = server_.world_.clock.mono() + std::chrono::microseconds(micros);
-    Call call{.deadline = deadline, .bytes = bytes, .memory = *std::move(memory)};
-    running_.emplace(id, std::move(call));
-    running_bytes_ += bytes;
-    ++server_.in_flight_;
-    server_.in_flight_bytes_ += bytes;
-    deadlines_.add(deadline, id);
-    RpcMessage request{.message = std::move(frame.message),
-                       .attachment = std::move(frame.attachment)};
-    RpcCallInfo info{.method = frame.header.method,
-                     .deadline = deadline,
-                     .peer = stream_->peer(),
-                     .connection = number_,
-                     .request_id = id,
-                     .on = this};
-    const auto task =
-        calls_.spawn(serve(Slot(*this, id), handler->second, std::move(request), info));
-    // It may be over already.
-    if (const auto running = running_.find(id); running != running_.end()) {
-      running->second.task = task;
-    }
+    server_.unknown_->refused(Errc::kUnimplemented);
+    return {};
   }
+  auto memory = admit(frame);
+  if (!memory) {
+    refuse(id, memory.error());
+    method->second.probe->refused(memory.error().code());
+    return {};
+  }
+  begin(method->second, std::move(frame), *std::move(memory));
   return {};
+}
+
+/// The memory of a call that may begin, or why it may not.
+Result<MemoryBudget::Share> RpcServerConnection::admit(const Frame& frame) const {
+  if (server_.stopping_) return Error(Errc::kUnavailable, "the server is shutting down");
+  if (frame.header.deadline_micros == 0) {
+    return Error(Errc::kDeadlineExceeded, "the deadline had passed on arrival");
+  }
+  if (running_.size() >= server_.options_.in_flight_limit) {
+    return Error(Errc::kResourceExhausted,
+                 fmt::format("{} calls are under way on this connection", running_.size()));
+  }
+  auto memory = MemoryBudget::take_of(server_.options_.memory, bytes_of(frame));
+  if (!memory) return no_memory();
+  return *std::move(memory);
+}
+
+void RpcServerConnection::begin(const RpcServer::Method& method, Frame frame,
+                                MemoryBudget::Share memory) {
+  const std::uint64_t id = frame.header.request_id;
+  const auto micros = std::min(frame.header.deadline_micros, kMaxDeadlineMicros);
+  const std::size_t bytes = bytes_of(frame);
+  const MonoTime arrived = server_.world_.clock.mono();
+  const MonoTime deadline = arrived + std::chrono::microseconds(micros);
+  Call call{.probe = method.probe.get(),
+            .arrived = arrived,
+            .deadline = deadline,
+            .bytes = bytes,
+            .memory = std::move(memory)};
+  running_.emplace(id, std::move(call));
+  running_bytes_ += bytes;
+  ++server_.in_flight_;
+  server_.in_flight_bytes_ += bytes;
+  method.probe->began();
+  deadlines_.add(deadline, id);
+  RpcMessage request{.message = std::move(frame.message),
+                     .attachment = std::move(frame.attachment)};
+  RpcCallInfo info{.method = frame.header.method,
+                   .deadline = deadline,
+                   .peer = stream_->peer(),
+                   .connection = number_,
+                   .request_id = id,
+                   .on = this};
+  const auto task = calls_.spawn(serve(Slot(*this, id), method.handler, std::move(request), info));
+  // It may be over already.
+  if (const auto running = running_.find(id); running != running_.end()) {
+    running->second.task = task;
+  }
 }
 
 Task<void> RpcServerConnection::serve(Slot slot, const RpcHandler& handler, RpcMessage request,
@@ -145,16 +174,20 @@ Task<void> RpcServerConnection::serve(Slot slot, const RpcHandler& handler, RpcM
   // A slow reader holds its own calls' slots, not our memory.
   if (writer_.full()) static_cast<void>(co_await writer_.wait_for_room());
   const std::uint64_t id = slot.id();
-  if (slot.release().answered) co_return;
+  const Call call = slot.release();
+  if (call.answered) co_return;
   const auto& limits = server_.options_.answer_limits;
-  if (!result && result.error().code() == Errc::kCancelled) {
+  if (result && (result->message.size() > limits.message_bytes ||
+                 result->attachment.size() > limits.attachment_bytes)) {
+    result = Error(Errc::kInternal, "the answer is larger than a frame");
+  }
+  const Errc code = result ? Errc{} : result.error().code();
+  call.probe->answered(code, call.arrived);
+  if (code == Errc::kCancelled) {
     // The client did not cancel it: we are on our way out.
     refuse(id, Error(Errc::kUnavailable, "the server is shutting down"));
   } else if (!result) {
     refuse(id, result.error());
-  } else if (result->message.size() > limits.message_bytes ||
-             result->attachment.size() > limits.attachment_bytes) {
-    refuse(id, Error(Errc::kInternal, "the answer is larger than a frame"));
   } else {
     writer_.push(make_frame(FrameKind::kResponse, id, std::move(result->message),
                             std::move(result->attachment)));
@@ -172,7 +205,14 @@ RpcServerConnection::Call RpcServerConnection::Slot::release() {
   connection.server_.in_flight_bytes_ -= call.bytes;
   connection.deadlines_.remove(call.deadline, id_);
   connection.ended_.notify_all();
+  call.probe->finished();
   return call;
+}
+
+/// Of a call that was cancelled before its task began.
+void RpcServerConnection::Slot::drop() {
+  const Call call = release();
+  if (!call.answered) call.probe->answered(Errc::kCancelled, call.arrived);
 }
 
 Task<Result<void>> RpcServerConnection::reserve_answer(std::uint64_t id, std::size_t bytes) {
@@ -188,11 +228,12 @@ void RpcServerConnection::refuse(std::uint64_t id, const Error& error) {
   writer_.push(make_frame(FrameKind::kError, id, encode_error(error)));
 }
 
-/// The client does not wait any more: the handler is told, its answer is dropped.
-void RpcServerConnection::abandon(std::uint64_t id) {
+/// The client does not wait any more, as `code` says: the handler is told, its answer is dropped.
+void RpcServerConnection::abandon(std::uint64_t id, Errc code) {
   const auto found = running_.find(id);
   if (found == running_.end() || found->second.answered) return;
   found->second.answered = true;
+  found->second.probe->answered(code, found->second.arrived);
   calls_.cancel(found->second.task);
 }
 
@@ -202,7 +243,7 @@ void RpcServerConnection::expire(std::uint64_t id) {
     return;
   }
   refuse(id, Error(Errc::kDeadlineExceeded, "the deadline passed at the server"));
-  abandon(id);
+  abandon(id, Errc::kDeadlineExceeded);
 }
 
 }  // namespace kelp

@@ -25,6 +25,8 @@ class RpcServerConnection {
  private:
   struct Call {
     std::uint64_t task = 0;  ///< In calls_; 0 until it is known.
+    RpcMethodProbe* probe = nullptr;
+    MonoTime arrived;
     MonoTime deadline;
     std::size_t bytes = 0;
     std::size_t answer_bytes = 0;  ///< Reserved.
@@ -39,13 +41,15 @@ class RpcServerConnection {
     Slot(Slot&& other) noexcept
         : connection_(std::exchange(other.connection_, nullptr)), id_(other.id_) {}
     ~Slot() {
-      if (connection_ != nullptr) static_cast<void>(release());
+      if (connection_ != nullptr) drop();
     }
     /// What the call was.
     Call release();
     [[nodiscard]] std::uint64_t id() const { return id_; }
 
    private:
+    void drop();
+
     RpcServerConnection* connection_;
     std::uint64_t id_;
   };
@@ -54,9 +58,11 @@ class RpcServerConnection {
   Task<Result<void>> read_frames();
   Result<void> take(Frame frame);
   Result<void> take_request(Frame frame);
+  [[nodiscard]] Result<MemoryBudget::Share> admit(const Frame& frame) const;
+  void begin(const RpcServer::Method& method, Frame frame, MemoryBudget::Share memory);
   Task<void> serve(Slot slot, const RpcHandler& handler, RpcMessage request, RpcCallInfo info);
   void refuse(std::uint64_t id, const Error& error);
-  void abandon(std::uint64_t id);
+  void abandon(std::uint64_t id, Errc code);
   void expire(std::uint64_t id);
 
   RpcServer& server_;

@@ -41,8 +41,8 @@ std::vector<Executor> Daemon::Parts::executors() const {
 }
 
 Result<void> Daemon::Parts::start() {
-  disk_pool = make_thread_pool({.threads = config.threads.disk_threads});
-  hash_pool = make_thread_pool({.threads = hash_threads()});
+  disk_pool = measured_pool("disk", config.threads.disk_threads);
+  hash_pool = measured_pool("hash", hash_threads());
   KELP_TRY(const auto group, parse_masters(config.cluster.masters));
   if (group.empty()) {
     return Error(Errc::kInvalidArgument,

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "async/measured_pool.h"
 #include "async/runtime.h"
 #include "async/task_group.h"
 #include "client/cluster_clock.h"
@@ -150,6 +151,9 @@ struct Daemon::Parts {
 
  private:
   [[nodiscard]] std::vector<Executor> executors() const;
+  [[nodiscard]] std::unique_ptr<WorkPool> measured_pool(std::string name, std::size_t threads) {
+    return make_measured_pool({.threads = threads}, {metrics, clock, std::move(name), ""});
+  }
   [[nodiscard]] RpcWorld world() {
     return {runtime.executor(0), network->get(), clock, *timers, random_bytes};
   }

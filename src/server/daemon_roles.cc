@@ -53,6 +53,7 @@ Task<Result<void>> Daemon::Parts::serve(const std::string& address, std::vector<
   const bool leads = role == Role::kMaster;
   RpcServerOptions options =
       leads ? master_server_options(rpc_identity()) : daemon_server_options(rpc_identity());
+  options.metrics = &metrics;
   if (role == Role::kFiler) options.memory = &call_memory;
   rpc = std::make_unique<RpcServers>(world(), executors, options);
   rpc->each(prepare);
@@ -112,7 +113,7 @@ Result<void> Daemon::Parts::open_cache(const std::vector<VolumeDiskPlace>& place
   if (std::ranges::none_of(places, cached)) {
     logger("volume").warn("cache_unused why=\"no directory has one of volume.cache_tags\"");
   }
-  cache_pool = make_thread_pool({.threads = config.threads.disk_threads});
+  cache_pool = measured_pool("cache", config.threads.disk_threads);
   BlockCacheOptions options{config.volume.cache, config.volume.cache_size};
   cache =
       std::make_unique<BlockCache>(std::move(options), BlockCacheParts{io, *cache_pool, metrics});

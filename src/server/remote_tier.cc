@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "async/measured_pool.h"
 #include "server/assembly.h"
 #include "server/remote_s3.h"
 #include "wire/remote_volume.h"
@@ -51,7 +52,8 @@ Result<std::unique_ptr<RemoteTier>> RemoteTier::open(const Config& config,
                       .bucket = make_remote_s3(std::move(bucket)),
                       .clock = clock,
                       .patience = each.timeout,
-                      .pool = make_thread_pool({.threads = kCalls, .queue_limit = kWaiting}),
+                      .pool = make_measured_pool({.threads = kCalls, .queue_limit = kWaiting},
+                                                 {metrics, clock, "remote", ""}),
                       .upload_bytes = std::max(config.limits.body_memory, kLeastMemory)};
     all.push_back(std::make_unique<Remote>(std::move(parts), metrics));
   }

@@ -6,10 +6,10 @@
 #include <atomic>
 
 #include "async/background_budget.h"
+#include "async/measured_pool.h"
 #include "async/runtime.h"
 #include "async/task_group.h"
 #include "async/timers.h"
-#include "async/work_pool.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "client/cluster_clock.h"
@@ -142,8 +142,9 @@ struct Server::Rooms {
 };
 
 Result<void> Server::Rooms::open_stores() {
-  disk_pool = make_thread_pool({.threads = config.threads.disk_threads});
-  hash_pool = make_thread_pool({.threads = hash_threads()});
+  disk_pool =
+      make_measured_pool({.threads = config.threads.disk_threads}, {metrics, clock, "disk", ""});
+  hash_pool = make_measured_pool({.threads = hash_threads()}, {metrics, clock, "hash", ""});
   KELP_TRY(accounts, make_accounts(identity, config.s3));
   KELP_TRY(file_keys, make_file_keys(identity, config.s3.identities_file, *accounts, io));
   KELP_TRY(kv, open_engine(config, identity, io, clock, EngineUse::kServe));
@@ -306,6 +307,7 @@ Task<void> Server::Rooms::listen_rpc(Result<void>& outcome) {
   const RpcWorld world{runtime.executor(0), network->get(), clock, *timers, random_bytes};
   RpcServerOptions options = daemon_server_options({identity.cluster_id, identity.cluster_secret});
   options.memory = &call_memory;
+  options.metrics = &metrics;
   rpc = std::make_unique<RpcServers>(world, std::vector{runtime.executor(0)}, options);
   auto prepare = [this](RpcServer& server) {
     serve_master(server, *master);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "async/measured_pool.h"
 #include "client/rpc/rpc_limits.h"
 #include "client/rpc/rpc_volume_node.h"
 #include "client/rpc/volume_handlers.h"
@@ -45,7 +46,9 @@ Result<void> VolumeDisk::open_files() {
   }
   KELP_TRY(data_, join_data_dir(world_.io, place_.path, world_.identity));
   const Config& config = world_.config;
-  pool_ = make_thread_pool({.threads = config.threads.disk_threads});
+  pool_ = make_measured_pool(
+      {.threads = config.threads.disk_threads},
+      {world_.metrics, world_.clock, "disk", place_.listed ? place_.path : std::string()});
   budget_ = std::make_unique<BackgroundBudget>(config.volume.background_rate, world_.clock,
                                                world_.timers);
   VolumeServiceParts parts{world_.io,
@@ -68,6 +71,7 @@ Result<void> VolumeDisk::open_files() {
 Task<Result<void>> VolumeDisk::serve(Addresses at) {
   RpcServerOptions options =
       daemon_server_options({world_.identity.cluster_id, world_.identity.cluster_secret});
+  options.metrics = &world_.metrics;
   rpc_ = std::make_unique<RpcServers>(world_.rpc, world_.executors, options);
   auto prepare = [this](RpcServer& server) {
     serve_volume(server, *service_, *service_);

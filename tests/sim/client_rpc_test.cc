@@ -285,7 +285,7 @@ Task<Result<RpcMessage>> lie(RpcMessage, RpcCallInfo) {
 
 Task<void> broken_answer(World& w) {
   RpcServer liar(w.on("s"), daemon_server_options(RpcRigOptions{}.server));
-  liar.handle(std::to_underlying(RpcMethod::kVolumeRead), lie);
+  liar.handle(std::to_underlying(RpcMethod::kVolumeRead), "volume.read", lie);
   EXPECT_TRUE(liar.start("s:7000"));
   RpcChannels channels(w.on("c"), {w.context.executor()}, {.identity = RpcRigOptions{}.client});
   RpcVolumeNode node(channels, "s:7000");

@@ -37,9 +37,10 @@ Task<void> older_member(RaftWorld& w) {
   RpcServer server(w.rpc(older.name()), {.identity = identity});
   int taken = 0;
   int refused = 0;
-  server.handle(raft::kRaftMessagesMethod, [&taken, &refused](RpcMessage message, RpcCallInfo) {
-    return take_as_older(std::move(message), &taken, &refused);
-  });
+  server.handle(raft::kRaftMessagesMethod, "raft.messages",
+                [&taken, &refused](RpcMessage message, RpcCallInfo) {
+                  return take_as_older(std::move(message), &taken, &refused);
+                });
   EXPECT_TRUE(server.start(older.address()));
   raft::RpcTransport transport(
       w.rpc(newer.name()),

@@ -69,10 +69,10 @@ struct Service {
     co_return request;
   }
   void add_to(RpcServer& server) {
-    server.handle(kEcho, std::bind_front(&Service::echo, this));
-    server.handle(kSlow, std::bind_front(&Service::slow, this));
-    server.handle(kFail, &Service::fail);
-    server.handle(kBig, &Service::big);
+    server.handle(kEcho, "echo", std::bind_front(&Service::echo, this));
+    server.handle(kSlow, "slow", std::bind_front(&Service::slow, this));
+    server.handle(kFail, "fail", &Service::fail);
+    server.handle(kBig, "big", &Service::big);
   }
 
   World& world;

@@ -37,7 +37,7 @@ void serve_dumps(RpcServer& server, MetadataDumps& dumps) {
   auto serve = [&dumps](RpcMessage message, RpcCallInfo info) {
     return send_piece(dumps, std::move(message), info);
   };
-  server.handle(std::to_underlying(RpcMethod::kFilerDump), serve);
+  handle_method(server, RpcMethod::kFilerDump, serve);
 }
 
 }  // namespace kelp

@@ -114,9 +114,9 @@ void serve_master_control(RpcServer& server, MasterControl& master) {
   auto* const m = &master;
   serve_method<Heartbeat>(server, kMasterHeartbeat,
                           [m](Heartbeat r) { return m->heartbeat(std::move(r)); });
-  server.handle(
-      std::to_underlying(kMasterWatchLocations),
-      [m](RpcMessage message, RpcCallInfo info) { return watch(*m, std::move(message), info); });
+  handle_method(server, kMasterWatchLocations, [m](RpcMessage message, RpcCallInfo info) {
+    return watch(*m, std::move(message), info);
+  });
   serve_method<Done>(server, kMasterKeyFloor, [m](Done) { return wrap<KeyFloor>(m->key_floor()); });
   serve_method<CountGateway>(server, kMasterCountGateway, [m](CountGateway r) {
     return wrap<GatewayCount>(m->count_gateway(r.gateway));

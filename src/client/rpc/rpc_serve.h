@@ -29,11 +29,17 @@ Task<Result<RpcMessage>> answer_request(RpcMethod method, Serve serve, RpcMessag
   co_return co_await encode_answer(serve(std::move(request)));
 }
 
+/// RpcServer::handle() of a method, with its name.
+template <typename Handler>
+void handle_method(RpcServer& server, RpcMethod method, Handler handler) {
+  server.handle(std::to_underlying(method), info_of(method).name, std::move(handler));
+}
+
 /// Registers `method`: what `serve` (Request to Task<Result<Answer>>; Answer a message, or void)
 /// returns is the answer. What `serve` refers to must outlive the server.
 template <typename Request, typename Serve>
 void serve_method(RpcServer& server, RpcMethod method, Serve serve) {
-  server.handle(std::to_underlying(method), [method, serve](RpcMessage message, RpcCallInfo) {
+  handle_method(server, method, [method, serve](RpcMessage message, RpcCallInfo) {
     return answer_request<Request>(method, serve, std::move(message));
   });
 }

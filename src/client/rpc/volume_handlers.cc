@@ -220,7 +220,7 @@ namespace {
 
 void serve_needles(RpcServer& server, const std::shared_ptr<VolumeHandlers>& handlers) {
   const auto add = [&](RpcMethod method, auto call) {
-    server.handle(std::to_underlying(method), [handlers, call](RpcMessage m, RpcCallInfo info) {
+    handle_method(server, method, [handlers, call](RpcMessage m, RpcCallInfo info) {
       return ((*handlers).*call)(std::move(m), info);
     });
   };
@@ -354,19 +354,19 @@ void serve_volume_replicas(RpcServer& server, VolumeReplicas& replicas) {
                      [v](Done) { return wrap<SparseVolumes>(v->sparse_volumes()); });
   serve_method<FindPacked>(server, kVolumeFindPacked,
                            [v](FindPacked r) { return v->find_packed(r.fid, r.scheme); });
-  server.handle(std::to_underlying(kVolumeReadPacked), [v](RpcMessage message, RpcCallInfo info) {
+  handle_method(server, kVolumeReadPacked, [v](RpcMessage message, RpcCallInfo info) {
     return read_packed(*v, std::move(message), info);
   });
-  server.handle(std::to_underlying(kVolumeReadRebuilt), [v](RpcMessage message, RpcCallInfo info) {
+  handle_method(server, kVolumeReadRebuilt, [v](RpcMessage message, RpcCallInfo info) {
     return read_rebuilt(*v, std::move(message), info);
   });
-  server.handle(std::to_underlying(kVolumeReadNeedles), [v](RpcMessage message, RpcCallInfo info) {
+  handle_method(server, kVolumeReadNeedles, [v](RpcMessage message, RpcCallInfo info) {
     return read_needles(*v, std::move(message), info);
   });
-  server.handle(std::to_underlying(kVolumeReadNeedle), [v](RpcMessage message, RpcCallInfo info) {
+  handle_method(server, kVolumeReadNeedle, [v](RpcMessage message, RpcCallInfo info) {
     return read_needle(*v, std::move(message), info);
   });
-  server.handle(std::to_underlying(kVolumeReadPart), [v](RpcMessage message, RpcCallInfo info) {
+  handle_method(server, kVolumeReadPart, [v](RpcMessage message, RpcCallInfo info) {
     return read_part(*v, std::move(message), info);
   });
 }

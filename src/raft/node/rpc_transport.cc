@@ -47,8 +47,9 @@ RpcTransport::RpcTransport(RpcWorld world, RpcTransportOptions options)
 void RpcTransport::serve(RpcServer& server) {
   KELP_ASSERT(server.limits().attachment_bytes >= kRaftCallBytes,
               "a follower that lags is sent more than this server takes");
-  server.handle(kRaftMessagesMethod, std::bind_front(&RpcTransport::on_messages, this));
-  server.handle(kRaftChunkMethod, std::bind_front(&RpcTransport::on_chunk, this));
+  server.handle(kRaftMessagesMethod, "raft.messages",
+                std::bind_front(&RpcTransport::on_messages, this));
+  server.handle(kRaftChunkMethod, "raft.chunk", std::bind_front(&RpcTransport::on_chunk, this));
 }
 
 RpcTransport::~RpcTransport() {

@@ -40,7 +40,7 @@ Task<void> many_calls(Network& network, Timers& timers) {
                        .random = random_bytes};
   const RpcIdentity identity{.cluster_id = "c", .secret = "0123456789abcdef"};
   RpcServer server(world, {.identity = identity});
-  server.handle(5, echo);
+  server.handle(5, "echo", echo);
   EXPECT_TRUE(server.start("127.0.0.1:0"));
   const std::string address = "127.0.0.1:" + std::to_string(server.port());
   RpcClient client(world, {.address = address, .identity = identity});

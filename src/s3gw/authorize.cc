@@ -93,13 +93,19 @@ bool is_kept(const BucketAccess& access, const policy::Request& asked) {
   return access.policy->evaluate(request).denied;
 }
 
+/// Whether the root of the account `owner` asks.
+bool is_own_root(const Call& call, std::string_view owner) {
+  const Credential* const key = call.auth.credential;
+  return key != nullptr && acts_as_root(*key) && key->who.account == owner;
+}
+
 bool is_allowed(const Call& call, const BucketAccess* access, const Asked& asked) {
   const Credential* const key = call.auth.credential;
   policy::Request request;
   if (key != nullptr) request.who = key->who;
   const bool no_policy = access == nullptr || access->policy == nullptr;
   const std::string owner = access != nullptr ? access->owner_number : request.who.account;
-  const bool own_root = key != nullptr && acts_as_root(*key) && request.who.account == owner;
+  const bool own_root = is_own_root(call, owner);
   const bool foreign = access != nullptr && is_foreign_object(*access, asked);
   if (own_root && !foreign && (no_policy || mends_policy(asked.action))) return true;
   if (access != nullptr && access->policy_is_unknown) return false;
@@ -378,12 +384,18 @@ Task<S3Result<void>> authorize_source(Call& call, const ObjectKey& name, const F
   co_return check_expected(call.header("x-amz-source-expected-bucket-owner"), found.bucket);
 }
 
-Task<S3Result<void>> authorize_listing(Call& call, std::string bucket) {
-  co_return co_await decide(call, {.action = "s3:listbucket", .bucket = std::move(bucket)});
+Task<S3Result<void>> authorize_listing(Call& call, std::string bucket, Facts facts) {
+  Asked asked{
+      .action = "s3:listbucket", .bucket = std::move(bucket), .facts = std::move(facts)};
+  co_return co_await decide(call, std::move(asked));
+}
+
+bool may_all(const Call& call) {
+  const BucketAccess& access = *call.access;
+  return is_own_root(call, access.owner_number) && access.policy == nullptr && !access.has_acls();
 }
 
 Task<S3Result<void>> check_bucket(Call& call, BucketEntry bucket) {
-  if (!call.operation) co_return check_owner(call, bucket);  // not S3
   if (call.access != nullptr && call.access->bucket.id == bucket.id) co_return S3Result<void>{};
   call.services.bucket_access.forget(bucket.name);
   KELP_S3_CO_CHECK(co_await authorize(call));

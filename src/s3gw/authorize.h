@@ -44,12 +44,17 @@ using Facts = std::vector<std::pair<std::string, std::string>>;
 /// copy. AccessDenied, as for x-amz-source-expected-bucket-owner.
 [[nodiscard]] Task<S3Result<void>> authorize_source(Call& call, const ObjectKey& name,
                                                     const FoundObject& found);
-/// Whether the request may know what is not in a bucket. AccessDenied.
-[[nodiscard]] Task<S3Result<void>> authorize_listing(Call& call, std::string bucket);
+/// Whether the request may know what is and what is not in a bucket, `facts` saying in which part
+/// of it. AccessDenied.
+[[nodiscard]] Task<S3Result<void>> authorize_listing(Call& call, std::string bucket,
+                                                     Facts facts = {});
+
+/// Whether the request may do everything to every key of the bucket that it was authorized for: of
+/// its owner's root, where there is no policy and lists do not count.
+[[nodiscard]] bool may_all(const Call& call);
 
 /// That what an operation found of a bucket is of the one that the request was authorized for;
-/// authorizes it anew when it has been made anew since. Of a call that is none of S3:
-/// check_owner().
+/// authorizes it anew when it has been made anew since.
 [[nodiscard]] Task<S3Result<void>> check_bucket(Call& call, BucketEntry bucket);
 
 /// Whether a version was found as the request was authorized for it, so that check_version() would

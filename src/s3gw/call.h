@@ -65,7 +65,7 @@ struct Call {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::optional<S3Code> error = {};  ///< That was answered.
-  bool website = false;              ///< It is a website's visitor.
+  std::string_view service = "s3";   ///< RequestRecord::service.
   bool charged = false;              ///< The requester pays, and said so.
   // Of requests that an access log or a trace tells of.
   std::uint64_t object_bytes = 0;         ///< The size of the object.

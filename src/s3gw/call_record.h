@@ -3,23 +3,11 @@
 #include <chrono>
 
 #include "s3gw/call.h"
-#include "s3gw/core/trace_line.h"
-#include "s3gw/request_record.h"
 
 namespace kelp::s3 {
 
-/// What there is to tell of a call that ended just now. Views of the call.
-[[nodiscard]] RequestRecord record_of(const Call& call, std::chrono::nanoseconds took);
-
-/// What a trace shows of its head; `started`: when that was there. Views of the call.
-[[nodiscard]] TracedHead head_of(const Call& call, MonoTime started);
-
-/// The bucket that the call is about, as it is known; null: none is.
-[[nodiscard]] BucketAccessPtr access_of(const Call& call);
-
-/// Adds the call to the access log of its bucket, which has one; `started`: when its head was
-/// there.
-void log_access(const Call& call, const RequestRecord& record, const BucketAccess& access,
-                MonoTime started);
+/// Tells all who want to know of a call that ended just now - audit log, trace, the access log and
+/// the metrics of its bucket. `started`: when its head was there; `took`: from then on.
+void tell(const Call& call, MonoTime started, std::chrono::nanoseconds took);
 
 }  // namespace kelp::s3

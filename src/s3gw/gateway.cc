@@ -277,19 +277,7 @@ Task<void> Gateway::end_logs() {
 void Gateway::account(const Call& call, MonoTime started) {
   const auto took = services_->deps.clock.mono() - started;
   probe_->count(call, std::chrono::duration<double>(took).count());
-  RequestSink* const audit = services_->options.audit;
-  const BucketAccessPtr access = access_of(call);
-  const bool logged = access != nullptr && access->logging;
-  const bool counted = access != nullptr && services_->options.bucket_metrics > 0;
-  RequestTrace* const trace = services_->options.trace;
-  const bool traced = trace != nullptr && trace->watched();
-  if (audit != nullptr || logged || counted || traced) {
-    const RequestRecord record = record_of(call, took);
-    if (audit != nullptr) audit->take(record);
-    if (traced) trace->take(record, head_of(call, started));
-    if (logged) log_access(call, record, *access, started);
-    if (counted && call.operation) services_->bucket_metrics.count(record, *call.operation);
-  }
+  tell(call, started, took);
   if (!log().should_log(spdlog::level::debug)) return;
   log().debug(
       "request method={} op={} path={} status={} bytes_in={} bytes_out={} us={} "

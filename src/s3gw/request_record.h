@@ -12,7 +12,7 @@ namespace kelp::s3 {
 /// it is taken; empty where nothing is known. Nothing in it is a secret, but bytes are as the
 /// client sent them: who writes them somewhere escapes them.
 struct RequestRecord {
-  std::string_view service = "s3";  ///< "s3", "iam", "sts"; "website" for a website's visitors.
+  std::string_view service = "s3";  ///< "s3", "files", "iam", "sts"; "website" for its visitors.
   WallTime began;                   ///< When its head was there.
   std::chrono::nanoseconds took{};  ///< To the end of its answer.
   std::string_view request_id;

@@ -6,6 +6,7 @@
 #include "base/crc_combine.h"
 #include "crypto/md5.h"
 #include "s3gw/archive.h"
+#include "webdav/tree.h"
 
 namespace kelp::webdav {
 namespace {
@@ -98,7 +99,7 @@ Task<Outcome<Appended>> share(Visit& visit, BodyReader& body, LooseBodyPlan plan
   ObjectEntry& entry = request.put.entry;
   entry.layout.annotations = {};  // They were the other file's.
   extend(entry, kept, added);
-  entry.owner_id = visit.call.account().id;
+  KELP_DAV_CO_CHECK(give_owner(visit, entry));
   if (entry.layout.chunks.size() > kMaxChunks) {
     co_return failed(413, "the file has too many pieces to append to: write it anew");
   }
@@ -142,7 +143,7 @@ Task<Outcome<Appended>> append_to_file(Visit& visit, BodyReader& body, BucketEnt
       KELP_DAV_CO_TRY(plan.front, co_await read_chunk(visit, chunks[0]));
     }
   }
-  request.entry.owner_id = visit.call.account().id;
+  KELP_DAV_CO_CHECK(give_owner(visit, request.entry));
   co_return co_await rewrite(visit, body, std::move(plan), std::move(request));
 }
 

@@ -6,7 +6,9 @@ namespace kelp::webdav {
 namespace {
 
 void dress(HttpResponse& head) {
-  head.add("X-Content-Type-Options", "nosniff");
+  constexpr std::string_view kNoSniff = "X-Content-Type-Options";
+  // The gateway says so itself of objects that a browser may have asked for.
+  if (!head.lines().contains(kNoSniff)) head.add(kNoSniff, "nosniff");
   // No scripts, no forms, an origin of its own; enough is left to look at pictures and listings.
   head.add("Content-Security-Policy",
            "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; "

@@ -14,6 +14,7 @@ Failure as_failure(const s3::S3Error& error) {
   }
   failure.headers = error.headers;
   failure.detail = error.detail;
+  failure.code = error.code;
   return failure;
 }
 

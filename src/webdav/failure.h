@@ -1,6 +1,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@ struct Failure {
   /// answer is `text`.
   std::string condition = {};
   std::string detail = {};  ///< What failed inside, for the log; never sent.
+  std::optional<s3::S3Code> code = {};  ///< What it is to S3, for the audit log.
 };
 
 /// A value or a Failure.

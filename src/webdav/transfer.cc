@@ -4,10 +4,12 @@
 
 #include "async/task_group.h"
 #include "s3gw/archive.h"
+#include "s3gw/authorize.h"
 #include "s3gw/ops/copy_annotations.h"
 #include "s3gw/ops/copy_body.h"
 #include "s3gw/ops/needle_sink.h"
 #include "s3gw/write_headers.h"
+#include "webdav/permission.h"
 
 namespace kelp::webdav {
 namespace {
@@ -19,7 +21,7 @@ constexpr std::size_t kAtOnce = 16;
 Task<Outcome<s3::FoundSource>> read_source(Visit& visit, ObjectKey name) {
   auto found = co_await visit.filer().get_object(name, true);
   if (!found) co_return std::unexpected(as_failure(found.error()));
-  KELP_DAV_CO_CHECK(s3::check_owner(visit.call, found->bucket));
+  KELP_DAV_CO_CHECK(co_await s3::authorize_source(visit.call, name, *found));
   if (found->entry.delete_marker) co_return failed(404, "the source is not there");
   KELP_DAV_CO_CHECK(s3::check_readable(visit.call, found->entry));
   s3::FoundSource source;
@@ -29,12 +31,12 @@ Task<Outcome<s3::FoundSource>> read_source(Visit& visit, ObjectKey name) {
 }
 
 /// All of `source` but its body, under another name.
-PutObject request_of(const Visit& visit, const s3::FoundSource& source, const ObjectKey& to) {
+PutObject request_of(const s3::FoundSource& source, const ObjectKey& to) {
   const ObjectEntry& original = source.object.entry;
   PutObject request{.bucket = to.bucket, .key = to.key};
   ObjectEntry& entry = request.entry;
   entry.size_bytes = original.size_bytes;
-  entry.owner_id = visit.call.account().id;
+  entry.owner_id = original.owner_id;
   entry.etag = original.etag;
   entry.etag_parts = original.etag_parts;
   entry.checksums = original.checksums;
@@ -72,6 +74,15 @@ struct Branch {
   bool move = false;
 };
 
+/// Whether one of many may go where it is to go; a copy asks for its source itself.
+Task<Outcome<void>> may_carry(Visit& visit, const Journey& journey, bool move) {
+  const auto& [from, to, to_bucket, overwrite] = journey;
+  KELP_DAV_CO_CHECK(co_await s3::authorize_in(visit.call, to.bucket, "s3:putobject", to.key));
+  if (!move) co_return Outcome<void>{};
+  KELP_DAV_CO_CHECK(co_await s3::authorize_in(visit.call, from.bucket, "s3:getobject", from.key));
+  co_return co_await may_remove(visit, from.bucket, from.key);
+}
+
 Task<Outcome<void>> carry_page(Visit& visit, const Branch& branch, const ListedPage& page) {
   co_await asio::this_coro::throw_if_cancelled(false);
   TaskGroup group(co_await asio::this_coro::executor);
@@ -82,9 +93,12 @@ Task<Outcome<void>> carry_page(Visit& visit, const Branch& branch, const ListedP
                     .to = {.bucket = branch.to_bucket.name,
                            .key = branch.to_prefix + key.substr(branch.prefix.size())},
                     .to_bucket = branch.to_bucket};
+    outcomes[i] = co_await may_carry(visit, journey, branch.move);
+    if (!outcomes[i]) break;
     group.spawn(carry(visit, std::move(journey), branch.move, outcomes[i]));
-    if (group.size() == kAtOnce || i + 1 == page.objects.size()) co_await group.join();
+    if (group.size() == kAtOnce) co_await group.join();
   }
+  co_await group.join();
   for (Outcome<void>& outcome : outcomes) {
     KELP_DAV_CO_CHECK(std::move(outcome));
   }
@@ -137,6 +151,7 @@ Task<Outcome<void>> clear(Visit& visit, Found existing, bool for_file) {
     co_return co_await remove_below(visit, place.bucket, place.prefix());
   }
   if (for_file) co_return Outcome<void>{};
+  KELP_DAV_CO_CHECK(co_await may_remove(visit, place.bucket, place.key));
   const ObjectKey name{.bucket = place.bucket, .key = place.key};
   const WriteConditions none;
   KELP_DAV_CO_CHECK(co_await visit.filer().delete_object(name, none));
@@ -159,10 +174,21 @@ Task<Outcome<void>> carry_directory(Visit& visit, Found source, Place to, Bucket
                 .to_bucket = std::move(to_bucket),
                 .to_prefix = to.prefix(),
                 .move = plan.move};
-  const bool renames = branch.move && branch.bucket == branch.to_bucket.name;
+  const bool renames =
+      branch.move && branch.bucket == branch.to_bucket.name && s3::may_all(visit.call);
   auto carried =
       renames ? rename_branch(visit, std::move(branch)) : carry_branch(visit, std::move(branch));
   co_return co_await std::move(carried);
+}
+
+/// Whether the source may be looked into, and taken away by a move; of a directory each of its files
+/// is asked for when it is its turn.
+Task<Outcome<void>> may_take(Visit& visit, const Found& source, bool move) {
+  const Place& place = source.place;
+  if (source.directory()) co_return co_await may_list(visit, place);
+  KELP_DAV_CO_CHECK(co_await may_read(visit, place, *source.object));
+  if (move) co_return co_await may_remove(visit, place.bucket, place.key);
+  co_return Outcome<void>{};
 }
 
 }  // namespace
@@ -170,8 +196,11 @@ Task<Outcome<void>> carry_directory(Visit& visit, Found source, Place to, Bucket
 Task<Outcome<ObjectEntry>> copy_object(Visit& visit, Journey journey) {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     KELP_DAV_CO_TRY(const s3::FoundSource source, co_await read_source(visit, journey.from));
-    PutObject request = request_of(visit, source, journey.to);
+    PutObject request = request_of(source, journey.to);
+    KELP_DAV_CO_CHECK(give_owner(visit, request.entry));
     request.conditions.if_none_match_any = !journey.overwrite;
+    auto annotations = s3::authorize_annotations(visit.call, source, journey.to.key);
+    KELP_DAV_CO_CHECK(co_await std::move(annotations));
     KELP_DAV_CO_TRY(request.entry.layout.annotations,
                     co_await s3::stage_annotations(visit.call, source, journey.to_bucket,
                                                    request.entry.headers.encryption));
@@ -205,7 +234,7 @@ Task<Outcome<void>> change_headers(Visit& visit, ObjectKey name,
                                    std::function<Outcome<void>(ObjectHeaders&)> change) {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     KELP_DAV_CO_TRY(const s3::FoundSource source, co_await read_source(visit, name));
-    PutObject request = request_of(visit, source, name);
+    PutObject request = request_of(source, name);
     KELP_DAV_CO_CHECK(change(request.entry.headers));
     request.conditions.if_match = etag_text(source.object.entry);
     KELP_DAV_CO_TRY(request.entry.layout.annotations,
@@ -231,11 +260,19 @@ Task<Outcome<bool>> transfer(Visit& visit, Found source, Place to, TransferPlan 
     co_return failed(403, "the destination is the source, or in it");
   }
   if (is_within(source.place, to)) co_return failed(403, "the source is in the destination");
-  KELP_DAV_CO_TRY(BucketEntry to_bucket, co_await owned_bucket(visit, to.bucket));
+  to.slash = source.directory();
+  const s3::Operation operation =
+      plan.move ? s3::Operation::kRenameObject : s3::Operation::kCopyObject;
+  KELP_DAV_CO_CHECK(co_await ask(visit, operation, to.bucket, key_of(to)));
+  KELP_DAV_CO_TRY(BucketEntry to_bucket, co_await s3::own_bucket(visit.call));
+  KELP_DAV_CO_CHECK(co_await may_take(visit, source, plan.move));
   to.slash = false;
   KELP_DAV_CO_TRY(const Found existing, co_await look_up(visit, to));
   const bool replaces = existing.kind != Found::Kind::kNothing;
   if (replaces && !plan.overwrite) co_return failed(412, "something stands at the destination");
+  if (existing.directory() && !plan.over_directory) {
+    co_return failed(409, "a directory of that name is in it already");
+  }
   if (plan.needs_parent) {
     KELP_DAV_CO_CHECK(co_await check_parent(visit, to));
   }

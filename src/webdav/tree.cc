@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "crypto/md5.h"
+#include "s3gw/authorize.h"
 #include "s3gw/core/names.h"
+#include "s3gw/object_owner.h"
+#include "webdav/permission.h"
 
 namespace kelp::webdav {
 namespace {
@@ -26,7 +29,6 @@ Task<Outcome<std::optional<FoundObject>>> find(Visit& visit, std::string bucket,
     if (is_absent(object.error())) co_return std::nullopt;
     co_return std::unexpected(as_failure(object.error()));
   }
-  KELP_DAV_CO_CHECK(s3::check_owner(visit.call, object->bucket));
   if (object->entry.delete_marker) co_return std::nullopt;
   co_return *std::move(object);
 }
@@ -85,7 +87,7 @@ Task<Outcome<Batch>> next_keys(Visit& visit, const Place& place, const std::stri
                       .start_after = std::move(after),
                       .limit = limit};
   KELP_DAV_CO_TRY(const ListedPage page, co_await visit.filer().list_objects(std::move(request)));
-  KELP_DAV_CO_CHECK(s3::check_owner(visit.call, page.bucket));
+  KELP_DAV_CO_CHECK(co_await s3::check_bucket(visit.call, page.bucket));
   co_return Batch{merged(page, prefix.size()), page.truncated, page.next};
 }
 
@@ -105,13 +107,6 @@ Task<Outcome<std::string>> start_of(Visit& visit, const Place& place, std::strin
 
 }  // namespace
 
-Task<Outcome<BucketEntry>> owned_bucket(Visit& visit, std::string name) {
-  if (!s3::plausible_bucket_name(name)) co_return failed(404, "there is no such bucket");
-  KELP_DAV_CO_TRY(BucketEntry bucket, co_await visit.filer().get_bucket(std::move(name)));
-  KELP_DAV_CO_CHECK(s3::check_owner(visit.call, bucket));
-  co_return bucket;
-}
-
 Task<Outcome<bool>> has_below(Visit& visit, std::string bucket, std::string prefix) {
   ListObjects request{
       .bucket = std::move(bucket), .prefix = prefix, .delimiter = {}, .start_after = prefix};
@@ -121,7 +116,6 @@ Task<Outcome<bool>> has_below(Visit& visit, std::string bucket, std::string pref
     if (is_absent(page.error())) co_return false;
     co_return std::unexpected(as_failure(page.error()));
   }
-  KELP_DAV_CO_CHECK(s3::check_owner(visit.call, page->bucket));
   co_return !page->objects.empty();
 }
 
@@ -137,8 +131,9 @@ Task<Outcome<Found>> look_up(Visit& visit, Place place) {
       found.kind = Found::Kind::kDirectory;
       break;
     case Level::kBucket: {
-      auto bucket = co_await owned_bucket(visit, at.bucket);
-      if (!bucket && bucket.error().status == 404) co_return found;
+      if (!s3::plausible_bucket_name(at.bucket)) co_return found;
+      const auto bucket = co_await visit.filer().get_bucket(at.bucket);
+      if (!bucket && is_absent(bucket.error())) co_return found;
       KELP_DAV_CO_CHECK(bucket);
       found.kind = Found::Kind::kDirectory;
       found.made = bucket->created;
@@ -214,12 +209,19 @@ Task<Outcome<ListingPage>> list_page(Visit& visit, Place place, ListWish wish) {
   co_return page;
 }
 
+Outcome<void> give_owner(const Visit& visit, ObjectEntry& entry) {
+  KELP_DAV_TRY(s3::NewOwner owner, s3::new_owner(visit.call));
+  entry.owner_id = std::move(owner.id);
+  entry.headers.acl = std::move(owner.acl);
+  return {};
+}
+
 Task<Outcome<void>> make_directory(Visit& visit, Place place) {
-  KELP_DAV_CO_TRY(const BucketEntry bucket, co_await owned_bucket(visit, place.bucket));
+  KELP_DAV_CO_CHECK(co_await s3::own_bucket(visit.call));
   PutObject request{.bucket = place.bucket, .key = place.prefix()};
   KELP_DAV_CO_CHECK(s3::check_key(request.key));
   request.entry.etag = Md5().finish();
-  request.entry.owner_id = visit.call.account().id;
+  KELP_DAV_CO_CHECK(give_owner(visit, request.entry));
   request.entry.headers.content_type = kDirectoryType;
   request.conditions.if_none_match_any = true;
   const auto made = co_await visit.filer().put_object(std::move(request));
@@ -235,9 +237,11 @@ Task<Outcome<void>> remove_below(Visit& visit, std::string bucket, std::string p
   while (true) {
     ListObjects request{.bucket = bucket, .prefix = prefix, .delimiter = {}, .start_after = after};
     KELP_DAV_CO_TRY(const ListedPage page, co_await visit.filer().list_objects(std::move(request)));
-    KELP_DAV_CO_CHECK(s3::check_owner(visit.call, page.bucket));
     DeleteObjects deletes{.bucket = bucket, .keys = {}};
-    for (const ListedObject& object : page.objects) deletes.keys.push_back(object.key);
+    for (const ListedObject& object : page.objects) {
+      KELP_DAV_CO_CHECK(co_await may_remove(visit, bucket, object.key));
+      deletes.keys.push_back(object.key);
+    }
     if (deletes.keys.empty()) co_return Outcome<void>{};
     KELP_DAV_CO_TRY(const auto outcomes, co_await visit.filer().delete_objects(std::move(deletes)));
     for (const auto& outcome : outcomes) {

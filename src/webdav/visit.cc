@@ -6,6 +6,7 @@
 #include "s3gw/core/header_text.h"
 #include "webdav/core/if_header.h"
 #include "webdav/core/multistatus.h"
+#include "webdav/permission.h"
 #include "webdav/tree.h"
 
 namespace kelp::webdav {
@@ -27,7 +28,10 @@ Task<Outcome<ResourceState>> state_of(Visit& visit, const IfList& list) {
   for (const Lock& lock : locks_of(visit, place)) state.tokens.push_back(lock.token);
   if (std::ranges::any_of(list.all, &IfCondition::is_etag)) {
     KELP_DAV_CO_TRY(const Found found, co_await look_up(visit, place));
-    if (found.object) state.etag = '"' + etag_text(found.object->entry) + '"';
+    if (found.object) {
+      KELP_DAV_CO_CHECK(co_await may_read(visit, found.place, *found.object));
+      state.etag = '"' + etag_text(found.object->entry) + '"';
+    }
   }
   co_return state;
 }
@@ -47,6 +51,7 @@ Task<void> reply_empty(Visit& visit, int status) {
 }
 
 Task<void> reply_failure(Visit& visit, Failure failure) {
+  visit.call.error = failure.code;
   HttpResponse head = s3::begin_response(visit.call, failure.status);
   for (const auto& [name, value] : failure.headers) head.add(name, value);
   if (failure.status == 408) head.close_after();

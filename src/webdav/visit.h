@@ -28,6 +28,7 @@ struct Visit {
   /// The gateway's idea of a request: its operations read and write bodies for us.
   s3::Call call;
   Place place;
+  s3::Query query;                  ///< The request's; the call's own stays S3's.
   std::vector<std::string> tokens;  ///< Lock tokens that the If header brought.
   std::deque<std::string> names;    ///< Storage of renamed headers.
 
@@ -35,8 +36,12 @@ struct Visit {
   [[nodiscard]] MonoTime now() const { return call.services.deps.clock.mono(); }
   /// Of which the gateway's operations are to speak.
   void aim(std::string bucket, std::string key) {
-    call.request.bucket = std::move(bucket);
-    call.request.key = std::move(key);
+    s3::S3Request& request = call.request;
+    request.scope = bucket.empty() ? s3::Scope::kService
+                    : key.empty()  ? s3::Scope::kBucket
+                                   : s3::Scope::kObject;
+    request.bucket = std::move(bucket);
+    request.key = std::move(key);
   }
 };
 

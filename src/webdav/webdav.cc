@@ -8,8 +8,12 @@
 #include "base/log.h"
 #include "crypto/digest.h"
 #include "crypto/random.h"
+#include "s3gw/auth_common.h"
+#include "s3gw/call_record.h"
+#include "s3gw/client_address.h"
 #include "s3gw/core/header_text.h"
 #include "webdav/core/guard.h"
+#include "webdav/core/operation.h"
 #include "webdav/dressed_response.h"
 #include "webdav/ops/handlers.h"
 #include "webdav/visit.h"
@@ -51,22 +55,32 @@ std::array<char, 16> new_request_id() {
   return text;
 }
 
-/// Whose password came along. A name that nobody has costs the same comparison.
-Outcome<std::shared_ptr<const s3::Credential>> authenticate(const Visit& visit) {
+/// For who did not say who it is, or said it wrong.
+Failure challenge() {
   Failure refusal{401, "say who you are: an access key as the name, its secret as the password"};
   refusal.headers = {{"WWW-Authenticate", "Basic realm=\"Kelp\", charset=\"UTF-8\""}};
+  refusal.code = s3::S3Code::kAccessDenied;
+  return refusal;
+}
+
+/// Whose password came along: nobody's without one. A name that nobody has costs the same
+/// comparison. A temporary key needs its token in x-amz-security-token.
+Outcome<void> authenticate(Visit& visit) {
+  const s3::GatewayDeps& deps = visit.call.services.deps;
   const auto header = visit.call.header("authorization");
-  const auto given = header ? parse_basic(*header) : std::nullopt;
-  if (!given) return std::unexpected(std::move(refusal));
-  auto known = visit.call.services.deps.credentials.hold(given->user, {});
-  const std::string_view secret = known != nullptr ? std::string_view(known->secret_key) : "?";
+  if (!header) return {};
+  const auto given = parse_basic(*header);
+  if (!given) return std::unexpected(challenge());
+  const std::string_view token = visit.call.header("x-amz-security-token").value_or("");
+  auto known = s3::find_credential(deps.credentials, given->user, token);
+  const std::string_view secret = known ? std::string_view((*known)->secret_key) : "?";
   const bool fits = equal_constant_time(view(sha256(secret)), view(sha256(given->password)));
-  if (known == nullptr || !fits) return std::unexpected(std::move(refusal));
-  // Nobody asks policies here: who needs one may nothing.
-  if (!s3::acts_as_root(*known)) {
-    return std::unexpected(Failure{403, "only an account's own key, not a user's, may use files"});
+  if (!known || !fits || !s3::check_token(**known, token, deps.clock.wall())) {
+    return std::unexpected(challenge());
   }
-  return known;
+  visit.call.auth.held = *std::move(known);
+  visit.call.auth.credential = visit.call.auth.held.get();
+  return {};
 }
 
 Task<void> answer_options(Visit& visit) {
@@ -78,12 +92,23 @@ Task<void> answer_options(Visit& visit) {
   co_await reply(visit, std::move(head), {});
 }
 
+/// What the request is about, for whoever is told of it.
+void aim_at(Visit& visit, Place place) {
+  visit.place = std::move(place);
+  visit.call.operation = operation_of(visit.call.http.method, visit.place);
+  visit.aim(visit.place.bucket, key_of(visit.place));
+}
+
+Failure too_many() {
+  return as_failure(s3::S3Error{s3::S3Code::kSlowDown, {}, {}});
+}
+
 bool changes_nothing(std::string_view method) {
   return method == "GET" || method == "HEAD" || method == "PROPFIND";
 }
 
 /// From the request's head to its answer, or to the failure that is to be sent.
-Task<Outcome<void>> run(Visit& visit) {
+Task<Outcome<void>> run(Visit& visit, MonoTime started) {
   const HttpRequest& http = visit.call.http;
   if (from_foreign_page(http.method, http.headers)) {
     co_return failed(403, "pages of other sites may not change anything here");
@@ -93,8 +118,18 @@ Task<Outcome<void>> run(Visit& visit) {
     co_await answer_options(visit);
     co_return Outcome<void>{};
   }
-  KELP_DAV_CO_TRY(visit.call.auth.held, authenticate(visit));
-  visit.call.auth.credential = visit.call.auth.held.get();
+  auto place = parse_place(visit.call.request.raw_path);
+  if (place) aim_at(visit, *place);
+  s3::RequestLimits& limits = visit.call.services.limits;
+  const auto of_bucket = limits.enter_bucket(visit.call.request.bucket, started);
+  if (!of_bucket) co_return std::unexpected(too_many());
+  KELP_DAV_CO_CHECK(authenticate(visit));
+  const s3::Credential* const key = visit.call.auth.credential;
+  // What is no bucket's is let be by no policy.
+  if (key == nullptr && visit.place.bucket.empty()) co_return std::unexpected(challenge());
+  const auto of_key =
+      limits.enter_key(key == nullptr ? std::string_view() : key->access_key, started);
+  if (!of_key) co_return std::unexpected(too_many());
   const Handler handler = handler_of(http.method);
   if (handler == nullptr) {
     Failure refusal{405, "no such method"};
@@ -103,8 +138,8 @@ Task<Outcome<void>> run(Visit& visit) {
   }
   const std::size_t mark = visit.call.request.raw_path.size();
   const std::string_view query = http.target.substr(std::min(mark + 1, http.target.size()));
-  KELP_DAV_CO_TRY(visit.place, parse_place(visit.call.request.raw_path));
-  KELP_DAV_CO_TRY(visit.call.request.query, s3::Query::parse(query));
+  KELP_DAV_CO_CHECK(std::move(place));
+  KELP_DAV_CO_TRY(visit.query, s3::Query::parse(query));
   if (!changes_nothing(http.method)) {
     KELP_DAV_CO_CHECK(co_await check_if(visit));
   }
@@ -168,6 +203,7 @@ struct WebDav::Inside {
     const auto took = services.deps.clock.mono() - started;
     seconds.Observe(std::chrono::duration<double>(took).count());
     counter(call.http.method, call.status).Increment();
+    s3::tell(call, started, took);
     if (!log().should_log(spdlog::level::debug)) return;
     log().debug("request method={} path={} status={} bytes_in={} bytes_out={} us={} request_id={}",
                 log_value(call.http.method), log_value(call.request.raw_path), call.status,
@@ -188,6 +224,14 @@ WebDav::WebDav(s3::Services& services, WebDavOptions options)
 WebDav::~WebDav() = default;
 
 Task<void> WebDav::handle(HttpExchange exchange) {
+  const auto& proxies = inside_->services.options.trusted_proxies;
+  if (proxies.empty()) co_return co_await answer(exchange);
+  const HttpRequest request = s3::behind_proxies(exchange.request, proxies);
+  const HttpExchange told{.request = request, .body = exchange.body, .response = exchange.response};
+  co_await answer(told);
+}
+
+Task<void> WebDav::answer(HttpExchange exchange) {
   const MonoTime started = inside_->services.deps.clock.mono();
   DressedResponse response(exchange.response);
   Visit visit{.site = inside_->site,
@@ -196,10 +240,17 @@ Task<void> WebDav::handle(HttpExchange exchange) {
                        .body = exchange.body,
                        .response = response,
                        .id = new_request_id(),
-                       .headers = exchange.request.headers}};
+                       .headers = exchange.request.headers,
+                       .service = "files"}};
   visit.call.request.raw_path =
       exchange.request.target.substr(0, exchange.request.target.find('?'));
-  Outcome<void> outcome = co_await run(visit);
+  const auto permit = inside_->services.limits.enter_gateway(started);
+  Outcome<void> outcome = std::unexpected(too_many());
+  if (permit) outcome = co_await run(visit, started);
+  const bool nobody = visit.call.auth.credential == nullptr;
+  if (!outcome && nobody && outcome.error().code == s3::S3Code::kAccessDenied) {
+    outcome = std::unexpected(challenge());
+  }
   if (!outcome) {
     log_failure(visit, outcome.error());
     // An answer that has begun is cut short: the peer sees the loss by its length.

@@ -18,12 +18,13 @@ struct WebDavOptions {
 };
 
 /// Files over HTTP (docs/operations/filer-http.md): buckets as directories for browsers, scripts
-/// and WebDAV clients (RFC 4918, class 2). HTTP Basic with an access key and its secret. Stateless
-/// but for the locks, which are this process's. Thread-safe; each call runs on its connection's io
-/// thread.
+/// and WebDAV clients (RFC 4918, class 2). HTTP Basic with an access key and its secret, or nobody;
+/// who may do what, how much of it, and who is told is as for S3. Stateless but for the locks,
+/// which are this process's. Thread-safe; each call runs on its connection's io thread.
 class WebDav final : public HttpHandler {
  public:
-  /// `services` are a gateway's and must outlive this: accounts, filer, volumes, memory budget.
+  /// `services` are a gateway's and must outlive this: accounts, policies, limits, filer, volumes,
+  /// memory budget.
   WebDav(s3::Services& services, WebDavOptions options);
   ~WebDav() override;
 
@@ -33,6 +34,9 @@ class WebDav final : public HttpHandler {
 
  private:
   struct Inside;
+
+  Task<void> answer(HttpExchange exchange);
+
   std::unique_ptr<Inside> inside_;
 };
 

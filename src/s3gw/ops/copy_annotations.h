@@ -12,9 +12,10 @@ namespace kelp::s3 {
 /// InvalidArgument.
 [[nodiscard]] S3Result<bool> copies_annotations(const Call& call);
 
-/// That who asks may read the annotations of `source`, if it has some, and put them to its copy.
-/// AccessDenied.
-[[nodiscard]] Task<S3Result<void>> authorize_annotations(Call& call, const FoundSource& source);
+/// That who asks may read the annotations of `source`, if it has some, and put them to its copy,
+/// `key` of the request's bucket. AccessDenied.
+[[nodiscard]] Task<S3Result<void>> authorize_annotations(Call& call, const FoundSource& source,
+                                                         std::string key);
 
 /// Copies the annotations of `source`, one by one and encrypted as `of_copy` is, into a set that
 /// waits for the copy in `bucket` to name it: they are its ObjectEntry::layout.annotations, whose

@@ -189,7 +189,7 @@ Task<S3Result<void>> copy_object(Call& call) {
   for (int attempt = 1;; ++attempt) {
     KELP_S3_CO_TRY(const FoundSource source, co_await find_copy_source(call));
     if (with_annotations) {
-      KELP_S3_CO_CHECK(co_await authorize_annotations(call, source));
+      KELP_S3_CO_CHECK(co_await authorize_annotations(call, source, call.request.key));
     }
     KELP_S3_CO_TRY(PutObject request, copy_request(call, source));
     take_default_class(call, bucket, request.entry.headers);

@@ -148,7 +148,7 @@ Task<S3Result<std::shared_ptr<const Element>>> find_site(Call& call) {
 }  // namespace
 
 Task<S3Result<void>> website(Call& call, std::string_view host) {
-  call.website = true;
+  call.service = "website";
   if (auto read = read_ask(call, host); !read) {
     co_await send_page(call, std::move(read).error(), std::nullopt);
     co_return Served{};

@@ -64,6 +64,10 @@ Outcome<Place> parse_place_of_url(std::string_view url, std::string_view host) {
   return parse_place(url);
 }
 
+std::string key_of(const Place& place) {
+  return place.slash ? place.prefix() : place.key;
+}
+
 std::string href_of(const Place& place, bool directory) {
   if (place.level == Level::kRoot) return "/";
   std::string href = place.strict ? "/dav/" : "/buckets/";

@@ -37,6 +37,8 @@ struct Place {
 /// Errors  those of parse_place(); 502 for another authority than `host` (RFC 4918 section 9.8.5).
 [[nodiscard]] Outcome<Place> parse_place_of_url(std::string_view url, std::string_view host);
 
+/// The key of a place: a directory's is that of its marker, a bucket's empty.
+[[nodiscard]] std::string key_of(const Place& place);
 /// The path of a place, percent-encoded; directories end in a slash.
 [[nodiscard]] std::string href_of(const Place& place, bool directory);
 /// The directory that holds a kEntry: its bucket, or an entry of it.

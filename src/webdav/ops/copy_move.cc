@@ -1,5 +1,6 @@
 #include "s3gw/core/header_text.h"
 #include "webdav/ops/handlers.h"
+#include "webdav/permission.h"
 #include "webdav/transfer.h"
 
 namespace kelp::webdav {
@@ -25,7 +26,9 @@ Task<Outcome<void>> run(Visit& visit, bool is_move) {
   const std::string_view host = visit.call.header("host").value_or("");
   KELP_DAV_CO_TRY(const Place to, parse_place_of_url(*destination, host));
   KELP_DAV_CO_TRY(const Found source, co_await look_up(visit, visit.place));
-  if (source.kind == Found::Kind::kNothing) co_return failed(404, "nothing is here");
+  if (source.kind == Found::Kind::kNothing) {
+    co_return std::unexpected(co_await nothing_there(visit, visit.place, "nothing is here"));
+  }
   KELP_DAV_CO_TRY(const bool replaced, co_await transfer(visit, source, to, plan));
   co_await reply_empty(visit, replaced ? 204 : 201);
   co_return Outcome<void>{};

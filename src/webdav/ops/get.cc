@@ -8,6 +8,7 @@
 #include "s3gw/core/s3_request.h"
 #include "s3gw/ops/handlers.h"
 #include "webdav/ops/handlers.h"
+#include "webdav/permission.h"
 
 namespace kelp::webdav {
 namespace {
@@ -46,9 +47,12 @@ bool wants_json(const Visit& visit) {
   return false;
 }
 
-Task<Outcome<void>> send_listing(Visit& visit, Place place, s3::Query query) {
-  KELP_DAV_CO_TRY(ListQuery asked, read_query(query));
-  KELP_DAV_CO_TRY(const ListingPage page, co_await list_page(visit, place, asked.wish));
+Task<Outcome<void>> send_listing(Visit& visit, Place place) {
+  KELP_DAV_CO_TRY(ListQuery asked, read_query(visit.query));
+  KELP_DAV_CO_CHECK(co_await ask_to_list(visit, place, asked.wish.limit));
+  KELP_DAV_CO_TRY(const Found found, co_await look_up(visit, std::move(place)));
+  if (!found.directory()) co_return failed(404, "nothing is here");
+  KELP_DAV_CO_TRY(const ListingPage page, co_await list_page(visit, found.place, asked.wish));
   const bool json = wants_json(visit);
   HttpResponse head = s3::begin_response(visit.call, 200);
   head.add("Content-Type", json ? "application/json" : "text/html; charset=utf-8");
@@ -64,21 +68,18 @@ Task<Outcome<void>> send_listing(Visit& visit, Place place, s3::Query query) {
 // A file costs what a GET over S3 does: whether the path is a directory is asked only when no
 // object is there.
 Task<Outcome<void>> get(Visit& visit) {
-  // The gateway's GET has parameters of its own, which mean nothing here.
-  s3::Query query = std::move(visit.call.request.query);
-  visit.call.request.query = {};
   const Place& place = visit.place;
   if (place.level == Level::kEntry && !place.slash) {
-    visit.aim(place.bucket, place.key);
+    const bool head = visit.call.http.method == "HEAD";
+    const auto operation = head ? s3::Operation::kHeadObject : s3::Operation::kGetObject;
+    KELP_DAV_CO_CHECK(co_await ask(visit, operation, place.bucket, place.key));
     auto sent = co_await s3::get_object(visit.call);
     if (sent) co_return Outcome<void>{};
     if (sent.error().code != s3::S3Code::kNoSuchKey) {
       co_return std::unexpected(as_failure(sent.error()));
     }
   }
-  KELP_DAV_CO_TRY(const Found found, co_await look_up(visit, place));
-  if (!found.directory()) co_return failed(404, "nothing is here");
-  co_return co_await send_listing(visit, found.place, std::move(query));
+  co_return co_await send_listing(visit, place);
 }
 
 }  // namespace kelp::webdav

@@ -6,6 +6,8 @@
 #include "webdav/core/dav_xml.h"
 #include "webdav/core/multistatus.h"
 #include "webdav/ops/handlers.h"
+#include "webdav/permission.h"
+#include "webdav/tree.h"
 
 namespace kelp::webdav {
 namespace {
@@ -43,12 +45,22 @@ Task<Outcome<void>> refresh(Visit& visit) {
 Task<Outcome<void>> make_empty(Visit& visit, Place place) {
   PutObject request{.bucket = place.bucket, .key = place.key};
   request.entry.etag = Md5().finish();
-  request.entry.owner_id = visit.call.account().id;
+  KELP_DAV_CO_CHECK(give_owner(visit, request.entry));
   request.conditions.if_none_match_any = true;
   const auto made = co_await visit.filer().put_object(std::move(request));
   // Somebody was faster: then that is what is locked.
   if (made || made.error().reason() == Reason::kConditionFailed) co_return Outcome<void>{};
   co_return std::unexpected(as_failure(made.error()));
+}
+
+/// What stands at the request's place, when the caller may write there: who locks it keeps others
+/// from that.
+Task<Outcome<Found>> look_up_to_write(Visit& visit) {
+  KELP_DAV_CO_TRY(Found found, co_await look_up(visit, visit.place));
+  std::string key = key_of(found.place);
+  auto asked = ask(visit, s3::Operation::kPutObject, found.place.bucket, std::move(key));
+  KELP_DAV_CO_CHECK(co_await std::move(asked));
+  co_return found;
 }
 
 Outcome<Lock> take(Visit& visit, Lock wanted) {
@@ -63,13 +75,13 @@ Task<Outcome<void>> lock(Visit& visit) {
   const bool deep = s3::equals_lower(depth, "infinity");
   if (!deep && depth != "0") co_return failed(400, "LOCK: Depth is neither 0 nor infinity");
   KELP_DAV_CO_TRY(std::string body, co_await read_small_body(visit));
-  if (body.empty()) co_return co_await refresh(visit);
-  KELP_DAV_CO_TRY(LockWish wish, parse_lockinfo(std::move(body)));
   const Place place = visit.place;
   if (place.level != Level::kEntry && place.level != Level::kBucket) {
     co_return failed(403, "only buckets and what is in them can be locked");
   }
-  KELP_DAV_CO_TRY(const Found found, co_await look_up(visit, place));
+  KELP_DAV_CO_TRY(const Found found, co_await look_up_to_write(visit));
+  if (body.empty()) co_return co_await refresh(visit);
+  KELP_DAV_CO_TRY(LockWish wish, parse_lockinfo(std::move(body)));
   const bool missing = found.kind == Found::Kind::kNothing;
   if (missing) {
     if (place.slash || place.level == Level::kBucket) co_return failed(404, "nothing is here");
@@ -101,6 +113,8 @@ Task<Outcome<void>> unlock(Visit& visit) {
     co_return failed(400, "UNLOCK: there is no Lock-Token: <…>");
   }
   token = token.substr(1, token.size() - 2);
+  if (visit.place.bucket.empty()) co_return failed(409, "the lock is not of this place");
+  KELP_DAV_CO_CHECK(co_await look_up_to_write(visit));
   {
     const std::lock_guard guard(visit.site.mutex);
     KELP_DAV_CO_CHECK(visit.site.locks.remove(token, lock_path(visit.place),

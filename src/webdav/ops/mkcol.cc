@@ -1,5 +1,6 @@
 #include "s3gw/core/names.h"
 #include "webdav/ops/handlers.h"
+#include "webdav/permission.h"
 
 namespace kelp::webdav {
 namespace {
@@ -27,9 +28,13 @@ Task<Outcome<void>> mkcol(Visit& visit) {
     case Level::kElsewhere:
       co_return failed(403, "directories are made below /buckets/BUCKET/");
     case Level::kBucket:
+      KELP_DAV_CO_CHECK(co_await ask(visit, s3::Operation::kCreateBucket, place.bucket, {}));
       KELP_DAV_CO_CHECK(co_await make_bucket(visit, place.bucket));
       break;
     case Level::kEntry: {
+      auto asked = co_await ask(visit, s3::Operation::kPutObject, place.bucket, place.prefix());
+      if (!asked && asked.error().status == 404) asked.error().status = 409;
+      KELP_DAV_CO_CHECK(std::move(asked));
       // A file of that name is in the way too: to WebDAV both are one name.
       Place name = place;
       name.slash = false;

@@ -1,9 +1,11 @@
 #include <algorithm>
 
+#include "s3gw/authorize.h"
 #include "s3gw/object_headers.h"
 #include "webdav/core/dav_xml.h"
 #include "webdav/core/multistatus.h"
 #include "webdav/ops/handlers.h"
+#include "webdav/permission.h"
 #include "webdav/transfer.h"
 
 namespace kelp::webdav {
@@ -53,7 +55,9 @@ Task<Outcome<Resource>> child_resource(Visit& visit, const Place& parent, Entry 
     const auto object = co_await visit.filer().get_object(name, false);
     const bool gone = !object && object.error().reason() == Reason::kNoSuchKey;
     if (!object && !gone) co_return std::unexpected(as_failure(object.error()));
-    if (object && !object->entry.delete_marker) add_entry(object->entry, resource);
+    const bool there = object && !object->entry.delete_marker;
+    // Who may list it and not read it is told what listings tell.
+    if (there && co_await may_read(visit, place, *object)) add_entry(object->entry, resource);
   }
   resource.locks = locks_of(visit, resource.place);
   co_return resource;
@@ -131,6 +135,24 @@ Task<void> reply_patched(Visit& visit, const Found& found, const std::vector<Pro
   co_await reply(visit, std::move(head), std::move(body));
 }
 
+/// What stands at the request's place, as far as the caller may be told.
+Task<Outcome<Found>> look_up_to_tell(Visit& visit) {
+  KELP_DAV_CO_TRY(Found found, co_await look_up(visit, visit.place));
+  const Place& place = found.place;
+  if (found.kind == Found::Kind::kNothing) {
+    co_return std::unexpected(co_await nothing_there(visit, place, "nothing is here"));
+  }
+  if (found.file()) {
+    KELP_DAV_CO_CHECK(co_await ask(visit, s3::Operation::kHeadObject, place.bucket, place.key));
+    const FoundObject& object = *found.object;
+    KELP_DAV_CO_CHECK(co_await s3::check_version(visit.call, object.bucket, object.entry));
+    co_return found;
+  }
+  KELP_DAV_CO_CHECK(co_await ask_to_list(visit, place, kPageEntries));
+  if (found.object && !co_await may_read(visit, place, *found.object)) found.object.reset();
+  co_return found;
+}
+
 }  // namespace
 
 Task<Outcome<void>> propfind(Visit& visit) {
@@ -142,8 +164,7 @@ Task<Outcome<void>> propfind(Visit& visit) {
     refusal.condition = "<D:propfind-finite-depth/>";
     co_return std::unexpected(std::move(refusal));
   }
-  KELP_DAV_CO_TRY(const Found found, co_await look_up(visit, visit.place));
-  if (found.kind == Found::Kind::kNothing) co_return failed(404, "nothing is here");
+  KELP_DAV_CO_TRY(const Found found, co_await look_up_to_tell(visit));
   HttpResponse head = s3::begin_response(visit.call, 207);
   head.add("Content-Type", "application/xml; charset=utf-8");
   std::string out;
@@ -165,18 +186,23 @@ Task<Outcome<void>> proppatch(Visit& visit) {
   KELP_DAV_CO_TRY(std::string body, co_await read_small_body(visit));
   KELP_DAV_CO_TRY(const std::vector<PropStep> steps, parse_proppatch(std::move(body)));
   KELP_DAV_CO_TRY(const Found found, co_await look_up(visit, visit.place));
-  if (found.kind == Found::Kind::kNothing) co_return failed(404, "nothing is here");
+  if (found.kind == Found::Kind::kNothing) {
+    co_return std::unexpected(co_await nothing_there(visit, found.place, "nothing is here"));
+  }
   if (found.place.level != Level::kEntry) {
+    KELP_DAV_CO_CHECK(co_await ask_to_list(visit, found.place, kPageEntries));
     co_await reply_patched(visit, found, steps, 403);
     co_return Outcome<void>{};
   }
+  std::string key = key_of(found.place);
+  auto asked = ask(visit, s3::Operation::kCopyObject, found.place.bucket, std::move(key));
+  KELP_DAV_CO_CHECK(co_await std::move(asked));
   KELP_DAV_CO_CHECK(check_locks(visit, found.place, {}));
   if (found.directory() && !found.object) {
     auto made = co_await make_directory(visit, found.place);
     if (!made && made.error().status != 405) co_return std::unexpected(std::move(made).error());
   }
-  const ObjectKey name{.bucket = found.place.bucket,
-                       .key = found.directory() ? found.place.prefix() : found.place.key};
+  const ObjectKey name{.bucket = found.place.bucket, .key = key_of(found.place)};
   std::function<Outcome<void>(ObjectHeaders&)> change = [&steps](ObjectHeaders& headers) {
     return patch(headers, steps);
   };

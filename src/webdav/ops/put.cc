@@ -11,6 +11,7 @@
 #include "webdav/core/dav_xml.h"
 #include "webdav/core/write_options.h"
 #include "webdav/ops/handlers.h"
+#include "webdav/permission.h"
 #include "webdav/transfer.h"
 
 namespace kelp::webdav {
@@ -49,8 +50,8 @@ Task<Outcome<Writing>> prepare(Visit& visit, const Place& place) {
   Writing writing;
   rename_headers(visit);
   KELP_DAV_CO_TRY(writing.headers, s3::read_object_headers(visit.call.headers));
-  KELP_DAV_CO_TRY(writing.bucket, co_await owned_bucket(visit, place.bucket));
-  visit.aim(place.bucket, place.key);
+  KELP_DAV_CO_CHECK(co_await ask(visit, s3::Operation::kPutObject, place.bucket, place.key));
+  KELP_DAV_CO_TRY(writing.bucket, co_await s3::own_bucket(visit.call));
   if (place.strict) {
     KELP_DAV_CO_TRY(const Found found, co_await look_up(visit, place));
     if (found.directory()) co_return failed(405, "it is a directory");
@@ -70,7 +71,7 @@ struct Written {
 };
 
 Task<Outcome<Written>> commit(Visit& visit, PutObject request) {
-  request.entry.owner_id = visit.call.account().id;
+  KELP_DAV_CO_CHECK(give_owner(visit, request.entry));
   KELP_DAV_CO_TRY(request.conditions, s3::write_conditions(visit.call));
   Written written{request.entry.size_bytes, etag_text(request.entry)};
   const WriteConditions conditions = request.conditions;
@@ -138,16 +139,15 @@ Task<Outcome<void>> relocate(Visit& visit, WriteOptions options) {
   KELP_DAV_CO_TRY(const Place from,
                   parse_plain_place(move ? options.move_from : options.copy_from));
   KELP_DAV_CO_TRY(const Found source, co_await look_up(visit, from));
-  if (source.kind == Found::Kind::kNothing) co_return failed(404, "the source is not there");
+  if (source.kind == Found::Kind::kNothing) {
+    co_return std::unexpected(co_await nothing_there(visit, from, "the source is not there"));
+  }
   KELP_DAV_CO_TRY(const Found at, co_await look_up(visit, visit.place));
   Place to = visit.place;
-  if (to.slash || at.directory()) {
-    to = child_of(to, name_of(source.place));
-    // Directories are not merged.
-    KELP_DAV_CO_TRY(const Found there, co_await look_up(visit, to));
-    if (there.directory()) co_return failed(409, "a directory of that name is in it already");
-  }
-  const TransferPlan plan{.move = move, .needs_parent = to.strict};
+  const bool into = to.slash || at.directory();
+  if (into) to = child_of(to, name_of(source.place));
+  // Directories are not merged.
+  const TransferPlan plan{.move = move, .needs_parent = to.strict, .over_directory = !into};
   KELP_DAV_CO_CHECK(co_await transfer(visit, source, to, plan));
   co_await reply_empty(visit, 204);
   co_return Outcome<void>{};
@@ -155,8 +155,10 @@ Task<Outcome<void>> relocate(Visit& visit, WriteOptions options) {
 
 /// A path with a slash and no body.
 Task<Outcome<void>> put_directory(Visit& visit) {
-  KELP_DAV_CO_CHECK(check_locks(visit, visit.place, {.parent = true}));
-  const auto made = co_await make_directory(visit, visit.place);
+  const Place& place = visit.place;
+  KELP_DAV_CO_CHECK(co_await ask(visit, s3::Operation::kPutObject, place.bucket, place.prefix()));
+  KELP_DAV_CO_CHECK(check_locks(visit, place, {.parent = true}));
+  const auto made = co_await make_directory(visit, place);
   if (!made && made.error().status != 405) co_return std::unexpected(made.error());
   co_await reply_empty(visit, 201);
   co_return Outcome<void>{};
@@ -168,7 +170,7 @@ Outcome<WriteOptions> options_of(const Visit& visit) {
     return failed(403, "files are written below /buckets/BUCKET/ and nowhere else");
   }
   const StoreFacts facts{visit.place.bucket, visit.site.options.replication};
-  return read_write_options(visit.call.request.query.parameters(), facts);
+  return read_write_options(visit.query.parameters(), facts);
 }
 
 /// A file out of a form, below the path, or at it when that has no trailing slash.

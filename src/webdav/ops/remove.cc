@@ -2,12 +2,12 @@
 #include "s3gw/write_headers.h"
 #include "webdav/core/write_options.h"
 #include "webdav/ops/handlers.h"
+#include "webdav/permission.h"
 
 namespace kelp::webdav {
 namespace {
 
 Task<Outcome<void>> remove_bucket(Visit& visit, std::string name, bool recursive) {
-  KELP_DAV_CO_CHECK(co_await owned_bucket(visit, name));
   if (recursive) {
     KELP_DAV_CO_CHECK(co_await remove_below(visit, name, std::string()));
   }
@@ -43,6 +43,21 @@ Task<Outcome<void>> remove_directory(Visit& visit, const Place& place, bool recu
   co_return co_await remove_below(visit, place.bucket, prefix);
 }
 
+/// Whether the caller may remove what was found; of all that is in a directory each key is asked
+/// for when it is its turn.
+Task<Outcome<void>> ask_to_remove(Visit& visit, const Found& found, bool all) {
+  const Place& place = found.place;
+  if (found.kind == Found::Kind::kNothing) {
+    co_return std::unexpected(co_await nothing_there(visit, place, "nothing is here"));
+  }
+  const bool bucket = place.level == Level::kBucket;
+  if (all) KELP_DAV_CO_CHECK(co_await may_list(visit, place));
+  if (all && !bucket) co_return Outcome<void>{};
+  const s3::Operation operation =
+      bucket ? s3::Operation::kDeleteBucket : s3::Operation::kDeleteObject;
+  co_return co_await ask(visit, operation, place.bucket, key_of(place));
+}
+
 }  // namespace
 
 Task<Outcome<void>> remove(Visit& visit) {
@@ -52,22 +67,21 @@ Task<Outcome<void>> remove(Visit& visit) {
   }
   const StoreFacts facts{place.bucket, visit.site.options.replication};
   KELP_DAV_CO_TRY(const WriteOptions options,
-                  read_write_options(visit.call.request.query.parameters(), facts));
+                  read_write_options(visit.query.parameters(), facts));
+  KELP_DAV_CO_TRY(const Found found, co_await look_up(visit, place));
+  // WebDAV's DELETE means all (RFC 4918 section 9.6.1); a script must say so.
+  const bool infinite = place.strict || visit.call.header("depth").value_or("") == "infinity";
+  const bool bucket = place.level == Level::kBucket;
+  const bool all = found.directory() && (options.recursive || (infinite && !bucket));
+  KELP_DAV_CO_CHECK(co_await ask_to_remove(visit, found, all));
+  KELP_DAV_CO_CHECK(co_await s3::own_bucket(visit.call));
   KELP_DAV_CO_CHECK(check_locks(visit, place, {.below = true, .parent = true}));
-  if (place.level == Level::kBucket) {
-    KELP_DAV_CO_CHECK(co_await remove_bucket(visit, place.bucket, options.recursive));
+  if (bucket) {
+    KELP_DAV_CO_CHECK(co_await remove_bucket(visit, place.bucket, all));
+  } else if (found.file()) {
+    KELP_DAV_CO_CHECK(co_await remove_file(visit, found.place));
   } else {
-    KELP_DAV_CO_TRY(const Found found, co_await look_up(visit, place));
-    if (found.file()) {
-      KELP_DAV_CO_CHECK(co_await remove_file(visit, found.place));
-    } else if (found.directory()) {
-      // WebDAV's DELETE means all (RFC 4918 section 9.6.1); a script must say so.
-      const bool all = options.recursive || place.strict ||
-                       visit.call.header("depth").value_or("") == "infinity";
-      KELP_DAV_CO_CHECK(co_await remove_directory(visit, found.place, all));
-    } else {
-      co_return failed(404, "nothing is here");
-    }
+    KELP_DAV_CO_CHECK(co_await remove_directory(visit, found.place, all));
   }
   forget_locks(visit, place);
   co_await reply_empty(visit, 204);

@@ -385,8 +385,7 @@ Task<S3Result<void>> authorize_source(Call& call, const ObjectKey& name, const F
 }
 
 Task<S3Result<void>> authorize_listing(Call& call, std::string bucket, Facts facts) {
-  Asked asked{
-      .action = "s3:listbucket", .bucket = std::move(bucket), .facts = std::move(facts)};
+  Asked asked{.action = "s3:listbucket", .bucket = std::move(bucket), .facts = std::move(facts)};
   co_return co_await decide(call, std::move(asked));
 }
 

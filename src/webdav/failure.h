@@ -19,7 +19,7 @@ struct Failure {
   /// The XML inside DAV:error (RFC 4918 section 16), e.g. "<D:propfind-finite-depth/>"; empty: the
   /// answer is `text`.
   std::string condition = {};
-  std::string detail = {};  ///< What failed inside, for the log; never sent.
+  std::string detail = {};              ///< What failed inside, for the log; never sent.
   std::optional<s3::S3Code> code = {};  ///< What it is to S3, for the audit log.
 };
 

@@ -32,12 +32,13 @@ Task<Outcome<void>> ask(Visit& visit, s3::Operation operation, std::string bucke
 Task<Outcome<void>> ask_to_list(Visit& visit, Place place, std::uint32_t limit) {
   using enum s3::Operation;
   if (place.level == Level::kElsewhere) co_return Outcome<void>{};
-  if (place.bucket.empty()) co_return co_await ask(visit, kListBuckets, {}, {});
+  if (place.bucket.empty())
+    co_return co_await ask(visit, kListBuckets, std::string(), std::string());
   // As a client of S3 would list it: conditions of policies speak of these.
-  visit.names.push_back(fmt::format("delimiter=%2F&max-keys={}&prefix={}", limit,
-                                    url_encode(place.prefix(), false)));
+  visit.names.push_back(
+      fmt::format("delimiter=%2F&max-keys={}&prefix={}", limit, url_encode(place.prefix(), false)));
   KELP_DAV_CO_TRY(visit.call.request.query, s3::Query::parse(visit.names.back()));
-  co_return co_await ask(visit, kListObjectsV2, std::move(place.bucket), {});
+  co_return co_await ask(visit, kListObjectsV2, std::move(place.bucket), std::string());
 }
 
 Task<Outcome<void>> may_list(Visit& visit, const Place& place) {
@@ -53,8 +54,7 @@ Task<Outcome<void>> may_read(Visit& visit, const Place& place, const FoundObject
 }
 
 Task<Outcome<void>> may_remove(Visit& visit, std::string bucket, std::string key) {
-  auto asked =
-      s3::authorize_in(visit.call, std::move(bucket), "s3:deleteobject", std::move(key));
+  auto asked = s3::authorize_in(visit.call, std::move(bucket), "s3:deleteobject", std::move(key));
   KELP_DAV_CO_CHECK(co_await std::move(asked));
   co_return Outcome<void>{};
 }

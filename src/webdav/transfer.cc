@@ -181,8 +181,8 @@ Task<Outcome<void>> carry_directory(Visit& visit, Found source, Place to, Bucket
   co_return co_await std::move(carried);
 }
 
-/// Whether the source may be looked into, and taken away by a move; of a directory each of its files
-/// is asked for when it is its turn.
+/// Whether the source may be looked into, and taken away by a move; of a directory each of its
+/// files is asked for when it is its turn.
 Task<Outcome<void>> may_take(Visit& visit, const Found& source, bool move) {
   const Place& place = source.place;
   if (source.directory()) co_return co_await may_list(visit, place);

@@ -38,8 +38,8 @@ struct ListWish {
   std::string pattern;        ///< See matches(); empty: all.
 };
 inline constexpr std::uint32_t kMaxListed = 10'000;
-/// A page of a directory that is there, which the caller asked to list. With a pattern it looks at about 10,000 entries at most;
-/// the page may then be short and have more.
+/// A page of a directory that is there, which the caller asked to list. With a pattern it looks at
+/// about 10,000 entries at most; the page may then be short and have more.
 [[nodiscard]] Task<Outcome<ListingPage>> list_page(Visit& visit, Place place, ListWish wish);
 
 /// Whose an object of the request's bucket is to be, and what is granted on it: as over S3.

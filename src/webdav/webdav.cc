@@ -125,7 +125,7 @@ Task<Outcome<void>> run(Visit& visit, MonoTime started) {
   if (!of_bucket) co_return std::unexpected(too_many());
   KELP_DAV_CO_CHECK(authenticate(visit));
   const s3::Credential* const key = visit.call.auth.credential;
-  // What is no bucket's is let be by no policy.
+  // No policy lets in nobody to what lies outside of buckets.
   if (key == nullptr && visit.place.bucket.empty()) co_return std::unexpected(challenge());
   const auto of_key =
       limits.enter_key(key == nullptr ? std::string_view() : key->access_key, started);

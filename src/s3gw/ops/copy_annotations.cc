@@ -107,8 +107,7 @@ S3Result<bool> copies_annotations(const Call& call) {
       {{"ArgumentName", std::string(kDirective)}, {"ArgumentValue", std::string(*directive)}}});
 }
 
-Task<S3Result<void>> authorize_annotations(Call& call, const FoundSource& source,
-                                           std::string key) {
+Task<S3Result<void>> authorize_annotations(Call& call, const FoundSource& source, std::string key) {
   if (source.object.entry.layout.annotations.count == 0) co_return S3Result<void>{};
   KELP_S3_CO_CHECK(
       co_await authorize_in(call, source.name.bucket, "s3:getobjectannotation", source.name.key));

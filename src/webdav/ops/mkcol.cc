@@ -28,7 +28,8 @@ Task<Outcome<void>> mkcol(Visit& visit) {
     case Level::kElsewhere:
       co_return failed(403, "directories are made below /buckets/BUCKET/");
     case Level::kBucket:
-      KELP_DAV_CO_CHECK(co_await ask(visit, s3::Operation::kCreateBucket, place.bucket, {}));
+      KELP_DAV_CO_CHECK(
+          co_await ask(visit, s3::Operation::kCreateBucket, place.bucket, std::string()));
       KELP_DAV_CO_CHECK(co_await make_bucket(visit, place.bucket));
       break;
     case Level::kEntry: {

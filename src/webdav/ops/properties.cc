@@ -208,6 +208,8 @@ Task<Outcome<void>> proppatch(Visit& visit) {
   };
   const auto changed = co_await change_headers(visit, name, std::move(change));
   const int failure = changed ? 0 : changed.error().status;
+  const bool refused = !changed && changed.error().code == s3::S3Code::kAccessDenied;
+  if (refused) co_return std::unexpected(changed.error());
   if (failure != 0 && failure != 403 && failure != 507) co_return std::unexpected(changed.error());
   co_await reply_patched(visit, found, steps, failure);
   co_return Outcome<void>{};

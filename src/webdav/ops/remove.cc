@@ -66,8 +66,7 @@ Task<Outcome<void>> remove(Visit& visit) {
     co_return failed(403, "only buckets and what is in them can be removed");
   }
   const StoreFacts facts{place.bucket, visit.site.options.replication};
-  KELP_DAV_CO_TRY(const WriteOptions options,
-                  read_write_options(visit.query.parameters(), facts));
+  KELP_DAV_CO_TRY(const WriteOptions options, read_write_options(visit.query.parameters(), facts));
   KELP_DAV_CO_TRY(const Found found, co_await look_up(visit, place));
   // WebDAV's DELETE means all (RFC 4918 section 9.6.1); a script must say so.
   const bool infinite = place.strict || visit.call.header("depth").value_or("") == "infinity";

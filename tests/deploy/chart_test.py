@@ -62,7 +62,7 @@ def only(item):
 
 def words_of(item):
     container = only(item)
-    return " ".join(container["args"])
+    return " ".join([*container.get("command", []), *container["args"]])
 
 
 class Static(unittest.TestCase):
@@ -100,7 +100,8 @@ class Static(unittest.TestCase):
                 "volume.defaults.storage.size=lots": "pattern", "buckets[0].name=Upper": "pattern", "users[0].name=a/b": "pattern", "users[0].name=a": "missing", "image.digest=abc": "pattern",
                 "volume.groups.default.colour=a": "additional properties", "auth.secretKey=short": "pattern",
                 "s3.tls.certManager.issuerKind=Friend": "must be one of", "tls.internal.name=Kelp!": "pattern",
-                "tls.internal.colour=a": "additional properties", "persistence.whenDeleted=Shred": "must be one of", "logFormat=xml": "must be one of"}.items():
+                "tls.internal.colour=a": "additional properties", "master.founders=2": "must be one of",
+                "monitoring.rules.enabled=true": "runbookUrl", "monitoring.rules.runbookUrl=docs/operations/": "pattern", "s3.adminService.port=0": "minimum", "persistence.whenDeleted=Shred": "must be one of", "logFormat=xml": "must be one of"}.items():
             done = helm("template", "r", CHART, "--set", value)
             self.assertNotEqual(done.returncode, 0, value)
             self.assertIn(word, done.stderr, value)
@@ -313,7 +314,7 @@ class Shapes(unittest.TestCase):
         self.assertEqual(certificate["privateKey"]["algorithm"], "ECDSA")
         self.assertLessEqual({"s3.example.com", "*.s3.example.com", "r-kelp-s3.ns.svc"}, set(certificate["dnsNames"]))
         words = words_of(objects["Deployment", "r-kelp-s3"])
-        self.assertIn("--tls-listen 0.0.0.0:8443", words)
+        self.assertIn("--tls-listen [::]:8443", words)
         self.assertIn("s3.domain=s3.example.com", words)
         service = objects["Service", "r-kelp-s3"]["spec"]
         self.assertEqual((service["type"], service["ipFamilyPolicy"]), ("LoadBalancer", "PreferDualStack"))

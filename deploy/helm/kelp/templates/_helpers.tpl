@@ -69,7 +69,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   secret: { secretName: {{ include "kelp.internalTlsSecret" . }}, defaultMode: 0440 }
 {{- end -}}
 
-{{/* Addresses, as the daemons are told them. */}}
+{{/* Addresses, as the daemons are told them. Whoever listens on [::] is reached by both families. */}}
+{{- define "kelp.any" -}}
+{{- $service := .Values.s3.service -}}
+{{- if or (has "IPv6" $service.ipFamilies) (has $service.ipFamilyPolicy (list "PreferDualStack" "RequireDualStack")) -}}[::]{{- else -}}0.0.0.0{{- end -}}
+{{- end -}}
+
 {{- define "kelp.masters" -}}
 {{- $name := include "kelp.fullname" . -}}
 {{- range $i := until (int .Values.master.replicas) -}}
@@ -131,6 +136,9 @@ labels:
 {{- end }}
 annotations:
   checksum/settings: {{ include "kelp.toml" .root | sha256sum }}
+  {{- if and (eq .component "s3") (include "kelp.makesKeys" .root) }}
+  checksum/keys: {{ include "kelp.madeKeys" .root | sha256sum | trunc 8 | quote }}
+  {{- end }}
 {{- with .own.podAnnotations }}
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -239,6 +247,15 @@ persistentVolumeClaimRetentionPolicy:
   whenScaled: {{ .Values.persistence.whenScaled }}
 {{- end -}}
 
+{{- define "kelp.families" -}}
+{{- with .Values.s3.service.ipFamilyPolicy }}
+ipFamilyPolicy: {{ . }}
+{{- end }}
+{{- with .Values.s3.service.ipFamilies }}
+ipFamilies: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{/* A headless service, for a StatefulSet's pods to have names. */}}
 {{- define "kelp.headless" -}}
 apiVersion: v1
@@ -284,6 +301,55 @@ spec:
 {{- index $found.data .key | b64dec -}}
 {{- else -}}
 {{- .fresh -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The administrator's keys when the chart makes them: drawn once a rendering, so that a pod's checksum is that of the secret. */}}
+{{- define "kelp.makesKeys" -}}
+{{- if not (or .Values.auth.externalSecret.enabled .Values.auth.existingSecret) }}yes{{ end -}}
+{{- end -}}
+
+{{- define "kelp.madeKeys" -}}
+{{- if not (hasKey .Values.auth "made") -}}
+{{- $secret := printf "%s-keys" (include "kelp.fullname" .) -}}
+{{- $access := .Values.auth.accessKey | default (include "kelp.kept" (dict "root" . "secret" $secret "key" "access_key" "fresh" (randAlphaNum 20 | upper))) -}}
+{{- $key := .Values.auth.secretKey | default (include "kelp.kept" (dict "root" . "secret" $secret "key" "secret_key" "fresh" (randAlphaNum 40))) -}}
+{{- $_ := set .Values.auth "made" (dict "access_key" $access "secret_key" $key) -}}
+{{- end -}}
+{{- toJson .Values.auth.made -}}
+{{- end -}}
+
+{{/* Refuses what Kubernetes cannot change in the StatefulSet `name`, before anything else is changed. */}}
+{{- define "kelp.sameStorage" -}}
+{{- $found := lookup "apps/v1" "StatefulSet" .root.Release.Namespace .name -}}
+{{- range dig "spec" "volumeClaimTemplates" list $found -}}
+{{- $is := list .spec.resources.requests.storage (.spec.storageClassName | default "") -}}
+{{- $wanted := list $.own.storage.size $.own.storage.className -}}
+{{- if ne (list (include "kelp.bytes" (first $is)) (last $is) | toString) (list (include "kelp.bytes" (first $wanted)) (last $wanted) | toString) -}}
+{{- fail (printf "%s: its claims are %s, not %s, and a StatefulSet cannot change that: \"Larger claims\" in docs/operations/kubernetes.md says how it is done" $.name (join " " $is | trim) (join " " $wanted | trim)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* "20Gi" as a number, since Kubernetes gives 1024Mi back as 1Gi. */}}
+{{- define "kelp.bytes" -}}
+{{- $number := regexFind "^[0-9.]+" . -}}
+{{- $unit := trimPrefix $number . -}}
+{{- $power := index (dict "" 0 "k" 1 "M" 2 "G" 3 "T" 4 "P" 5) (trimSuffix "i" $unit) -}}
+{{- $bytes := float64 $number -}}
+{{- range until (int $power) }}{{ $bytes = mulf $bytes (hasSuffix "i" $unit | ternary 1024 1000) }}{{ end -}}
+{{- $bytes -}}
+{{- end -}}
+
+{{/* Masters that come later must wait to be added: one that begins a group of its own would be none of the old one. */}}
+{{- define "kelp.sameMasters" -}}
+{{- $replicas := int .Values.master.replicas -}}
+{{- $found := lookup "apps/v1" "StatefulSet" .Release.Namespace (printf "%s-master" (include "kelp.fullname" .)) -}}
+{{- range dig "spec" "template" "spec" "containers" list $found -}}
+{{- $before := regexFindAll "[0-9]+=[^ ,]+:19333" (.args | default list | join " ") -1 | len -}}
+{{- if and (eq .name "master") $before (gt $replicas $before) (or (eq 0 (int $.Values.master.founders)) (gt (int $.Values.master.founders) $before)) -}}
+{{- fail (printf "master.replicas: %d masters run; set master.founders=%d, so that the others wait to be added: \"More masters\" in docs/operations/kubernetes.md" $before $before) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 

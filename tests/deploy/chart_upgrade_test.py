@@ -11,8 +11,9 @@ import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from chart_test import CHART, render, tool, yaml
+from chart_test import CHART, ROOT, render, tool, yaml
 
+PAGE = (ROOT / "docs/operations/kubernetes.md").read_text()
 KINDS = {"v1": ["Secret", "Service", "ServiceAccount", "ConfigMap", "Pod"], "apps/v1": ["StatefulSet", "Deployment"], "batch/v1": ["Job"],
          "policy/v1": ["PodDisruptionBudget"]}
 
@@ -132,6 +133,7 @@ class Upgrade(unittest.TestCase):
             said = self.refused("--set", value)
             self.assertIn(name, said)
             self.assertIn('"Larger claims" in docs/operations/kubernetes.md', said)
+        self.assertIn("\n## Larger claims\n", PAGE)
 
     def test_the_same_size_in_other_words_is_not(self):
         for size in ("20480Mi", "20.0Gi", "21474836480"):
@@ -140,6 +142,8 @@ class Upgrade(unittest.TestCase):
     def test_more_masters_must_wait_to_be_added(self):
         said = self.refused("--set", "master.replicas=5")
         self.assertIn("3 masters run; set master.founders=3", said)
+        self.assertIn('"More masters" in docs/operations/kubernetes.md', said)
+        self.assertIn("\n## More masters\n", PAGE)
         self.refused("--set", "master.replicas=5", "--set", "master.founders=5")
         masters = self.cluster.objects("--set", "master.replicas=5", "--set", "master.founders=3")["StatefulSet", "r-kelp-master"]
         self.assertEqual(masters["spec"]["replicas"], 5)

@@ -160,7 +160,7 @@ class Runner:
             seed = sign(account, method, path, query, headers, payload, date, options.get("region", REGION),
                         options.get("service", "s3"))
             if mode in CHUNKED:
-                sent = in_chunks(body, mode, account, seed, date, trailers)
+                sent = in_chunks(body, mode, account, seed, date, trailers, int(options.get("chunk", "65536")))
         if sent or method in ("PUT", "POST"):
             headers.setdefault("content-length", str(len(sent)))
         if options.get("drop"):

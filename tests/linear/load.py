@@ -5,10 +5,12 @@ import http.client
 import itertools
 import json
 import random
+import re
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
 
+from conditional import attempt, prepare
 from kelpdev.process import wait_for
 from kelpdev.s3 import NAMESPACE, Client
 
@@ -22,6 +24,8 @@ UNKNOWN_OF_A_GROUP = 6
 LISTED_KEYS = ("a", "b", "c")
 KINDS = {"get": 27, "head": 8, "put": 20, "put-if-absent": 12, "put-if-match": 14, "delete": 6, "delete-if-match": 3,
          "list": 10}
+# How a put is done: a copy of an object of that body, or an upload of one part, are the same to the model.
+WAYS_TO_PUT = {"put": 14, "copy": 3, "complete": 3}
 # Up to 8 KiB a body lies with the metadata; larger ones are on volume servers.
 SIZES = (10, 700, 700, 700, 4000, 20_000)
 
@@ -69,7 +73,7 @@ class History:
         name = f"v{next(self.numbers)}"
         body = (name + "\n").encode()
         body += b"." * (rng.choice(SIZES) - len(body))
-        self.values[hashlib.md5(body).hexdigest()] = name
+        self.values[hashlib.md5(body).hexdigest()] = self.values[etag_of_upload(body)] = name
         return body, name
 
     def value_of(self, etag):
@@ -129,7 +133,8 @@ class Worker(threading.Thread):
     def do(self, kind, group, key, gateway=None):
         """One operation, written down. Whether there was an answer."""
         gateway = gateway or self.random.choice(list(self.clients))
-        line = {"op": "get" if kind == "head" else kind, "who": f"client {self.number}, {gateway}, {kind}"}
+        way = self.random.choices(list(WAYS_TO_PUT), WAYS_TO_PUT.values())[0] if kind.startswith("put") else kind
+        line = {"op": "get" if kind == "head" else kind, "who": f"client {self.number}, {gateway}, {kind}, {way}"}
         if kind != "list":
             line["key"] = key
         body, headers = b"", {}
@@ -141,14 +146,20 @@ class Worker(threading.Thread):
             line["expect"] = self.history.value_of(etag)
         if kind == "put-if-absent":
             headers["If-None-Match"] = "*"
-        method = {"p": "PUT", "d": "DELETE", "g": "GET", "h": "HEAD", "l": "GET"}[kind[0]]
+        client = self.clients[gateway]
+        try:
+            prepared = prepare(client, way, group.path(key), body, f"/{BUCKET}/source-{self.number}") if body else None
+        except (OSError, RuntimeError, http.client.HTTPException):
+            return False  # Nothing was done to the object.
         line["call"] = time.monotonic_ns()
         try:
             if kind == "list":
                 query = [("list-type", "2"), ("prefix", group.name + "/")]
-                answer = self.clients[gateway].request(method, f"/{BUCKET}", query)
+                answer = client.request("GET", f"/{BUCKET}", query)
+            elif kind[0] in "pd":
+                answer = attempt(client, "delete" if kind[0] == "d" else way, group.path(key), body, headers, prepared)
             else:
-                answer = self.clients[gateway].request(method, group.path(key), body=body, headers=headers)
+                answer = client.request(kind.upper(), group.path(key), headers=headers)
             line["return"] = time.monotonic_ns()
             self.understand(kind, group, key, answer, line)
         except ConnectionRefusedError:
@@ -166,7 +177,7 @@ class Worker(threading.Thread):
         elif kind in ("get", "head") and answer.status in (200, 404):
             if answer.status == 200:
                 etag = answer.headers["ETag"].strip('"')
-                if kind == "get" and hashlib.md5(answer.body).hexdigest() != etag:
+                if kind == "get" and etag not in (hashlib.md5(answer.body).hexdigest(), etag_of_upload(answer.body)):
                     self.wrong.append(f"{group.path(key)}: a body that is not that of its ETag {etag}")
                 group.guess[key] = etag
                 line["seen"] = self.history.value_of(etag)
@@ -177,7 +188,7 @@ class Worker(threading.Thread):
             line["list"] = {item.findtext(NAMESPACE + "Key").removeprefix(group.name + "/"):
                             self.history.value_of(item.findtext(NAMESPACE + "ETag")) for item in found}
         elif method_succeeded(kind, answer.status):
-            group.guess[key] = None if kind[0] == "d" else answer.headers["ETag"].strip('"')
+            group.guess[key] = None if kind[0] == "d" else etag_of_answer(answer)
         elif answer.status == 412 and kind.endswith(("match", "absent")):
             line["outcome"] = "refused"
         elif answer.status == 404 and kind.endswith("match"):
@@ -187,6 +198,18 @@ class Worker(threading.Thread):
         else:
             self.wrong.append(f"{kind} {group.path(key)}: {answer.status} {answer.body[:300]}")
             line["outcome"] = "unknown"
+
+
+def etag_of_upload(body):
+    """Of an upload whose only part is `body`."""
+    return hashlib.md5(hashlib.md5(body).digest()).hexdigest() + "-1"
+
+
+def etag_of_answer(answer):
+    """From the head, or from the document that a copy and a Complete answer."""
+    if "ETag" in answer.headers:
+        return answer.headers["ETag"].strip('"')
+    return re.search(b"<ETag>&quot;(.*?)&quot;", answer.body)[1].decode()
 
 
 def method_succeeded(kind, status):

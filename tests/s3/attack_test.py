@@ -11,6 +11,7 @@ only the health pages of any port answer.
 import argparse
 import base64
 import hashlib
+import itertools
 import re
 import socket
 import sys
@@ -18,10 +19,11 @@ import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
-from attack_calls import calls, directories
+from attack_calls import calls, directories, query, token_of
 from attacks import Field, every_attack, signed
-from boto3_world import Server
+from boto3_world import ROOT, Server
 from kelpdev.process import free_port, log_records, rss_mib
 from raw_s3 import Account, Connection, md5_base64, presign, sign
 
@@ -37,17 +39,19 @@ class World:
     def __init__(self):
         self.rpc = free_port()
         self.files = free_port()
-        Server.start("--rpc-listen", f"127.0.0.1:{self.rpc}",
+        Server.start("--rpc-listen", f"127.0.0.1:{self.rpc}", "--volume-http-listen", "127.0.0.1:0",
                      settings=f'[log]\nlevel = "trace"\nformat = "json"\n[filer]\nhttp_listen = "127.0.0.1:{self.files}"\n')
         self.kelp = Server.kelp
         self.owner = Account(*self.kelp.keys)
         self.second = Account("second-account", "second-secret-key-0123456789")
         self.host = f"127.0.0.1:{self.kelp.port}"
-        self.field = Field(self.host, self.owner, self.second, "attacked", "foreign", "")
+        self.field = Field(self.host, self.owner, self.second, "attacked", "foreign", "", "")
         self.must("PUT", "/attacked")
         self.must("PUT", "/foreign", account=self.second)
         self.must("PUT", "/attacked/k", b"0123456789")
-        self.field.upload = re.search(r"<UploadId>(.*?)<", self.must("POST", "/attacked/mp?uploads").body.decode())[1]
+        self.must("PUT", "/attacked/csv", b"1,2\n")
+        self.field.upload, self.field.ready = (re.search(r"<UploadId>(.*?)<", self.must("POST", f"/attacked/{key}?uploads").body.decode())[1] for key in ("mp", "ready"))
+        self.must("PUT", f"/attacked/ready?partNumber=1&uploadId={self.field.ready}", b"part")
 
     def connection(self):
         return Connection("127.0.0.1", self.kelp.port, seconds=15)
@@ -139,40 +143,66 @@ def plant_secrets(world):
         wire.ask(f"GET /attacked/k{query} HTTP/1.1\r\n{lines}\r\n".encode())
         wire.close()
     seen["token"] = token
-    form = "Action=CreateAccessKey&UserName=canary&Version=2010-05-08"
-    for text in ("Action=CreateUser&UserName=canary&Version=2010-05-08", form):
-        body = text.encode()
-        headers = {"host": world.host, "content-type": "application/x-www-form-urlencoded"}
-        sign(world.owner, "POST", "/", "", headers, hashlib.sha256(body).hexdigest(), service="iam")
-        headers["content-length"] = str(len(body))
-        wire = world.connection()
-        answer = wire.ask(("POST / HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n").encode() + body)
-        wire.close()
-        if secret := re.search(r"<SecretAccessKey>(.*?)<", answer.body.decode()):
-            seen["user"] = secret[1]
-    if "user" not in seen:
-        raise RuntimeError(f"no key was made: {answer.body[:200]}")
-    return list(seen.values())
+    return [*seen.values(), *issued_secrets(world)]
+
+
+def issued_secrets(world):
+    """Secrets that the server makes: of a user's key and of a session, both used; and a provider's token that it is shown."""
+    query(world, world.owner, Action="CreateUser", UserName="canary")
+    made = query(world, world.owner, Action="CreateAccessKey", UserName="canary").body.decode()
+    key, secret = (re.search(f"<{name}>(.*?)<", made)[1] for name in ("AccessKeyId", "SecretAccessKey"))
+    given = query(world, Account(key, secret), "sts", Action="GetSessionToken").body.decode()
+    session = Account(*(re.search(f"<{name}>(.*?)<", given)[1] for name in ("AccessKeyId", "SecretAccessKey")),
+                      token=re.search("<SessionToken>(.*?)<", given)[1])
+    wire = world.connection()
+    signed_by = {"host": world.host}
+    seen = [secret, session.secret_key, session.token, sign(session, "GET", "/attacked/k", "", signed_by, "UNSIGNED-PAYLOAD")]
+    lines = "".join(f"{name}: {value}\r\n" for name, value in signed_by.items())
+    wire.ask(f"GET /attacked/k HTTP/1.1\r\n{lines}\r\n".encode())
+    quoted = quote(session.token, safe="")
+    shown = presign(session, "GET", "/attacked/k", f"X-Amz-Security-Token={quoted}", world.host)
+    wire.ask(f"GET /attacked/k?{shown} HTTP/1.1\r\nHost: {world.host}\r\n\r\n".encode())
+    wire.close()
+    token = token_of("https://canary.example")
+    query(world, None, "sts", Action="AssumeRoleWithWebIdentity", RoleArn="arn:aws:iam::1:role/canary", RoleSessionName="canary", WebIdentityToken=token)
+    return [*seen, quoted, shown.rsplit("=", 1)[1], token, token.split(".")[1]]
+
+
+DOORS = ("/", "/debug/pprof/", "/debug/vars", "/config", "/admin", "/shell", "/attacked", "/attacked/", "/attacked/k", "/buckets/attacked/k", "/.kelp", "/%2e%2e/etc/passwd",
+         "/dir/assign", "/dir/lookup?volumeId=1", "/dir/status", "/vol/status", "/vol/grow", "/vol/vacuum", "/col/delete", "/1,0000000000", "/status", "/cluster/status",
+         "/cluster/healthz", "/stats/disk", "/ui/index.html", "/healthz", "/readyz", "/metrics")
+
+
+def said_to_be_open():
+    """{(port, path): methods} that answer whoever asks, as the pages of docs/operations list them."""
+    found = {("admin", path): {"GET"} for path in ("/healthz", "/readyz", "/metrics")}
+    page = (ROOT / "docs/operations/master-http.md").read_text()
+    for path in re.findall(r"^\| `(/[a-z]+/[a-z]+)", page, re.M):
+        found["master", path] = {"GET", "POST"}  # "GET and POST mean the same"
+    if "/stats/disk" in page or len(found) < 10:
+        raise RuntimeError(f"docs/operations/master-http.md is read wrongly: {found}")
+    page = (ROOT / "docs/operations/volume-http.md").read_text()
+    for path in re.findall(r"^\| GET `(/[a-z]+)`", page, re.M):
+        found["volume", path] = {"GET"}
+    return found
 
 
 def doors(world):
-    """What answers without a signature on the other ports: problems as texts."""
+    """What answers without a signature on the other ports is what the pages list, all of it: problems as texts."""
     problems = []
-    ports = {"admin": int(world.kelp.ready["admin"].rsplit(":", 1)[1]), "rpc": world.rpc, "files": world.files}
-    paths = ("/", "/debug/pprof/", "/debug/vars", "/config", "/admin", "/shell", "/attacked", "/attacked/", "/attacked/k", "/buckets/attacked/k", "/.kelp", "/%2e%2e/etc/passwd",
-             "/dir/assign", "/vol/status", "/1,0000000000", "/cluster/status", "/healthz", "/readyz", "/metrics")
-    open_to_all = {("admin", "/healthz"), ("admin", "/readyz"), ("admin", "/metrics"), ("files", "/healthz"), ("files", "/readyz")}
-    for name, port in ports.items():
-        for path in paths:
-            for method in ("GET", "PUT", "POST", "DELETE", "PROPFIND"):
-                status, body = ask_plainly(port, method, path)
-                if (name, path) in open_to_all and method == "GET":
-                    continue
-                if 200 <= status < 300 or b"0123456789" in body:
-                    problems.append(f"door {name} {method} {path}: {status} {body[:120]}")
-                if status >= 500 and status not in (501, 503):
-                    problems.append(f"door {name} {method} {path}: {status}")
-    return problems, len(ports) * len(paths) * 5
+    ports = {name: int(world.kelp.ready[key].rsplit(":", 1)[1]) for name, key in (("admin", "admin"), ("master", "master_http"), ("volume", "volume_http"))}
+    ports |= {"rpc": world.rpc, "files": world.files}
+    listed = said_to_be_open()
+    for name, path, method in itertools.product(ports, DOORS, ("GET", "PUT", "POST", "DELETE", "PROPFIND")):
+        status, body = ask_plainly(ports[name], method, path)
+        is_open = method in listed.get((name, path.partition("?")[0]), ())
+        if (200 <= status < 300) != is_open or b"0123456789" in body:
+            problems.append(f"door {name} {method} {path} ({'listed' if is_open else 'not listed'}): {status} {body[:120]}")
+        if status >= 500 and status not in (501, 503):
+            problems.append(f"door {name} {method} {path}: {status}")
+    if unknown := {path for _, path in listed} - {path.partition("?")[0] for path in DOORS}:
+        problems.append(f"doors that nobody tried: {unknown}")
+    return problems, len(ports) * len(DOORS) * 5
 
 
 def ask_plainly(port, method, path):

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import itertools
 import json
+import zlib
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -27,7 +28,7 @@ class Attack:
 
 @dataclass
 class Field:
-    """Where the attacks go: a bucket of the owner with an object, an upload, and another account's bucket."""
+    """Where the attacks go: a bucket of the owner with objects and uploads, and another account's bucket."""
 
     host: str
     owner: Account
@@ -35,6 +36,7 @@ class Field:
     bucket: str
     foreign: str
     upload: str
+    ready: str  # An upload of `ready` whose only part is there.
 
 
 def signed(field, method, target, headers=None, body=b"", account=None, **how):
@@ -194,49 +196,89 @@ def signatures(field):
         yield Attack(f"version 2 {query[:30]}", in_bytes("GET", f"{key}?{query}", [("host", field.host)], b""), denied)
 
 
+def carriers(field):
+    """(name, method, target, headers, body) of each operation that takes a body: well sent they succeed, as often as they are.
+
+    Every body has 20,000 bytes and "xxxx" where it may be another letter.
+    """
+    def of(text, padding=" "):
+        assert text.count("PADDING") == 1
+        return text.replace("PADDING", padding * (20000 - len(text) + len("PADDING"))).encode()
+
+    def written(method, target, body, name, headers=None):
+        return name, method, target, headers or {}, body
+
+    blob, bucket = b"x" * 20000, field.bucket
+    digest = hashlib.md5(b"part").hexdigest()
+    yield written("PUT", f"/{bucket}/up", blob, "put")
+    yield written("PUT", f"/{bucket}/mp?partNumber=1&uploadId={field.upload}", blob, "part")
+    # An object grows at its end alone: each request has one of its own.
+    yield written("PUT", f"/{bucket}/append-NUMBER", blob, "append", {"x-amz-write-offset-bytes": "0"})
+    yield written("PUT", f"/{bucket}/k?annotation&annotationName=a", blob, "annotation")
+    yield written("PUT", f"/{bucket}/k?tagging", of("<Tagging><TagSet>PADDING<Tag><Key>xxxx</Key><Value>a</Value></Tag></TagSet></Tagging>"), "tagging")
+    statement = '{"Statement": [{"Sid": "xxxx", "Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::BUCKET/none"}PADDING]}'
+    yield written("PUT", f"/{bucket}?policy", of(statement.replace("BUCKET", bucket)), "policy")
+    yield written("POST", f"/{bucket}?delete", of("<Delete>PADDING<Object><Key>xxxx</Key></Object></Delete>"), "delete")
+    part = f"<Part><PartNumber>1</PartNumber><ETag>{digest}</ETag></Part>"
+    yield written("POST", f"/{bucket}/ready?uploadId={field.ready}", of(f"<CompleteMultipartUpload>PADDING{part}<!-- xxxx --></CompleteMultipartUpload>"), "complete")
+    yield written("POST", f"/{bucket}/csv?select&select-type=2", of(
+        "<SelectObjectContentRequest><Expression>SELECT s._1 AS xxxx FROM S3Object s</Expression><ExpressionType>SQL</ExpressionType>PADDING"
+        "<InputSerialization><CSV/></InputSerialization><OutputSerialization><CSV/></OutputSerialization></SelectObjectContentRequest>"), "select")
+
+
 def payloads(field):
-    """Each way to send a body to each operation that takes one, spoilt in each way."""
-    targets = {"put": f"/{field.bucket}/up", "part": f"/{field.bucket}/mp?partNumber=1&uploadId={field.upload}",
-               "tagging": f"/{field.bucket}/k?tagging", "policy": f"/{field.bucket}?policy"}
-    body = b"x" * 20000
-    for (name, target), mode in itertools.product(targets.items(), CHUNKED):
-        headers = {"host": field.host, "x-amz-decoded-content-length": str(len(body)), "content-encoding": "aws-chunked"}
-        trailer = [("x-amz-checksum-crc32", "AAAAAA==")] if "trailer" in mode else []
-        if trailer:
-            headers["x-amz-trailer"] = trailer[0][0]
-        date = amz_date()
-        path, _, query = target.partition("?")
-        seed = sign(field.owner, "PUT", path, query, headers, CHUNKED[mode], date)
-        good = in_chunks(body, mode, field.owner, seed, date, trailer, 8192)
-        first = good.index(b"\r\n")
+    """Each way to send a body to each operation that takes one: right, and spoilt in each way."""
+    numbers = itertools.count()
+    for (name, method, template, extra, body), mode in itertools.product(carriers(field), CHUNKED):
+        digest = base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
+        trailer = [("x-amz-checksum-crc32", digest)] if "trailer" in mode else []
 
-        def attack(what, sent, **changed):
+        def attack(what, spoil=lambda sent: sent, allowed=REFUSED, trailers=trailer, **changed):
+            """One request with a signature of its own; `spoil` makes what is sent of what should be."""
+            target = template.replace("NUMBER", str(next(numbers)))
+            headers = {"host": field.host, "x-amz-decoded-content-length": str(len(body)), "content-encoding": "aws-chunked"} | extra
+            if trailer:
+                headers["x-amz-trailer"] = trailer[0][0]
+            elif name != "complete":  # There it is the object's.
+                headers["x-amz-checksum-crc32"] = digest
+            date = amz_date()
+            path, _, query = target.partition("?")
+            seed = sign(field.owner, method, path, query, headers, CHUNKED[mode], date)
+            sent = spoil(in_chunks(body, mode, field.owner, seed, date, trailers, 8192))
+            if "forged" in what:
+                changed["authorization"] = headers["authorization"][:-4] + "0000"
             lines = [(header, value) for header, value in (headers | {"content-length": str(len(sent))} | changed).items() if value is not None]
-            return Attack(f"payload {name} {mode} {what}", in_bytes("PUT", target, lines, sent))
+            return Attack(f"payload {name} {mode} {what}", in_bytes(method, target, lines, sent), allowed)
 
+        def first_line(sent, line):
+            return line(sent[:sent.index(b"\r\n")]) + sent[sent.index(b"\r\n"):]
+
+        yield attack("as it must be", allowed=frozenset({200, 204}))
         if mode != "unsigned-trailer":
-            yield attack("another chunk signature", good.replace(b"chunk-signature=", b"chunk-signature=0", 1))
-            yield attack("no chunk signature", good[:first].split(b";")[0] + good[first:])
-            yield attack("another body", good.replace(b"xxxx", b"yyyy", 1))
-        yield attack("no last chunk", good[: good.rindex(b"\r\n0")])
-        yield attack("half", good[: len(good) // 2])
-        yield attack("nothing", b"")
-        yield attack("a chunk of zz", b"zz" + good[first:])
-        yield attack("a chunk of -1", b"-1" + good[first:])
-        yield attack("a chunk of 2^64", b"10000000000000000" + good[first:])
-        yield attack("a chunk past the length", b"ffffff" + good[4:])
-        yield attack("no chunks at all", body)
-        yield attack("bytes behind the end", good + b"GET /smuggled HTTP/1.1\r\n\r\n")
-        yield attack("more decoded than sent", good, **{"x-amz-decoded-content-length": str(len(body) + 1)})
-        yield attack("no decoded length", good, **{"x-amz-decoded-content-length": None})
-        yield attack("a negative decoded length", good, **{"x-amz-decoded-content-length": "-1"})
-        yield attack("a forged head", good, authorization=headers["authorization"][:-4] + "0000")
+            yield attack("another chunk signature", lambda sent: sent.replace(b"chunk-signature=", b"chunk-signature=0", 1))
+            yield attack("no chunk signature", lambda sent: first_line(sent, lambda line: line.split(b";")[0]))
+        yield attack("another body", lambda sent: sent.replace(b"xxxx", b"yyyy", 1))
+        yield attack("no last chunk", lambda sent: sent[: sent.rindex(b"\r\n0")])
+        yield attack("half", lambda sent: sent[: len(sent) // 2])
+        yield attack("nothing", lambda sent: b"")
+        for size in (b"zz", b"-1", b"10000000000000000"):
+            yield attack(f"a chunk of {size.decode()}", lambda sent, size=size: first_line(sent, lambda line: size))
+        yield attack("a chunk past the length", lambda sent: b"ffffff" + sent[4:])
+        yield attack("no chunks at all", lambda sent: body)
+        yield attack("bytes behind the end", lambda sent: sent + b"GET /smuggled HTTP/1.1\r\n\r\n")
+        yield attack("more decoded than sent", **{"x-amz-decoded-content-length": str(len(body) + 1)})
+        yield attack("no decoded length", **{"x-amz-decoded-content-length": None})
+        yield attack("a negative decoded length", **{"x-amz-decoded-content-length": "-1"})
+        yield attack("a forged head")
         if trailer:
-            yield attack("a wrong checksum", good)
-            yield attack("no trailer", good.replace(b"x-amz-checksum-crc32:AAAAAA==\r\n", b""))
-            yield attack("another trailer", good.replace(b"crc32:", b"sha1:"))
-            yield attack("a trailer twice", good.replace(b"x-amz-checksum-crc32:", b"x-amz-checksum-crc32:AAAAAA==\r\nx-amz-checksum-crc32:"))
-            yield attack("a trailer of 1 MiB", good.replace(b"AAAAAA==", b"A" * (1 << 20)))
+            line = f"x-amz-checksum-crc32:{digest}\r\n".encode()
+            yield attack("a wrong checksum", trailers=[("x-amz-checksum-crc32", "AAAAAA==")])
+            yield attack("no trailer", lambda sent: sent.replace(line, b""))
+            yield attack("another trailer", lambda sent: sent.replace(b"crc32:", b"sha1:"))
+            yield attack("a trailer twice", lambda sent: sent.replace(line, line + line))
+            yield attack("a trailer of 1 MiB", lambda sent: sent.replace(line, b"x-amz-checksum-crc32:" + b"A" * (1 << 20) + b"\r\n"))
+        if mode == "chunked-trailer":
+            yield attack("another trailer signature", lambda sent: sent.replace(b"x-amz-trailer-signature:", b"x-amz-trailer-signature:0"))
     for value in ("", "x", "UNSIGNED", "STREAMING", "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", "0" * 63, "g" * 64, "UNSIGNED-PAYLOAD-TRAILER"):
         yield Attack(f"payload hash {value[:20]!r}", signed(field, "PUT", f"/{field.bucket}/up", body=b"x", payload=value))
     yield Attack("payload hash of another body", signed(field, "PUT", f"/{field.bucket}/up", body=b"x", payload=EMPTY_SHA256), code="XAmzContentSHA256Mismatch")
@@ -312,7 +354,7 @@ def forms(field):
     date = amz_date()
     scope = f"{date[:8]}/us-east-1/s3/aws4_request"
 
-    def form(name, conditions=None, change=None, content_type="multipart/form-data; boundary=B", spoil=lambda body: body, account=field.owner):
+    def form(name, conditions=None, change=None, content_type="multipart/form-data; boundary=B", spoil=lambda body: body, account=field.owner, code=""):
         policy = {"expiration": "2100-01-01T00:00:00Z", "conditions": conditions if conditions is not None else [{"bucket": field.bucket}, ["starts-with", "$key", ""],
                   {"x-amz-algorithm": "AWS4-HMAC-SHA256"}, {"x-amz-credential": f"{account.access_key}/{scope}"}, {"x-amz-date": date}]}
         text = base64.b64encode(json.dumps(policy).encode()).decode()
@@ -321,7 +363,7 @@ def forms(field):
         body = b"".join(f'--B\r\nContent-Disposition: form-data; name="{field_name}"\r\n\r\n{value}\r\n'.encode() for field_name, value in fields.items() if value is not None)
         body = spoil(body + b'--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nx\r\n--B--\r\n')
         lines = [("host", field.host), ("content-type", content_type), ("content-length", str(len(body)))]
-        return Attack(f"form {name}", in_bytes("POST", f"/{field.bucket}", lines, body))
+        return Attack(f"form {name}", in_bytes("POST", f"/{field.bucket}", lines, body), code=code)
 
     yield form("no conditions", [])
     yield form("for another bucket", [{"bucket": field.foreign}, ["starts-with", "$key", ""]])
@@ -332,7 +374,7 @@ def forms(field):
     yield form("a policy that is no base64", change={"policy": "!!!"})
     yield form("a field that no condition allows", change={"acl": "public-read"})
     yield form("another account's", account=field.second)
-    yield form("a field of 1 MiB", change={"x-amz-meta-a": "a" * (1 << 20)})
+    yield form("a field of 1 MiB", change={"x-amz-meta-a": "a" * (1 << 20)}, code="MaxPostPreDataLengthExceeded")
     yield form("no boundary", content_type="multipart/form-data")
     yield form("another boundary", content_type="multipart/form-data; boundary=C")
     yield form("an empty boundary", content_type="multipart/form-data; boundary=")

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Random interleavings of what can be done to one multipart upload: completed, completed again, aborted, its part sent anew, listed.
+"""Random interleavings of what can be done to one multipart upload: completed, completed again, aborted, its parts sent anew, listed.
 
-Each round has a key and an upload of its own. The requests go out in bursts over connections of their own, so that the server
+Each round has a key and an upload of its own, of one to three parts. A Complete names one of them; in every 250th round, where all
+but the last have 5 MiB, it may name several. The requests go out in bursts over connections of their own, so that the server
 has them at once; every answer is checked against what any order of them could give. Afterwards the object is there, whole and
 the one that a Complete confirmed, or no Complete was confirmed and there is none. At the end nothing that is named is missing.
 
@@ -26,6 +27,8 @@ ROUNDS = int(os.environ.get("KELP_ROUNDS", "10000"))
 SEED = int(os.environ.get("KELP_SEED", "1"))
 WORKERS = 4
 SIZES = (1, 100, 8192, 8193, 20_000, 70_000)
+PART_BYTES = 5 << 20  # The least that a part has, but the last.
+LARGE_EACH = 250
 TROUBLE = re.compile("missing|corrupt|wrong|unreadable|damaged|doubly|unnamed|without")
 EMPTY = hashlib.sha256(b"").hexdigest()
 
@@ -44,6 +47,7 @@ class Player:
             wire.open()
         self.number = number
         self.counts = {}
+        self.several = 0  # Completes of several parts that were confirmed.
 
     def bytes_of(self, method, target, body=b""):
         headers = {"host": self.wires[0].authority}
@@ -67,30 +71,40 @@ class Player:
     def round(self, number):
         dice = random.Random(SEED * 1_000_003 + number)
         target = f"/races/k{number}"
-        first, second = (dice.randbytes(dice.choice(SIZES)) for _ in range(2))
+        large = number % LARGE_EACH == 0
+        numbers = sorted(dice.sample((1, 2, 3, 7, 10_000), dice.randint(2, 3) if large else dice.randint(1, 3)))
+        # Of each part what is there first, and what comes later.
+        parts = {each: [dice.randbytes(PART_BYTES + each if large and each != numbers[-1] else dice.choice(SIZES)) for _ in range(2)] for each in numbers}
         upload = re.search(rb"<UploadId>(.*?)<", self.ask("POST", target + "?uploads").body)[1].decode()
         named = f"{target}?uploadId={upload}"
-        part = f"{target}?partNumber=1&uploadId={upload}"
-        if (put := self.ask("PUT", part, first)).status != 200:
-            raise Wrong(f"the first part: {put.status} {put.body}")
+        bodies = {}
 
-        def complete(body):
-            etag = hashlib.md5(body).hexdigest()
-            return ("POST", named, f"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"
-                    "</CompleteMultipartUpload>".encode())
+        def send(each, which):
+            return ("PUT", f"{target}?partNumber={each}&uploadId={upload}", parts[each][which])
 
-        deck = [("complete", complete(first)), ("complete", complete(first)), ("abort", ("DELETE", named)),
-                ("part", ("PUT", part, second)), ("list", ("GET", named)), ("complete", complete(second)), ("part", ("PUT", part, first)),
-                ("read", ("GET", target))]
+        def complete(which):
+            """A Complete that names one part, or several of them, as they were first or came later."""
+            listed = sorted(dice.sample(numbers, dice.randint(1, len(numbers)))) if large else [dice.choice(numbers)]
+            chosen = [parts[each][which if dice.random() < 0.8 else 1 - which] for each in listed]
+            bodies[etag_of(chosen)] = b"".join(chosen)
+            text = "".join(f"<Part><PartNumber>{each}</PartNumber><ETag>{hashlib.md5(body).hexdigest()}</ETag></Part>" for each, body in zip(listed, chosen))
+            return ("POST", named, f"<CompleteMultipartUpload>{text}</CompleteMultipartUpload>".encode())
+
+        for each in numbers:
+            if (put := self.ask(*send(each, 0))).status != 200:
+                raise Wrong(f"part {each}: {put.status} {put.body}")
+        first = complete(0)
+        deck = [("complete", first), ("complete", first), ("abort", ("DELETE", named)), ("part", send(dice.choice(numbers), 1)), ("list", ("GET", named)),
+                ("complete", complete(1)), ("complete", complete(0)), ("part", send(dice.choice(numbers), 0)), ("read", ("GET", target))]
         dice.shuffle(deck)
-        deck = deck[:dice.randint(3, len(deck))]
+        deck = deck[:dice.randint(3, len(deck) - 1)]
         answers = []
         while deck:
             together = deck[:dice.randint(1, len(deck))]
             deck = deck[len(together):]
             answers += zip((name for name, _ in together), (request for _, request in together),
                            self.burst([request for _, request in together]))
-        self.judge(target, named, {etag_of(first): first, etag_of(second): second}, answers)
+        self.judge(target, named, bodies, answers)
 
     def judge(self, target, named, bodies, answers):
         done = set()
@@ -105,6 +119,7 @@ class Player:
                 raise Wrong(f"{name}: {answer.status} {answer.body[:300]}")
             if name == "complete" and answer.status == 200:
                 done.add(re.search(rb"<ETag>&quot;(.*?)&quot;", answer.body)[1].decode())
+                self.several += len(done) == 1 and not any(each.endswith("-1") for each in done)
             aborted = aborted or (name == "abort" and answer.status == 204)
             if name == "read" and answer.status == 200 and bodies.get(answer.header("etag").strip('"')) != answer.body:
                 raise Wrong(f"a read in between: {len(answer.body)} bytes under {answer.header('etag')}")
@@ -126,9 +141,9 @@ class Player:
             self.ask("DELETE", named)
 
 
-def etag_of(body):
-    """Of an upload whose only part is this."""
-    return hashlib.md5(hashlib.md5(body).digest()).hexdigest() + "-1"
+def etag_of(parts):
+    """Of an upload of these parts."""
+    return hashlib.md5(b"".join(hashlib.md5(part).digest() for part in parts)).hexdigest() + f"-{len(parts)}"
 
 
 def play(kelp, number, failures, counts):
@@ -140,6 +155,7 @@ def play(kelp, number, failures, counts):
             player.round(at)
         except Exception as error:  # Whatever it is, the round failed.
             failures.append(f"seed {SEED} round {at}: {type(error).__name__} {error}")
+    player.counts["complete 200 of several parts"] = player.several
     for what, count in player.counts.items():
         counts[what] = counts.get(what, 0) + count
 
@@ -159,6 +175,8 @@ def main():
         missing = {name: value for name, value in report.items() if value and TROUBLE.search(name)}
         if missing or not any(TROUBLE.search(name) for name in report):
             failures.append(f"seed {SEED}: fsck found {missing or report}")
+    if not failures and ROUNDS >= 10 * LARGE_EACH and not counts["complete 200 of several parts"]:
+        failures.append("no Complete of several parts was confirmed")
     for what in sorted(counts):
         print(f"{counts[what]:8} {what}")
     for line in failures:

@@ -202,6 +202,7 @@ class IdentityProvider:
     """An OpenID Connect provider on this machine, and the tokens that it signs (RS256)."""
 
     def __init__(self, folder):
+        self.given = []
         self.key = folder / "provider.pem"
         subprocess.run(["openssl", "genrsa", "-out", self.key, "2048"], check=True, capture_output=True)
         said = subprocess.run(["openssl", "rsa", "-in", self.key, "-noout", "-modulus"], check=True, capture_output=True)
@@ -235,7 +236,8 @@ class IdentityProvider:
         text = ".".join(self.encode(json.dumps(part).encode()) for part in parts)
         signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.key], input=text.encode(), check=True,
                                    capture_output=True).stdout
-        return f"{text}.{self.encode(signature)}"
+        self.given.append(f"{text}.{self.encode(signature)}")
+        return self.given[-1]
 
     def close(self):
         self.server.shutdown()
@@ -281,11 +283,15 @@ class WebIdentities(IamCase):
                      RoleSessionName="job", WebIdentityToken=forged)
         self.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
         self.refused("InvalidIdentityToken", take)
+        log = (Server.kelp.folder / "log").read_text()
+        self.assertIn("action=AssumeRoleWithWebIdentity", log, "the log is not at its finest level")
+        for secret in (*provider.given, forged, *(answer["Credentials"][name] for name in ("SecretAccessKey", "SessionToken"))):
+            self.assertNotIn(secret, log)
 
 
 def setUpModule():
     # The tests' identity provider is on this machine.
-    Server.start(settings='[s3]\noutgoing_allow = ["127.0.0.1"]\n')
+    Server.start(settings='[log]\nlevel = "trace"\n[s3]\noutgoing_allow = ["127.0.0.1"]\n')
 
 
 def tearDownModule():

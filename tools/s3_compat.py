@@ -166,6 +166,18 @@ def operations_in_gateway_test(text, model):
     return found - {None}
 
 
+def operations_in_cases(model):
+    """What the scripts of the cases ask for; the values of their tables are not looked at."""
+    found = set()
+    for path in sorted((ROOT / "tests/s3/cases").glob("*.toml")):
+        for request in re.split(r"\n(?=[A-Z]+ /)", path.read_text()):
+            if asked := re.match(r"([A-Z]+) (/\S*)", request):
+                target = re.sub(r"\$\w+", "x", asked[2])
+                copies = "\nx-amz-copy-source:" in request.partition("\n=>")[0]
+                found.add(model.operation(asked[1], target, copies))
+    return found - {None}
+
+
 def values_of_variables(body):
     """Texts that a test's variables may have: assigned once, or walked through by a loop."""
     values = {name: [text] for name, text in re.findall(r'std::string (\w+) = "(/[^"]*)"', body)}
@@ -188,18 +200,21 @@ def targets_of(argument, values):
 
 def tests_of_operations(model):
     """operation -> the test files that send it."""
-    scripts = ("boto3", "versions", "object_lock", "rename_append", "access", "configs", "post", "restore", "encryption", "select", "inventory")
+    scripts = ("boto3", "versions", "object_lock", "rename_append", "access", "configs", "post", "restore", "encryption", "select", "inventory",
+               "annotations", "lifecycle", "notifications", "remote_tier", "smoke")
     boto3 = "".join(read(f"tests/s3/{name}_test.py") for name in scripts)
     clients = read("tests/s3/clients_test.py")
     sent = set()
     unit_tests = ROOT / "tests/unit/s3gw"
     for path in [*sorted(unit_tests.glob("gateway*_test.cc")), unit_tests / "authorize_test.cc"]:
         sent |= operations_in_gateway_test(path.read_text(), model)
+    cases = operations_in_cases(model)
     tests = {}
     for name, *_ in model.rows:
         snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
         files = ["gateway"] if name in sent else []
         files += ["boto3"] if re.search(rf"\b{snake}\b", boto3) else []
+        files += ["cases"] if name in cases else []
         files += ["clients"] if f'"{snake.replace("_", "-")}"' in clients else []
         tests[name] = files
     return tests

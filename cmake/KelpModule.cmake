@@ -1,7 +1,7 @@
 # The road of rooms, left to right. A room may link only rooms that stand to its left; rooms of one step never link
 # each other. docs/architecture.md draws it.
 set(KELP_STEPS
-  "base" "crypto,os,async,ec,policy,lifecycle,select" "net" "rpc" "kv,raft" "wire" "client" "notify" "master,volume,filer" "s3gw" "webdav,mount,iam" "server")
+  "base" "crypto,os,async,ec,policy,lifecycle,select" "net" "rpc" "kv,raft" "wire" "client" "notify" "master,volume,filer" "s3gw" "webdav,mount,iam,catalog" "server")
 
 set(KELP_ROAD "")
 set(step 0)

@@ -92,6 +92,7 @@ constexpr std::array kSettings = {
                  "true: customers' keys (SSE-C) are taken over http too"),
     KELP_SETTING("s3.signature_v2", s3.signature_v2,
                  "true: requests signed with SigV2 in the Authorization header are taken"),
+    KELP_SETTING("s3.iceberg", s3.iceberg, "true: the Iceberg REST catalog is at /iceberg/v1/"),
     KELP_COUNT("server.io_threads", threads.io_threads, "1 to 64; 0: one a core, at most 4"),
     KELP_COUNT("server.disk_threads", threads.disk_threads, "1 to 256"),
     KELP_SETTING("server.rpc_listen", rpc_listen,

@@ -37,6 +37,7 @@ struct S3Config {
   bool encrypt_by_default = false;  ///< SSE-S3 where neither request nor bucket says anything.
   bool sse_c_over_http = false;     ///< Customers' keys are taken without TLS too.
   bool signature_v2 = false;        ///< SigV2 in the Authorization header is taken.
+  bool iceberg = false;             ///< The Iceberg REST catalog is at /iceberg/v1/.
   std::vector<IdentityConfig> identities;
   std::string identities_file;  ///< Users in the form of SeaweedFS's s3.json; empty: none.
 

@@ -64,7 +64,9 @@ Result<void> Daemon::Parts::start() {
   runtime.run(open(outcome));
   KELP_CHECK(outcome);
   if (role == Role::kS3) {
-    KELP_CHECK(front->listen_s3(*gateway, addresses));
+    HttpHandler* first = gateway.get();
+    if (iceberg != nullptr) first = iceberg.get();
+    KELP_CHECK(front->listen_s3(*first, addresses));
     file_http = std::make_unique<webdav::WebDav>(gateway->services(), webdav_options(config));
     KELP_CHECK(front->listen_files(*file_http, addresses));
   }

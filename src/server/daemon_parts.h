@@ -10,6 +10,7 @@
 #include "async/measured_pool.h"
 #include "async/runtime.h"
 #include "async/task_group.h"
+#include "catalog/catalog.h"
 #include "client/cluster_clock.h"
 #include "client/cluster_volume_admin.h"
 #include "client/cluster_volumes.h"
@@ -140,6 +141,7 @@ struct Daemon::Parts {
   std::unique_ptr<TraceHttp> trace_http;
   std::unique_ptr<iam::QueryApi> queries;
   std::unique_ptr<s3::Gateway> gateway;
+  std::unique_ptr<catalog::Catalog> iceberg;  ///< Null unless s3.iceberg.
   std::unique_ptr<InventoryLink> inventory_link;
   std::unique_ptr<InventoryRunner> inventory;
   std::unique_ptr<webdav::WebDav> file_http;

@@ -278,6 +278,9 @@ Task<Result<void>> Daemon::Parts::open_s3() {
   options.audit = audit.get();
   options.trace = &trace;
   gateway = std::make_unique<s3::Gateway>(deps, std::move(options));
+  if (config.s3.iceberg) {
+    iceberg = std::make_unique<catalog::Catalog>(*gateway, identity.cluster_secret);
+  }
   background.spawn(gateway->run_logs(*timers));
   if (config.s3.limits_shared) background.spawn(share_limits());
   if (audit != nullptr) background.spawn(audit->run(clock, *timers));

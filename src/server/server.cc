@@ -12,6 +12,7 @@
 #include "async/timers.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "catalog/catalog.h"
 #include "client/cluster_clock.h"
 #include "client/key_leases.h"
 #include "client/rpc/rpc_dumps.h"
@@ -126,6 +127,7 @@ struct Server::Rooms {
   std::unique_ptr<TraceHttp> trace_http;
   std::unique_ptr<iam::QueryApi> queries;
   std::unique_ptr<s3::Gateway> gateway;
+  std::unique_ptr<catalog::Catalog> iceberg;
   std::unique_ptr<InventoryLink> inventory_link;
   std::unique_ptr<InventoryRunner> inventory;
   std::unique_ptr<webdav::WebDav> file_http;
@@ -281,7 +283,12 @@ Result<void> Server::Rooms::listen() {
       std::make_unique<TraceHttp>(TraceHttpParts{trace, identity.cluster_secret, clock, *timers});
   admin = std::make_unique<AdminHttp>(
       metrics, clock, "server", [this] { return look(); }, trace_http.get());
-  KELP_CHECK(front->listen_s3(*gateway, addresses));
+  HttpHandler* first = gateway.get();
+  if (config.s3.iceberg) {
+    iceberg = std::make_unique<catalog::Catalog>(*gateway, identity.cluster_secret);
+    first = iceberg.get();
+  }
+  KELP_CHECK(front->listen_s3(*first, addresses));
   file_http = std::make_unique<webdav::WebDav>(gateway->services(), webdav_options(config));
   KELP_CHECK(front->listen_files(*file_http, addresses));
   if (uses_tls(config)) runtime.run(watch_certificate());

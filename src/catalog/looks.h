@@ -1,0 +1,44 @@
+#pragma once
+
+#include "catalog/core/records.h"
+#include "catalog/objects.h"
+
+namespace kelp::catalog {
+
+// What there is, and pages of it.
+
+/// A namespace that is there.
+struct FoundNamespace {
+  Object properties;
+  std::string etag;
+};
+/// 404 NoSuchNamespaceException.
+[[nodiscard]] Task<Outcome<FoundNamespace>> find_namespace(Visit& visit, Namespace name);
+
+/// A table that is there.
+struct FoundTable {
+  Pointer pointer;
+  std::string etag;
+};
+/// Nothing when there is none.
+[[nodiscard]] Task<Outcome<std::optional<FoundTable>>> look_for_table(Visit& visit, Namespace space,
+                                                                      std::string name);
+/// 404 NoSuchTableException; NoSuchNamespaceException when there is not even that.
+[[nodiscard]] Task<Outcome<FoundTable>> find_table(Visit& visit, Namespace space, std::string name);
+/// The metadata file that a pointer names. 500 when it is not there.
+[[nodiscard]] Task<Outcome<std::string>> read_metadata(Visit& visit, std::string location);
+
+/// "table a.b is not there".
+[[nodiscard]] std::unexpected<Failure> no_such_table(const Namespace& space, std::string_view name);
+/// "table a.b is there already".
+[[nodiscard]] std::unexpected<Failure> table_exists_already(const Namespace& space,
+                                                            std::string_view name);
+
+/// Names below a prefix: all, or, when the request asks for pages, one of them.
+struct NamePage {
+  std::vector<std::string> names;
+  std::string next_token;  ///< Empty: that was all.
+};
+[[nodiscard]] Task<Outcome<NamePage>> list_names(Visit& visit, ObjectName below);
+
+}  // namespace kelp::catalog

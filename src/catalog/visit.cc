@@ -1,0 +1,140 @@
+#include "catalog/visit.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+#include <chrono>
+
+#include "base/encoding.h"
+#include "catalog/core/token.h"
+#include "crypto/random.h"
+#include "s3gw/core/header_text.h"
+
+namespace kelp::catalog {
+namespace {
+
+constexpr std::size_t kMaxBodyBytes = 4 << 20;
+constexpr std::size_t kUncountedBytes = 64 * 1024;
+
+std::unexpected<Failure> not_authorized(std::string message) {
+  return failed(401, "NotAuthorizedException", std::move(message));
+}
+
+Outcome<void> by_token(Visit& visit, std::string_view text) {
+  const auto token = open_token(visit.token_key, text, visit.services.deps.clock.wall());
+  if (!token) return not_authorized("the token is not valid, or not any more: ask for another one");
+  auto known = visit.services.deps.credentials.hold(token->access_key, {});
+  if (known == nullptr || view(sha256(known->secret_key)) != token->secret_hash) {
+    return not_authorized("the key that the token was given for is gone");
+  }
+  visit.auth.held = std::move(known);
+  visit.auth.credential = visit.auth.held.get();
+  return {};
+}
+
+/// Clients sign a path with escapes as S3 does, or, as of every other service, its escapes again.
+std::string escaped_again(std::string_view target) {
+  const std::size_t end = std::min(target.find('?'), target.size());
+  std::string result;
+  for (const char c : target.substr(0, end)) {
+    if (c == '%') {
+      result += "%25";
+    } else {
+      result += c;
+    }
+  }
+  return result.append(target.substr(end));
+}
+
+Outcome<void> by_signature(Visit& visit) {
+  const Sha256 digest = sha256(visit.text);
+  const s3::AuthOptions options{.region = visit.services.options.region,
+                                .payload_hash = hex_encode(view(digest))};
+  const std::string again = escaped_again(visit.http.target);
+  s3::AuthRequest request{.method = visit.http.method,
+                          .target = visit.http.target,
+                          .headers = visit.http.headers,
+                          .virtual_bucket = {}};
+  const auto& store = visit.services.deps.credentials;
+  const WallTime now = visit.services.deps.clock.wall();
+  auto proven = s3::authenticate(request, store, now, options);
+  if (!proven && proven.error().code == s3::S3Code::kSignatureDoesNotMatch) {
+    request.target = again;
+    proven = s3::authenticate(request, store, now, options);
+  }
+  if (!proven) return not_authorized(std::string(s3::text_of(proven.error().code).code));
+  if (proven->kind != s3::AuthKind::kHeaderV4) return not_authorized("say who you are");
+  // What the signature says of this body is of no other one.
+  visit.auth.kind = proven->kind;
+  visit.auth.held = proven->held;
+  visit.auth.credential = proven->credential;
+  return {};
+}
+
+}  // namespace
+
+std::int64_t Visit::now_ms() const {
+  const auto now = services.deps.clock.wall().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+Reply reply_of(const Object& object) {
+  return {.status = 200, .json = boost::json::serialize(object)};
+}
+
+Outcome<void> reserve(Visit& visit, std::size_t bytes) {
+  if (bytes <= kUncountedBytes) return {};
+  auto room = visit.services.buffers.reserve(bytes);
+  if (!room) {
+    return failed(503, "ServiceUnavailableException",
+                  "too many large requests at once, or a table too large for limits.body_memory");
+  }
+  visit.memory.push_back(*std::move(room));
+  return {};
+}
+
+Task<Outcome<void>> read_body(Visit& visit) {
+  const HttpRequest& http = visit.http;
+  const Failure too_large{413, "BadRequestException", "the body is over 4 MiB"};
+  const std::uint64_t announced =
+      http.chunked ? kMaxBodyBytes : std::uint64_t(http.content_length.value_or(0));
+  if (announced > kMaxBodyBytes) co_return std::unexpected(too_large);
+  if (announced == 0) co_return Outcome<void>{};
+  KELP_CATALOG_CO_CHECK(reserve(visit, announced));
+  visit.text.resize(announced + 1);
+  const MutableByteSpan buffer = std::as_writable_bytes(std::span(visit.text));
+  KELP_CATALOG_CO_TRY(const std::size_t bytes, co_await read_full(visit.body, buffer));
+  if (bytes > kMaxBodyBytes) co_return std::unexpected(too_large);
+  visit.text.resize(bytes);
+  co_return Outcome<void>{};
+}
+
+Outcome<void> authenticate(Visit& visit) {
+  constexpr std::string_view kBearer = "bearer ";
+  const auto header = s3::find_header(visit.http.headers, "authorization");
+  if (!header) return not_authorized("say who you are: a bearer token, or SigV4");
+  if (!s3::starts_with_lower(*header, kBearer)) return by_signature(visit);
+  return by_token(visit, s3::trimmed(header->substr(kBearer.size())));
+}
+
+std::string new_uuid() {
+  std::array<std::byte, 16> bytes{};
+  random_bytes(bytes);
+  bytes[6] = (bytes[6] & std::byte{0x0f}) | std::byte{0x40};
+  bytes[8] = (bytes[8] & std::byte{0x3f}) | std::byte{0x80};
+  std::string id = hex_encode(as_text(bytes));
+  for (const std::size_t at : {8, 13, 18, 23}) id.insert(at, "-");
+  return id;
+}
+
+Object file_config(const Visit& visit) {
+  const std::string& region = visit.services.options.region;
+  const std::string_view host = s3::find_header(visit.http.headers, "host").value_or("");
+  const std::string_view scheme = visit.http.secure ? "https" : "http";
+  return {{"s3.endpoint", fmt::format("{}://{}", scheme, host)},
+          {"s3.path-style-access", "true"},
+          {"s3.region", region.empty() ? "us-east-1" : region},
+          {"client.region", region.empty() ? "us-east-1" : region}};
+}
+
+}  // namespace kelp::catalog

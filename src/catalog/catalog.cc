@@ -20,10 +20,10 @@ namespace kelp::catalog {
 namespace {
 
 constexpr std::array<Handler, kActionCount> kHandlers{
-    get_config,     get_token,     list_namespaces,   create_namespace, load_namespace,
+    get_config,       get_token,      list_namespaces,   create_namespace, load_namespace,
     namespace_exists, drop_namespace, update_properties, list_tables,      create_table,
-    register_table, load_table,    table_exists,      commit_table,     drop_table,
-    rename_table,   report_metrics};
+    register_table,   load_table,     table_exists,      commit_table,     drop_table,
+    rename_table,     report_metrics};
 
 spdlog::logger& log() {
   static spdlog::logger& room = logger("catalog");
@@ -52,12 +52,19 @@ Task<Outcome<Reply>> run(Visit& visit, MonoTime started) {
   KELP_CATALOG_CO_TRY(visit.place, parse_place(visit.http.method, path));
   visit.action = visit.place.action;
   const std::string_view rest = visit.http.target.substr(path.size());
-  KELP_CATALOG_CO_TRY(visit.query, s3::Query::parse(rest.substr(std::min<std::size_t>(1, rest.size()))));
-  KELP_CATALOG_CO_CHECK(co_await read_body(visit));
+  KELP_CATALOG_CO_TRY(visit.query,
+                      s3::Query::parse(rest.substr(std::min<std::size_t>(1, rest.size()))));
   s3::RequestLimits& limits = visit.services.limits;
   std::optional<s3::RequestLimits::Permit> of_key;
-  if (*visit.action != Action::kGetToken) {
+  const bool known_first = *visit.action != Action::kGetToken && !signs_body(visit);
+  if (known_first) {
     KELP_CATALOG_CO_CHECK(authenticate(visit));
+  }
+  KELP_CATALOG_CO_CHECK(co_await read_body(visit));
+  if (*visit.action != Action::kGetToken) {
+    if (!known_first) {
+      KELP_CATALOG_CO_CHECK(authenticate(visit));
+    }
     of_key = limits.enter_key(visit.auth.credential->access_key, started);
     if (!of_key) co_return std::unexpected(too_many());
   }
@@ -169,8 +176,7 @@ Task<void> Catalog::handle(HttpExchange exchange) {
 
 Task<void> Catalog::answer(HttpExchange exchange) {
   s3::Services& services = inside_->services;
-  const HttpRequest http =
-      s3::behind_proxies(exchange.request, services.options.trusted_proxies);
+  const HttpRequest http = s3::behind_proxies(exchange.request, services.options.trusted_proxies);
   const MonoTime started = services.deps.clock.mono();
   Visit visit{.services = services,
               .token_key = inside_->key,

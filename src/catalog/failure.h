@@ -48,8 +48,8 @@ using Outcome = std::expected<T, Failure>;
 
 }  // namespace kelp::catalog
 
-#define KELP_CATALOG_TRY_INNER(ret, tmp, lhs, expr)                                              \
-  auto tmp = (expr);                                                                             \
+#define KELP_CATALOG_TRY_INNER(ret, tmp, lhs, expr)                                               \
+  auto tmp = (expr);                                                                              \
   if (!tmp.has_value()) ret std::unexpected(::kelp::catalog::as_failure(std::move(tmp).error())); \
   lhs = *std::move(tmp)
 #define KELP_CATALOG_CHECK_INNER(ret, tmp, expr) \

@@ -39,6 +39,8 @@ struct NamePage {
   std::vector<std::string> names;
   std::string next_token;  ///< Empty: that was all.
 };
+/// Lists them, by the names of objects behind `below`. 400 for a pageToken or pageSize that is
+/// none.
 [[nodiscard]] Task<Outcome<NamePage>> list_names(Visit& visit, ObjectName below);
 
 }  // namespace kelp::catalog

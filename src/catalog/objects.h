@@ -51,6 +51,7 @@ struct Listed {
   std::vector<std::string> keys;
   std::string next;  ///< Empty: that was all.
 };
+/// Lists a page.
 [[nodiscard]] Task<Outcome<Listed>> list_objects(Visit& visit, ListWish wish);
 
 }  // namespace kelp::catalog

@@ -13,7 +13,9 @@
 namespace kelp::catalog {
 namespace {
 
+constexpr std::string_view kBearer = "bearer ";
 constexpr std::size_t kMaxBodyBytes = 4 << 20;
+constexpr std::size_t kMaxFormBytes = 64 * 1024;
 constexpr std::size_t kUncountedBytes = 64 * 1024;
 
 std::unexpected<Failure> not_authorized(std::string message) {
@@ -23,7 +25,7 @@ std::unexpected<Failure> not_authorized(std::string message) {
 Outcome<void> by_token(Visit& visit, std::string_view text) {
   const auto token = open_token(visit.token_key, text, visit.services.deps.clock.wall());
   if (!token) return not_authorized("the token is not valid, or not any more: ask for another one");
-  auto known = visit.services.deps.credentials.hold(token->access_key, {});
+  auto known = lasting_key(visit, token->access_key);
   if (known == nullptr || view(sha256(known->secret_key)) != token->secret_hash) {
     return not_authorized("the key that the token was given for is gone");
   }
@@ -96,24 +98,37 @@ Outcome<void> reserve(Visit& visit, std::size_t bytes) {
 Task<Outcome<void>> read_body(Visit& visit) {
   const HttpRequest& http = visit.http;
   const Failure too_large{413, "BadRequestException", "the body is over 4 MiB"};
-  const std::uint64_t announced =
-      http.chunked ? kMaxBodyBytes : std::uint64_t(http.content_length.value_or(0));
-  if (announced > kMaxBodyBytes) co_return std::unexpected(too_large);
+  const std::uint64_t limit = visit.action == Action::kGetToken ? kMaxFormBytes : kMaxBodyBytes;
+  const std::uint64_t announced = http.chunked ? limit : http.content_length.value_or(0);
+  if (announced > limit) co_return std::unexpected(too_large);
   if (announced == 0) co_return Outcome<void>{};
   KELP_CATALOG_CO_CHECK(reserve(visit, announced));
   visit.text.resize(announced + 1);
   const MutableByteSpan buffer = std::as_writable_bytes(std::span(visit.text));
   KELP_CATALOG_CO_TRY(const std::size_t bytes, co_await read_full(visit.body, buffer));
-  if (bytes > kMaxBodyBytes) co_return std::unexpected(too_large);
+  if (bytes > announced) co_return std::unexpected(too_large);
   visit.text.resize(bytes);
   co_return Outcome<void>{};
 }
 
-Outcome<void> authenticate(Visit& visit) {
-  constexpr std::string_view kBearer = "bearer ";
+bool signs_body(const Visit& visit) {
   const auto header = s3::find_header(visit.http.headers, "authorization");
-  if (!header) return not_authorized("say who you are: a bearer token, or SigV4");
-  if (!s3::starts_with_lower(*header, kBearer)) return by_signature(visit);
+  return header && s3::starts_with_lower(*header, "aws4-hmac-sha256");
+}
+
+std::shared_ptr<const s3::Credential> lasting_key(const Visit& visit, std::string_view access_key) {
+  auto known = visit.services.deps.credentials.hold(access_key, {});
+  if (known == nullptr || !known->session_token.empty()) return nullptr;
+  const bool over = known->expires && *known->expires <= visit.services.deps.clock.wall();
+  return over ? nullptr : known;
+}
+
+Outcome<void> authenticate(Visit& visit) {
+  const auto header = s3::find_header(visit.http.headers, "authorization");
+  if (signs_body(visit)) return by_signature(visit);
+  if (!header || !s3::starts_with_lower(*header, kBearer)) {
+    return not_authorized("say who you are: a bearer token, or SigV4");
+  }
   return by_token(visit, s3::trimmed(header->substr(kBearer.size())));
 }
 

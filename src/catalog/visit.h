@@ -28,8 +28,8 @@ struct Visit {
   std::optional<Action> action = {};  ///< Nothing until the path is understood.
   Place place = {};
   s3::Query query = {};
-  std::string text = {};         ///< The request's body, whole.
-  s3::Authenticated auth = {};   ///< Who asks.
+  std::string text = {};                            ///< The request's body, whole.
+  s3::Authenticated auth = {};                      ///< Who asks.
   std::vector<s3::BufferPool::Buffer> memory = {};  ///< Reserved until the answer is sent.
 
   [[nodiscard]] std::int64_t now_ms() const;
@@ -46,12 +46,18 @@ struct Reply {
 /// Answers one Action, with the caller known and the body read.
 using Handler = Task<Outcome<Reply>> (*)(Visit& visit);
 
-/// Reads the body, of at most 4 MiB. 413; 503 when there is no memory for it.
+/// Reads the body: at most 4 MiB, or 64 KiB of who wants a token. 413; 503 when there is no memory
+/// for it.
 [[nodiscard]] Task<Outcome<void>> read_body(Visit& visit);
 /// Counts memory that the answer needs against the budget of bodies. 503.
 [[nodiscard]] Outcome<void> reserve(Visit& visit, std::size_t bytes);
+/// Whether only the body tells who asks: the request is signed.
+[[nodiscard]] bool signs_body(const Visit& visit);
 /// Finds out who asks: a token of get_token(), or SigV4. 401.
 [[nodiscard]] Outcome<void> authenticate(Visit& visit);
+/// The lasting key of that name as it is now; null when there is none, or not any more.
+[[nodiscard]] std::shared_ptr<const s3::Credential> lasting_key(const Visit& visit,
+                                                                std::string_view access_key);
 
 /// Runs what takes time when `bytes` are many: on a worker then.
 template <typename T>

@@ -42,8 +42,9 @@ def ids(table):
 def catalog(kelp, **more):
     """As the page docs/clients/python.md says."""
     return RestCatalog("kelp", **{"uri": f"{kelp.endpoint}/iceberg", "warehouse": "warehouse/lake",
-                                  "credential": ":".join(kelp.keys), "s3.access-key-id": kelp.keys[0],
-                                  "s3.secret-access-key": kelp.keys[1], **more})
+                                  "credential": ":".join(kelp.keys),
+                                  "oauth2-server-uri": f"{kelp.endpoint}/iceberg/v1/oauth/tokens",
+                                  "s3.access-key-id": kelp.keys[0], "s3.secret-access-key": kelp.keys[1], **more})
 
 
 class PyIceberg(unittest.TestCase):

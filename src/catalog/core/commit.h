@@ -19,10 +19,10 @@ struct NewTable {
 
 /// What a commit is about.
 struct CommitInput {
-  std::string_view request;           ///< CommitTableRequest.
-  std::string_view metadata;          ///< The table as it is; empty: there is none.
-  std::string_view metadata_location; ///< Of `metadata`.
-  Birth birth;                        ///< Of a table that the commit makes.
+  std::string_view request;            ///< CommitTableRequest.
+  std::string_view metadata;           ///< The table as it is; empty: there is none.
+  std::string_view metadata_location;  ///< Of `metadata`.
+  Birth birth;                         ///< Of a table that the commit makes.
 };
 /// The table after the commit. 404 NoSuchTableException when there is none and the commit does not
 /// make it; 409 CommitFailedException when a requirement does not hold; 400.

@@ -45,15 +45,13 @@ constexpr std::array<Endpoint, kActionCount> kEndpoints{{
 
 /// Segments behind {prefix} or a namespace or table that the specification knows and we do not do.
 constexpr std::array<std::string_view, 7> kUnsupported{
-    "views",       "register-view", "transactions", "plan",
-    "credentials", "tasks",         "functions"};
+    "views", "register-view", "transactions", "plan", "credentials", "tasks", "functions"};
 
 constexpr std::array<std::string_view, kActionCount> kNames{
-    "GetConfig",       "GetToken",         "ListNamespaces",   "CreateNamespace",
-    "LoadNamespace",   "NamespaceExists",  "DropNamespace",    "UpdateProperties",
-    "ListTables",      "CreateTable",      "RegisterTable",    "LoadTable",
-    "TableExists",     "CommitTable",      "DropTable",        "RenameTable",
-    "ReportMetrics"};
+    "GetConfig",       "GetToken",      "ListNamespaces",   "CreateNamespace", "LoadNamespace",
+    "NamespaceExists", "DropNamespace", "UpdateProperties", "ListTables",      "CreateTable",
+    "RegisterTable",   "LoadTable",     "TableExists",      "CommitTable",     "DropTable",
+    "RenameTable",     "ReportMetrics"};
 
 std::vector<std::string_view> segments_of(std::string_view path) {
   std::vector<std::string_view> segments;
@@ -213,7 +211,8 @@ Outcome<Place> parse_place(std::string_view method, std::string_view path) {
     return std::ranges::find(kUnsupported, segment) != kUnsupported.end();
   };
   if (std::ranges::any_of(segments, unsupported)) {
-    return failed(501, "UnsupportedOperationException", "this catalog has no views, transactions "
+    return failed(501, "UnsupportedOperationException",
+                  "this catalog has no views, transactions "
                   "of several tables, scan plans and credentials to give");
   }
   if (known) return failed(405, "UnsupportedOperationException", "no such method here");

@@ -12,12 +12,13 @@ constexpr std::int64_t kFormat = 1;
 /// A record of a format that is known.
 Result<Object> decode(std::string_view text) {
   auto record = parse_object(text);
-  if (!record) return Error(Errc::kCorruption, "a record of the catalog: " + record.error().message);
+  if (!record)
+    return Error(Errc::kCorruption, "a record of the catalog: " + record.error().message);
   const std::int64_t format = known_integer(*record, "format", 0);
   if (format > kFormat) {
-    return Error(Errc::kUnimplemented,
-                 fmt::format("a record of the catalog: format {}, this build knows {}", format,
-                             kFormat));
+    return Error(
+        Errc::kUnimplemented,
+        fmt::format("a record of the catalog: format {}, this build knows {}", format, kFormat));
   }
   if (format < 1) return Error(Errc::kCorruption, "a record of the catalog without a format");
   return *std::move(record);

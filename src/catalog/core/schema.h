@@ -10,12 +10,13 @@ namespace kelp::catalog {
 using FieldIds = std::map<std::int64_t, std::int64_t>;
 
 /// A schema whose fields are numbered from 1, those of a struct before what is in them, as the
-/// reference implementation does. 400.
+/// reference implementation does.
 struct FreshSchema {
   Object schema;
   FieldIds ids;
   std::int64_t last_id = 0;
 };
+/// Numbers them. 400.
 [[nodiscard]] Outcome<FreshSchema> number_fields(const Object& schema);
 
 /// All field ids of a schema, nested ones too. 400 for one that comes twice.

@@ -78,8 +78,7 @@ Outcome<void> add_snapshot(Object& table, const Object& update, SnapshotProgress
     const std::int64_t last = known_integer(table, "last-sequence-number", 0);
     if (!sequence) return bad_request("a snapshot needs a sequence-number");
     if (*sequence <= last && parent) {
-      return bad_request(
-          fmt::format("sequence number {} does not come after {}", *sequence, last));
+      return bad_request(fmt::format("sequence number {} does not come after {}", *sequence, last));
     }
     table["last-sequence-number"] = std::max(last, *sequence);
   }

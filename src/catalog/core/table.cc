@@ -127,8 +127,8 @@ Object empty_table() {
   table["last-sequence-number"] = 0;
   table["last-column-id"] = 0;
   table["last-partition-id"] = kFirstPartitionField - 1;
-  for (const char* const array : {"schemas", "partition-specs", "sort-orders", "snapshots",
-                                  "snapshot-log", "metadata-log"}) {
+  for (const char* const array :
+       {"schemas", "partition-specs", "sort-orders", "snapshots", "snapshot-log", "metadata-log"}) {
     table[array] = Array();
   }
   table["properties"] = Object();

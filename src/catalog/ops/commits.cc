@@ -35,8 +35,8 @@ Birth birth_of(const Visit& visit, const FoundNamespace& space, std::string_view
       folder.append("/").append(url_encode(part, false));
     }
   }
-  birth.location = fmt::format("{}/{}{}", folder, url_encode(table, false),
-                               folder_suffix(birth.uuid));
+  birth.location =
+      fmt::format("{}/{}{}", folder, url_encode(table, false), folder_suffix(birth.uuid));
   return birth;
 }
 
@@ -48,11 +48,10 @@ struct Written {
 
 Task<Outcome<Written>> write_metadata(Visit& visit, const NewTable& table,
                                       std::string_view previous) {
-  std::string location =
-      fmt::format("{}/{}", table.folder, metadata_name(previous, new_uuid()));
+  std::string location = fmt::format("{}/{}", table.folder, metadata_name(previous, new_uuid()));
   KELP_CATALOG_CO_TRY(const ObjectName name, parse_location(location));
-  KELP_CATALOG_CO_TRY(const Done done,
-                      co_await write_object(visit, name, table.metadata, Expected{}));
+  const Expected nothing;
+  KELP_CATALOG_CO_TRY(const Done done, co_await write_object(visit, name, table.metadata, nothing));
   if (done == Done::kRefused) {
     co_return failed(500, "InternalServerError", "a metadata file of that name is there already");
   }
@@ -61,7 +60,8 @@ Task<Outcome<Written>> write_metadata(Visit& visit, const NewTable& table,
 
 /// Takes back a metadata file that surely no pointer names. One that stays harms nobody.
 Task<void> forget(Visit& visit, ObjectName name) {
-  const auto removed = co_await remove_object(visit, std::move(name), {});
+  const std::string whatever;
+  const auto removed = co_await remove_object(visit, std::move(name), whatever);
   if (removed) co_return;
   logger("catalog").debug("metadata_left request_id={} error={}", visit.id,
                           log_value(removed.error().message));
@@ -72,7 +72,8 @@ Task<void> forget(Visit& visit, ObjectName name) {
 Task<Outcome<Done>> swap(Visit& visit, ObjectName pointer, const NewTable& table, Written written,
                          Expected expected) {
   const Pointer to{.metadata_location = written.location, .uuid = table.uuid};
-  auto done = co_await write_object(visit, std::move(pointer), encode_pointer(to), expected);
+  const std::string record = encode_pointer(to);
+  auto done = co_await write_object(visit, std::move(pointer), record, expected);
   if (!done && done.error().status >= 500) {
     // It may have happened: the client must not clean up.
     Failure failure = std::move(done).error();
@@ -88,19 +89,21 @@ Task<Outcome<Done>> swap(Visit& visit, ObjectName pointer, const NewTable& table
 Task<Outcome<void>> check_still_there(Visit& visit, std::string_view table) {
   const auto space = co_await find_namespace(visit, visit.place.space);
   if (space || space.error().status != 404) co_return Outcome<void>{};
-  KELP_CATALOG_CO_CHECK(co_await remove_object(visit, pointer_name(visit, table), {}));
+  const ObjectName pointer = pointer_name(visit, table);
+  const std::string whatever;
+  KELP_CATALOG_CO_CHECK(co_await remove_object(visit, pointer, whatever));
   co_return std::unexpected(space.error());
 }
 
 /// Makes a table that must not be there.
 Task<Outcome<Reply>> add_table(Visit& visit, std::string name, const NewTable& table) {
-  KELP_CATALOG_CO_TRY(Written written, co_await write_metadata(visit, table, {}));
-  const std::string location = written.location;
-  KELP_CATALOG_CO_TRY(const Done done, co_await swap(visit, pointer_name(visit, name), table,
-                                                     std::move(written), Expected{}));
+  const ObjectName pointer = pointer_name(visit, name);
+  const Expected nothing;
+  KELP_CATALOG_CO_TRY(const Written written, co_await write_metadata(visit, table, ""));
+  KELP_CATALOG_CO_TRY(const Done done, co_await swap(visit, pointer, table, written, nothing));
   if (done == Done::kRefused) co_return table_exists_already(visit.place.space, name);
   KELP_CATALOG_CO_CHECK(co_await check_still_there(visit, name));
-  co_return table_answer(visit, location, table.metadata);
+  co_return table_answer(visit, written.location, table.metadata);
 }
 
 /// One try of a commit. Nothing: others were faster.
@@ -120,20 +123,17 @@ Task<Outcome<std::optional<Reply>>> try_commit(Visit& visit, const FoundNamespac
                     .birth = {.uuid = {}, .location = {}, .now_ms = visit.now_ms()}};
   if (space != nullptr) input.birth = birth_of(visit, *space, place.table);
   const std::function<Outcome<NewTable>()> work = [&input] { return table_after(input); };
-  KELP_CATALOG_CO_TRY(
-      const NewTable table,
-      co_await run_apart<NewTable>(visit, metadata.size() + visit.text.size(), work));
-  KELP_CATALOG_CO_TRY(Written written, co_await write_metadata(visit, table, previous));
-  const std::string location = written.location;
-  Expected expected{.etag = found ? found->etag : std::string()};
-  KELP_CATALOG_CO_TRY(const Done done,
-                      co_await swap(visit, pointer_name(visit, place.table), table,
-                                    std::move(written), std::move(expected)));
+  KELP_CATALOG_CO_TRY(const NewTable table, co_await run_apart<NewTable>(
+                                                visit, metadata.size() + visit.text.size(), work));
+  KELP_CATALOG_CO_TRY(const Written written, co_await write_metadata(visit, table, previous));
+  const Expected as_read{.etag = found ? found->etag : std::string()};
+  const ObjectName pointer = pointer_name(visit, place.table);
+  KELP_CATALOG_CO_TRY(const Done done, co_await swap(visit, pointer, table, written, as_read));
   if (done == Done::kRefused) co_return std::nullopt;
   if (!found) {
     KELP_CATALOG_CO_CHECK(co_await check_still_there(visit, place.table));
   }
-  co_return table_answer(visit, location, table.metadata);
+  co_return table_answer(visit, written.location, table.metadata);
 }
 
 }  // namespace
@@ -143,7 +143,8 @@ Task<Outcome<Reply>> create_table(Visit& visit) {
   KELP_CATALOG_CO_TRY(const std::string name, text_of(request, "name"));
   KELP_CATALOG_CO_CHECK(check_name(name));
   KELP_CATALOG_CO_TRY(const bool staged, flag_of(request, "stage-create"));
-  KELP_CATALOG_CO_TRY(const FoundNamespace space, co_await find_namespace(visit, visit.place.space));
+  KELP_CATALOG_CO_TRY(const FoundNamespace space,
+                      co_await find_namespace(visit, visit.place.space));
   KELP_CATALOG_CO_TRY(const auto there, co_await look_for_table(visit, visit.place.space, name));
   if (there) co_return table_exists_already(visit.place.space, name);
   KELP_CATALOG_CO_CHECK(reserve(visit, kWorkFactor * visit.text.size()));
@@ -175,8 +176,9 @@ Task<Outcome<Reply>> register_table(Visit& visit) {
   const Pointer pointer{.metadata_location = location, .uuid = table.uuid};
   std::optional<Expected> expected;
   if (!overwrite) expected = Expected{};
-  KELP_CATALOG_CO_TRY(const Done done, co_await write_object(visit, pointer_name(visit, name),
-                                                             encode_pointer(pointer), expected));
+  const ObjectName key = pointer_name(visit, name);
+  const std::string record = encode_pointer(pointer);
+  KELP_CATALOG_CO_TRY(const Done done, co_await write_object(visit, key, record, expected));
   if (done == Done::kRefused) co_return table_exists_already(visit.place.space, name);
   KELP_CATALOG_CO_CHECK(co_await check_still_there(visit, name));
   co_return table_answer(visit, location, table.metadata);

@@ -44,11 +44,10 @@ std::optional<Given> given_basic(const Visit& visit) {
 
 /// Whose secret it is; null when it is nobody's. A key that nobody has costs the same comparison.
 std::shared_ptr<const s3::Credential> key_of(const Visit& visit, const Given& given) {
-  auto known = visit.services.deps.credentials.hold(given.key, {});
+  auto known = lasting_key(visit, given.key);
   const std::string_view secret = known != nullptr ? std::string_view(known->secret_key) : "?";
   const bool fits = equal_constant_time(view(sha256(secret)), view(sha256(given.secret)));
-  // A temporary key proves itself with its session's token, which has no place in this flow.
-  if (known == nullptr || !fits || !known->session_token.empty()) return nullptr;
+  if (known == nullptr || !fits) return nullptr;
   return known;
 }
 
@@ -67,7 +66,7 @@ Reply grant(const Visit& visit, const s3::Credential& credential) {
 Reply renew(Visit& visit, const s3::Query& form) {
   const auto token = open_token(visit.token_key, form.get("subject_token").value_or(""),
                                 visit.services.deps.clock.wall());
-  auto known = token ? visit.services.deps.credentials.hold(token->access_key, {}) : nullptr;
+  auto known = token ? lasting_key(visit, token->access_key) : nullptr;
   if (known == nullptr || view(sha256(known->secret_key)) != token->secret_hash) {
     return oauth_error(400, "invalid_grant", "the token is not valid, or not any more");
   }
@@ -104,9 +103,8 @@ Task<Outcome<Reply>> get_config(Visit& visit) {
   KELP_CATALOG_CO_TRY(visit.place.warehouse, parse_warehouse(text));
   const Warehouse warehouse = visit.place.warehouse;
   // Whether it is there and the caller may look into it is better told now than later.
-  ListWish wish{.below = {warehouse.bucket, namespaces_below(warehouse, {})},
-                .after = {},
-                .limit = 1};
+  ListWish wish{
+      .below = {warehouse.bucket, namespaces_below(warehouse, {})}, .after = {}, .limit = 1};
   KELP_CATALOG_CO_CHECK(co_await list_objects(visit, std::move(wish)));
   Array endpoints;
   for (const std::string& endpoint : known_endpoints()) endpoints.emplace_back(endpoint);

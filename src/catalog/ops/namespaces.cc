@@ -22,8 +22,7 @@ Task<Outcome<bool>> is_empty(Visit& visit, Namespace name) {
   const Warehouse& warehouse = visit.place.warehouse;
   for (const std::string& below :
        {namespaces_below(warehouse, name), tables_below(warehouse, name)}) {
-    ListWish wish{
-        .below = {warehouse.bucket, below}, .after = {}, .limit = 1, .deep = true};
+    ListWish wish{.below = {warehouse.bucket, below}, .after = {}, .limit = 1, .deep = true};
     KELP_CATALOG_CO_TRY(const Listed listed, co_await list_objects(visit, std::move(wish)));
     if (!listed.keys.empty()) co_return false;
   }
@@ -86,9 +85,10 @@ Task<Outcome<Reply>> create_namespace(Visit& visit) {
     Namespace parent(name.begin(), name.end() - 1);
     KELP_CATALOG_CO_CHECK(co_await find_namespace(visit, std::move(parent)));
   }
-  KELP_CATALOG_CO_TRY(const Done done,
-                      co_await write_object(visit, name_of_namespace(visit, name),
-                                            encode_namespace(properties), Expected{}));
+  const ObjectName key = name_of_namespace(visit, name);
+  const std::string record = encode_namespace(properties);
+  const Expected nothing;
+  KELP_CATALOG_CO_TRY(const Done done, co_await write_object(visit, key, record, nothing));
   if (done == Done::kRefused) {
     co_return failed(409, "AlreadyExistsException",
                      fmt::format("namespace {} exists already", dotted(name)));
@@ -122,8 +122,9 @@ Task<Outcome<Reply>> drop_namespace(Visit& visit) {
   }
   KELP_CATALOG_CO_TRY(const bool still_empty, co_await is_empty(visit, name));
   if (still_empty) co_return Reply{.status = 204};
-  KELP_CATALOG_CO_CHECK(
-      co_await write_object(visit, key, encode_namespace(found.properties), Expected{}));
+  const std::string record = encode_namespace(found.properties);
+  const Expected nothing;
+  KELP_CATALOG_CO_CHECK(co_await write_object(visit, key, record, nothing));
   co_return not_empty(name);
 }
 
@@ -136,13 +137,13 @@ Task<Outcome<Reply>> update_properties(Visit& visit) {
     co_return failed(422, "UnprocessableEntityException",
                      fmt::format("property {} is to be set and to be removed", name));
   }
+  const ObjectName key = name_of_namespace(visit, visit.place.space);
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     KELP_CATALOG_CO_TRY(FoundNamespace found, co_await find_namespace(visit, visit.place.space));
     PropertyChange changed = change(found.properties, removals, updates);
-    KELP_CATALOG_CO_TRY(
-        const Done done,
-        co_await write_object(visit, name_of_namespace(visit, visit.place.space),
-                              encode_namespace(found.properties), Expected{found.etag}));
+    const std::string record = encode_namespace(found.properties);
+    const Expected as_read{.etag = found.etag};
+    KELP_CATALOG_CO_TRY(const Done done, co_await write_object(visit, key, record, as_read));
     if (done == Done::kRefused) continue;
     co_return reply_of(Object{{"removed", std::move(changed.removed)},
                               {"updated", std::move(changed.updated)},

@@ -32,7 +32,8 @@ Outcome<ObjectName> own_folder(std::string_view metadata, const Pointer& pointer
   if (!location.ends_with(folder_suffix(pointer.uuid))) {
     return bad_request(
         "its files may be others', too: only a table whose place the catalog chose can be purged; "
-        "drop it without, and delete what lies at " + location);
+        "drop it without, and delete what lies at " +
+        location);
   }
   folder.key += "/";
   return folder;
@@ -59,8 +60,7 @@ Task<Outcome<Reply>> list_tables(Visit& visit) {
 
 Task<Outcome<Reply>> load_table(Visit& visit) {
   const Place& place = visit.place;
-  KELP_CATALOG_CO_TRY(const FoundTable found,
-                      co_await find_table(visit, place.space, place.table));
+  KELP_CATALOG_CO_TRY(const FoundTable found, co_await find_table(visit, place.space, place.table));
   const std::string& location = found.pointer.metadata_location;
   KELP_CATALOG_CO_TRY(const std::string metadata, co_await read_metadata(visit, location));
   co_return table_answer(visit, location, metadata);
@@ -83,8 +83,7 @@ Task<Outcome<Reply>> rename_table(Visit& visit) {
   const ObjectName source{.bucket = warehouse.bucket,
                           .key = table_key(warehouse, from.space, from.name)};
   const std::string target = table_key(warehouse, to.space, to.name);
-  KELP_CATALOG_CO_TRY(const Done done,
-                      co_await rename_object(visit, source, target, found.etag));
+  KELP_CATALOG_CO_TRY(const Done done, co_await rename_object(visit, source, target, found.etag));
   if (done == Done::kRefused) {
     co_return commit_failed("others changed one of the two tables meanwhile");
   }
@@ -92,7 +91,8 @@ Task<Outcome<Reply>> rename_table(Visit& visit) {
   if (there || there.error().status != 404) co_return Reply{.status = 204};
   // The namespace was dropped meanwhile: the table goes back to where it was.
   const ObjectName moved{.bucket = warehouse.bucket, .key = target};
-  KELP_CATALOG_CO_CHECK(co_await rename_object(visit, moved, source.key, "*"));
+  const std::string whatever = "*";
+  KELP_CATALOG_CO_CHECK(co_await rename_object(visit, moved, source.key, whatever));
   co_return std::unexpected(there.error());
 }
 
@@ -100,8 +100,7 @@ Task<Outcome<Reply>> drop_table(Visit& visit) {
   const Place& place = visit.place;
   const std::string_view purge = visit.query.get("purgeRequested").value_or("");
   const bool purges = purge == "true" || purge == "True";
-  KELP_CATALOG_CO_TRY(const FoundTable found,
-                      co_await find_table(visit, place.space, place.table));
+  KELP_CATALOG_CO_TRY(const FoundTable found, co_await find_table(visit, place.space, place.table));
   ObjectName folder;
   if (purges) {
     const std::string& location = found.pointer.metadata_location;

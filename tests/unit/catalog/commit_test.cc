@@ -60,7 +60,11 @@ TEST(NewTable, OfFormatOneSaysTwiceWhatIsCurrent) {
 
 TEST(NewTable, IsRefusedWhenItCannotBe) {
   constexpr const char* kRefused[] = {
-      "", "[]", "{", R"({"name":"t"})", R"({"schema":{"fields":7}})",
+      "",
+      "[]",
+      "{",
+      R"({"name":"t"})",
+      R"({"schema":{"fields":7}})",
       R"({"schema":{"fields":[]},"properties":{"format-version":"3"}})",
       R"({"schema":{"fields":[]},"partition-spec":{"fields":[
           {"source-id":1,"name":"a","transform":"identity"}]}})",
@@ -75,7 +79,8 @@ TEST(NewTable, IsRefusedWhenItCannotBe) {
 TEST(Commit, LogsTheMetadataThatItReplaces) {
   const auto first = table_of_request(kNested, birth());
   const CommitInput input{.request = R"({"requirements":[],"updates":[
-                            {"action":"set-properties","updates":{"write.metadata.previous-versions-max":"1"}}]})",
+                            {"action":"set-properties","updates":{
+                              "write.metadata.previous-versions-max":"1"}}]})",
                           .metadata = first->metadata,
                           .metadata_location = "s3://b/n/t-1/metadata/00000-x.metadata.json",
                           .birth = {.uuid = {}, .location = {}, .now_ms = 9}};
@@ -86,8 +91,9 @@ TEST(Commit, LogsTheMetadataThatItReplaces) {
   again.metadata = second->metadata;
   again.metadata_location = "s3://b/n/t-1/metadata/00001-y.metadata.json";
   const Object third = *parse_object(table_after(again)->metadata);
-  EXPECT_EQ(boost::json::serialize(third.at("metadata-log")),
-            R"([{"metadata-file":"s3://b/n/t-1/metadata/00001-y.metadata.json","timestamp-ms":9}])");
+  EXPECT_EQ(
+      boost::json::serialize(third.at("metadata-log")),
+      R"([{"metadata-file":"s3://b/n/t-1/metadata/00001-y.metadata.json","timestamp-ms":9}])");
 }
 
 TEST(Commit, MakesATableFromNothingOnlyWhenItSaysSo) {

@@ -6,8 +6,7 @@ namespace kelp::catalog {
 namespace {
 
 TEST(Place, KnowsItsEndpoints) {
-  const auto place =
-      parse_place("POST", "/iceberg/v1/bucket~a~b/namespaces/x%1Fy/tables/t%20u");
+  const auto place = parse_place("POST", "/iceberg/v1/bucket~a~b/namespaces/x%1Fy/tables/t%20u");
   ASSERT_TRUE(place.has_value()) << place.error().message;
   EXPECT_EQ(place->action, Action::kCommitTable);
   EXPECT_EQ(place->warehouse.bucket, "bucket");

@@ -49,7 +49,8 @@ const std::vector<UpdateCase>& update_cases() {
        R"([{"action":"set-properties","updates":{"q":"2"}},
            {"action":"remove-properties","removals":["p","none"]}])",
        {{"properties", R"({"q":"2"})"}}},
-      {"location", R"([{"action":"set-location","location":"s3://b/u"}])",
+      {"location",
+       R"([{"action":"set-location","location":"s3://b/u"}])",
        {{"location", R"("s3://b/u")"}}},
       {"a schema, made current by -1",
        R"([{"action":"add-schema","schema":{"type":"struct","schema-id":77,"fields":[
@@ -71,7 +72,8 @@ const std::vector<UpdateCase>& update_cases() {
        {{"default-spec-id", "1"},
         {"last-partition-id", "1000"},
         {"partition-specs",
-         R"([{"spec-id":0,"fields":[]},{"spec-id":1,"fields":[{"source-id":2,"name":"b","transform":"identity","field-id":1000}]}])"}}},
+         R"([{"spec-id":0,"fields":[]},{"spec-id":1,"fields":[)"
+         R"({"source-id":2,"name":"b","transform":"identity","field-id":1000}]}])"}}},
       {"a sort order",
        R"([{"action":"add-sort-order","sort-order":{"order-id":1,"fields":[
             {"source-id":1,"transform":"identity","direction":"asc","null-order":"nulls-last"}]}},
@@ -85,14 +87,16 @@ const std::vector<UpdateCase>& update_cases() {
         {"last-sequence-number", "3"},
         {"last-updated-ms", "300"},
         {"snapshot-log",
-         R"([{"snapshot-id":10,"timestamp-ms":100},{"snapshot-id":20,"timestamp-ms":200},{"snapshot-id":30,"timestamp-ms":300}])"}}},
+         R"([{"snapshot-id":10,"timestamp-ms":100},{"snapshot-id":20,"timestamp-ms":200},)"
+         R"({"snapshot-id":30,"timestamp-ms":300}])"}}},
       {"a tag with a limit",
        R"([{"action":"set-snapshot-ref","ref-name":"v1","type":"tag","snapshot-id":10,
             "max-ref-age-ms":9}])",
        {{"current-snapshot-id", "20"},
-        {"refs",
-         R"({"main":{"snapshot-id":20,"type":"branch"},"v1":{"snapshot-id":10,"type":"tag","max-ref-age-ms":9}})"}}},
-      {"main goes", R"([{"action":"remove-snapshot-ref","ref-name":"main"}])",
+        {"refs", R"({"main":{"snapshot-id":20,"type":"branch"},)"
+                 R"("v1":{"snapshot-id":10,"type":"tag","max-ref-age-ms":9}})"}}},
+      {"main goes",
+       R"([{"action":"remove-snapshot-ref","ref-name":"main"}])",
        {{"current-snapshot-id", ""}, {"refs", "{}"}}},
       {"an old snapshot goes with its statistics",
        R"([{"action":"remove-snapshots","snapshot-ids":[10]}])",
@@ -198,8 +202,8 @@ TEST(Requirements, HoldOrAreRefused) {
     EXPECT_EQ(held ? 0 : held.error().status, each.status) << each.requirements;
   }
   EXPECT_TRUE(check_requirements(array(R"([{"type":"assert-create"}])"), nullptr).has_value());
-  const auto gone = check_requirements(array(R"([{"type":"assert-table-uuid","uuid":"u"}])"),
-                                       nullptr);
+  const auto gone =
+      check_requirements(array(R"([{"type":"assert-table-uuid","uuid":"u"}])"), nullptr);
   EXPECT_EQ(gone.error().type, "CommitFailedException");
 }
 

@@ -96,7 +96,7 @@ Outcome<void> assign_uuid(Object& table, const Object& update, Progress&) {
 Outcome<void> upgrade_format(Object& table, const Object& update, Progress&) {
   KELP_CATALOG_TRY(const std::int64_t wanted, integer_of(update, "format-version"));
   const std::int64_t now = known_integer(table, "format-version", 1);
-  const bool empty = find(table, "table-uuid") == nullptr && table.at("schemas").as_array().empty();
+  const bool empty = table.at("schemas").as_array().empty();
   if (wanted > kNewestFormat || wanted < 1) {
     return bad_request(fmt::format("tables of format {} are not supported: 1 or 2", wanted));
   }

@@ -19,6 +19,7 @@ TEST(Token, IsOpenedByItsClusterAloneUntilItExpires) {
   EXPECT_EQ(opened->access_key, "AK");
   EXPECT_EQ(opened->secret_hash, "hash");
   EXPECT_FALSE(open_token(key, text, now + 60s).has_value());
+  EXPECT_FALSE(open_token(key, text, now + 3600s).has_value());
   EXPECT_FALSE(open_token(token_key("another"), text, now).has_value());
   EXPECT_FALSE(open_token(key, text.substr(4), now).has_value());
   EXPECT_FALSE(open_token(key, "", now).has_value());

@@ -153,7 +153,7 @@ class OnARealCluster(unittest.TestCase):
     def answers(cls, count):
         try:
             return sum(cls.prometheus.values("up")) == count
-        except OSError:
+        except (OSError, ValueError):  # not there yet, or still reading its files
             return False
 
     def await_numbers(self, expressions):

@@ -29,8 +29,18 @@ def depends():
     return [line.split()[1] for line in re.search(r"^depends:\n((?:  - .*\n)+)", text, re.M)[1].splitlines()]
 
 
-# Debian with what the package depends on, and what the test runs there.
-LIBRARIES = f"localhost/kelp-package-base:{hashlib.sha256(' '.join(depends()).encode()).hexdigest()[:12]}"
+# Debian with what the package depends on, and what the test runs there. systemd's programs are there; it does not run.
+INSTALLED = ["curl", "procps", "systemd", *depends()]
+LIBRARIES = f"localhost/kelp-package-base:{hashlib.sha256(' '.join(INSTALLED).encode()).hexdigest()[:12]}"
+# In the place of systemctl: as if kelp@filer ran without being enabled; what is done with units is written down.
+SYSTEMCTL = """#!/bin/sh
+echo "$@" >>/calls
+case "$1" in
+  list-units) echo 'kelp@filer.service loaded active running Kelp'; echo 'kelp@volume.service loaded active running Kelp' ;;
+  disable) exec /usr/bin/systemctl --root=/ "$@" ;;
+  stop) [ ! -e /refuse ] ;;
+esac
+"""
 
 
 def package(folder, version):
@@ -132,7 +142,7 @@ class Package(unittest.TestCase):
         cls.folder.chmod(0o755)
         if not cls.images.exists(LIBRARIES):
             (cls.folder / "Dockerfile").write_text(
-                f"FROM {BASE}\nRUN apt-get update && apt-get install -y --no-install-recommends curl procps {' '.join(depends())} && rm -rf /var/lib/apt/lists/*\n")
+                f"FROM {BASE}\nRUN apt-get update && apt-get install -y --no-install-recommends {' '.join(INSTALLED)} && rm -rf /var/lib/apt/lists/*\n")
             cls.images.build(LIBRARIES, cls.folder / "Dockerfile", cls.folder)
         cls.old, cls.new = package(cls.folder, "0.0.1"), package(cls.folder, "0.0.2")
 
@@ -187,6 +197,37 @@ class Package(unittest.TestCase):
         system.run("dpkg", "--purge", "kelp")
         self.assertEqual(system.shell("getent passwd; getent group"), accounts)
         self.assertEqual(system.shell("find / -xdev -name '*kelp*' -not -path '/proc/*' -not -path '/sys/*' -not -path '/host*'"), "")
+
+    def enabled(self):
+        return self.system.shell("find /etc/systemd -name '*kelp*' | sort")
+
+    def test_a_removal_disables_each_daemon_of_a_cluster(self):
+        system = self.system
+        for action in ("--remove", "--purge"):
+            with self.subTest(action):
+                self.install(self.new)
+                system.run("systemctl", "--root=/", "enable", "kelp.service", "kelp@master.service", "kelp@volume.service")
+                self.assertEqual(self.enabled().count(".service\n"), 3)
+                system.run("dpkg", action, "kelp")
+                self.assertEqual(self.enabled(), "")
+
+    def test_a_removal_stops_each_daemon_first(self):
+        system = self.system
+        self.install(self.new)
+        system.run("systemctl", "--root=/", "enable", "kelp@master.service", "kelp@volume.service")
+        (self.folder / "systemctl").write_text(SYSTEMCTL)
+        system.shell("mkdir -p /run/systemd/system; install -m 755 /host/systemctl /usr/local/bin/; touch /refuse")
+        with self.assertRaisesRegex(RuntimeError, "prerm|pre-removal"):
+            system.run("dpkg", "--purge", "kelp")
+        self.assertTrue(system.has("/var/lib/kelp"), "the data stay under what does not stop")
+        system.shell("rm /refuse /calls")
+        system.run("dpkg", "--purge", "kelp")
+        calls = system.shell("cat /calls").splitlines()
+        units = ["kelp.service", "kelp@filer.service", "kelp@master.service", "kelp@volume.service"]
+        for verb in ("disable", "stop"):
+            self.assertEqual(sorted(line for line in calls if line.startswith(verb)), [f"{verb} {unit}" for unit in units])
+        self.assertEqual(self.enabled(), "")
+        self.assertFalse(system.has("/var/lib/kelp"))
 
     def test_it_depends_on_all_that_the_binary_loads(self):
         self.install(self.new)

@@ -63,8 +63,13 @@ class Balancer:
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
+        # Not at once with SIGKILL: nginx's workers would outlive their master.
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self.log.close()
 
     def config(self, name, *changes):
@@ -111,18 +116,32 @@ class Nginx(Balancer):
         return ["nginx", "-p", str(self.folder), "-c", path, "-g", f"daemon off; pid {self.folder}/pid; error_log stderr;"]
 
 
+class NginxPassthrough(Balancer):
+    """Its gateways are TLS listeners."""
+
+    def command(self):
+        self.tls_port = free_port()
+        path = self.config("nginx-passthrough.conf", (r"listen 8443", f"listen 127.0.0.1:{self.tls_port}"),
+                           (r"modules/(ngx_stream)", r"/usr/lib/nginx/modules/\1"))
+        return ["nginx", "-p", str(self.folder), "-c", path, "-g", f"daemon off; pid {self.folder}/pid; error_log stderr;"]
+
+
 class Envoy(Balancer):
     def command(self):
-        self.port = free_port()
-        path = self.config("envoy.yaml", (r"address: 0\.0\.0\.0, port_value: 8333", f"address: 127.0.0.1, port_value: {self.port}"))
+        self.port, self.tls_port = free_port(), free_port()
+        path = self.config("envoy.yaml", (r"(?m)^    # ([- ] )", r"    \1"),
+                           (r"address: 0\.0\.0\.0, port_value: 8333", f"address: 127.0.0.1, port_value: {self.port}"),
+                           (r"address: 0\.0\.0\.0, port_value: 8443", f"address: 127.0.0.1, port_value: {self.tls_port}"),
+                           (r"/etc/envoy/kelp\.(pem|key)", str(self.pair)))
         return [shutil.which("envoy", path=f"{sys.prefix}/bin") or "envoy", "-c", path, "--concurrency", "2",
                 "--base-id", str(self.port), "--log-level", "warning"]
 
 
 class Traefik(Balancer):
     def command(self):
-        self.port = free_port()
-        gateways = self.config("traefik-gateways.yaml")
+        self.port, self.tls_port = free_port(), free_port()
+        gateways = self.config("traefik-gateways.yaml", (r"# tls:", "tls:"), (r"/etc/traefik/kelp\.(pem|key)", str(self.pair)))
         path = self.config("traefik.yaml", (r'address: ":8333"', f'address: "127.0.0.1:{self.port}"'),
+                           (r'# s3-tls: { address: ":8443"', f's3-tls: {{ address: "127.0.0.1:{self.tls_port}"'),
                            (r"/etc/traefik/gateways.yaml", gateways))
         return [shutil.which("traefik", path=f"{sys.prefix}/bin") or "traefik", f"--configfile={path}"]

@@ -1,25 +1,42 @@
 #!/usr/bin/env python3
 """The image, and the compose files with it: from nothing to the first object, a cluster that loses containers, limits of memory."""
 
+import collections
 import json
 import os
 import re
 import shutil
 import sys
+import time
 import unittest
 from pathlib import Path
 
 import composed
+import pressure
 from composed import KEYS, ROOT, Composed
-from kelpdev.containers import run
-from kelpdev.process import wait_for
+from kelpdev.containers import revision_and_time, run
+from kelpdev.process import kelp_binary, wait_for
+from kelpdev.venv import environment
 
 IMAGE_MB = 120
+# Headers of these are compiled too and have no code: what they declare is in shared libraries, or is the kernel's.
+DECLARED = {"libbz2-dev", "libc6-dev", "libcurl4-openssl-dev", "libfuse3-dev", "libhiredis-dev", "libisal-dev", "libpq-dev", "libpugixml-dev",
+            "librdkafka-dev", "libssl-dev", "libxxhash-dev", "linux-libc-dev", "zlib1g-dev"}
 
 
 def setUpModule():
     global IMAGES, DOCKER, KELP, FOLDER
     IMAGES, DOCKER, KELP, FOLDER = composed.set_up()
+
+
+def compiled_in():
+    """The packages whose code is in the binary, as the build knows them: archives that it linked, headers that it read."""
+    build = Path(kelp_binary()).parents[2]
+    linked = re.search(r"^build src/server/kelp:.*\n(?:  .*\n)*?  LINK_LIBRARIES = (.*)$", (build / "build.ninja").read_text(), re.M)[1]
+    files = {path for path in linked.split() if re.match(r"/usr/.*\.a$", path)}
+    files |= set(re.findall(r"^    (/usr/(?!lib/llvm)\S+)$", run("ninja", "-C", build, "-t", "deps"), re.M))
+    owners = run("dpkg", "-S", *sorted({str(Path(file).resolve()) for file in files}))
+    return {line.split(":")[0] for line in owners.splitlines()} - DECLARED
 
 
 class Image(unittest.TestCase):
@@ -29,10 +46,20 @@ class Image(unittest.TestCase):
         print(f"image: {megabytes:.0f} MB", file=sys.stderr)
         about = json.loads(IMAGES.podman("inspect", KELP))[0]["Config"]
         self.assertEqual(about["User"], "10001:10001")
-        self.assertEqual(about["Labels"]["org.opencontainers.image.licenses"], "Apache-2.0")
-        bill = json.loads(DOCKER.docker("run", "--rm", "--entrypoint", "cat", KELP, "/usr/share/kelp-sbom.spdx.json"))
-        names = {package["name"] for package in bill["packages"]}
-        self.assertLessEqual({"kelp", "libisal2:amd64", "libssl3:amd64"}, {re.sub(r"^(?!.*:)(lib.*)$", r"\1:amd64", n) for n in names})
+        revision, epoch = revision_and_time()
+        labels = {name.rsplit(".", 1)[1]: value for name, value in about["Labels"].items() if name.startswith("org.opencontainers")}
+        self.assertEqual({name: labels[name] for name in ("title", "licenses", "version", "revision")},
+                         {"title": "Kelp", "licenses": "Apache-2.0", "version": "dev", "revision": revision})
+        text = DOCKER.docker("run", "--rm", "--entrypoint", "cat", KELP, "/usr/share/kelp-sbom.spdx.json")
+        (FOLDER / "bill.spdx.json").write_text(text)
+        run(environment("sbom", Path(__file__).parent / "sbom-requirements.txt") / "bin/pyspdxtools", "-i", FOLDER / "bill.spdx.json")
+        bill = json.loads(text)
+        self.assertEqual(bill["creationInfo"]["created"], time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(epoch))))
+        linked = {line["relatedSpdxElement"] for line in bill["relationships"] if line["relationshipType"] == "STATIC_LINK"}
+        packages = {package["name"]: package for package in bill["packages"]}
+        self.assertEqual(linked, {packages[name]["SPDXID"] for name in compiled_in()})
+        self.assertEqual(packages["librocksdb-dev"]["versionInfo"], run("dpkg-query", "-W", "-f", "${Version}", "librocksdb-dev"))
+        self.assertLessEqual({"kelp", "libisal2", "libssl3", "libstdc++6"}, set(packages))
 
     def test_it_runs_without_rights_on_a_root_that_cannot_be_written(self):
         self.addCleanup(DOCKER.docker, "rm", "--force", "bare")
@@ -81,10 +108,40 @@ class ACluster(Composed):
         self.compose("up", "--detach", "--no-build")
         self.wait_healthy(*checked)
         self.aws("s3", "cp", "--no-progress", body, "s3://first/again", keys=keys)
-        for name in checked:
-            state = json.loads(DOCKER.docker("inspect", f"many_{name}_1"))[0]
-            self.assertFalse(state["State"]["OOMKilled"], name)
-            self.assertTrue(state["HostConfig"]["ReadonlyRootfs"], name)
+        self.press(checked, keys)
+
+    def inspect(self, name):
+        return json.loads(DOCKER.docker("inspect", self.container(name)))[0]
+
+    def answers(self):
+        """How often each class of status was answered by the gateways."""
+        counts = collections.Counter()
+        for name in ("s3-1", "s3-2"):
+            address = next(iter(self.inspect(name)["NetworkSettings"]["Networks"].values()))["IPAddress"]
+            text = DOCKER.inside("curl", "-s", f"http://{address}:28333/metrics")
+            for status, count in re.findall(r'^kelp_s3_requests_total\{.*status="(\w+)".*\} (\S+)$', text, re.M):
+                counts[status] += int(float(count))
+        return counts
+
+    def press(self, services, keys):
+        """Under more load than it bears each daemon says 503, and none dies."""
+        started = {name: self.inspect(name)["State"]["StartedAt"] for name in services}
+        before = self.answers()
+        with DOCKER.entered():
+            lines, statuses = pressure.press(*composed.PORT.split(":"), "first", keys)
+        answers = self.answers() - before
+        for line in [*lines, dict(statuses), dict(answers)]:
+            print(line, file=sys.stderr)
+        self.assertLessEqual(set(statuses), {200, 503})
+        self.assertLessEqual(set(answers), {"2xx", "5xx"})
+        self.assertGreater(statuses[200], 20)
+        self.assertEqual([line["what"] for line in lines if line["failed"] == line["operations"]], [])
+        for name in services:
+            about = self.inspect(name)
+            had = pressure.memory(about["State"]["Pid"])
+            print(f"{name}: {had['process'] >> 20} MiB, with page cache {had['group'] >> 20} MiB of {int(had['limit']) >> 20} MiB", file=sys.stderr)
+            self.assertEqual((about["State"]["StartedAt"], about["State"]["OOMKilled"], had["kills"]), (started[name], False, 0), name)
+            self.assertEqual((int(had["limit"]), about["HostConfig"]["ReadonlyRootfs"]), (256 << 20, True), name)
 
 
 class Production(Composed):

@@ -34,6 +34,13 @@ def need_containers():
     return "" if probe.returncode == 0 else "namespaces cannot be made here"
 
 
+def revision_and_time():
+    """The commit that is checked out, and its time in seconds; of sources without git neither is known."""
+    if not (REPOSITORY / ".git").exists():
+        return "unknown", "0"
+    return run("git", "-C", REPOSITORY, "log", "-1", "--format=%H %ct").split()
+
+
 class Images:
     """podman's store, outside the checkout. Not for two processes at once."""
 
@@ -60,17 +67,20 @@ class Images:
             run("tar", "-C", root, "--sort=name", "-cf", f"{folder}/base.tar", ".")
             self.podman("import", f"{folder}/base.tar", BASE)
 
-    def build(self, name, file, context, *arguments):
+    def build(self, name, file, context, *arguments, options=()):
         self.base()
-        self.podman("build", "--pull=never", "--network", "host", "--format", "docker", "-f", file, "-t", name,
+        self.podman("build", "--pull=never", "--network", "host", "--format", "docker", "-f", file, "-t", name, *options,
                     *(word for pair in arguments for word in ("--build-arg", pair)), context)
 
-    def kelp(self, name="localhost/kelp:dev", version="dev"):
+    def kelp(self, name="localhost/kelp:dev", version="dev", options=()):
         """The image of docker/Dockerfile with the binary that was built here, stripped."""
+        revision, epoch = revision_and_time()
         with tempfile.TemporaryDirectory(prefix="kelp-image-") as folder:
             run("strip", "-o", f"{folder}/kelp", kelp_binary())
             shutil.copy(REPOSITORY / "docker/sbom.sh", folder)
-            self.build(name, REPOSITORY / "docker/Dockerfile", folder, "KELP_FROM=prebuilt", f"VERSION={version}")
+            (Path(folder) / "linked").write_text(run("sh", REPOSITORY / "docker/linked.sh"))
+            self.build(name, REPOSITORY / "docker/Dockerfile", folder, "KELP_FROM=prebuilt", f"VERSION={version}", f"REVISION={revision}",
+                       f"SOURCE_DATE_EPOCH={epoch}", options=("--timestamp", epoch, *options))
         return name
 
     def parts(self):

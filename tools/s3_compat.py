@@ -53,7 +53,7 @@ NOTES = {
     "ListMultipartUploads": "delimiter too; `Initiator` is the owner that the object will have",
     "ListParts": "`Initiator` as in ListMultipartUploads",
     "PutObject": "`If-Match`, `If-None-Match: *`; `x-amz-write-offset-bytes` appends",
-    "RenameObject": "one commit, in any bucket; no dates of what is replaced, no client token",
+    "RenameObject": "one commit, in any bucket; no dates of what is replaced",
     "PutObjectAnnotation": "all checksums; encrypted as its object is; counts in the quota",
     "RestoreObject": "of GLACIER and DEEP_ARCHIVE, at once; no type SELECT",
     "UpdateObjectEncryption": "to SSE-KMS; nothing is rewritten, ETag and dates stay",

@@ -88,12 +88,6 @@ Task<void> reply_error(Call& call, S3Error error) {
   co_await reply(call, std::move(head), error_xml(error, context));
 }
 
-S3Result<void> check_owner(const Call& call, const BucketEntry& bucket) {
-  const bool root = call.auth.credential != nullptr && acts_as_root(*call.auth.credential);
-  if (!root || bucket.owner_id != call.account().id) return s3_error(S3Code::kAccessDenied);
-  return {};
-}
-
 Task<S3Result<BucketEntry>> own_bucket(Call& call) {
   auto found = co_await call.services.deps.filer.get_bucket(call.request.bucket);
   KELP_S3_CO_TRY(BucketEntry bucket, std::move(found));

@@ -94,9 +94,6 @@ Task<void> reply_empty(Call& call, int status);
 /// The error as XML; a head alone for HEAD.
 Task<void> reply_error(Call& call, S3Error error);
 
-/// AccessDenied unless `bucket` belongs to the account whose root calls: for protocols that know no
-/// policies.
-[[nodiscard]] S3Result<void> check_owner(const Call& call, const BucketEntry& bucket);
 /// The bucket that the request names and was authorized for. One metadata read.
 [[nodiscard]] Task<S3Result<BucketEntry>> own_bucket(Call& call);
 

@@ -124,7 +124,7 @@ class ACluster(Composed):
         return counts
 
     def press(self, services, keys):
-        """Under more load than it bears each daemon says 503, and none dies."""
+        """Many clients at once: each daemon answers, or says 503, and none dies."""
         started = {name: self.inspect(name)["State"]["StartedAt"] for name in services}
         before = self.answers()
         with DOCKER.entered():

@@ -11,9 +11,7 @@ import itertools
 import re
 import sys
 import tempfile
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
@@ -98,7 +96,7 @@ class World:
         self.basic = "Basic " + base64.b64encode(":".join(self.kelp.keys).encode()).decode()
         self.ports = {"s3": self.kelp.port} | {name: int(self.kelp.ready[key].rsplit(":", 1)[1]) for name, key in (
             ("files", "files"), ("volume", "volume_http"), ("master", "master_http"), ("admin", "admin"))}
-        self.local = threading.local()
+        self.wires = {}
         self.problems, self.secrets = [], []
         for method, target, body in (("PUT", "/box", b""), ("PUT", "/box/here", b"here"), ("PUT", "/box/k", b"k")):
             self.s3(method, target, {}, body)
@@ -112,8 +110,9 @@ class World:
             path: b"" for path in self.folder.iterdir()}
 
     def wire(self, port):
-        wires = self.local.__dict__.setdefault("wires", {})
-        return wires.setdefault(port, Connection("127.0.0.1", self.ports[port], seconds=20))
+        if port not in self.wires:
+            self.wires[port] = Connection("127.0.0.1", self.ports[port], seconds=20)
+        return self.wires[port]
 
     def ask(self, port, method, target, headers, body=b""):
         lines = {"host": self.wire(port).authority, **headers, "content-length": str(len(body))}
@@ -170,8 +169,7 @@ def main():
         try:
             targets = (str(world.canary)[1:], f"{str(world.folder)[1:]}/{EVIL}", str(world.kelp.data / "keyring")[1:])
             names = list(dict.fromkeys(name for target in targets for name in ways_out(target)))
-            with ThreadPoolExecutor(8) as pool:
-                asked = sum(pool.map(world.play, names, range(len(names))))
+            asked = sum(world.play(name, number) for number, name in enumerate(names))  # One by one: several names are of one key.
             problems = world.problems + world.judge()
             alive = world.s3("GET", "/box/k", {}, b"")
             if alive is None or alive.body != b"k":

@@ -20,7 +20,7 @@ from kelpdev.venv import environment
 
 IMAGE_MB = 120
 # Headers of these are compiled too and have no code: what they declare is in shared libraries, or is the kernel's.
-DECLARED = {"libbz2-dev", "libc6-dev", "libcurl4-openssl-dev", "libfuse3-dev", "libhiredis-dev", "libisal-dev", "libpq-dev", "libpugixml-dev",
+DECLARED = {"libbz2-dev", "libc6-dev", "libcurl4-openssl-dev", "libedit-dev", "libfuse3-dev", "libhiredis-dev", "libisal-dev", "libpq-dev", "libpugixml-dev",
             "librdkafka-dev", "libssl-dev", "libxxhash-dev", "linux-libc-dev", "zlib1g-dev"}
 
 
@@ -34,7 +34,8 @@ def compiled_in():
     build = Path(kelp_binary()).parents[2]
     linked = re.search(r"^build src/server/kelp:.*\n(?:  .*\n)*?  LINK_LIBRARIES = (.*)$", (build / "build.ninja").read_text(), re.M)[1]
     files = {path for path in linked.split() if re.match(r"/usr/.*\.a$", path)}
-    files |= set(re.findall(r"^    (/usr/(?!lib/llvm)\S+)$", run("ninja", "-C", build, "-t", "deps"), re.M))
+    for read in re.findall(r"^src/\S+: #deps .*\n((?:    .*\n)+)", run("ninja", "-C", build, "-t", "deps"), re.M):  # of Kelp's objects, not of tests
+        files |= set(re.findall(r"^    (/usr/(?!lib/llvm)\S+)$", read, re.M))
     owners = run("dpkg", "-S", *sorted({str(Path(file).resolve()) for file in files}))
     return {line.split(":")[0] for line in owners.splitlines()} - DECLARED
 

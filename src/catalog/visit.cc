@@ -7,7 +7,6 @@
 
 #include "base/encoding.h"
 #include "catalog/core/token.h"
-#include "crypto/random.h"
 #include "s3gw/core/header_text.h"
 
 namespace kelp::catalog {
@@ -130,16 +129,6 @@ Outcome<void> authenticate(Visit& visit) {
     return not_authorized("say who you are: a bearer token, or SigV4");
   }
   return by_token(visit, s3::trimmed(header->substr(kBearer.size())));
-}
-
-std::string new_uuid() {
-  std::array<std::byte, 16> bytes{};
-  random_bytes(bytes);
-  bytes[6] = (bytes[6] & std::byte{0x0f}) | std::byte{0x40};
-  bytes[8] = (bytes[8] & std::byte{0x3f}) | std::byte{0x80};
-  std::string id = hex_encode(as_text(bytes));
-  for (const std::size_t at : {8, 13, 18, 23}) id.insert(at, "-");
-  return id;
 }
 
 Object file_config(const Visit& visit) {

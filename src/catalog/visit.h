@@ -73,8 +73,6 @@ Task<Outcome<T>> run_apart(Visit& visit, std::size_t bytes, std::function<Outcom
   co_return outcome;
 }
 
-/// A random UUID (RFC 9562, version 4).
-[[nodiscard]] std::string new_uuid();
 /// What a client needs to reach the files of a table: endpoint, region, path style.
 [[nodiscard]] Object file_config(const Visit& visit);
 

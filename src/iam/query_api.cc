@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "crypto/random.h"
+#include "crypto/uuid.h"
 #include "s3gw/auth.h"
 #include "s3gw/auth_common.h"
 #include "s3gw/core/header_text.h"
@@ -18,17 +19,6 @@ constexpr int kMaxAttempts = 50;
 spdlog::logger& log() {
   static spdlog::logger& room = logger("iam");
   return room;
-}
-
-/// A random UUID (RFC 9562, version 4), as AWS numbers requests.
-std::string new_request_id() {
-  std::array<std::byte, 16> bytes{};
-  random_bytes(bytes);
-  bytes[6] = (bytes[6] & std::byte{0x0f}) | std::byte{0x40};
-  bytes[8] = (bytes[8] & std::byte{0x3f}) | std::byte{0x80};
-  std::string id = hex_encode(as_text(bytes));
-  for (const std::size_t at : {8, 13, 18, 23}) id.insert(at, "-");
-  return id;
 }
 
 Task<Outcome<std::string>> read_form(const HttpRequest& http, BodyReader& body) {
@@ -81,7 +71,7 @@ QueryApi::QueryApi(QueryApiParts parts) : parts_(parts), makers_(make_makers(par
 QueryApi::~QueryApi() = default;
 
 Task<void> QueryApi::handle(HttpExchange exchange) {
-  const std::string id = new_request_id();
+  const std::string id = random_uuid();
   const MonoTime started = parts_.clock.mono();
   Asked asked{.http = exchange.request, .form = {}, .parameters = {}, .action = {}, .caller = {}};
   Outcome<std::string> result = co_await answer(asked, exchange.body);
@@ -132,7 +122,7 @@ void QueryApi::tell(const Asked& asked, s3::RequestRecord record, MonoTime start
 
 std::pair<std::string, std::string> QueryApi::refusal(int status, const Error& error) {
   const QueryError answer{"InvalidRequest", status, error.detail()};
-  return {"text/xml", error_xml(Service::kIam, answer, new_request_id())};
+  return {"text/xml", error_xml(Service::kIam, answer, random_uuid())};
 }
 
 Task<Outcome<std::string>> QueryApi::answer(Asked& asked, BodyReader& body) {

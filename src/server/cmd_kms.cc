@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "crypto/uuid.h"
 #include "os/posix_file_io.h"
 #include "server/commands.h"
 #include "server/key_file.h"

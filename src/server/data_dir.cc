@@ -8,6 +8,7 @@
 
 #include "base/encoding.h"
 #include "crypto/random.h"
+#include "crypto/uuid.h"
 #include "server/toml_text.h"
 
 namespace kelp::server {
@@ -195,16 +196,6 @@ Result<std::string> read_secret(FileIo& io, const std::string& path, const char*
   KELP_TRY(std::string secret, read_whole_file(io, path, kMostBytes));
   while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
   return secret;
-}
-
-std::string random_uuid() {
-  std::array<std::byte, 16> bytes{};
-  random_bytes(bytes);
-  bytes[6] = (bytes[6] & std::byte{0x0f}) | std::byte{0x40};
-  bytes[8] = (bytes[8] & std::byte{0x3f}) | std::byte{0x80};
-  const std::string hex = hex_encode(as_text(bytes));
-  return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4),
-                     hex.substr(16, 4), hex.substr(20));
 }
 
 }  // namespace kelp::server

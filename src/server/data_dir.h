@@ -66,7 +66,4 @@ struct DataDir {
 [[nodiscard]] Result<std::string> read_secret(FileIo& io, const std::string& path,
                                               const char* variable);
 
-/// A random UUID (RFC 9562, version 4).
-[[nodiscard]] std::string random_uuid();
-
 }  // namespace kelp::server

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "crypto/uuid.h"
 #include "server/data_dir.h"
 #include "server/vault_keys.h"
 

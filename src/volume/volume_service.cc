@@ -8,6 +8,7 @@
 #include "async/background_budget.h"
 #include "base/log.h"
 #include "crypto/random.h"
+#include "crypto/uuid.h"
 #include "volume/core/needle_format.h"
 #include "volume/needle_upload.h"
 #include "volume/replicated_upload.h"
@@ -24,14 +25,6 @@ constexpr std::uint64_t kPlenty = 1ULL << 30;
 
 Task<Result<void>> answer(Error error) {
   co_return error;
-}
-
-Uuid random_uuid() {
-  Uuid uuid{};
-  random_bytes(uuid);
-  uuid[6] = (uuid[6] & std::byte{0x0f}) | std::byte{0x40};  // RFC 9562 section 5.4: version 4
-  uuid[8] = (uuid[8] & std::byte{0x3f}) | std::byte{0x80};
-  return uuid;
 }
 
 }  // namespace
@@ -86,7 +79,7 @@ Result<void> VolumeService::load_node_id() {
   auto text = read_whole_file(parts_.io, path, kNodeIdBytes);
   if (!text.has_value()) {
     if (text.error().code() != Errc::kNotFound) return std::move(text).error();
-    node_id_ = to_string(random_uuid());
+    node_id_ = random_uuid();
     return write_file_atomically(parts_.io, path, node_id_ + "\n");
   }
   if (text->ends_with('\n')) text->pop_back();

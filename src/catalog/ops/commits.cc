@@ -5,6 +5,7 @@
 #include "catalog/core/commit.h"
 #include "catalog/looks.h"
 #include "catalog/table_answer.h"
+#include "crypto/uuid.h"
 
 namespace kelp::catalog {
 namespace {
@@ -23,7 +24,7 @@ ObjectName pointer_name(const Visit& visit, std::string_view table) {
 /// Where a table lies whose request does not say: in the namespace's place or the warehouse's, in a
 /// folder that no other table has, whatever becomes of its name.
 Birth birth_of(const Visit& visit, const FoundNamespace& space, std::string_view table) {
-  Birth birth{.uuid = new_uuid(), .location = {}, .now_ms = visit.now_ms()};
+  Birth birth{.uuid = random_uuid(), .location = {}, .now_ms = visit.now_ms()};
   const Value* own = find(space.properties, "location");
   std::string folder;
   if (own != nullptr && !own->get_string().empty()) {
@@ -48,7 +49,7 @@ struct Written {
 
 Task<Outcome<Written>> write_metadata(Visit& visit, const NewTable& table,
                                       std::string_view previous) {
-  std::string location = fmt::format("{}/{}", table.folder, metadata_name(previous, new_uuid()));
+  std::string location = fmt::format("{}/{}", table.folder, metadata_name(previous, random_uuid()));
   KELP_CATALOG_CO_TRY(const ObjectName name, parse_location(location));
   const Expected nothing;
   KELP_CATALOG_CO_TRY(const Done done, co_await write_object(visit, name, table.metadata, nothing));

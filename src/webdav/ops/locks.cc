@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "crypto/md5.h"
-#include "crypto/random.h"
+#include "crypto/uuid.h"
 #include "s3gw/core/header_text.h"
 #include "webdav/core/dav_xml.h"
 #include "webdav/core/multistatus.h"
@@ -11,14 +11,6 @@
 
 namespace kelp::webdav {
 namespace {
-
-/// A version 4 UUID (RFC 9562 section 5.4).
-std::string new_token() {
-  const std::uint64_t high = (random_u64() & ~0xf000ULL) | 0x4000ULL;
-  const std::uint64_t low = (random_u64() & ~(3ULL << 62)) | 1ULL << 63;
-  return fmt::format("urn:uuid:{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32,
-                     high >> 16 & 0xffff, high & 0xffff, low >> 48, low & 0xffff'ffff'ffff);
-}
 
 Task<void> reply_lock(Visit& visit, const Lock& lock, int status, bool with_token) {
   HttpResponse head = s3::begin_response(visit.call, status);
@@ -88,7 +80,7 @@ Task<Outcome<void>> lock(Visit& visit) {
     KELP_DAV_CO_CHECK(co_await check_parent(visit, place));
     KELP_DAV_CO_CHECK(check_locks(visit, place, {.parent = true}));
   }
-  Lock wanted{.token = new_token(),
+  Lock wanted{.token = "urn:uuid:" + random_uuid(),
               .path = lock_path(place),
               .exclusive = wish.exclusive,
               .deep = deep,

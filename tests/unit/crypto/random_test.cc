@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <regex>
 #include <set>
+
+#include "crypto/uuid.h"
 
 namespace kelp {
 namespace {
@@ -34,6 +37,18 @@ TEST(Random, TokensHaveTheLengthAskedAndUseEveryLetter) {
   const std::set<char> letters(token.begin(), token.end());
   EXPECT_EQ(letters.size(), 62U);
   EXPECT_TRUE(std::ranges::all_of(token, [](unsigned char c) { return std::isalnum(c) != 0; }));
+}
+
+TEST(Uuid, IsAnotherOneEachTimeAndOfVersion4) {
+  std::set<std::string> seen;
+  for (int i = 0; i < 100; ++i) {
+    const std::string uuid = random_uuid();
+    EXPECT_TRUE(std::regex_match(
+        uuid, std::regex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")))
+        << uuid;
+    seen.insert(uuid);
+  }
+  EXPECT_EQ(seen.size(), 100U);
 }
 
 }  // namespace

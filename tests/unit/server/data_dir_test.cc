@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <regex>
-#include <set>
 
 #include "os/posix_file_io.h"
 #include "tests/support/sim_disk.h"
@@ -145,12 +144,6 @@ TEST(DataDir, HidesItsSecretsFromOtherUsers) {
     ASSERT_EQ(stat((temp.path() + name).c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777, 0600u) << name;
   }
-}
-
-TEST(Uuid, IsAnotherOneEachTime) {
-  std::set<std::string> seen;
-  for (int i = 0; i < 100; ++i) seen.insert(random_uuid());
-  EXPECT_EQ(seen.size(), 100u);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "client/rpc/rpc_channels.h"
 #include "client/rpc/rpc_volume_node.h"
 #include "crypto/random.h"
+#include "crypto/uuid.h"
 #include "os/posix_file_io.h"
 #include "os/system_clock.h"
 #include "tests/support/temp_dir.h"

@@ -86,7 +86,7 @@ Result<VolumeDigest> VolumeFile::digest() const {
   while (true) {
     const std::lock_guard lock(mutex_);
     digest.generation = role_.generation;
-    KELP_TRY(const auto page, index_.list(after, kPage));
+    KELP_TRY(const auto page, look_through(after, kPage));
     for (const IndexEntry& entry : page) {
       ++digest.needles;
       digest.live_bytes += entry.place.bytes;
@@ -186,7 +186,7 @@ Result<NeedleKey> VolumeFile::take_needles(MutableByteSpan batch) {
     NeedlePlace place;
     {
       const std::lock_guard lock(mutex_);
-      KELP_TRY(const auto there, index_.find(last));
+      KELP_TRY(const auto there, look_up(last));
       if (there.has_value()) continue;
       place = {.offset = end_, .bytes = static_cast<std::uint32_t>(image.size())};
       end_ += image.size();

@@ -131,7 +131,7 @@ Result<NeedlePlace> VolumeFile::reserve(NeedleKey key, std::uint64_t bytes) {
     return Error(Errc::kNoSpace, fmt::format("volume {} is full: {} of {} bytes",
                                              superblock_.volume.value, end_, shared_->limit_bytes));
   }
-  KELP_TRY(const auto there, index_.find(key));
+  KELP_TRY(const auto there, look_up(key));
   if (there.has_value() || !open_keys_.insert(key.value).second) {
     return Error(Errc::kAlreadyExists, fmt::format("needle {:x} is in volume {} already", key.value,
                                                    superblock_.volume.value));

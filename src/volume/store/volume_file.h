@@ -211,6 +211,10 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   };
 
   // Under mutex_:
+  /// The index is asked by these alone, so that whoever meets damage in it says so.
+  [[nodiscard]] Result<std::optional<NeedlePlace>> look_up(NeedleKey key) const;
+  [[nodiscard]] Result<std::vector<IndexEntry>> look_through(std::optional<NeedleKey> after,
+                                                             std::size_t limit) const;
   [[nodiscard]] Result<void> check_thawed() const;
   [[nodiscard]] Result<void> check_place_is_given() const;
   void note_change(NeedleKey key);

@@ -117,7 +117,7 @@ Result<void> VolumeFile::explain(Error error, const FileId& fid, NeedlePlace pla
 bool VolumeFile::note_damaged(const IndexEntry& entry, const Error& error) {
   {
     const std::lock_guard lock(mutex_);
-    const auto there = index_.find(entry.key);
+    const auto there = look_up(entry.key);
     if (!there.has_value() || *there != entry.place || successor_ != nullptr) return false;
     if (!damaged_.insert(entry.key).second) return false;
   }

@@ -113,6 +113,17 @@ std::optional<std::optional<NeedlePlace>> VolumeFile::find_at_once(NeedleKey key
 Result<std::vector<IndexEntry>> VolumeFile::list(std::optional<NeedleKey> after,
                                                  std::size_t limit) const {
   const std::lock_guard lock(mutex_);
+  return look_through(after, limit);
+}
+
+Result<std::optional<NeedlePlace>> VolumeFile::look_up(NeedleKey key) const {
+  auto found = index_.find(key);
+  if (!found.has_value()) index_is_damaged(found.error());
+  return found;
+}
+
+Result<std::vector<IndexEntry>> VolumeFile::look_through(std::optional<NeedleKey> after,
+                                                         std::size_t limit) const {
   auto listed = index_.list(after, limit);
   if (!listed.has_value()) index_is_damaged(listed.error());
   return listed;

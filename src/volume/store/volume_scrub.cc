@@ -112,7 +112,7 @@ Result<ScrubStep> VolumeScrub::step(NeedleKey after) {
   {
     const std::lock_guard lock(volume_->mutex_);
     if (volume_->successor_ != nullptr) return Error(Errc::kConflict, "another log took over");
-    KELP_TRY(entries, volume_->index_.list(after, kListed));
+    KELP_TRY(entries, volume_->look_through(after, kListed));
   }
   ScrubStep step;
   for (const IndexEntry& entry : entries) {

@@ -161,7 +161,7 @@ Task<Result<std::size_t>> VolumeVacuum::catch_up() {
     const std::lock_guard lock(source_->mutex_);
     keys.swap(*source_->changed_keys_);
     for (const NeedleKey key : keys) {
-      KELP_CO_TRY(const auto place, source_->index_.find(key));
+      KELP_CO_TRY(const auto place, source_->look_up(key));
       KELP_CO_TRY(const auto copied_to, copy_->find(key));
       const bool copied = copied_to.has_value();
       if (place.has_value() && !copied) came.push_back({key, *place});

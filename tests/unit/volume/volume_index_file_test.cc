@@ -96,6 +96,26 @@ TEST_F(VolumeIndexFile, ADamagedBlockIsNoAnswerAndIsMended) {
   EXPECT_LT(rig.service->index_memory_bytes(), 2000U);
 }
 
+TEST_F(VolumeIndexFile, APutThatMeetsADamagedBlockHasItMended) {
+  ASSERT_TRUE(rig.remove_now({fid_of(402)}).has_value());
+  ASSERT_TRUE(rig.service->close().has_value());
+  rig.disk.flip_bit(kSnapshot, byte_of(402), 3);
+  EXPECT_EQ(rig.put_now(402, body_for(402, 100)).error().code(), Errc::kCorruption);
+  ASSERT_TRUE(rig.service->close().has_value()) << "though nothing changed in it";
+  put(402);
+  EXPECT_EQ(get(402), body_for(402, 100));
+  EXPECT_EQ(get(401), body_for(401, 100));
+}
+
+TEST_F(VolumeIndexFile, ADigestThatMeetsADamagedBlockHasItMended) {
+  const auto digest = [this] { return rig.world.run(rig.service->digest(VolumeId{1}, false)); };
+  const auto before = digest();
+  rig.disk.flip_bit(kSnapshot, byte_of(400), 3);
+  EXPECT_EQ(digest().error().code(), Errc::kCorruption);
+  ASSERT_TRUE(rig.service->close().has_value());
+  EXPECT_EQ(*digest(), *before);
+}
+
 TEST_F(VolumeIndexFile, ANeedleWithADamagedHeaderStaysKnownWhenAnotherBlockIsMended) {
   const auto places = rig.places_now();
   rig.disk.flip_bit(kLog, places[0].place.offset + 10, 1);

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
@@ -19,6 +21,29 @@ inline bool can_lend(const std::string& directory) {
   EXPECT_EQ(::statfs(directory.c_str(), &system), 0);
   return system.f_type == EXT4_SUPER_MAGIC || system.f_type == XFS_SUPER_MAGIC;
 }
+
+/// While it lives, all of the file that is at `path` now is in memory: else the kernel takes clean
+/// pages back whenever it likes. Without the right to lock so much, it does nothing.
+class StaysInMemory {
+ public:
+  explicit StaysInMemory(const std::string& path) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    struct stat status{};
+    EXPECT_EQ(::fstat(file, &status), 0) << path;
+    bytes_ = static_cast<std::size_t>(status.st_size);
+    at_ = ::mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, file, 0);
+    EXPECT_NE(at_, MAP_FAILED) << path;
+    (void)::mlock(at_, bytes_);
+    ::close(file);
+  }
+  ~StaysInMemory() { ::munmap(at_, bytes_); }
+  StaysInMemory(const StaysInMemory&) = delete;
+  StaysInMemory& operator=(const StaysInMemory&) = delete;
+
+ private:
+  std::size_t bytes_ = 0;
+  void* at_ = nullptr;
+};
 
 /// Takes the bytes out of `pages`.
 inline std::string drain(PinnedPages pages) {

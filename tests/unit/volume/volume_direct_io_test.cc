@@ -73,6 +73,24 @@ class DirectIoTest : public ::testing::TestWithParam<bool> {
     if (body == body_for(key, kNeedleBytes)) co_return Result<void>();
     co_return Error(Errc::kInternal, "other bytes");
   }
+  /// Reads every needle as a copy of the volume does.
+  void copy_all() {
+    NeedleKey last;
+    while (true) {
+      const auto batch =
+          run(service_->read_needles(VolumeId{1}, Generation{1}, last, Urgency::kRepair));
+      ASSERT_TRUE(batch.has_value()) << batch.error().message();
+      if (batch->empty()) break;
+      for (ByteSpan rest = as_bytes(*batch); !rest.empty();) {
+        const auto needle = decode_needle(rest, kImageSeed);
+        ASSERT_TRUE(needle.has_value());
+        last = needle->header.key;
+        EXPECT_EQ(as_text(needle->body), body_for(last.value, kNeedleBytes));
+        rest = rest.subspan(layout_of(needle->header).total_bytes);
+      }
+    }
+    EXPECT_EQ(last.value, kNeedles);
+  }
 
   [[nodiscard]] std::string log() const { return dir_.path() + "/volumes/000000001.dat"; }
   [[nodiscard]] bool is_possible() const {
@@ -116,29 +134,21 @@ TEST_P(DirectIoTest, ACopyOfAVolumeLeavesTheMemoryAsItIs) {
   if (!is_possible()) GTEST_SKIP() << "NOT TESTED: this file system has no direct I/O";
   ASSERT_TRUE(
       run(service_->set_role(VolumeId{1}, Generation{1}, {Generation{1}, true})).has_value());
-  warm_one_needle();
-  const std::size_t before = resident();
+  std::size_t before = 0;
+  std::size_t after = 0;
+  // Once more when pages went: the kernel takes one back now and then, a copy would every time.
+  for (int tries = 0; tries < 10 && (before < kNeedleBytes || after < before); ++tries) {
+    warm_one_needle();
+    before = resident();
+    copy_all();
+    after = resident();
+  }
   ASSERT_GE(before, kNeedleBytes);
   ASSERT_LT(before, 2 * kNeedleBytes);
-  NeedleKey after;
-  while (true) {
-    const auto batch =
-        run(service_->read_needles(VolumeId{1}, Generation{1}, after, Urgency::kRepair));
-    ASSERT_TRUE(batch.has_value()) << batch.error().message();
-    if (batch->empty()) break;
-    for (ByteSpan rest = as_bytes(*batch); !rest.empty();) {
-      const auto needle = decode_needle(rest, kImageSeed);
-      ASSERT_TRUE(needle.has_value());
-      after = needle->header.key;
-      EXPECT_EQ(as_text(needle->body), body_for(after.value, kNeedleBytes));
-      rest = rest.subspan(layout_of(needle->header).total_bytes);
-    }
-  }
-  EXPECT_EQ(after.value, kNeedles);
   if (GetParam()) {
-    EXPECT_EQ(resident(), before);
+    EXPECT_EQ(after, before);
   } else {
-    EXPECT_GT(resident(), kNeedles * kNeedleBytes / 2);
+    EXPECT_GT(after, kNeedles * kNeedleBytes / 2);
   }
 }
 

@@ -124,6 +124,7 @@ class VolumePosixTest : public ::testing::Test {
     ASSERT_TRUE((*file)->write_at(at, flipped).has_value());
   }
 
+  [[nodiscard]] std::string log_path() const { return options().directory + "/000000001.dat"; }
   std::string sent(std::uint64_t offset, std::size_t bytes);
 
   /// Makes the log one that has grown to `bytes`: a hole, over which the snapshot goes.
@@ -249,6 +250,7 @@ TEST_F(VolumePosixTest, LendsWholeBlocksOfNeedles) {
   if (!can_lend(dir_.path())) GTEST_SKIP() << "neither ext4 nor xfs";
   constexpr std::size_t kSize = (8 << 20) - 1000;
   ASSERT_TRUE(run(put(1, kSize)).has_value());
+  const StaysInMemory stays(log_path());
   const std::string body = body_for(1, kSize);
   ASSERT_EQ(run(get(1, kSize)).value_or(""), body);
   constexpr std::size_t kPiece = PinnedPages::kUsualBytes;
@@ -278,7 +280,8 @@ TEST_F(VolumePosixTest, AFlippedByteIsNeverLent) {
   constexpr std::size_t kPiece = PinnedPages::kUsualBytes;
   for (const std::size_t size : {std::size_t{1} << 20, kMaxNeedleBodyBytes}) {
     ASSERT_TRUE(run(put(size, size)).has_value());
-    const auto log = *io_->open(options().directory + "/000000001.dat", OpenMode::kReadWrite);
+    const StaysInMemory stays(log_path());
+    const auto log = *io_->open(log_path(), OpenMode::kReadWrite);
     const std::uint64_t end = *log->size();
     const auto fid = fid_of(size);
     for (const std::uint64_t at : {std::uint64_t{0}, std::uint64_t{size / 2 + 4321}, size - 1}) {
@@ -308,8 +311,9 @@ TEST_F(VolumePosixTest, AVolumeThatWasCutOffLendsNothingOfWhatIsGone) {
   if (!can_lend(dir_.path())) GTEST_SKIP() << "neither ext4 nor xfs";
   constexpr std::size_t kPiece = PinnedPages::kUsualBytes;
   ASSERT_TRUE(run(put(1, 2 << 20)).has_value());
+  const StaysInMemory stays(log_path());
   ASSERT_NE(sent(kPiece, kPiece), "");
-  const auto log = *io_->open(options().directory + "/000000001.dat", OpenMode::kReadWrite);
+  const auto log = *io_->open(log_path(), OpenMode::kReadWrite);
   ASSERT_TRUE(log->truncate(kPiece + kPiece / 2).has_value());
   EXPECT_EQ(sent(kPiece, kPiece), "");
   EXPECT_EQ(sent(2 * kPiece, kPiece), "");

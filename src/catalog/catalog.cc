@@ -1,7 +1,5 @@
 #include "catalog/catalog.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -10,10 +8,10 @@
 #include "base/log.h"
 #include "catalog/core/token.h"
 #include "catalog/visit.h"
-#include "crypto/random.h"
 #include "s3gw/client_address.h"
 #include "s3gw/core/header_text.h"
 #include "s3gw/gateway.h"
+#include "s3gw/request_id.h"
 #include "s3gw/request_record.h"
 
 namespace kelp::catalog {
@@ -71,11 +69,6 @@ Task<Outcome<Reply>> run(Visit& visit, MonoTime started) {
   const auto of_bucket = limits.enter_bucket(visit.place.warehouse.bucket, started);
   if (!of_bucket) co_return std::unexpected(too_many());
   co_return co_await kHandlers[static_cast<std::size_t>(*visit.action)](visit);
-}
-
-/// Sixteen hex digits, as the gateway's requests have.
-std::string new_request_id() {
-  return fmt::format("{:016X}", random_u64());
 }
 
 /// Our own failures, once.
@@ -178,11 +171,12 @@ Task<void> Catalog::answer(HttpExchange exchange) {
   s3::Services& services = inside_->services;
   const HttpRequest http = s3::behind_proxies(exchange.request, services.options.trusted_proxies);
   const MonoTime started = services.deps.clock.mono();
+  const std::array<char, 16> id = s3::next_request_id();
   Visit visit{.services = services,
               .token_key = inside_->key,
               .http = http,
               .body = exchange.body,
-              .id = new_request_id()};
+              .id = std::string(id.begin(), id.end())};
   Outcome<Reply> outcome = std::unexpected(too_many());
   const auto permit = services.limits.enter_gateway(started);
   if (permit) outcome = co_await run(visit, started);

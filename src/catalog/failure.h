@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "kelp/result.h"
+#include "kelp/result_as.h"
 #include "s3gw/s3_error.h"
 
 namespace kelp::catalog {
@@ -48,21 +48,17 @@ using Outcome = std::expected<T, Failure>;
 
 }  // namespace kelp::catalog
 
-#define KELP_CATALOG_TRY_INNER(ret, tmp, lhs, expr)                                               \
-  auto tmp = (expr);                                                                              \
-  if (!tmp.has_value()) ret std::unexpected(::kelp::catalog::as_failure(std::move(tmp).error())); \
-  lhs = *std::move(tmp)
-#define KELP_CATALOG_CHECK_INNER(ret, tmp, expr) \
-  if (auto tmp = (expr); !tmp.has_value())       \
-  ret std::unexpected(::kelp::catalog::as_failure(std::move(tmp).error()))
-
 /// As KELP_TRY and its kin, in functions that return an Outcome; `expr` gives an Outcome, an
 /// S3Result or a Result.
-#define KELP_CATALOG_TRY(lhs, expr) \
-  KELP_CATALOG_TRY_INNER(return, KELP_RESULT_CONCAT(kelp_result_, __LINE__), lhs, expr)
-#define KELP_CATALOG_CO_TRY(lhs, expr) \
-  KELP_CATALOG_TRY_INNER(co_return, KELP_RESULT_CONCAT(kelp_result_, __LINE__), lhs, expr)
-#define KELP_CATALOG_CHECK(expr) \
-  KELP_CATALOG_CHECK_INNER(return, KELP_RESULT_CONCAT(kelp_result_, __LINE__), expr)
-#define KELP_CATALOG_CO_CHECK(expr) \
-  KELP_CATALOG_CHECK_INNER(co_return, KELP_RESULT_CONCAT(kelp_result_, __LINE__), expr)
+#define KELP_CATALOG_TRY(lhs, expr)                                                            \
+  KELP_TRY_AS(return, ::kelp::catalog::as_failure, KELP_RESULT_CONCAT(kelp_result_, __LINE__), \
+                    lhs, expr)
+#define KELP_CATALOG_CO_TRY(lhs, expr)                                                            \
+  KELP_TRY_AS(co_return, ::kelp::catalog::as_failure, KELP_RESULT_CONCAT(kelp_result_, __LINE__), \
+              lhs, expr)
+#define KELP_CATALOG_CHECK(expr)                                                                 \
+  KELP_CHECK_AS(return, ::kelp::catalog::as_failure, KELP_RESULT_CONCAT(kelp_result_, __LINE__), \
+                      expr)
+#define KELP_CATALOG_CO_CHECK(expr)                     \
+  KELP_CHECK_AS(co_return, ::kelp::catalog::as_failure, \
+                KELP_RESULT_CONCAT(kelp_result_, __LINE__), expr)

@@ -17,6 +17,7 @@
 #include "s3gw/core/router.h"
 #include "s3gw/ops/handlers.h"
 #include "s3gw/query_request.h"
+#include "s3gw/request_id.h"
 #include "s3gw/s3_try.h"
 
 namespace kelp::s3 {
@@ -143,7 +144,7 @@ class Gateway::Probe {
 };
 
 Gateway::Gateway(GatewayDeps deps, GatewayOptions options)
-    : probe_(std::make_unique<Probe>(deps.metrics)), sequence_(random_u64()) {
+    : probe_(std::make_unique<Probe>(deps.metrics)) {
   std::string host(24, '\0');
   random_bytes(std::as_writable_bytes(std::span(host)));
   // A gateway without room for one stream could serve nothing.
@@ -168,20 +169,6 @@ Gateway::~Gateway() = default;
 void Gateway::share_limits(std::uint32_t gateways) {
   services_->limits.share(gateways);
   probe_->share_limits(gateways);
-}
-
-std::array<char, 16> Gateway::next_request_id() {
-  // A counter from a random start, mixed by a bijection (splitmix64): unique without a lock.
-  std::uint64_t id = sequence_.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed);
-  id = (id ^ id >> 30) * 0xbf58476d1ce4e5b9;
-  id = (id ^ id >> 27) * 0x94d049bb133111eb;
-  id ^= id >> 31;
-  std::array<char, 16> text{};
-  for (char& digit : text) {
-    digit = "0123456789ABCDEF"[id >> 60];
-    id <<= 4;
-  }
-  return text;
 }
 
 namespace {

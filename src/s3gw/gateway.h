@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -118,12 +117,10 @@ class Gateway final : public HttpHandler {
 
   Task<void> answer(HttpExchange exchange);
   Task<void> answer_behind(HttpExchange exchange);
-  [[nodiscard]] std::array<char, 16> next_request_id();
   void account(const Call& call, MonoTime started);
 
   std::unique_ptr<Services> services_;
   std::unique_ptr<Probe> probe_;
-  std::atomic<std::uint64_t> sequence_;
 };
 
 }  // namespace kelp::s3

@@ -7,11 +7,11 @@
 
 #include "base/log.h"
 #include "crypto/digest.h"
-#include "crypto/random.h"
 #include "s3gw/auth_common.h"
 #include "s3gw/call_record.h"
 #include "s3gw/client_address.h"
 #include "s3gw/core/header_text.h"
+#include "s3gw/request_id.h"
 #include "webdav/core/guard.h"
 #include "webdav/core/operation.h"
 #include "webdav/dressed_response.h"
@@ -42,17 +42,6 @@ constexpr std::array<Method, 12> kMethods{{{"GET", get},
 spdlog::logger& log() {
   static spdlog::logger& room = logger("webdav");
   return room;
-}
-
-/// Sixteen hex digits, as the gateway's requests have.
-std::array<char, 16> new_request_id() {
-  std::uint64_t id = random_u64();
-  std::array<char, 16> text{};
-  for (char& digit : text) {
-    digit = "0123456789ABCDEF"[id >> 60];
-    id <<= 4;
-  }
-  return text;
 }
 
 /// For who did not say who it is, or said it wrong.
@@ -239,7 +228,7 @@ Task<void> WebDav::answer(HttpExchange exchange) {
                        .http = exchange.request,
                        .body = exchange.body,
                        .response = response,
-                       .id = new_request_id(),
+                       .id = s3::next_request_id(),
                        .headers = exchange.request.headers,
                        .service = "files"}};
   visit.call.request.raw_path =

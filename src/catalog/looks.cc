@@ -30,8 +30,7 @@ Task<Outcome<FoundNamespace>> find_namespace(Visit& visit, Namespace name) {
   ObjectName key{.bucket = warehouse.bucket, .key = namespace_key(warehouse, name)};
   KELP_CATALOG_CO_TRY(const auto found, co_await read_object(visit, std::move(key)));
   if (!found) {
-    co_return failed(404, "NoSuchNamespaceException",
-                     fmt::format("namespace {} does not exist", dotted(name)));
+    co_return failed(404, "NoSuchNamespaceException", "Namespace does not exist: " + dotted(name));
   }
   KELP_CATALOG_CO_TRY(Object properties, decode_namespace(found->text));
   co_return FoundNamespace{.properties = std::move(properties), .etag = found->etag};
@@ -50,7 +49,6 @@ Task<Outcome<std::optional<FoundTable>>> look_for_table(Visit& visit, Namespace 
 Task<Outcome<FoundTable>> find_table(Visit& visit, Namespace space, std::string name) {
   KELP_CATALOG_CO_TRY(auto found, co_await look_for_table(visit, space, name));
   if (found) co_return *std::move(found);
-  KELP_CATALOG_CO_CHECK(co_await find_namespace(visit, space));
   co_return no_such_table(space, name);
 }
 
@@ -63,12 +61,12 @@ Task<Outcome<std::string>> read_metadata(Visit& visit, std::string location) {
 
 std::unexpected<Failure> no_such_table(const Namespace& space, std::string_view name) {
   return failed(404, "NoSuchTableException",
-                fmt::format("table {}.{} does not exist", dotted(space), name));
+                fmt::format("Table does not exist: {}.{}", dotted(space), name));
 }
 
 std::unexpected<Failure> table_exists_already(const Namespace& space, std::string_view name) {
   return failed(409, "AlreadyExistsException",
-                fmt::format("table {}.{} exists already", dotted(space), name));
+                fmt::format("Table already exists: {}.{}", dotted(space), name));
 }
 
 Task<Outcome<NamePage>> list_names(Visit& visit, ObjectName below) {

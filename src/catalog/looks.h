@@ -23,14 +23,15 @@ struct FoundTable {
 /// Nothing when there is none.
 [[nodiscard]] Task<Outcome<std::optional<FoundTable>>> look_for_table(Visit& visit, Namespace space,
                                                                       std::string name);
-/// 404 NoSuchTableException; NoSuchNamespaceException when there is not even that.
+/// 404 NoSuchTableException, also when there is no such namespace: asked for `a.b.files`, where
+/// `a.b` is a table, Iceberg's clients look for `a.b` only after that answer.
 [[nodiscard]] Task<Outcome<FoundTable>> find_table(Visit& visit, Namespace space, std::string name);
 /// The metadata file that a pointer names. 500 when it is not there.
 [[nodiscard]] Task<Outcome<std::string>> read_metadata(Visit& visit, std::string location);
 
-/// "table a.b is not there".
+/// "Table does not exist: a.b"; the words are those of Iceberg's own server, which clients show.
 [[nodiscard]] std::unexpected<Failure> no_such_table(const Namespace& space, std::string_view name);
-/// "table a.b is there already".
+/// "Table already exists: a.b".
 [[nodiscard]] std::unexpected<Failure> table_exists_already(const Namespace& space,
                                                             std::string_view name);
 

@@ -121,6 +121,8 @@ class Protocol(World):
         self.assertEqual(c.call("POST", "tables/rename", rename).error, (404, "NoSuchTableException"))
         self.assertEqual(c.load("n", "t").error, (404, "NoSuchTableException"))
         self.assertEqual(c.load("n", "u").json, after)
+        # Asked for u's table of snapshots, clients look for u when n.u is no namespace with such a table.
+        self.assertEqual(c.load("n%1Fu", "snapshots").error, (404, "NoSuchTableException"))
         c.make_table("n", "t")
         self.assertEqual(c.call("POST", "tables/rename", rename).error, (409, "AlreadyExistsException"))
         self.assertEqual(c.call("HEAD", "namespaces/n/tables/u").status, 204)

@@ -73,7 +73,7 @@ Outcome<NewTable> table_after(const CommitInput& input) {
   KELP_CATALOG_TRY(const Array* updates, objects_of(request, "updates"));
   if (input.metadata.empty()) {
     if (!makes_table(*requirements)) {
-      return failed(404, "NoSuchTableException", "the table does not exist");
+      return failed(404, "NoSuchTableException", "Table does not exist");
     }
     KELP_CATALOG_CHECK(check_requirements(*requirements, nullptr));
     KELP_CATALOG_TRY(Object made, apply_updates(empty_table(), *updates, input.birth.now_ms));

@@ -13,14 +13,23 @@ struct NumberRequirement {
   std::string_view type;
   std::string_view of_request;
   std::string_view of_table;
+  std::string_view name;
 };
 constexpr std::array<NumberRequirement, 5> kNumbers{{
-    {"assert-last-assigned-field-id", "last-assigned-field-id", "last-column-id"},
-    {"assert-current-schema-id", "current-schema-id", "current-schema-id"},
-    {"assert-last-assigned-partition-id", "last-assigned-partition-id", "last-partition-id"},
-    {"assert-default-spec-id", "default-spec-id", "default-spec-id"},
-    {"assert-default-sort-order-id", "default-sort-order-id", "default-sort-order-id"},
+    {"assert-last-assigned-field-id", "last-assigned-field-id", "last-column-id",
+     "last assigned field id"},
+    {"assert-current-schema-id", "current-schema-id", "current-schema-id", "current schema"},
+    {"assert-last-assigned-partition-id", "last-assigned-partition-id", "last-partition-id",
+     "last assigned partition id"},
+    {"assert-default-spec-id", "default-spec-id", "default-spec-id", "default partition spec"},
+    {"assert-default-sort-order-id", "default-sort-order-id", "default-sort-order-id",
+     "default sort order"},
 }};
+
+/// In the words of Iceberg's own server.
+std::unexpected<Failure> unmet(std::string_view what) {
+  return commit_failed(fmt::format("Requirement failed: {}", what));
+}
 
 bool same_letters(std::string_view a, std::string_view b) {
   const auto lower = [](char c) {
@@ -33,7 +42,7 @@ Outcome<void> check_uuid(const Object& requirement, const Object& table) {
   KELP_CATALOG_TRY(const std::string wanted, text_of(requirement, "uuid"));
   KELP_CATALOG_TRY(const std::string uuid, text_of(table, "table-uuid"));
   if (same_letters(wanted, uuid)) return {};
-  return commit_failed(fmt::format("the table's uuid is {}, not {}", uuid, wanted));
+  return unmet(fmt::format("UUID does not match: expected {} != {}", wanted, uuid));
 }
 
 Outcome<void> check_ref(const Object& requirement, const Object& table) {
@@ -43,12 +52,13 @@ Outcome<void> check_ref(const Object& requirement, const Object& table) {
   const Value* ref = refs == nullptr ? nullptr : find(refs->get_object(), name);
   if (ref == nullptr) {
     if (!wanted) return {};
-    return commit_failed(fmt::format("branch or tag {} is not there any more", name));
+    return unmet(fmt::format("branch or tag {} is missing, expected {}", name, *wanted));
   }
-  if (!wanted) return commit_failed(fmt::format("branch or tag {} is there already", name));
+  if (!wanted) return unmet(fmt::format("branch or tag {} was created concurrently", name));
   KELP_CATALOG_TRY(const std::int64_t now, integer_of(ref->as_object(), "snapshot-id"));
   if (now == *wanted) return {};
-  return commit_failed(fmt::format("{} is at snapshot {}, not at {}", name, now, *wanted));
+  return unmet(
+      fmt::format("branch or tag {} has changed: expected id {} != {}", name, *wanted, now));
 }
 
 Outcome<void> check_number(const NumberRequirement& what, const Object& requirement,
@@ -56,16 +66,16 @@ Outcome<void> check_number(const NumberRequirement& what, const Object& requirem
   KELP_CATALOG_TRY(const std::int64_t wanted, integer_of(requirement, what.of_request));
   KELP_CATALOG_TRY(const std::int64_t now, integer_of(table, what.of_table));
   if (now == wanted) return {};
-  return commit_failed(fmt::format("{} is {}, not {}", what.of_table, now, wanted));
+  return unmet(fmt::format("{} changed: expected id {} != {}", what.name, wanted, now));
 }
 
 Outcome<void> check_one(const Object& requirement, const Object* table) {
   KELP_CATALOG_TRY(const std::string type, text_of(requirement, "type"));
   if (type == "assert-create") {
     if (table == nullptr) return {};
-    return commit_failed("the table is there already");
+    return unmet("table already exists");
   }
-  if (table == nullptr) return commit_failed("the table is not there");
+  if (table == nullptr) return unmet("the table does not exist");
   if (type == "assert-table-uuid") return check_uuid(requirement, *table);
   if (type == "assert-ref-snapshot-id") return check_ref(requirement, *table);
   const auto* const at = std::ranges::find(kNumbers, type, &NumberRequirement::type);

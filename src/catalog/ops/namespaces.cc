@@ -90,8 +90,7 @@ Task<Outcome<Reply>> create_namespace(Visit& visit) {
   const Expected nothing;
   KELP_CATALOG_CO_TRY(const Done done, co_await write_object(visit, key, record, nothing));
   if (done == Done::kRefused) {
-    co_return failed(409, "AlreadyExistsException",
-                     fmt::format("namespace {} exists already", dotted(name)));
+    co_return failed(409, "AlreadyExistsException", "Namespace already exists: " + dotted(name));
   }
   co_return reply_of(Object{{"namespace", array_of(name)}, {"properties", properties}});
 }

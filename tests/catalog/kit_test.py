@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Iceberg's own compatibility kit for REST catalogs, with the Java client, against Kelp's catalog.
 
-Views are left out as a whole: the catalog has none. What else cannot pass is named below with its reason; a test that
-fails and is not named, and one that is named and passes, is a failure of this test.
+Views are left out as a whole: the catalog has none. What else cannot pass, and what the kit itself skips, is named below;
+whatever else fails or is skipped, and what is named and passes, is a failure of this test.
 """
 
 import os
@@ -40,7 +40,13 @@ CANNOT = {
     "testCreateTableWithDefaultColumnValue": FORMAT_3,
     "createTableTransaction(int)[3]": FORMAT_3,
 }
-MOST_SKIPPED = 3
+# What the kit asks of no server, or of its own alone, whatever it is told.
+SKIPS_ITSELF = {
+    "createAndDropEmptyNamespace", "createTableInUniqueLocation", "listNamespacesWithEmptyNamespace",
+    "listTablesInEmptyNamespace", "namespacePropertiesOnEmptyNamespace", "testDropNamespaceWithNestedNamespace",
+    "testListNestedNamespaces", "testNamespaceWithSlash", "testTableNameWithSlash",
+}
+PASS = 86
 
 
 def kit(kelp, folder, **more):
@@ -55,7 +61,7 @@ def kit(kelp, folder, **more):
                    **{f"CATALOG_{name}": value for name, value in settings.items()}}
     jars = maven_jars("iceberg-kit", ROOT / "tests/catalog/kit/pom.xml")
     options = {"local": "false", "requires-namespace-create": "true", "supports-serverside-retry": "true",
-               "purge-test-namespaces": "true"}
+               "supports-names-with-dot": "true", "purge-test-namespaces": "true"}
     subprocess.run(["java", "-Xmx900m", *[f"-Drck.{name}={value}" for name, value in options.items()],
                     f"-Djava.io.tmpdir={folder}", "-cp", f"{jars}/*", "org.junit.platform.console.ConsoleLauncher", "execute",
                     "--select-class=org.apache.iceberg.rest.RESTCompatibilityKitCatalogTests", f"--reports-dir={folder}",
@@ -89,12 +95,12 @@ class Kit(unittest.TestCase):
         outcomes, skipped = kit(self.kelp, reports, **more)
         passed = [name for name, why in outcomes.items() if why is None]
         print(f"the kit: {len(passed)} passed, {len(outcomes) - len(passed)} failed, {len(skipped)} skipped themselves")
-        self.assertGreater(len(passed), 90, outcomes)
+        self.assertEqual(len(passed), PASS, outcomes)
         failed = {name: why for name, why in outcomes.items() if why is not None and name not in CANNOT}
         self.assertEqual(failed, {})
         self.assertEqual([name for name in CANNOT if name in passed], [])
         self.assertEqual([name for name in CANNOT if name not in outcomes], [])
-        self.assertLessEqual(len(skipped), MOST_SKIPPED, skipped)
+        self.assertEqual(set(skipped), SKIPS_ITSELF)
 
     def test_with_a_token(self):
         self.check()

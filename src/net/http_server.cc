@@ -65,7 +65,9 @@ class ListeningServer final : public HttpServer {
   Task<void> accept_forever();
   Task<void> stop_accepting();
   void hand_over(HttpWorker& worker, TcpSocket socket);
-  [[nodiscard]] bool secure() const { return !options_.certificate_file.empty(); }
+  [[nodiscard]] bool secure() const {
+    return !options_.tls.certificate.empty() || !options_.tls.dir.empty();
+  }
   TlsContext tls_now();
   void note_expiry(const TlsContext& context);
 
@@ -77,7 +79,7 @@ class ListeningServer final : public HttpServer {
   std::vector<std::unique_ptr<HttpWorker>> workers_;
   TaskGroup accepting_;
   bool stopping_ = false;                ///< Thread 0's.
-  prometheus::Gauge* expiry_ = nullptr;  ///< Of the certificate; null without TLS.
+  prometheus::Gauge* expiry_ = nullptr;  ///< Of the certificates; null without TLS.
   std::mutex tls_mutex_;
   TlsContext tls_;
 };
@@ -95,7 +97,7 @@ ListeningServer::ListeningServer(Runtime& runtime, HttpHandler& handler, Metrics
   }
   if (secure()) {
     expiry_ = &metrics.gauge(metrics_name + "_certificate_expiry_timestamp_seconds",
-                             "When the certificate in use ends, in seconds since 1970");
+                             "When the first certificate in use ends, in seconds since 1970");
   }
 }
 
@@ -103,7 +105,7 @@ ListeningServer::~ListeningServer() = default;
 
 Result<void> ListeningServer::open() {
   if (secure()) {
-    KELP_TRY(tls_, load_tls_context(options_.certificate_file, options_.key_file));
+    KELP_TRY(tls_, load_tls_names(options_.tls));
     note_expiry(tls_);
   }
   boost::system::error_code code;
@@ -192,7 +194,7 @@ Task<void> ListeningServer::drain(std::chrono::milliseconds grace) {
 
 Result<void> ListeningServer::reload_tls() {
   if (!secure()) return {};
-  KELP_TRY(TlsContext fresh, load_tls_context(options_.certificate_file, options_.key_file));
+  KELP_TRY(TlsContext fresh, load_tls_names(options_.tls));
   const std::lock_guard lock(tls_mutex_);
   tls_ = std::move(fresh);
   note_expiry(tls_);
@@ -200,7 +202,7 @@ Result<void> ListeningServer::reload_tls() {
 }
 
 void ListeningServer::note_expiry(const TlsContext& context) {
-  expiry_->Set(static_cast<double>(certificate_expiry(context)));
+  expiry_->Set(static_cast<double>(earliest_expiry(context)));
 }
 
 TlsContext ListeningServer::tls_now() {

@@ -9,6 +9,7 @@
 #include "async/runtime.h"
 #include "base/metrics.h"
 #include "net/http.h"
+#include "net/tls_names.h"
 
 namespace kelp {
 
@@ -28,9 +29,8 @@ struct HttpServerOptions {
   std::uint64_t minimum_body_rate =
       1024;  ///< Bytes a second after progress_timeout; slower is 408.
   std::uint64_t drain_limit_bytes =
-      1 << 20;                   ///< Unread body dropped to keep a connection; more closes it.
-  std::string certificate_file;  ///< PEM chain; TLS when set, with key_file.
-  std::string key_file;
+      1 << 20;   ///< Unread body dropped to keep a connection; more closes it.
+  TlsFiles tls;  ///< TLS when it names any.
 };
 
 /// An HTTP/1.1 server over one listening socket, connections spread over the runtime's io threads.
@@ -45,7 +45,7 @@ class HttpServer {
   /// Stops accepting; idle connections close, busy ones after their answer; what is still busy
   /// after `grace` is cancelled. Returns when no connection is left.
   virtual Task<void> drain(std::chrono::milliseconds grace) = 0;
-  /// Reads certificate and key again for new connections; the old ones stay when that fails.
+  /// Reads certificates and keys again for new connections; the old ones stay when that fails.
   virtual Result<void> reload_tls() = 0;
 };
 

@@ -44,6 +44,14 @@ int no_pass_phrase(char*, int, int, void*) {
   return -1;
 }
 
+/// Sessions are resumed only where the certificate is the one that they began with.
+void bind_sessions(SSL_CTX* context) {
+  unsigned char print[EVP_MAX_MD_SIZE];
+  unsigned bytes = 0;
+  X509_digest(SSL_CTX_get0_certificate(context), EVP_sha256(), print, &bytes);
+  SSL_CTX_set_session_id_context(context, print, bytes);
+}
+
 Bio bio_of(std::string_view text) {
   const int bytes = text.size() > INT_MAX ? 0 : static_cast<int>(text.size());
   return {BIO_new_mem_buf(text.data(), bytes), &BIO_free};
@@ -117,6 +125,7 @@ Result<TlsContext> load_tls_context(const std::string& certificate_file,
       SSL_CTX_check_private_key(raw) != 1) {
     return Error(Errc::kInvalidArgument, fmt::format("key {}: {}", key_file, openssl_error()));
   }
+  bind_sessions(raw);
   return context;
 }
 

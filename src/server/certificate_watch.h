@@ -25,9 +25,10 @@ struct CertificateWatchSeams {
 class CertificateWatch {
  public:
   /// `changed` runs on the pool, once for each change that a look finds; also when a file can no
-  /// longer be read. What the files hold at the first look counts as known.
+  /// longer be read. What the files hold at the first look counts as known. An empty name stands
+  /// for none. `folder`: its files too, as they come and go; empty: none.
   CertificateWatch(CertificateWatchSeams seams, std::vector<std::string> files,
-                   std::function<void()> changed);
+                   std::function<void()> changed, std::string folder = {});
 
   /// Looks until cancelled; owned by the caller's TaskGroup.
   Task<void> run();
@@ -35,11 +36,13 @@ class CertificateWatch {
   static constexpr std::chrono::seconds kInterval{30};
 
  private:
+  std::vector<std::string> files_now() const;
   std::string read_all() const;
 
   const CertificateWatchSeams seams_;
   const std::vector<std::string> files_;
   const std::function<void()> changed_;
+  const std::string folder_;
 };
 
 }  // namespace kelp::server

@@ -131,6 +131,7 @@ void add_one(CLI::App& app, int& exit_code, Role role, const std::string& help) 
     flags->config.add_named(*command, "--tls-listen", "s3.tls_listen");
     flags->config.add_named(*command, "--tls-cert", "s3.tls_cert");
     flags->config.add_named(*command, "--tls-key", "s3.tls_key");
+    flags->config.add_named(*command, "--tls-dir", "s3.tls_dir");
     flags->config.add_named(*command, "--filer-http", "filer.http_listen");
     flags->config.add_named(*command, "--filer-https", "filer.https_listen");
   }

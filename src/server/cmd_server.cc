@@ -102,6 +102,7 @@ void add_server_command(CLI::App& app, int& exit_code) {
   flags->config.add_named(*command, "--tls-listen", "s3.tls_listen");
   flags->config.add_named(*command, "--tls-cert", "s3.tls_cert");
   flags->config.add_named(*command, "--tls-key", "s3.tls_key");
+  flags->config.add_named(*command, "--tls-dir", "s3.tls_dir");
   flags->config.add_named(*command, "--filer-http", "filer.http_listen");
   flags->config.add_named(*command, "--filer-https", "filer.https_listen");
   flags->config.add_named(*command, "--admin-listen", "admin.listen");

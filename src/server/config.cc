@@ -77,6 +77,8 @@ constexpr std::array kSettings = {
     KELP_SETTING("s3.tls_listen", s3.tls_listen, "address:port of a second listener, with TLS"),
     KELP_SETTING("s3.tls_cert", s3.tls_cert, "PEM file with the certificate chain"),
     KELP_SETTING("s3.tls_key", s3.tls_key, "PEM file with the key"),
+    KELP_SETTING("s3.tls_dir", s3.tls_dir,
+                 "folder with NAME.crt and NAME.key for each further name; empty: none"),
     KELP_SETTING("s3.domain", s3.domains, "<bucket>.<domain> names a bucket; several with commas"),
     KELP_SETTING(
         "s3.identities_file", s3.identities_file,
@@ -186,7 +188,7 @@ constexpr std::array kSettings = {
                  "address:port of files over HTTP and WebDAV, of kelp server and kelp s3; empty: "
                  "none"),
     KELP_SETTING("filer.https_listen", filer.https_listen,
-                 "the same with TLS, by s3.tls_cert and s3.tls_key"),
+                 "the same with TLS, by the certificates of S3"),
     KELP_SETTING("collector.interval", collector.interval, "between collections, 10ms to 24h"),
     KELP_SETTING("collector.quarantine", collector.quarantine,
                  "from unreachable to removed, 0 to 30d"),

@@ -30,6 +30,7 @@ struct S3Config {
   std::string tls_listen;                 ///< A second listener with TLS; empty: none.
   std::string tls_cert;                   ///< PEM file with the chain.
   std::string tls_key;                    ///< PEM file.
+  std::string tls_dir;                    ///< More pairs for other names; empty: none.
   std::vector<std::string> domains;       ///< <bucket>.<domain> names a bucket.
   std::string region;                     ///< Signatures must name it; empty: any.
   std::string defaults = "modern";        ///< Of new buckets: "modern" or "classic".
@@ -126,7 +127,7 @@ struct FilerConfig {
   /// How long the journal keeps what commits changed; 1m to 365d; 0: there is none.
   std::chrono::nanoseconds journal_keep{0};
   std::string http_listen;   ///< Files over HTTP and WebDAV; `kelp server` and gateways; empty: no.
-  std::string https_listen;  ///< The same with TLS, by s3.tls_cert and s3.tls_key.
+  std::string https_listen;  ///< The same with TLS, by the certificates of S3.
 
   /// Between passes that apply the lifecycle rules of all buckets, 100ms to 7d; 0: they are not.
   std::chrono::nanoseconds lifecycle_interval = std::chrono::hours(1);

@@ -358,12 +358,10 @@ Result<void> check_config(const Config& config, const Origins& origins) {
   KELP_CHECK(check.address("s3.listen", config.s3.listen, false));
   KELP_CHECK(check.address("s3.tls_listen", config.s3.tls_listen, true));
   KELP_CHECK(check.address("admin.listen", config.admin_listen, true));
-  if (!config.s3.tls_listen.empty() && (config.s3.tls_cert.empty() || config.s3.tls_key.empty())) {
-    return check.refuse("s3.tls_listen", "needs s3.tls_cert and s3.tls_key");
-  }
-  if (!config.filer.https_listen.empty() &&
-      (config.s3.tls_cert.empty() || config.s3.tls_key.empty())) {
-    return check.refuse("filer.https_listen", "needs s3.tls_cert and s3.tls_key");
+  const bool half = config.s3.tls_cert.empty() != config.s3.tls_key.empty();
+  if (uses_tls(config) && (half || (config.s3.tls_cert.empty() && config.s3.tls_dir.empty()))) {
+    return check.refuse(config.s3.tls_listen.empty() ? "filer.https_listen" : "s3.tls_listen",
+                        "needs s3.tls_cert and s3.tls_key, or s3.tls_dir");
   }
   for (const auto& domain : config.s3.domains) {
     KELP_CHECK(check_domain("s3.domain", domain, check));

@@ -253,9 +253,7 @@ Task<Result<void>> Daemon::Parts::open_s3() {
     background.spawn(key_watch->run());
   }
   if (uses_tls(config)) {
-    const CertificateWatchSeams seams{io, *disk_pool, clock, *timers};
-    certificate_watch = std::make_unique<CertificateWatch>(
-        seams, std::vector{config.s3.tls_cert, config.s3.tls_key}, [this] { front->reload_tls(); });
+    certificate_watch = front->watch_tls({io, *disk_pool, clock, *timers});
     background.spawn(certificate_watch->run());
   }
   identities = std::make_unique<RpcIdentityStore>(*channels, config.cluster.filers);

@@ -59,8 +59,7 @@ Result<std::unique_ptr<HttpServer>> HttpFront::listen_at(const std::string& addr
                                                          std::string& bound) {
   KELP_TRY(HttpServerOptions options, http_options(config_, address));
   if (tls) {
-    options.certificate_file = config_.s3.tls_cert;
-    options.key_file = config_.s3.tls_key;
+    options.tls = {config_.s3.tls_cert, config_.s3.tls_key, config_.s3.tls_dir};
   }
   KELP_TRY(auto server,
            serve_http(runtime_, handler, metrics_, std::move(options), std::move(metrics_name)));
@@ -77,7 +76,14 @@ void HttpFront::reload_tls() {
       return;
     }
   }
-  logger("server").info("tls_reloaded certificate={}", log_value(config_.s3.tls_cert));
+  logger("server").info("tls_reloaded certificate={} dir={}", log_value(config_.s3.tls_cert),
+                        log_value(config_.s3.tls_dir));
+}
+
+std::unique_ptr<CertificateWatch> HttpFront::watch_tls(CertificateWatchSeams seams) {
+  return std::make_unique<CertificateWatch>(
+      seams, std::vector{config_.s3.tls_cert, config_.s3.tls_key}, [this] { reload_tls(); },
+      config_.s3.tls_dir);
 }
 
 void HttpFront::drain() {

@@ -6,6 +6,7 @@
 #include "async/runtime.h"
 #include "base/metrics.h"
 #include "net/http_server.h"
+#include "server/certificate_watch.h"
 #include "server/config.h"
 #include "server/server.h"
 
@@ -30,8 +31,10 @@ class HttpFront {
   /// Needles by file id at `listen`; fills in where. Whoever has it drains it.
   Result<std::unique_ptr<HttpServer>> listen_volume(const std::string& listen, HttpHandler& handler,
                                                     std::string& bound);
-  /// Re-reads certificate and key; a pair that does not fit is logged and the old one stays.
+  /// Re-reads certificates and keys; a pair that does not fit is logged and the old ones stay.
   void reload_tls();
+  /// A watch that calls reload_tls(); this must outlive it.
+  [[nodiscard]] std::unique_ptr<CertificateWatch> watch_tls(CertificateWatchSeams seams);
   /// Serves on for the configured delay, each answer being its connection's last; then takes no
   /// more connections and lets requests end within the configured grace. Blocks; not from an io
   /// thread.

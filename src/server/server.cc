@@ -337,11 +337,7 @@ Task<void> Server::Rooms::listen_rpc(Result<void>& outcome) {
 }
 
 Task<void> Server::Rooms::watch_certificate() {
-  const CertificateWatchSeams seams{io, *disk_pool, clock, *timers};
-  std::vector<std::string> files{config.s3.tls_cert, config.s3.tls_key};
-  auto changed = [this] { front->reload_tls(); };
-  certificate_watch =
-      std::make_unique<CertificateWatch>(seams, std::move(files), std::move(changed));
+  certificate_watch = front->watch_tls({io, *disk_pool, clock, *timers});
   background.spawn(certificate_watch->run());
   co_return;
 }

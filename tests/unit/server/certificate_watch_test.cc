@@ -25,38 +25,60 @@ class Steps final : public Timers {
   std::size_t next = 0;
 };
 
-TEST(CertificateWatch, SaysOnceWhenAFileChanges) {
-  kelp::test::SimDisk disk;
-  kelp::test::InlinePool pool;
-  kelp::test::ManualClock clock;
-  Steps timers;
-  const auto write = [&disk](const std::string& path, const std::string& content) {
-    ASSERT_TRUE(write_file_atomically(disk, path, content));
-  };
-  ASSERT_TRUE(disk.make_dirs("/tls"));
-  write("/tls/cert", "first");
-  write("/tls/key", "first");
-  int changes = 0;
-  std::vector<int> seen;
-  const auto step = [&](std::function<void()> change) {
-    timers.steps.emplace_back([&, change = std::move(change)] {
-      seen.push_back(changes);
+class CertificateWatchTest : public testing::Test {
+ protected:
+  void write(const std::string& path, const std::string& content) {
+    ASSERT_TRUE(write_file_atomically(disk_, path, content));
+  }
+  /// Notes how many changes were told, then makes one.
+  void step(std::function<void()> change) {
+    timers_.steps.emplace_back([this, change = std::move(change)] {
+      seen_.push_back(changes_);
       change();
     });
-  };
+  }
+  void watch(std::vector<std::string> files, std::string folder = {}) {
+    CertificateWatch watch(
+        {disk_, pool_, clock_, timers_}, std::move(files), [this] { ++changes_; },
+        std::move(folder));
+    kelp::test::run_coro(watch.run());
+  }
+  kelp::test::SimDisk disk_;
+  kelp::test::InlinePool pool_;
+  kelp::test::ManualClock clock_;
+  Steps timers_;
+  int changes_ = 0;
+  std::vector<int> seen_;
+};
+
+TEST_F(CertificateWatchTest, SaysOnceWhenAFileChanges) {
+  ASSERT_TRUE(disk_.make_dirs("/tls"));
+  write("/tls/cert", "first");
+  write("/tls/key", "first");
   step([] {});
-  step([&] { write("/tls/cert", "first"); });
-  step([&] { write("/tls/cert", "second"); });
-  step([&] { write("/tls/key", "second"); });
+  step([this] { write("/tls/cert", "first"); });
+  step([this] { write("/tls/cert", "second"); });
+  step([this] { write("/tls/key", "second"); });
   step([] {});
-  step([&] { ASSERT_TRUE(disk.remove("/tls/key")); });
-  step([&] { write("/tls/key", "second"); });
-  CertificateWatch watch({disk, pool, clock, timers}, {"/tls/cert", "/tls/key"},
-                         [&changes] { ++changes; });
-  kelp::test::run_coro(watch.run());
-  EXPECT_EQ(seen, (std::vector{0, 0, 0, 1, 2, 2, 3}));
-  EXPECT_EQ(changes, 4);
-  EXPECT_EQ(timers.sleeps.front(), clock.mono() + CertificateWatch::kInterval);
+  step([this] { ASSERT_TRUE(disk_.remove("/tls/key")); });
+  step([this] { write("/tls/key", "second"); });
+  watch({"/tls/cert", "/tls/key"});
+  EXPECT_EQ(seen_, (std::vector{0, 0, 0, 1, 2, 2, 3}));
+  EXPECT_EQ(changes_, 4);
+  EXPECT_EQ(timers_.sleeps.front(), clock_.mono() + CertificateWatch::kInterval);
+}
+
+TEST_F(CertificateWatchTest, SeesTheFilesOfAFolderComeChangeAndGo) {
+  ASSERT_TRUE(disk_.make_dirs("/names"));
+  step([this] { write("/names/a.crt", ""); });
+  step([this] { write("/names/a.crt", "first"); });
+  step([] {});
+  step([this] { ASSERT_TRUE(disk_.rename("/names/a.crt", "/names/b.crt")); });
+  step([this] { ASSERT_TRUE(disk_.remove("/names/b.crt")); });
+  step([] {});
+  watch({"", ""}, "/names");
+  EXPECT_EQ(seen_, (std::vector{0, 1, 2, 2, 3, 4}));
+  EXPECT_EQ(changes_, 4);
 }
 
 }  // namespace

@@ -45,6 +45,28 @@ TEST(Config, TheVolumeServersHttpTakesNoPortUntilOneIsNamedAndHasATagOfItsOwn) {
             "accepted");
 }
 
+TEST(Config, TlsForThePublicNeedsAPairOrAFolderOfPairs) {
+  const std::pair<std::string, std::string> certificate{"s3.tls_cert", "/k/a.crt"};
+  const std::pair<std::string, std::string> key{"s3.tls_key", "/k/a.key"};
+  const std::pair<std::string, std::string> folder{"s3.tls_dir", "/k/names"};
+  for (const std::string listen : {"s3.tls_listen", "filer.https_listen"}) {
+    const auto answer = [&listen](ConfigSources sources) {
+      sources.flags.emplace_back(listen, "127.0.0.1:0");
+      return refusal(load_config(sources));
+    };
+    EXPECT_EQ(answer({.flags = {certificate, key}}), "accepted");
+    EXPECT_EQ(answer({.flags = {folder}}), "accepted");
+    EXPECT_EQ(answer({.flags = {certificate, key, folder}}), "accepted");
+    for (const ConfigSources& some :
+         {ConfigSources{}, ConfigSources{.flags = {certificate}}, ConfigSources{.flags = {key}},
+          ConfigSources{.flags = {certificate, folder}}, ConfigSources{.flags = {key, folder}}}) {
+      const std::string why = answer(some);
+      EXPECT_TRUE(why.starts_with(listen)) << why;
+      EXPECT_TRUE(why.ends_with("needs s3.tls_cert and s3.tls_key, or s3.tls_dir")) << why;
+    }
+  }
+}
+
 TEST(Config, TlsAmongDaemonsIsConfiguredWholeOrNotAtAll) {
   const std::vector<std::pair<std::string, std::string>> all{{"cluster.tls_cert", "/k/tls.crt"},
                                                              {"cluster.tls_key", "/k/tls.key"},

@@ -25,6 +25,14 @@ Outcome<std::uint32_t> page_size(const Visit& visit) {
 
 }  // namespace
 
+std::string place_of(const Visit& visit, const Namespace& name, const Object& properties) {
+  const Value* own = find(properties, "location");
+  if (own != nullptr && !own->get_string().empty()) return std::string(own->get_string());
+  std::string place = location_of(visit.place.warehouse);
+  for (const std::string& part : name) place.append("/").append(url_encode(part, false));
+  return place;
+}
+
 Task<Outcome<FoundNamespace>> find_namespace(Visit& visit, Namespace name) {
   const Warehouse& warehouse = visit.place.warehouse;
   ObjectName key{.bucket = warehouse.bucket, .key = namespace_key(warehouse, name)};

@@ -12,6 +12,9 @@ struct FoundNamespace {
   Object properties;
   std::string etag;
 };
+/// Where its tables lie: where its property `location` says, else in its folder of the warehouse.
+[[nodiscard]] std::string place_of(const Visit& visit, const Namespace& name,
+                                   const Object& properties);
 /// 404 NoSuchNamespaceException.
 [[nodiscard]] Task<Outcome<FoundNamespace>> find_namespace(Visit& visit, Namespace name);
 

@@ -77,7 +77,7 @@ class Protocol(World):
         self.assertEqual(c.call("DELETE", "namespaces/a").error, (409, "NamespaceNotEmptyException"))
         changed = c.call("POST", "namespaces/a/properties", {"removals": ["owner", "no"], "updates": {"x": "1"}}).json
         self.assertEqual(changed, {"removed": ["owner"], "updated": ["x"], "missing": ["no"]})
-        self.assertEqual(c.call("GET", "namespaces/a").json["properties"], {"x": "1"})
+        self.assertEqual(c.call("GET", "namespaces/a").json["properties"], {"x": "1", "location": f"s3://{self.bucket}/a"})
         both = c.call("POST", "namespaces/a/properties", {"removals": ["x"], "updates": {"x": "1"}})
         self.assertEqual(both.error, (422, "UnprocessableEntityException"))
         self.assertEqual(c.call("DELETE", "namespaces/a%1Fb%2F%C3%BC").status, 204)
@@ -137,12 +137,38 @@ class Protocol(World):
     def test_what_may_hold_others_files_is_not_purged(self):
         c = self.catalog
         c.make_namespace("n")
-        c.make_table("n", "t", location=f"s3://{self.bucket}/mine")
-        self.s3.put_object(Bucket=self.bucket, Key="mine/file", Body=b"x")
-        self.assertEqual(c.call("DELETE", "namespaces/n/tables/t?purgeRequested=true").error, (400, "BadRequestException"))
-        self.assertEqual(c.call("HEAD", "namespaces/n/tables/t").status, 204)
-        self.assertEqual(c.call("DELETE", "namespaces/n/tables/t").status, 204)
-        self.assertIn("mine/file", self.keys_below("mine/"))
+        for place in ("mine", "mine-" + "0" * 31, "mine-" + "0" * 33, "mine-" + "g" * 32, "mine/" + "0" * 32):
+            c.make_table("n", "t", location=f"s3://{self.bucket}/{place}")
+            self.s3.put_object(Bucket=self.bucket, Key=f"{place}/file", Body=b"x")
+            self.assertEqual(c.call("DELETE", "namespaces/n/tables/t?purgeRequested=true").error,
+                             (400, "BadRequestException"), place)
+            self.assertEqual(c.call("HEAD", "namespaces/n/tables/t").status, 204)
+            self.assertEqual(c.call("DELETE", "namespaces/n/tables/t").status, 204)
+            self.assertIn(f"{place}/file", self.keys_below(f"{place}/"))
+
+    def test_a_folder_that_a_client_named_by_a_uuid_is_purged(self):
+        c = self.catalog
+        c.make_namespace("n")
+        place = "n/t-0123456789abcdef0123456789abcdef"
+        c.make_table("n", "t", location=f"s3://{self.bucket}/{place}")
+        c.make_table("n", "beside")
+        self.s3.put_object(Bucket=self.bucket, Key=f"{place}/data/file", Body=b"x")
+        self.s3.put_object(Bucket=self.bucket, Key=f"{place}0/file", Body=b"x")
+        self.assertEqual(c.call("DELETE", "namespaces/n/tables/t?purgeRequested=true").status, 204)
+        self.assertEqual(self.keys_below(f"{place}/"), [])
+        self.assertEqual(self.keys_below(f"{place}0/"), [f"{place}0/file"])
+        self.assertEqual(c.load("n", "beside").status, 200)
+
+    def test_a_namespace_says_where_its_tables_lie(self):
+        c = self.catalog
+        c.make_namespace("a b")
+        c.make_namespace("a b", "c")
+        c.make_namespace("own", location=f"s3://{self.bucket}/else/")
+        for space, place in (("a%20b", "a%20b"), ("a%20b%1Fc", "a%20b/c"), ("own", "else/")):
+            told = c.call("GET", f"namespaces/{space}").json["properties"]["location"]
+            self.assertEqual(told, f"s3://{self.bucket}/{place}")
+            made = c.make_table(space, "t").json["metadata"]["location"]
+            self.assertTrue(made.startswith(told.rstrip("/") + "/t-"), made)
 
     def test_a_staged_table_is_not_there_before_its_commit(self):
         c = self.catalog

@@ -25,17 +25,8 @@ ObjectName pointer_name(const Visit& visit, std::string_view table) {
 /// folder that no other table has, whatever becomes of its name.
 Birth birth_of(const Visit& visit, const FoundNamespace& space, std::string_view table) {
   Birth birth{.uuid = random_uuid(), .location = {}, .now_ms = visit.now_ms()};
-  const Value* own = find(space.properties, "location");
-  std::string folder;
-  if (own != nullptr && !own->get_string().empty()) {
-    folder = std::string(own->get_string());
-    while (folder.ends_with('/')) folder.pop_back();
-  } else {
-    folder = location_of(visit.place.warehouse);
-    for (const std::string& part : visit.place.space) {
-      folder.append("/").append(url_encode(part, false));
-    }
-  }
+  std::string folder = place_of(visit, visit.place.space, space.properties);
+  while (folder.ends_with('/')) folder.pop_back();
   birth.location =
       fmt::format("{}/{}{}", folder, url_encode(table, false), folder_suffix(birth.uuid));
   return birth;

@@ -98,6 +98,8 @@ Task<Outcome<Reply>> create_namespace(Visit& visit) {
 Task<Outcome<Reply>> load_namespace(Visit& visit) {
   const Namespace& name = visit.place.space;
   KELP_CATALOG_CO_TRY(FoundNamespace found, co_await find_namespace(visit, name));
+  // Trino must know it: it makes tables only where it chose their folder.
+  found.properties["location"] = place_of(visit, name, found.properties);
   co_return reply_of(
       Object{{"namespace", array_of(name)}, {"properties", std::move(found.properties)}});
 }

@@ -24,15 +24,27 @@ Outcome<TableName> read_name(const Object& request, std::string_view member) {
   return name;
 }
 
-/// The folder of a table's files, when it is the table's alone: the catalog chose it.
+/// Whether a client chose the folder for one table, as Trino does: "t-" and a uuid without hyphens.
+bool ends_with_uuid(std::string_view location) {
+  constexpr std::size_t kDigits = 32;
+  const std::size_t hyphen = location.rfind('-');
+  if (hyphen == std::string_view::npos) return false;
+  const std::string_view digits = location.substr(hyphen + 1);
+  return digits.size() == kDigits &&
+         digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+/// The folder of a table's files, when it is the table's alone, as its name shows.
 Outcome<ObjectName> own_folder(std::string_view metadata, const Pointer& pointer) {
   KELP_CATALOG_TRY(const Object table, parse_object(metadata));
   KELP_CATALOG_TRY(const std::string location, text_of(table, "location"));
   KELP_CATALOG_TRY(ObjectName folder, parse_location(location));
-  if (!location.ends_with(folder_suffix(pointer.uuid))) {
+  if (!location.ends_with(folder_suffix(pointer.uuid)) && !ends_with_uuid(location)) {
     return bad_request(
-        "its files may be others', too: only a table whose place the catalog chose can be purged; "
-        "drop it without, and delete what lies at " +
+        "its files may be others', too: only a table in a folder of its own, whose name the "
+        "catalog "
+        "chose or ends with - and a uuid, can be purged; drop it without, and delete what lies "
+        "at " +
         location);
   }
   folder.key += "/";

@@ -31,6 +31,12 @@ def clients():
     return sorted(path.parent.name for path in FOLDER.glob("*/run.py"))
 
 
+def server_options(name, given):
+    """Words of the server's command: those that the client's folder asks for, and those that are given."""
+    file = FOLDER / name / "server_options.txt"
+    return [*(file.read_text().split() if file.exists() else []), *given.server]
+
+
 class Run:
     """One run of one client: whether it passed (None: it cannot be had here), its sum, its time and the servers' CPU, in seconds."""
 
@@ -115,7 +121,8 @@ def accept(name, given, options):
     print(f"== {', '.join([name, *how])}", flush=True)
     with tempfile.TemporaryDirectory(prefix=f"kelp-acceptance-{name}-") as scratch:
         scratch = Path(scratch)
-        world = BalancedCluster(scratch, given.server) if given.cluster else OneProcess(scratch, given.https, given.server)
+        words = server_options(name, given)
+        world = BalancedCluster(scratch, words) if given.cluster else OneProcess(scratch, given.https, words)
         with world:
             status = drive(run, world, given, scratch, options)
             if status == UNAVAILABLE:

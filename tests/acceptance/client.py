@@ -6,6 +6,7 @@ A client is installed outside the checkout, under a name that holds the digest o
 import argparse
 import fcntl
 import hashlib
+import importlib.util
 import os
 import re
 import shutil
@@ -192,6 +193,15 @@ def debian_packages(name, pins):
     if shutil.which("apt-get") is None:
         unavailable("there is no apt-get")
     return installed(name, [Path(pins), Path("/etc/debian_version")], install)
+
+
+def load_module(folder, name):
+    """The module acceptance_`name` of a client's folder, whose file may be named as a package is."""
+    spec = importlib.util.spec_from_file_location(f"acceptance_{name}", Path(folder) / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def snippet(page, name, given, values=None):

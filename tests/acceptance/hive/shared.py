@@ -48,7 +48,7 @@ def iceberg_table(spark, trino, look):
     spark.sql("REFRESH TABLE hms.events.t")
     counts = "count(*), count_if(who = 'merged'), count_if(who = 'trino')"
     equal(spark.row(f"SELECT {counts} FROM hms.events.t"), (1000 + added, merged, added))
-    both_at_once(spark, trino)
+    both_at_once(spark, trino, "hms.events.t", "iceberg.events.t")
     spark.sql("CALL hms.system.rewrite_data_files('events.t')")
     trino.run("ALTER TABLE iceberg.events.t EXECUTE optimize")
     spark.sql("REFRESH TABLE hms.events.t")
@@ -61,8 +61,8 @@ def iceberg_table(spark, trino, look):
     equal([key for key in look.keys("warehouse/events.db/t/data/") if not key.endswith("/")], [])
 
 
-def both_at_once(spark, trino):
-    """Six inserts of each engine into one table: every one is accepted, and there."""
+def both_at_once(spark, trino, of_spark, of_trino):
+    """Six inserts of each engine into one table, which each has under a name: every one is accepted, and there."""
     failed = []
 
     def insert(run, name, who, first):
@@ -72,14 +72,14 @@ def both_at_once(spark, trino):
         except Exception as error:  # told by the check
             failed.append(error)
 
-    writers = [threading.Thread(target=insert, args=(spark.sql, "hms.events.t", "s", 10_000)),
-               threading.Thread(target=insert, args=(trino.run, "iceberg.events.t", "t", 20_000))]
+    writers = [threading.Thread(target=insert, args=(spark.sql, of_spark, "s", 10_000)),
+               threading.Thread(target=insert, args=(trino.run, of_trino, "t", 20_000))]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
     assert not failed, failed[0]
-    equal(trino.row("SELECT count(*), count(DISTINCT id), sum(id) FROM iceberg.events.t WHERE id >= 10000"),
+    equal(trino.row(f"SELECT count(*), count(DISTINCT id), sum(id) FROM {of_trino} WHERE id >= 10000"),
           (12, 12, sum(range(10_000, 10_006)) + sum(range(20_000, 20_006))))
 
 

@@ -4,14 +4,13 @@
 Sessions are configured with the blocks of docs/clients/spark.md. Run under the Python that has pyspark, which it installs.
 """
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
-from client import Checks, maven_jars, parse_arguments, python_environment  # noqa: E402
+from client import Checks, load_module, maven_jars, parse_arguments, python_environment  # noqa: E402
 
 
 def under_pyspark():
@@ -21,24 +20,15 @@ def under_pyspark():
         os.execv(python, [str(python), str(FOLDER / "run.py"), *sys.argv[1:]])
 
 
-def load(name):
-    """A module of this folder, whose name may be that of a package too."""
-    spec = importlib.util.spec_from_file_location(f"acceptance_{name}", FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def main():
     given = parse_arguments(__doc__)
     under_pyspark()
     jars = maven_jars("spark-jars", FOLDER / "pom.xml")
     checks = Checks(given.only)
-    session = load("session")
+    session = load_module(FOLDER, "session")
     for master, modules in (("local[2]", ["files", "committers", "hive_tables", "iceberg", "delta"]),
                             ("local-cluster[2,1,1024]", ["loss"])):
-        wanted = [(name, check) for module in modules for name, check in load(module).CHECKS if checks.wanted(name)]
+        wanted = [(name, check) for module in modules for name, check in load_module(FOLDER, module).CHECKS if checks.wanted(name)]
         if wanted:
             with session.Session(given, jars, master) as lake:
                 for name, check in wanted:

@@ -29,4 +29,4 @@ def partitions(trino, look, schema, prefix):
           trino.row(f"SELECT count(*) FROM {table} WHERE orderstatus = 'O'"))
 
 
-CHECKS = [scenario("hive", check, placed=False) for check in (formats, partitions)]
+CHECKS = [scenario("hive", check, below="metastore/hive") for check in (formats, partitions)]

@@ -9,17 +9,17 @@ LINES, ORDERS = 60_175, 15_000  # rows of tpch.tiny
 PRICES = "CAST(sum(CAST(totalprice AS decimal(18, 2))) AS varchar)"
 
 
-def scenario(catalog, check, placed=True):
+def scenario(catalog, check, below=None):
     """A check as Checks takes it. It has a schema of its own, which is dropped behind it and then must leave nothing.
 
-    `placed`: the schema says where it lies; else the metastore does.
+    `below`: the folder in which the catalog places schemas; without, the schema says where it lies.
     """
     name = check.__name__
 
     def run(trino, look):
-        prefix = f"trino/{catalog}/{name}/" if placed else f"metastore/{catalog}/{name}/"
+        prefix = f"{below or f'trino/{catalog}'}/{name}/"
         schema = f"{catalog}.{name}"
-        where = f" WITH (location = 's3://{look.bucket}/{prefix[:-1]}')" if placed else ""
+        where = "" if below else f" WITH (location = 's3://{look.bucket}/{prefix[:-1]}')"
         trino.run(f"CREATE SCHEMA {schema}{where}")
         check(trino, look, schema, prefix)
         for (table,) in trino.rows(f"SHOW TABLES FROM {schema}"):
@@ -136,6 +136,6 @@ def concurrent_inserts(trino, look, schema, prefix):
     equal(sorted(k for (k,) in trino.rows(f"SELECT k FROM {table}")), sorted(accepted))
 
 
-def checks(catalog):
-    return [scenario(catalog, check)
+def checks(catalog, below=None):
+    return [scenario(catalog, check, below)
             for check in (creation, changes, merge_and_travel, read_while_compacting, concurrent_inserts)]

@@ -41,10 +41,8 @@ Outcome<ObjectName> own_folder(std::string_view metadata, const Pointer& pointer
   KELP_CATALOG_TRY(ObjectName folder, parse_location(location));
   if (!location.ends_with(folder_suffix(pointer.uuid)) && !ends_with_uuid(location)) {
     return bad_request(
-        "its files may be others', too: only a table in a folder of its own, whose name the "
-        "catalog "
-        "chose or ends with - and a uuid, can be purged; drop it without, and delete what lies "
-        "at " +
+        "its files may be others', too: only a table whose place the catalog chose, or ends with - "
+        "and a uuid, can be purged; drop it without, and delete what lies at " +
         location);
   }
   folder.key += "/";

@@ -148,7 +148,8 @@ class Worker(threading.Thread):
             headers["If-None-Match"] = "*"
         client = self.clients[gateway]
         try:
-            prepared = prepare(client, way, group.path(key), body, f"/{BUCKET}/source-{self.number}") if body else None
+            # Each copy has a source of its own: one that was given up may still be written, later.
+            prepared = prepare(client, way, group.path(key), body, f"/{BUCKET}/source-{line['value']}") if body else None
         except (OSError, RuntimeError, http.client.HTTPException):
             return False  # Nothing was done to the object.
         line["call"] = time.monotonic_ns()

@@ -11,6 +11,7 @@ FOLDER = Path(__file__).resolve().parent
 sys.path[:0] = [str(FOLDER.parent.parent / "tools"), str(FOLDER.parent / "cluster"), str(FOLDER.parent / "deploy")]
 from balancer import HAProxy  # noqa: E402
 from engine_servers import LoneEtcd, program_of  # noqa: E402
+from kelpdev.certificates import self_signed  # noqa: E402
 from kelpdev.cluster import Cluster  # noqa: E402
 from kelpdev.process import KelpProcess, cpu_seconds, fsck, wait_for  # noqa: E402
 from kelpdev.s3 import NAMESPACE, Client  # noqa: E402
@@ -23,9 +24,7 @@ GUARD = ["setpriv", "--pdeathsig", "KILL", "--"]
 def make_certificate(folder):
     """A certificate of localhost that signs itself, and its key."""
     certificate, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                    key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost", "-addext",
-                    "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
+    self_signed(certificate, key)
     return certificate, key
 
 

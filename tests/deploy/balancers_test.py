@@ -8,7 +8,6 @@ import io
 import os
 import socket
 import ssl
-import subprocess
 import sys
 import tempfile
 import threading
@@ -18,6 +17,7 @@ import urllib.request
 from pathlib import Path
 
 from balancer import ROOT, Envoy, HAProxy, HAProxyPassthrough, Nginx, NginxPassthrough, Traefik
+from kelpdev.certificates import self_signed
 from kelpdev.cluster import Cluster
 from kelpdev.process import free_port, wait_for
 from kelpdev.s3 import sign
@@ -40,9 +40,7 @@ PATHS = ["a//b", "/lead", "a/../c", "a/./x", "../up", "a%2Fb", "a%2fc", "%2e%2e/
 
 def certificate(folder):
     pair = folder / "pair.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                    folder / "key.pem", "-out", folder / "cert.pem", "-days", "2", "-subj", "/CN=localhost", "-addext",
-                    f"subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:{DOMAIN},DNS:*.{DOMAIN}"], check=True, capture_output=True)
+    self_signed(folder / "cert.pem", folder / "key.pem", f"IP:127.0.0.1,DNS:localhost,DNS:{DOMAIN},DNS:*.{DOMAIN}")
     pair.write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())
     return pair
 

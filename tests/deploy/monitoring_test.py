@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
+from kelpdev.certificates import self_signed  # noqa: E402
 from kelpdev.cluster import Cluster  # noqa: E402
 from kelpdev.process import free_port, wait_for  # noqa: E402
 from kelpdev.s3 import Client  # noqa: E402
@@ -131,8 +132,7 @@ class Watched:
 
 def make_certificate(folder, days):
     """Beside each other first: who reads them must never see halves of two pairs for long."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=kelp", "-days",
-                    str(days), "-keyout", f"{folder}/key.new", "-out", f"{folder}/cert.new"], check=True, capture_output=True)
+    self_signed(f"{folder}/cert.new", f"{folder}/key.new", days=days)
     for name in ("key", "cert"):
         os.rename(f"{folder}/{name}.new", f"{folder}/{name}.pem")
 

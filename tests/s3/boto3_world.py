@@ -4,7 +4,6 @@ Importing it starts the program anew in an environment that has boto3.
 """
 
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -13,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
+from kelpdev.certificates import self_signed  # noqa: E402
 from kelpdev.process import KelpProcess, free_port  # noqa: E402
 from kelpdev.venv import environment  # noqa: E402
 
@@ -37,15 +37,6 @@ def over_both(cases):
     """The test classes Http and Https of a module's cases, which derive from World."""
     return [type(name, (cases, unittest.TestCase), {"__module__": cases.__module__, "transport": name.lower()})
             for name in ("Http", "Https")]
-
-
-def self_signed(certificate, key):
-    """Writes a certificate for this machine that is its own authority, and its key."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost", "-addext",
-                    "subjectAltName=IP:127.0.0.1,DNS:localhost",
-                    # Some TLS libraries refuse the certificate of an authority as a server's.
-                    "-addext", "basicConstraints=critical,CA:FALSE"], check=True, capture_output=True)
 
 
 class Server:

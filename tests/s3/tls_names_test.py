@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
+from kelpdev.certificates import self_signed  # noqa: E402
 from kelpdev.process import KelpProcess, wait_for  # noqa: E402
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
@@ -22,10 +23,7 @@ EXPIRY = "kelp_s3_https_certificate_expiry_timestamp_seconds"
 
 def make_pair(stem, *names, days=3):
     """Writes STEM.crt and STEM.key, for `names`; the certificate's bytes."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                    f"{stem}.key", "-out", f"{stem}.crt", "-days", str(days), "-subj", "/CN=kelp", "-addext",
-                    "subjectAltName=" + ",".join(f"DNS:{name}" for name in names), "-addext", "basicConstraints=critical,CA:FALSE"],
-                   check=True, capture_output=True)
+    self_signed(f"{stem}.crt", f"{stem}.key", ",".join(f"DNS:{name}" for name in names), days)
     return ssl.PEM_cert_to_DER_cert(Path(f"{stem}.crt").read_text())
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
+from kelpdev.certificates import self_signed  # noqa: E402
 from kelpdev.process import KelpProcess, wait_for  # noqa: E402
 
 
@@ -36,9 +37,7 @@ class Tls(unittest.TestCase):
         self.addCleanup(lambda: self.kelp.process and self.kelp.kill())
 
     def renew(self):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-keyout", self.key, "-out", self.certificate, "-days", "2", "-subj", "/CN=localhost"],
-                       check=True, capture_output=True)
+        self_signed(self.certificate, self.key)
         return ssl.PEM_cert_to_DER_cert(self.certificate.read_text())
 
     def connect(self):

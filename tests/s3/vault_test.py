@@ -6,8 +6,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from boto3_world import KelpProcess, client_of, self_signed
+from boto3_world import KelpProcess, client_of
 from botocore.exceptions import ClientError
+from kelpdev.certificates import self_signed
 from transit_stub import TransitStub
 
 TOKEN = "kelp-canary-vault-token"

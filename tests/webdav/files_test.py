@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import ssl
-import subprocess
 import tempfile
 import unittest
 import urllib.parse
@@ -15,6 +14,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from files_world import SECOND, FilesWorld, basic
+from kelpdev.certificates import self_signed
 from kelpdev.process import KelpProcess, fsck, wait_for
 
 ask = FilesWorld.ask
@@ -392,9 +392,7 @@ class Tls(unittest.TestCase):
     def test_the_same_over_https(self):
         with tempfile.TemporaryDirectory(prefix="kelp-files-tls-") as folder:
             certificate, key = Path(folder) / "cert.pem", Path(folder) / "key.pem"
-            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                            key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost", "-addext",
-                            "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+            self_signed(certificate, key)
             with KelpProcess(Path(folder) / "server", "--filer-https", "127.0.0.1:0", "--tls-cert", str(certificate), "--tls-key",
                              str(key)) as kelp:
                 self.assertEqual(kelp.ready["files"], "")

@@ -211,7 +211,7 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   };
 
   // Under mutex_:
-  /// The index is asked by these alone, so that whoever meets damage in it says so.
+  /// Lookups that may read the index's file: whoever meets damage in it says so.
   [[nodiscard]] Result<std::optional<NeedlePlace>> look_up(NeedleKey key) const;
   [[nodiscard]] Result<std::vector<IndexEntry>> look_through(std::optional<NeedleKey> after,
                                                              std::size_t limit) const;

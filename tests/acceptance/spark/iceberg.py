@@ -54,7 +54,6 @@ def concurrent_commits(catalog):
     return check
 
 
-
 def checks(*catalogs):
     return [(f"iceberg.{catalog}.{what.__name__}", what(catalog)) for catalog in catalogs for what in (table, concurrent_commits)]
 

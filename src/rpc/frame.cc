@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::string_view kMagic = "KRP";
 constexpr std::uint8_t kVersion1 = 1;
+constexpr FrameKind kGreatestKind = FrameKind::kFarewell;
 constexpr std::size_t kCrcAt = kFrameHeaderBytes - sizeof(std::uint32_t);
 constexpr std::size_t kErrorDetailLimit = 4096;
 
@@ -18,7 +19,7 @@ Error corrupt(std::string detail) {
 
 bool is_known(std::uint8_t kind) {
   return kind >= static_cast<std::uint8_t>(FrameKind::kHello) &&
-         kind <= static_cast<std::uint8_t>(FrameKind::kPong);
+         kind <= static_cast<std::uint8_t>(kGreatestKind);
 }
 
 }  // namespace
@@ -83,6 +84,14 @@ Result<void> verify_message(const FrameHeader& header, std::string_view message)
     return corrupt("the message's checksum differs");
   }
   return {};
+}
+
+std::string encode_known_kinds() {
+  return std::string(1, static_cast<char>(kGreatestKind));
+}
+
+bool knows_kind(std::string_view pong, FrameKind kind) {
+  return !pong.empty() && static_cast<std::uint8_t>(pong[0]) >= static_cast<std::uint8_t>(kind);
 }
 
 std::string encode_error(const Error& error) {

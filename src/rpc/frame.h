@@ -18,6 +18,7 @@ enum class FrameKind : std::uint8_t {
   kCancel = 5,    ///< The client does not want the answer any more.
   kPing = 6,      ///< Either side; answered by kPong.
   kPong = 7,
+  kFarewell = 8,  ///< Server to client: no request after `request_id` is begun any more.
 };
 
 inline constexpr std::size_t kFrameHeaderBytes = 44;
@@ -53,6 +54,11 @@ void encode_header(const FrameHeader& header, std::string& out);
 
 /// kCorruption when `message` is not the one that `header` was made for.
 [[nodiscard]] Result<void> verify_message(const FrameHeader& header, std::string_view message);
+
+/// The message of the pong that a client sends unasked after the handshake: what it knows.
+[[nodiscard]] std::string encode_known_kinds();
+/// Whether the sender of a pong with this message knows `kind`. Older ones send none.
+[[nodiscard]] bool knows_kind(std::string_view pong, FrameKind kind);
 
 /// The message of a kError frame. The detail is cut at 4 KiB.
 [[nodiscard]] std::string encode_error(const Error& error);

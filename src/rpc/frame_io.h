@@ -55,6 +55,8 @@ class FrameWriter {
   void push(Frame frame);
   /// More than 8 MiB are queued: hold back.
   [[nodiscard]] bool full() const;
+  /// All that was pushed is with the stream, or never will be.
+  [[nodiscard]] bool idle() const { return queued_bytes_ == 0; }
   /// Returns when it is not full. kCancelled, or kUnavailable when run() has ended.
   Task<Result<void>> wait_for_room();
   /// Writes until the stream breaks or the coroutine is cancelled, then closes the stream.

@@ -15,6 +15,10 @@ bool waits_for_server(const FailedCall& call) {
   return call.reason == Reason::kNotLeader || (call.awaited && !call.sent);
 }
 
+bool is_free(const FailedCall& call) {
+  return waits_for_server(call) || call.leaving;
+}
+
 bool may_repeat(const FailedCall& call) {
   if (call.code != Errc::kUnavailable) return false;
   if (waits_for_server(call)) return call.attempts < kMostPatientAttempts;

@@ -19,13 +19,16 @@ struct FailedCall {
   Errc code{};
   Reason reason = Reason::kNone;
   bool repeatable = false;  ///< Doing it twice harms nobody.
-  bool sent = true;         ///< False: the request never left.
+  bool sent = true;         ///< False: the request never left, or was certainly not begun.
+  bool leaving = false;     ///< It was not since its server shuts down.
   bool awaited = false;     ///< Soon somebody will be there, and nobody else could answer.
   unsigned attempts = 1;    ///< So far.
 };
 
-/// Nothing was done, and soon somebody will be there: it costs no budget to ask again.
+/// Nothing was done, and soon somebody will be there: it is asked again until then.
 [[nodiscard]] bool waits_for_server(const FailedCall& call);
+/// To ask again costs no budget: one waits for the server, or it is in no trouble, only leaving.
+[[nodiscard]] bool is_free(const FailedCall& call);
 
 /// Whether the same call may be sent once more: it was certainly not done (kNotLeader, not sent),
 /// or its server did not answer and it may be done twice. Never after a deadline, and never what a

@@ -29,7 +29,8 @@ struct RpcClient::Pending {
   Frame frame;  ///< Until it is sent.
   MonoTime deadline;
   MonoTime sent_at{};
-  bool sent = false;
+  Link* link = nullptr;  ///< Where it was sent; null: it was not, or was certainly not begun.
+  bool leaving = false;  ///< See RpcCallTrace.
   std::optional<Result<RpcMessage>> result;
   Event done;
 };
@@ -37,9 +38,15 @@ struct RpcClient::Pending {
 struct RpcClient::Link {
   Link(std::unique_ptr<Stream> s, FrameLimits limits)
       : stream(std::move(s)), reader(*stream, limits), writer(*stream) {}
+  /// Ends when its last call has.
+  void end_if_done() {
+    if (leaving && calls == 0) stream->close();
+  }
   std::unique_ptr<Stream> stream;
   FrameReader reader;
   FrameWriter writer;
+  std::size_t calls = 0;  ///< Sent and not ended.
+  bool leaving = false;   ///< The server said farewell: nothing more is sent.
 };
 
 RpcClient::RpcClient(RpcWorld world, RpcClientOptions options)
@@ -52,7 +59,7 @@ RpcClient::RpcClient(RpcWorld world, RpcClientOptions options)
 RpcClient::~RpcClient() = default;
 
 Task<Result<RpcMessage>> RpcClient::call(std::uint32_t method, RpcMessage request,
-                                         MonoTime deadline, bool* sent) {
+                                         MonoTime deadline, RpcCallTrace* trace) {
   if (stopping_) co_return Error(Errc::kCancelled, "the rpc client has stopped");
   if (request.message.size() > options_.limits.message_bytes ||
       request.attachment.size() > options_.limits.attachment_bytes) {
@@ -85,7 +92,7 @@ Task<Result<RpcMessage>> RpcClient::call(std::uint32_t method, RpcMessage reques
     tell_cancelled(call, id);
     finish(id, Error(Errc::kCancelled, "call cancelled"));
   }
-  if (sent != nullptr) *sent = call.sent;
+  if (trace != nullptr) *trace = {.sent = call.link != nullptr, .leaving = call.leaving};
   co_return *std::move(call.result);
 }
 
@@ -105,9 +112,8 @@ Task<void> RpcClient::keep_connected() {
     }
     greeted_ = false;
     const auto outcome = co_await connect_and_read();
+    if (stopping_ || outcome) co_return;
     const Error& error = outcome.error();
-    if (stopping_) co_return;
-    fail_sent(error);
     if (greeted_) {
       logger("rpc").info("connection_lost peer={} error={}", options_.address,
                          log_value(error.message()));
@@ -120,7 +126,8 @@ Task<void> RpcClient::keep_connected() {
   }
 }
 
-/// One connection from its making to its end; always returns an Error.
+/// One connection from its making to its end, with an Error; after a farewell with none: by then
+/// another keep_connected() runs.
 Task<Result<void>> RpcClient::connect_and_read() {
   const MonoTime deadline = world_.clock.mono() + options_.connect_timeout;
   KELP_CO_TRY(auto stream, co_await world_.network.connect(options_.address, deadline));
@@ -136,27 +143,37 @@ Task<Result<void>> RpcClient::connect_and_read() {
     TaskGroup io(world_.executor);
     io.spawn(link.writer.run());
     link.writer.on_written([this] { send_waiting(); });
+    link.writer.push(make_frame(FrameKind::kPong, 0, encode_known_kinds()));
     link_ = &link;
+    left_ = false;
     heard();
     send_waiting();
     outcome = co_await read_answers(link);
-    link_ = nullptr;
+    if (link_ == &link) leave_link();
     link.stream->close();
     io.cancel();
     co_await io.join();
+    fail_sent(link, outcome.error());
   }
+  if (link.leaving) co_return Result<void>();
+  closing_ = nullptr;
+  co_return outcome;
+}
+
+/// Nothing more is sent on it.
+void RpcClient::leave_link() {
+  link_ = nullptr;
+  closing_ = nullptr;
   if (silent_until_) deadlines_.remove(*silent_until_, kLinkId);
   silent_until_.reset();
   if (look_at_) deadlines_.remove(*look_at_, kSilenceId);
   look_at_.reset();
-  closing_ = nullptr;
-  co_return outcome;
 }
 
 Task<Result<void>> RpcClient::read_answers(Link& link) {
   while (true) {
     KELP_CO_TRY(Frame frame, co_await link.reader.next());
-    heard();
+    if (link_ == &link) heard();
     KELP_CO_CHECK(take(link, std::move(frame)));
   }
 }
@@ -179,10 +196,34 @@ Result<void> RpcClient::take(Link& link, Frame frame) {
       return {};
     case FrameKind::kPong:
       return {};
+    case FrameKind::kFarewell:
+      take_farewell(link, id);
+      return {};
     default:
       return Error(Errc::kCorruption, fmt::format("rpc: a server sent a frame of kind {}",
                                                   static_cast<unsigned>(frame.header.kind)));
   }
+}
+
+/// The server began what it was sent up to `last`, and answers it here; all else goes elsewhere.
+void RpcClient::take_farewell(Link& link, std::uint64_t last) {
+  if (stopping_ || link.leaving) return;
+  logger("rpc").info("peer_leaves peer={} calls={}", options_.address, link.calls);
+  link.leaving = true;
+  left_ = true;
+  leave_link();
+  const Error leaving(Errc::kUnavailable,
+                      fmt::format("{}: the server shuts down", options_.address));
+  for (auto next = pending_.upper_bound(last); next != pending_.end();) {
+    const auto [id, call] = *next++;
+    if (call->link != &link) continue;
+    call->link = nullptr;
+    call->leaving = true;
+    --link.calls;
+    finish(id, leaving);
+  }
+  link.end_if_done();
+  tasks_.spawn(keep_connected());
 }
 
 void RpcClient::send_waiting() {
@@ -192,7 +233,8 @@ void RpcClient::send_waiting() {
     const auto found = pending_.find(id);
     if (found == pending_.end()) continue;
     Pending& call = *found->second;
-    call.sent = true;
+    call.link = link_;
+    ++link_->calls;
     call.sent_at = world_.clock.mono();
     const auto left =
         std::chrono::ceil<std::chrono::microseconds>(call.deadline - call.sent_at).count();
@@ -213,12 +255,16 @@ void RpcClient::finish(std::uint64_t id, Result<RpcMessage> result) {
   Pending& call = *found->second;
   pending_.erase(found);
   deadlines_.remove(call.deadline, id);
+  if (call.link != nullptr) {
+    --call.link->calls;
+    call.link->end_if_done();
+  }
   call.result.emplace(std::move(result));
   call.done.notify_all();
 }
 
 void RpcClient::tell_cancelled(const Pending& call, std::uint64_t id) {
-  if (call.sent && link_ != nullptr) link_->writer.push(make_frame(FrameKind::kCancel, id, ""));
+  if (call.link != nullptr) call.link->writer.push(make_frame(FrameKind::kCancel, id, ""));
 }
 
 void RpcClient::expire(std::uint64_t id) {
@@ -235,7 +281,7 @@ void RpcClient::expire(std::uint64_t id) {
   if (found == pending_.end()) return;
   const Pending& call = *found->second;
   // The server keeps the deadline by itself: nothing to tell it.
-  if (call.sent) ping_if_silent(call.sent_at);
+  if (call.link != nullptr && call.link == link_) ping_if_silent(call.sent_at);
   finish(id, Error(Errc::kDeadlineExceeded,
                    fmt::format("{} did not answer in time", options_.address)));
 }
@@ -250,11 +296,12 @@ void RpcClient::watch_for_silence(MonoTime now) {
 /// stopped, or a machine that is gone, must not hold its callers up until their deadlines.
 void RpcClient::look_for_silence() {
   look_at_.reset();
-  // Calls are sent in order: if the oldest one was not, none was.
-  if (link_ == nullptr || pending_.empty() || !pending_.begin()->second->sent) return;
+  const auto oldest = std::ranges::find_if(
+      pending_, [this](const auto& item) { return item.second->link == link_; });
+  if (link_ == nullptr || oldest == pending_.end()) return;
   const MonoTime now = world_.clock.mono();
   const MonoTime since = now - options_.patience;
-  if (pending_.begin()->second->sent_at <= since) ping_if_silent(since);
+  if (oldest->second->sent_at <= since) ping_if_silent(since);
   watch_for_silence(now);
 }
 
@@ -275,13 +322,14 @@ void RpcClient::heard() {
   silent_until_.reset();
 }
 
-void RpcClient::fail_sent(const Error& error) {
-  const Error lost(Errc::kUnavailable,
+/// Ends the calls of a connection that has ended.
+void RpcClient::fail_sent(const Link& link, const Error& error) {
+  const Error lost(stopping_ ? Errc::kCancelled : Errc::kUnavailable,
                    fmt::format("{}: the connection broke, the outcome is unknown: {}",
                                options_.address, error.detail()));
   for (auto next = pending_.begin(); next != pending_.end();) {
     const auto [id, call] = *next++;
-    if (call->sent) finish(id, lost);
+    if (call->link == &link) finish(id, lost);
   }
 }
 
@@ -291,7 +339,12 @@ void RpcClient::fail_waiting(const Error& error) {
       error.code() == Errc::kUnauthenticated || error.code() == Errc::kPermissionDenied;
   const Error failed(refused ? error.code() : Errc::kUnavailable,
                      fmt::format("{}: {}", options_.address, error.detail()));
-  for (const std::uint64_t id : std::exchange(waiting_, {})) finish(id, failed);
+  for (const std::uint64_t id : std::exchange(waiting_, {})) {
+    if (const auto found = pending_.find(id); found != pending_.end()) {
+      found->second->leaving = left_ && !refused;
+    }
+    finish(id, failed);
+  }
 }
 
 }  // namespace kelp

@@ -29,8 +29,15 @@ struct RpcClientOptions {
   FrameLimits limits;
 };
 
-/// Calls one server over one connection, made when it is needed and made again when it broke. One
-/// executor: share one client among the coroutines of a thread.
+/// What is known of a call beside its outcome.
+struct RpcCallTrace {
+  bool sent = false;     ///< The request left, and may have been begun. If not, nothing was done.
+  bool leaving = false;  ///< It did not, or was not: the server said farewell.
+};
+
+/// Calls one server over one connection, made when it is needed and made again when it broke or its
+/// server said farewell; the old one then lives on until its calls are answered. One executor:
+/// share one client among the coroutines of a thread.
 class RpcClient {
  public:
   RpcClient(RpcWorld world, RpcClientOptions options);
@@ -43,10 +50,10 @@ class RpcClient {
   /// since the server did not even answer pings, the outcome of that call is unknown),
   /// kDeadlineExceeded (outcome unknown), kCancelled (this coroutine was cancelled, the server is
   /// told), kResourceExhausted, kUnauthenticated and kPermissionDenied (handshake),
-  /// kInvalidArgument (too large). A call waits for at most one attempt to connect. `sent`, when
-  /// given, tells whether the request left: if not, nothing was done.
+  /// kInvalidArgument (too large). A call waits for at most one attempt to connect. `trace`, when
+  /// given, is filled in before this returns.
   Task<Result<RpcMessage>> call(std::uint32_t method, RpcMessage request, MonoTime deadline,
-                                bool* sent = nullptr);
+                                RpcCallTrace* trace = nullptr);
   /// Ends the connection; calls under way end with kCancelled. Call before the destructor.
   Task<void> stop();
 
@@ -60,6 +67,8 @@ class RpcClient {
   Result<void> take(Link& link, Frame frame);
   void send_waiting();
   void drop_forgotten();
+  void take_farewell(Link& link, std::uint64_t last);
+  void leave_link();
   void finish(std::uint64_t id, Result<RpcMessage> result);
   void tell_cancelled(const Pending& call, std::uint64_t id);
   void expire(std::uint64_t id);
@@ -67,7 +76,7 @@ class RpcClient {
   void look_for_silence();
   void ping_if_silent(MonoTime since);
   void heard();
-  void fail_sent(const Error& error);
+  void fail_sent(const Link& link, const Error& error);
   void fail_waiting(const Error& error);
 
   RpcWorld world_;
@@ -78,12 +87,13 @@ class RpcClient {
   std::map<std::uint64_t, Pending*> pending_;  ///< Each lives in its call's coroutine.
   std::deque<std::uint64_t> waiting_;          ///< Calls not sent yet, in order.
   std::uint64_t next_id_ = 1;
-  Link* link_ = nullptr;       ///< The connection, once greeted.
+  Link* link_ = nullptr;       ///< The connection, once greeted, until its server says farewell.
   Stream* closing_ = nullptr;  ///< What a deadline of the connection closes.
   Event wanted_;
   bool started_ = false;
   bool stopping_ = false;
   bool greeted_ = false;  ///< The last connection got past the handshake.
+  bool left_ = false;     ///< Its server said farewell.
   MonoTime last_heard_{};
   std::optional<MonoTime> look_at_;       ///< When it is looked for silence.
   std::optional<MonoTime> silent_until_;  ///< A ping is out: when the connection is given up.

@@ -1,5 +1,6 @@
 #include "rpc/rpc_server.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 #include "base/assert.h"
@@ -38,11 +39,18 @@ Task<void> RpcServer::stop(MonoTime grace) {
   constexpr auto kLook = std::chrono::milliseconds(5);
   stopping_ = true;
   if (listener_) listener_->close();
-  while (in_flight_ > 0 && world_.clock.mono() < grace) {
-    if (!co_await world_.timers.sleep_until(world_.clock.mono() + kLook)) break;
+  for (RpcServerConnection* connection : open_) connection->say_farewell();
+  for (MonoTime now = world_.clock.mono(); now < grace && !is_drained(now);
+       now = world_.clock.mono()) {
+    if (!co_await world_.timers.sleep_until(now + kLook)) break;
   }
   tasks_.cancel();
   co_await tasks_.join();
+}
+
+bool RpcServer::is_drained(MonoTime now) const {
+  // Each is asked, also behind one that is not done: it notes since when it is.
+  return std::ranges::count_if(open_, [now](auto* each) { return !each->is_drained(now); }) == 0;
 }
 
 void RpcServer::on_connection_end(std::function<void(std::uint64_t)> ended) {
@@ -72,7 +80,7 @@ Task<void> RpcServer::accept_forever() {
 
 void RpcServer::adopt(std::unique_ptr<Stream> stream) {
   if (stopping_) return;
-  if (connections_ >= options_.connection_limit) {
+  if (open_.size() >= options_.connection_limit) {
     logger("rpc").warn("connection_refused peer={} limit={}", stream->peer(),
                        options_.connection_limit);
     return;
@@ -81,12 +89,12 @@ void RpcServer::adopt(std::unique_ptr<Stream> stream) {
 }
 
 Task<void> RpcServer::serve(std::unique_ptr<Stream> stream) {
-  ++connections_;
   const std::uint64_t number = next_connection_++;
   RpcServerConnection connection(*this, std::move(stream), number);
+  open_.push_back(&connection);
   co_await connection.run();
   for (const auto& ended : connection_ended_) ended(number);
-  --connections_;
+  std::erase(open_, &connection);
 }
 
 }  // namespace kelp

@@ -73,12 +73,14 @@ class RpcServer {
   /// Before start(): calls `ended` with the number of each connection that ended, when nothing of
   /// it runs any more.
   void on_connection_end(std::function<void(std::uint64_t)> ended);
-  /// Takes no more connections, refuses new calls with kUnavailable, gives those under way until
-  /// `grace`, then cancels and returns when nothing is left. Call before the destructor.
+  /// Takes no more connections, tells the clients that know of it up to which request it has begun
+  /// (FrameKind::kFarewell), refuses later ones with kUnavailable. Gives those under way, and their
+  /// answers, until `grace`, then cancels and returns when nothing is left. Call before the
+  /// destructor.
   Task<void> stop(MonoTime grace);
   /// Calls under way, over all connections.
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
-  [[nodiscard]] std::size_t connections() const { return connections_; }
+  [[nodiscard]] std::size_t connections() const { return open_.size(); }
   /// Of the requests of the calls under way.
   [[nodiscard]] std::size_t in_flight_bytes() const { return in_flight_bytes_; }
   [[nodiscard]] const RpcWorld& world() const { return world_; }
@@ -95,6 +97,7 @@ class RpcServer {
   };
   Task<void> accept_forever();
   Task<void> serve(std::unique_ptr<Stream> stream);
+  [[nodiscard]] bool is_drained(MonoTime now) const;
 
   RpcWorld world_;
   RpcServerOptions options_;
@@ -105,7 +108,7 @@ class RpcServer {
   std::unique_ptr<Listener> listener_;
   TaskGroup tasks_;
   std::uint64_t next_connection_ = 1;
-  std::size_t connections_ = 0;
+  std::vector<RpcServerConnection*> open_;
   std::size_t in_flight_ = 0;
   std::size_t in_flight_bytes_ = 0;
   bool stopping_ = false;

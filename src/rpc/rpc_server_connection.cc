@@ -13,6 +13,8 @@ namespace {
 
 /// The id of the handshake among the deadlines; calls have others.
 constexpr std::uint64_t kHandshakeId = 0;
+/// A peer that was told farewell, or has just come, takes a round trip: who takes longer is gone.
+constexpr std::chrono::seconds kPartingTime{1};
 
 Error no_memory() {
   return Error(Errc::kResourceExhausted, "the memory for calls is spent");
@@ -60,6 +62,19 @@ Task<void> RpcServerConnection::run() {
   stream_->close();
 }
 
+void RpcServerConnection::say_farewell() {
+  if (closes_) writer_.push(make_frame(FrameKind::kFarewell, last_request_, ""));
+}
+
+bool RpcServerConnection::is_drained(MonoTime now) {
+  if (!running_.empty() || !writer_.idle()) {
+    idle_since_.reset();
+    return false;
+  }
+  if (!idle_since_) idle_since_ = now;
+  return (heard_ && !closes_) || now - *idle_since_ >= kPartingTime;
+}
+
 Task<Result<void>> RpcServerConnection::handshake() {
   const MonoTime deadline = server_.world_.clock.mono() + server_.options_.handshake_timeout;
   deadlines_.add(deadline, kHandshakeId);
@@ -80,6 +95,7 @@ Task<Result<void>> RpcServerConnection::read_frames() {
 }
 
 Result<void> RpcServerConnection::take(Frame frame) {
+  heard_ = true;
   switch (frame.header.kind) {
     case FrameKind::kRequest:
       return take_request(std::move(frame));
@@ -90,6 +106,9 @@ Result<void> RpcServerConnection::take(Frame frame) {
       writer_.push(make_frame(FrameKind::kPong, 0, ""));
       return {};
     case FrameKind::kPong:
+      if (closes_ || !knows_kind(frame.message, FrameKind::kFarewell)) return {};
+      closes_ = true;
+      if (server_.stopping_) say_farewell();
       return {};
     default:
       return Error(Errc::kCorruption, fmt::format("rpc: a client sent a frame of kind {}",
@@ -102,6 +121,7 @@ Result<void> RpcServerConnection::take_request(Frame frame) {
   if (id == 0 || running_.contains(id)) {
     return Error(Errc::kCorruption, fmt::format("rpc: request id {} is not free", id));
   }
+  last_request_ = std::max(last_request_, id);
   const auto method = server_.methods_.find(frame.header.method);
   if (method == server_.methods_.end()) {
     refuse(id, Error(Errc::kUnimplemented, fmt::format("rpc: no method {}", frame.header.method)));
@@ -185,7 +205,7 @@ Task<void> RpcServerConnection::serve(Slot slot, const RpcHandler& handler, RpcM
   call.probe->answered(code, call.arrived);
   if (code == Errc::kCancelled) {
     // The client did not cancel it: we are on our way out.
-    refuse(id, Error(Errc::kUnavailable, "the server is shutting down"));
+    refuse(id, Error(Errc::kUnavailable, "the server shut down under the call"));
   } else if (!result) {
     refuse(id, result.error());
   } else {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -19,6 +20,12 @@ class RpcServerConnection {
   /// Serves until the peer leaves, breaks the protocol, or the coroutine is cancelled; then ends
   /// every call of it.
   Task<void> run();
+  /// Tells a peer that knows of it which request was the last to be begun: it goes elsewhere with
+  /// the others, and closes the connection when it has its answers. The server is stopping.
+  void say_farewell();
+  /// No call is under way, the answers have left, and the peer will not come any more; or it has
+  /// had a second to close the connection. The server is stopping.
+  [[nodiscard]] bool is_drained(MonoTime now);
   /// See RpcCallInfo.
   Task<Result<void>> reserve_answer(std::uint64_t id, std::size_t bytes);
 
@@ -76,7 +83,11 @@ class RpcServerConnection {
   std::unordered_map<std::uint64_t, Call> running_;
   std::size_t running_bytes_ = 0;
   std::size_t answer_bytes_ = 0;
-  Event ended_;  ///< A call has ended.
+  Event ended_;                         ///< A call has ended.
+  std::uint64_t last_request_ = 0;      ///< The greatest id so far.
+  bool heard_ = false;                  ///< A frame came since the handshake.
+  bool closes_ = false;                 ///< The peer closes when it is told farewell.
+  std::optional<MonoTime> idle_since_;  ///< Of is_drained().
 };
 
 }  // namespace kelp

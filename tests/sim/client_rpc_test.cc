@@ -155,6 +155,43 @@ TEST(RpcBindings, ACallWaitsForTheNextLeaderThoughTheLastOneIsGone) {
   in_world(election);
 }
 
+Task<void> stop_servers(RpcRig& rig, MonoTime grace) {
+  co_await rig.servers->stop(grace);
+  rig.servers.reset();
+}
+
+Task<void> leaving(World& w) {
+  w.net.set_options({.max_latency = 100us});
+  Fakes others;
+  RpcRig one = w.rig();
+  RpcRig two(w.on("t"), w.on("c"), {w.context.executor()}, others);
+  co_await one.start("s:7000");
+  co_await two.start("t:7000");
+  RpcFilerClient filer(one.channels(), {"s:7000", "t:7000"});
+  EXPECT_TRUE(co_await filer.get_bucket("b"));
+  RpcMasterClient nobody(one.channels(), {"nobody:1"});
+  for (int spent = 0; spent < 20; ++spent) EXPECT_FALSE(co_await nobody.locate(VolumeId(1)));
+  w.net.cut("c", "s");  // the puts are on their way when the filer leaves
+  TaskGroup group(w.context.executor());
+  std::vector<Errc> codes;
+  for (int i = 0; i < 50; ++i) group.spawn(store_code(put_code(filer), &codes));
+  co_await w.sleep(50ms);
+  const MonoTime start = w.context.now();
+  group.spawn(stop_servers(one, w.in(10s)));
+  co_await w.sleep(5ms);
+  EXPECT_EQ(codes, std::vector<Errc>(50)) << "done by the other one at once, at no cost";
+  EXPECT_EQ(others.filer.script.calls(), 50);
+  co_await group.join();
+  EXPECT_LE(w.context.now() - start, 1200ms);
+  w.net.heal_all();
+  EXPECT_EQ(w.fakes.filer.script.calls(), 1);
+  co_await two.end();
+  co_await one.end();
+}
+TEST(RpcBindings, AWriteThatALeavingServerDidNotBeginIsDoneByAnother) {
+  in_world(leaving);
+}
+
 Task<void> unused(World& w) {
   RpcRig rig = w.rig({.idle_time = 60s});
   co_await rig.start("s:7000");

@@ -40,9 +40,9 @@ Task<Result<RpcMessage>> RpcCaller::call(RpcMethod method, RpcMessage request,
     const std::string& to = address();
     KELP_CO_TRY(const auto client, channels_.client(here, to));
     RpcMessage sent = may_repeat ? request : std::exchange(request, {});
-    bool left = false;
+    RpcCallTrace trace;
     const MonoTime until = by_turns ? std::min(end, channels_.clock().mono() + kTurnTime) : end;
-    auto answer = co_await client->call(std::to_underlying(method), std::move(sent), until, &left);
+    auto answer = co_await client->call(std::to_underlying(method), std::move(sent), until, &trace);
     if (answer) {
       channels_.succeeded(here);
       co_return answer;
@@ -54,11 +54,12 @@ Task<Result<RpcMessage>> RpcCaller::call(RpcMethod method, RpcMessage request,
     const FailedCall failed{.code = turn_over ? Errc::kUnavailable : error.code(),
                             .reason = error.reason(),
                             .repeatable = info.repeatable,
-                            .sent = left,
+                            .sent = trace.sent,
+                            .leaving = trace.leaving,
                             .awaited = electing || (waits_ && addresses_.size() == 1),
                             .attempts = attempts};
     auto wait = may_repeat ? channels_.repeat_after(here, failed, backoff) : std::nullopt;
-    if (wait && waits_for_server(failed) && attempts % addresses_.size() != 0) {
+    if (wait && is_free(failed) && attempts % addresses_.size() != 0) {
       wait = std::chrono::nanoseconds(0);
     }
     if (!wait) co_return answer;

@@ -133,7 +133,7 @@ std::optional<std::chrono::nanoseconds> RpcChannels::repeat_after(const Executor
                                                                   Backoff& backoff) {
   Lane& own = lane(here);
   if (own.stopping || !may_repeat(call)) return {};
-  if (!waits_for_server(call) && !own.budget.take()) return {};
+  if (!is_free(call) && !own.budget.take()) return {};
   return backoff.failed(own.rng);
 }
 

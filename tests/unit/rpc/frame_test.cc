@@ -46,6 +46,26 @@ TEST(Frame, GoldenBytes) {
       make_frame(FrameKind::kError, 7,
                  encode_error(Error(Errc::kNotFound, "no such key", Reason::kNoSuchKey)));
   EXPECT_EQ(hex_encode(encoded(error.header) + error.message), line);
+  ASSERT_TRUE(std::getline(file, line));
+  const Frame knows = make_frame(FrameKind::kPong, 0, encode_known_kinds());
+  EXPECT_EQ(hex_encode(encoded(knows.header) + knows.message), line);
+  ASSERT_TRUE(std::getline(file, line));
+  EXPECT_EQ(hex_encode(encoded(make_frame(FrameKind::kFarewell, 7, "").header)), line);
+}
+
+TEST(Frame, AClientSaysWhatItKnows) {
+  EXPECT_TRUE(knows_kind(encode_known_kinds(), FrameKind::kFarewell));
+  EXPECT_FALSE(knows_kind("", FrameKind::kFarewell)) << "as before the farewell";
+  EXPECT_FALSE(knows_kind("\7", FrameKind::kFarewell));
+  EXPECT_TRUE(knows_kind("\x09 and more", FrameKind::kFarewell)) << "a newer one";
+}
+
+TEST(Frame, RefusesAKindThatItDoesNotKnow) {
+  FrameHeader header = sample().header;
+  for (const int kind : {0, 9, 255}) {
+    header.kind = static_cast<FrameKind>(kind);
+    EXPECT_EQ(decode_header(as_bytes(encoded(header)), {}).error().code(), Errc::kCorruption);
+  }
 }
 
 TEST(Frame, RefusesEveryTruncation) {

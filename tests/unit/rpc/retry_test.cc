@@ -39,6 +39,19 @@ TEST(Retry, OnlyWhatMayHappenTwiceOrDidNotHappenIsRepeated) {
   EXPECT_FALSE(may_repeat({.code = Errc::kUnauthenticated, .sent = false}));
 }
 
+TEST(Retry, WhatALeavingServerDidNotBeginIsRepeatedAndCostsNothing) {
+  FailedCall call{.code = Errc::kUnavailable, .sent = false, .leaving = true};
+  EXPECT_TRUE(is_free(call));
+  EXPECT_FALSE(waits_for_server(call)) << "somebody else answers";
+  while (may_repeat(call)) ++call.attempts;
+  EXPECT_EQ(call.attempts, 4U);
+  call.awaited = true;
+  EXPECT_TRUE(waits_for_server(call)) << "nobody else does";
+  EXPECT_FALSE(is_free({.code = Errc::kUnavailable, .repeatable = true}));
+  EXPECT_FALSE(is_free({.code = Errc::kUnavailable, .sent = false}));
+  EXPECT_TRUE(is_free({.code = Errc::kUnavailable, .reason = Reason::kNotLeader}));
+}
+
 TEST(Retry, AttemptsHaveALimit) {
   FailedCall call{.code = Errc::kUnavailable, .repeatable = true};
   while (may_repeat(call)) ++call.attempts;

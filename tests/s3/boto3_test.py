@@ -30,6 +30,16 @@ class Cases(World):
             self.assertEqual(answer["ETag"], f'"{hashlib.md5(body).hexdigest()}"')
             self.assertEqual(self.get(bucket, f"size-{size}"), body)
 
+    def test_small_bodies_cost_no_needle(self):
+        # Over https the SDK sends no Content-Length. One that is refused would leave a needle that nobody names.
+        bucket, before = self.new_bucket(), Server.kelp.metric("kelp_volume_needles_written_total")
+        self.put(bucket, "small", b"a" * 8192, IfNoneMatch="*")
+        self.refused("PreconditionFailed", 412, self.put, bucket=bucket, key="small", body=b"b" * 100, IfNoneMatch="*")
+        self.assertEqual(self.get(bucket, "small"), b"a" * 8192)
+        self.assertEqual(Server.kelp.metric("kelp_volume_needles_written_total"), before)
+        self.put(bucket, "large", b"a" * 8193)
+        self.assertEqual(Server.kelp.metric("kelp_volume_needles_written_total"), before + 1)
+
     def test_default_checksum_is_stored_and_answered(self):
         bucket = self.new_bucket()
         body = b"checked"

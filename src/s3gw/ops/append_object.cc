@@ -66,7 +66,7 @@ Task<S3Result<void>> store_behind(Call& call, PayloadSpec spec, BucketId bucket,
   const std::uint64_t limit = deps.filer.inline_limit_bytes();
   const std::uint32_t number = appended_number(put.entry);
   const bool small = put.entry.layout.chunks.empty() && kept.size() <= limit &&
-                     fits_in_memory(call, spec, inline_plain_bytes(key, limit - kept.size()));
+                     spec.decoded_bytes <= inline_plain_bytes(key, limit - kept.size());
   if (small) {
     KELP_S3_CO_TRY(ReceivedBody received, co_await receive_whole(call, std::move(spec)));
     received.result.md5 = shown_md5(key, std::move(received.result.md5));

@@ -61,33 +61,13 @@ std::string uninitialised(std::size_t bytes) {
   return text;
 }
 
-}  // namespace
-
-S3Result<PayloadSpec> payload_spec(const Call& call, BodyNeeds needs) {
-  PayloadHead head{.headers = call.headers,
-                   .content_length = call.http.content_length,
-                   .claim = call.auth.payload,
-                   .chunk_signing = call.auth.chunk_signing,
-                   .checksum_of_body = needs.checksum_of_body,
-                   .compute_md5 = needs.compute_md5,
-                   .default_checksum = needs.default_checksum};
-  return parse_payload_spec(head);
-}
-
-S3Result<void> check_upload_size(const PayloadSpec& spec) {
-  if (spec.decoded_bytes <= kMaxUploadBytes) return {};
-  return std::unexpected(S3Error{S3Code::kEntityTooLarge,
-                                 {},
-                                 {{"ProposedSize", std::to_string(spec.decoded_bytes)},
-                                  {"MaxSizeAllowed", std::to_string(kMaxUploadBytes)}}});
-}
-
-bool fits_in_memory(const Call& call, const PayloadSpec& spec, std::uint64_t data_limit_bytes) {
-  return call.http.content_length && spec.decoded_bytes <= data_limit_bytes &&
+/// Its framing is no larger than it may be in one buffer with the data.
+bool fits_one_buffer(const Call& call, const PayloadSpec& spec) {
+  return call.http.content_length &&
          *call.http.content_length <= spec.decoded_bytes + kChunkOverheadBytes;
 }
 
-Task<S3Result<ReceivedBody>> receive_whole(Call& call, PayloadSpec spec) {
+Task<S3Result<ReceivedBody>> receive_in_place(Call& call, PayloadSpec spec) {
   const auto raw_bytes = static_cast<std::size_t>(call.http.content_length.value_or(0));
   std::optional<BufferPool::Buffer> room;
   if (raw_bytes > kUncountedBytes) {
@@ -110,6 +90,36 @@ Task<S3Result<ReceivedBody>> receive_whole(Call& call, PayloadSpec spec) {
     }
   }
   KELP_S3_CO_TRY(received.result, decoder.finish());
+  co_return received;
+}
+
+}  // namespace
+
+S3Result<PayloadSpec> payload_spec(const Call& call, BodyNeeds needs) {
+  PayloadHead head{.headers = call.headers,
+                   .content_length = call.http.content_length,
+                   .claim = call.auth.payload,
+                   .chunk_signing = call.auth.chunk_signing,
+                   .checksum_of_body = needs.checksum_of_body,
+                   .compute_md5 = needs.compute_md5,
+                   .default_checksum = needs.default_checksum};
+  return parse_payload_spec(head);
+}
+
+S3Result<void> check_upload_size(const PayloadSpec& spec) {
+  if (spec.decoded_bytes <= kMaxUploadBytes) return {};
+  return std::unexpected(S3Error{S3Code::kEntityTooLarge,
+                                 {},
+                                 {{"ProposedSize", std::to_string(spec.decoded_bytes)},
+                                  {"MaxSizeAllowed", std::to_string(kMaxUploadBytes)}}});
+}
+
+Task<S3Result<ReceivedBody>> receive_whole(Call& call, PayloadSpec spec) {
+  if (fits_one_buffer(call, spec)) co_return co_await receive_in_place(call, std::move(spec));
+  ReceivedBody received;
+  StringSink sink;
+  KELP_S3_CO_TRY(received.result, co_await receive_stream(call, std::move(spec), sink));
+  received.data = std::move(sink.data);
   co_return received;
 }
 
@@ -154,13 +164,8 @@ Task<S3Result<std::string>> read_request_xml(Call& call, std::size_t limit_bytes
   const BodyNeeds needs{.checksum_of_body = checksum_of_body, .compute_md5 = false};
   KELP_S3_CO_TRY(PayloadSpec spec, payload_spec(call, needs));
   if (spec.decoded_bytes > limit_bytes) co_return s3_error(S3Code::kMaxMessageLengthExceeded);
-  if (fits_in_memory(call, spec, limit_bytes)) {
-    KELP_S3_CO_TRY(ReceivedBody received, co_await receive_whole(call, std::move(spec)));
-    co_return std::move(received.data);
-  }
-  StringSink sink;
-  KELP_S3_CO_CHECK(co_await receive_stream(call, std::move(spec), sink));
-  co_return std::move(sink.data);
+  KELP_S3_CO_TRY(ReceivedBody received, co_await receive_whole(call, std::move(spec)));
+  co_return std::move(received.data);
 }
 
 }  // namespace kelp::s3

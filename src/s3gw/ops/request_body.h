@@ -29,10 +29,9 @@ struct ReceivedBody {
   PayloadResult result;
 };
 
-/// True when receive_whole() takes this body.
-[[nodiscard]] bool fits_in_memory(const Call& call, const PayloadSpec& spec,
-                                  std::uint64_t data_limit_bytes);
-/// Reads a small body of known length into one buffer, decodes it in place and verifies it.
+/// Reads a body into memory and verifies it; the caller bounds `spec.decoded_bytes`. Where the
+/// length of the request is known, as of all but chunked ones (SDKs over https send these), it is
+/// decoded in place. Errors as of receive_stream().
 [[nodiscard]] Task<S3Result<ReceivedBody>> receive_whole(Call& call, PayloadSpec spec);
 
 /// Reads a body of any length through two buffers of the pool: while one piece is hashed on a

@@ -17,7 +17,7 @@ Task<S3Result<StoredBody>> store_body(Call& call, PayloadSpec spec, std::optiona
   StoredBody stored;
   const std::uint64_t inline_limit =
       inline_plain_bytes(key, call.services.deps.filer.inline_limit_bytes());
-  if (fits_in_memory(call, spec, inline_limit)) {
+  if (spec.decoded_bytes <= inline_limit) {
     KELP_S3_CO_TRY(ReceivedBody received, co_await receive_whole(call, std::move(spec)));
     stored.result = std::move(received.result);
     stored.result.md5 = shown_md5(key, std::move(stored.result.md5));

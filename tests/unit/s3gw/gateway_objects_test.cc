@@ -162,6 +162,32 @@ TEST_F(GatewayTest, ChunkedBodiesCrossNeedlesWhereverTheVolumesAre) {
   }
 }
 
+// As SDKs send every body over https: the length of the request is not told, that of the data is.
+TEST_F(GatewayTest, SmallObjectsWithoutALengthTravelWithTheirMetadataToo) {
+  send("PUT", "/bucket");
+  const auto chunked = [](const std::string& data) {
+    ChunkedBody body(nullptr);
+    body.all(data, 8 << 10).zero().end();
+    Outgoing put = outgoing("PUT", "/bucket/k", body.text);
+    put.content_length.reset();
+    put.chunked = true;
+    put.set("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
+    add(put, "x-amz-decoded-content-length", std::to_string(data.size()));
+    return put;
+  };
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, filer.inline_limit}) {
+    const std::string data = bytes_of(size);
+    EXPECT_EQ(send(chunked(data)).status, 200) << size;
+    EXPECT_TRUE(send("GET", "/bucket/k").body == data) << size;
+  }
+  Outgoing refused = chunked("other");
+  add(refused, "If-None-Match", "*");
+  EXPECT_EQ(send(refused).status, 412);
+  EXPECT_TRUE(volumes.opened.empty()) << "a refused one would leave a needle that nobody names";
+  EXPECT_EQ(send(chunked(bytes_of(filer.inline_limit + 1))).status, 200);
+  EXPECT_EQ(volumes.opened.size(), 1U);
+}
+
 TEST_F(GatewayTest, PiecesOfEverySizeArriveWhole) {
   send("PUT", "/bucket");
   filer.inline_limit = 0;

@@ -56,12 +56,12 @@ Task<Outcome<Reply>> run(Visit& visit, MonoTime started) {
   std::optional<s3::RequestLimits::Permit> of_key;
   const bool known_first = *visit.action != Action::kGetToken && !signs_body(visit);
   if (known_first) {
-    KELP_CATALOG_CO_CHECK(authenticate(visit));
+    KELP_CATALOG_CO_CHECK(co_await authenticate(visit));
   }
   KELP_CATALOG_CO_CHECK(co_await read_body(visit));
   if (*visit.action != Action::kGetToken) {
     if (!known_first) {
-      KELP_CATALOG_CO_CHECK(authenticate(visit));
+      KELP_CATALOG_CO_CHECK(co_await authenticate(visit));
     }
     of_key = limits.enter_key(visit.auth.credential->access_key, started);
     if (!of_key) co_return std::unexpected(too_many());

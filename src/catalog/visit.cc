@@ -21,16 +21,18 @@ std::unexpected<Failure> not_authorized(std::string message) {
   return failed(401, "NotAuthorizedException", std::move(message));
 }
 
-Outcome<void> by_token(Visit& visit, std::string_view text) {
+Task<Outcome<void>> by_token(Visit& visit, std::string_view text) {
   const auto token = open_token(visit.token_key, text, visit.services.deps.clock.wall());
-  if (!token) return not_authorized("the token is not valid, or not any more: ask for another one");
-  auto known = lasting_key(visit, token->access_key);
+  if (!token) {
+    co_return not_authorized("the token is not valid, or not any more: ask for another one");
+  }
+  auto known = co_await lasting_key(visit, token->access_key);
   if (known == nullptr || view(sha256(known->secret_key)) != token->secret_hash) {
-    return not_authorized("the key that the token was given for is gone");
+    co_return not_authorized("the key that the token was given for is gone");
   }
   visit.auth.held = std::move(known);
   visit.auth.credential = visit.auth.held.get();
-  return {};
+  co_return Outcome<void>{};
 }
 
 /// Clients sign a path with escapes as S3 does, or, as of every other service, its escapes again.
@@ -47,7 +49,8 @@ std::string escaped_again(std::string_view target) {
   return result.append(target.substr(end));
 }
 
-Outcome<void> by_signature(Visit& visit) {
+/// As authenticate() of s3gw says; the path as one or the other kind of client signs it.
+s3::S3Result<s3::Authenticated> prove(const Visit& visit) {
   const Sha256 digest = sha256(visit.text);
   const s3::AuthOptions options{.region = visit.services.options.region,
                                 .payload_hash = hex_encode(view(digest))};
@@ -63,13 +66,21 @@ Outcome<void> by_signature(Visit& visit) {
     request.target = again;
     proven = s3::authenticate(request, store, now, options);
   }
-  if (!proven) return not_authorized(std::string(s3::text_of(proven.error().code).code));
-  if (proven->kind != s3::AuthKind::kHeaderV4) return not_authorized("say who you are");
+  return proven;
+}
+
+Task<Outcome<void>> by_signature(Visit& visit) {
+  auto proven = prove(visit);
+  if (!proven && co_await s3::known_by_now(visit.services.deps.news, proven.error().code)) {
+    proven = prove(visit);
+  }
+  if (!proven) co_return not_authorized(std::string(s3::text_of(proven.error().code).code));
+  if (proven->kind != s3::AuthKind::kHeaderV4) co_return not_authorized("say who you are");
   // What the signature says of this body is of no other one.
   visit.auth.kind = proven->kind;
   visit.auth.held = proven->held;
   visit.auth.credential = proven->credential;
-  return {};
+  co_return Outcome<void>{};
 }
 
 }  // namespace
@@ -115,20 +126,25 @@ bool signs_body(const Visit& visit) {
   return header && s3::starts_with_lower(*header, "aws4-hmac-sha256");
 }
 
-std::shared_ptr<const s3::Credential> lasting_key(const Visit& visit, std::string_view access_key) {
-  auto known = visit.services.deps.credentials.hold(access_key, {});
-  if (known == nullptr || !known->session_token.empty()) return nullptr;
-  const bool over = known->expires && *known->expires <= visit.services.deps.clock.wall();
-  return over ? nullptr : known;
+Task<std::shared_ptr<const s3::Credential>> lasting_key(const Visit& visit,
+                                                        std::string_view access_key) {
+  const s3::GatewayDeps& deps = visit.services.deps;
+  auto known = deps.credentials.hold(access_key, {});
+  if (known == nullptr && co_await s3::known_by_now(deps.news, s3::S3Code::kInvalidAccessKeyId)) {
+    known = deps.credentials.hold(access_key, {});
+  }
+  if (known == nullptr || !known->session_token.empty()) co_return nullptr;
+  const bool over = known->expires && *known->expires <= deps.clock.wall();
+  co_return over ? nullptr : known;
 }
 
-Outcome<void> authenticate(Visit& visit) {
+Task<Outcome<void>> authenticate(Visit& visit) {
   const auto header = s3::find_header(visit.http.headers, "authorization");
-  if (signs_body(visit)) return by_signature(visit);
+  if (signs_body(visit)) co_return co_await by_signature(visit);
   if (!header || !s3::starts_with_lower(*header, kBearer)) {
-    return not_authorized("say who you are: a bearer token, or SigV4");
+    co_return not_authorized("say who you are: a bearer token, or SigV4");
   }
-  return by_token(visit, s3::trimmed(header->substr(kBearer.size())));
+  co_return co_await by_token(visit, s3::trimmed(header->substr(kBearer.size())));
 }
 
 Object file_config(const Visit& visit) {

@@ -54,10 +54,10 @@ using Handler = Task<Outcome<Reply>> (*)(Visit& visit);
 /// Whether only the body tells who asks: the request is signed.
 [[nodiscard]] bool signs_body(const Visit& visit);
 /// Finds out who asks: a token of get_token(), or SigV4. 401.
-[[nodiscard]] Outcome<void> authenticate(Visit& visit);
+[[nodiscard]] Task<Outcome<void>> authenticate(Visit& visit);
 /// The lasting key of that name as it is now; null when there is none, or not any more.
-[[nodiscard]] std::shared_ptr<const s3::Credential> lasting_key(const Visit& visit,
-                                                                std::string_view access_key);
+[[nodiscard]] Task<std::shared_ptr<const s3::Credential>> lasting_key(const Visit& visit,
+                                                                      std::string_view access_key);
 
 /// Runs what takes time when `bytes` are many: on a worker then.
 template <typename T>

@@ -5,12 +5,12 @@
 #include <iterator>
 #include <utility>
 
+#include "async/completion.h"
 #include "base/log.h"
 
 namespace kelp::iam {
 namespace {
 
-constexpr std::chrono::seconds kPause{1};
 constexpr std::size_t kMostRemembered = 1000;
 /// A reading of several pages that meets a change begins anew, so often.
 constexpr int kMaxReadings = 20;
@@ -214,23 +214,83 @@ Task<Result<void>> KeyRing::refresh() {
   co_return Result<void>();
 }
 
+/// While it lives somebody follows what changes; at its end nobody waits any more.
+class KeyRing::Following {
+ public:
+  explicit Following(KeyRing& ring) : ring_(ring) { set(true); }
+  ~Following() {
+    set(false);
+    ring_.answer_first(ring_.waiting());
+  }
+  Following(const Following&) = delete;
+  Following& operator=(const Following&) = delete;
+
+ private:
+  void set(bool following) {
+    const std::lock_guard lock(ring_.mutex_);
+    ring_.following_ = following;
+  }
+  KeyRing& ring_;
+};
+
 Task<void> KeyRing::run() {
+  const Following following(*this);
   bool failing = false;
-  while (true) {
-    const auto read = co_await refresh();
-    if (!read && read.error().code() == Errc::kUnimplemented && !loaded()) {
-      // The filers are of before: there are no identities.
-      log().warn("no_identities error={}", log_value(read.error().message()));
-      const std::lock_guard lock(mutex_);
-      loaded_ = true;
+  for (MonoTime due = parts_.clock.mono();;) {
+    const MonoTime now = parts_.clock.mono();
+    // Whoever comes while it is read is answered by the next reading.
+    const std::size_t asking = waiting();
+    if (asking > 0 || now >= due) {
+      due = now + kInterval;
+      const auto read = co_await refresh();
+      tell_of(read, failing);
+      failing = !read.has_value();
+      answer_first(asking);
     }
-    if (!read && !failing) {
-      log().warn("not_read error={}", log_value(read.error().message()));
-    }
-    failing = !read.has_value();
-    const auto slept = co_await parts_.timers.sleep_until(parts_.clock.mono() + kPause);
+    const auto slept = co_await parts_.timers.sleep_until(parts_.clock.mono() + kLeastPause);
     if (!slept.has_value()) co_return;
   }
+}
+
+void KeyRing::tell_of(const Result<void>& read, bool was_failing) {
+  if (read) return;
+  if (read.error().code() == Errc::kUnimplemented && !loaded()) {
+    // The filers are of before: there are no identities.
+    log().warn("no_identities error={}", log_value(read.error().message()));
+    const std::lock_guard lock(mutex_);
+    loaded_ = true;
+  }
+  if (!was_failing) log().warn("not_read error={}", log_value(read.error().message()));
+}
+
+Task<void> KeyRing::catch_up() {
+  auto wait = [this](std::function<void(bool)> done) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (following_ && waiting_.size() < kMostWaiting) {
+        waiting_.push_back(std::move(done));
+        return;
+      }
+    }
+    done(false);
+  };
+  co_await await_callback<bool>(std::move(wait));
+}
+
+std::size_t KeyRing::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size();
+}
+
+void KeyRing::answer_first(std::size_t waiting) {
+  std::vector<std::function<void(bool)>> answered;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(waiting);
+    answered.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
+    waiting_.erase(waiting_.begin(), end);
+  }
+  for (const auto& done : answered) done(true);
 }
 
 Task<Result<void>> KeyRing::change(std::shared_ptr<const Snapshot> from, Changes changes) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -12,6 +13,7 @@
 #include "client/identity_store.h"
 #include "iam/core/session.h"
 #include "s3gw/core/credentials.h"
+#include "s3gw/key_news.h"
 
 namespace kelp::iam {
 
@@ -49,11 +51,19 @@ struct KeyRingParts {
   Timers& timers;
 };
 
-/// The keys of a gateway: those of the configuration, those of users, and sessions. It asks once a
-/// second whether anything changed, so that what is taken away is without effect soon everywhere.
-/// Thread-safe but run(), which belongs to one executor.
-class KeyRing final : public s3::CredentialStore {
+/// The keys of a gateway: those of the configuration, those of users, and sessions. It asks every
+/// kInterval whether anything changed, so that what is taken away is without effect soon
+/// everywhere, and sooner when somebody uses a key that it does not know. Thread-safe but run(),
+/// which belongs to one executor.
+class KeyRing final : public s3::CredentialStore, public s3::KeyNews {
  public:
+  /// How often run() asks.
+  static constexpr std::chrono::milliseconds kInterval{250};
+  /// What lies between two questions of run() at least, whoever waits.
+  static constexpr std::chrono::milliseconds kLeastPause{100};
+  /// So many may wait in catch_up(); more get no news.
+  static constexpr std::size_t kMostWaiting = 1000;
+
   /// `accounts`: all that there are. `cluster_secret`: see Vault.
   KeyRing(KeyRingParts parts, const std::vector<s3::Account>& accounts,
           std::string_view cluster_secret);
@@ -70,6 +80,8 @@ class KeyRing final : public s3::CredentialStore {
   Task<Result<void>> refresh();
   /// refresh() until cancelled.
   Task<void> run();
+  /// Waits for a reading of run() that began after the call; at once while that does not run.
+  Task<void> catch_up() override;
   /// Whether the identities were read at least once.
   [[nodiscard]] bool loaded() const;
 
@@ -82,6 +94,10 @@ class KeyRing final : public s3::CredentialStore {
   [[nodiscard]] const Vault& vault() const { return vault_; }
 
  private:
+  class Following;
+  [[nodiscard]] std::size_t waiting() const;
+  void answer_first(std::size_t waiting);
+  void tell_of(const Result<void>& read, bool was_failing);
   [[nodiscard]] std::shared_ptr<const s3::Credential> find_session(const Snapshot& now,
                                                                    std::string_view access_key,
                                                                    std::string_view token) const;
@@ -95,6 +111,8 @@ class KeyRing final : public s3::CredentialStore {
   mutable std::mutex mutex_;
   std::shared_ptr<const Snapshot> snapshot_;
   bool loaded_ = false;
+  bool following_ = false;                          ///< run() runs.
+  std::vector<std::function<void(bool)>> waiting_;  ///< In catch_up(), in the order of their calls.
 };
 
 }  // namespace kelp::iam

@@ -58,6 +58,12 @@ Outcome<Service> find_service(const Parameters& parameters) {
   return service;
 }
 
+const Provider* find_provider(const Snapshot& snapshot, std::string_view account,
+                              std::string_view arn) {
+  const Account* const owner = snapshot.model().find(account);
+  return owner == nullptr ? nullptr : owner->find_provider(arn);
+}
+
 Makers make_makers(const Vault& vault) {
   return {.token = [](std::size_t count) { return random_token(count); },
           .seal = [&vault](std::string_view plain,
@@ -136,14 +142,14 @@ Task<Outcome<std::string>> QueryApi::answer(Asked& asked, BodyReader& body) {
   asked.around.user_agent = s3::find_header(asked.http.headers, "user-agent").value_or("");
   asked.around.secure = asked.http.secure;
   if (asked.action == kByWebIdentity) co_return co_await run_web_identity(asked);
-  KELP_CO_CHECK(authenticate(asked));
+  KELP_CO_CHECK(co_await authenticate(asked));
   if (const Action* action = find_action(asked.action)) co_return co_await run_iam(asked, *action);
   const StsAction& action = *find_sts_action(asked.action);
   KELP_CO_CHECK(asked.parameters.check(action.parameters));
   co_return run_sts(asked, *asked.caller, action.run);
 }
 
-Outcome<void> QueryApi::authenticate(Asked& asked) {
+s3::S3Result<s3::Authenticated> QueryApi::prove(const Asked& asked) const {
   const std::string_view body = asked.http.method == "GET" ? std::string_view() : asked.form;
   const Sha256 digest = sha256(body);
   const s3::AuthOptions options{.region = {},
@@ -153,18 +159,30 @@ Outcome<void> QueryApi::authenticate(Asked& asked) {
                                 .target = asked.http.target,
                                 .headers = asked.http.headers,
                                 .virtual_bucket = {}};
-  auto proven = s3::authenticate(request, parts_.keys, parts_.clock.wall(), options);
-  if (!proven) return auth_error(proven.error());
+  return s3::authenticate(request, parts_.keys, parts_.clock.wall(), options);
+}
+
+Task<Outcome<void>> QueryApi::authenticate(Asked& asked) {
+  auto proven = prove(asked);
+  if (!proven && co_await s3::known_by_now(&parts_.keys, proven.error().code)) {
+    proven = prove(asked);
+  }
+  if (!proven) co_return auth_error(proven.error());
   if (proven->kind == s3::AuthKind::kPresignedV2) {
-    return {QueryError{"IncompleteSignature", 400, "Requests are signed with AWS4-HMAC-SHA256."}};
+    co_return QueryError{"IncompleteSignature", 400, "Requests are signed with AWS4-HMAC-SHA256."};
   }
   if (proven->credential == nullptr) {
-    return {
-        QueryError{"MissingAuthenticationToken", 403, "Request is missing Authentication Token"}};
+    co_return QueryError{"MissingAuthenticationToken", 403,
+                         "Request is missing Authentication Token"};
   }
+  // Who makes a user through one gateway may give it a key through another one, at once. While the
+  // filers do not answer, what was known counts.
+  (void)co_await parts_.keys.refresh();
   // Of the configuration, too: a request outlives no key ring.
-  asked.caller = proven->held;
-  return {};
+  const s3::Credential& caller = *proven->credential;
+  asked.caller = parts_.keys.hold(caller.access_key, caller.session_token);
+  if (asked.caller == nullptr) co_return auth_error({s3::S3Code::kInvalidAccessKeyId, {}, {}});
+  co_return Outcome<void>{};
 }
 
 Task<Outcome<std::string>> QueryApi::run_iam(const Asked& asked, const Action& action) {
@@ -234,14 +252,18 @@ Task<Outcome<std::string>> QueryApi::run_web_identity(const Asked& asked) {
   }
   // The provider is the role's account's: another one's word does not count there.
   const std::string account(account_of(asked.parameters.get("RoleArn")));
-  const std::shared_ptr<const Snapshot> snapshot = parts_.keys.snapshot();
-  const Account* owner = snapshot->model().find(account);
   std::string_view issuer = claim_of(*token, "iss");
   const std::size_t scheme = issuer.find("://");
-  if (owner == nullptr || scheme == std::string_view::npos) co_return unknown;
+  if (scheme == std::string_view::npos) co_return unknown;
   issuer.remove_prefix(scheme + 3);
-  const Provider* provider =
-      owner->find_provider(fmt::format("arn:aws:iam::{}:oidc-provider/{}", account, issuer));
+  const std::string arn = fmt::format("arn:aws:iam::{}:oidc-provider/{}", account, issuer);
+  std::shared_ptr<const Snapshot> snapshot = parts_.keys.snapshot();
+  const Provider* provider = find_provider(*snapshot, account, arn);
+  if (provider == nullptr) {
+    co_await parts_.keys.catch_up();
+    snapshot = parts_.keys.snapshot();
+    provider = find_provider(*snapshot, account, arn);
+  }
   if (provider == nullptr) co_return unknown;
   const auto keys = co_await parts_.web_keys.keys_of(provider->url, token->key_id);
   if (!keys) {
@@ -252,6 +274,8 @@ Task<Outcome<std::string>> QueryApi::run_web_identity(const Asked& asked) {
   }
   KELP_CO_TRY(const WebIdentity who,
               verify_web_token(*token, *provider, account, *keys, parts_.clock.wall()));
+  // The role may be as new as a user: see authenticate().
+  (void)co_await parts_.keys.refresh();
   const s3::Credential nobody;
   co_return run_sts(asked, nobody,
                     [&who](StsJob& job) { return assume_role_with_web_identity(job, who); });

@@ -12,6 +12,7 @@
 #include "iam/query_xml.h"
 #include "iam/web_keys.h"
 #include "net/http.h"
+#include "s3gw/auth.h"
 #include "s3gw/request_record.h"
 
 namespace kelp::iam {
@@ -50,7 +51,8 @@ class QueryApi final : public HttpHandler {
   };
 
   Task<Outcome<std::string>> answer(Asked& asked, BodyReader& body);
-  Outcome<void> authenticate(Asked& asked);
+  [[nodiscard]] s3::S3Result<s3::Authenticated> prove(const Asked& asked) const;
+  Task<Outcome<void>> authenticate(Asked& asked);
   Task<Outcome<std::string>> run_iam(const Asked& asked, const Action& action);
   /// `act` is an action of STS.
   template <typename Act>

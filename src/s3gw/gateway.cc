@@ -87,7 +87,11 @@ Task<S3Result<void>> run(Call& call, MonoTime started) {
     const AuthOptions options{.region = call.services.options.region,
                               .header_v2 = call.services.options.signature_v2,
                               .external = call.services.options.external_urls};
-    KELP_S3_CO_CHECK(admit(call, options));
+    S3Result<void> admitted = admit(call, options);
+    if (!admitted && co_await known_by_now(call.services.deps.news, admitted.error().code)) {
+      admitted = admit(call, options);
+    }
+    KELP_S3_CO_CHECK(admitted);
     const Credential* const key = call.auth.credential;
     of_key = limits.enter_key(key == nullptr ? std::string_view() : key->access_key, started);
     if (!of_key) co_return s3_error(S3Code::kSlowDown);

@@ -19,6 +19,7 @@
 #include "policy/condition_value.h"
 #include "s3gw/core/credentials.h"
 #include "s3gw/core/external_url.h"
+#include "s3gw/key_news.h"
 #include "s3gw/key_service.h"
 #include "s3gw/request_limits.h"
 #include "s3gw/request_record.h"
@@ -84,6 +85,7 @@ struct GatewayDeps {
   Metrics& metrics;
   WorkPool& pool;              ///< For hashing and encrypting bodies.
   KeyService* keys = nullptr;  ///< For SSE-S3 and SSE-KMS; null: there are none.
+  KeyNews* news = nullptr;     ///< Of `credentials`; null: no other gateway makes any.
 };
 
 struct Call;

@@ -269,8 +269,8 @@ Task<Result<void>> Daemon::Parts::open_s3() {
   KELP_CO_TRY(audit, open_audit_log(config, io, *disk_pool, metrics));
   queries = std::make_unique<iam::QueryApi>(
       iam::QueryApiParts{*keys, *web_keys, clock, metrics, audit.get(), &trace});
-  const s3::GatewayDeps deps{*filers, tier->volumes(), *leases,    *keys,
-                             clock,   metrics,         *hash_pool, key_file->keys()};
+  const s3::GatewayDeps deps{*filers, tier->volumes(), *leases,          *keys,     clock,
+                             metrics, *hash_pool,      key_file->keys(), keys.get()};
   s3::GatewayOptions options = gateway_options(config, [this] { return is_ready(); });
   options.queries = queries.get();
   options.audit = audit.get();

@@ -272,8 +272,8 @@ Result<void> Server::Rooms::listen_volume() {
 Result<void> Server::Rooms::listen() {
   readiness.reset(new ReadinessCheck({*kv, *disk_pool, *volumes, *master, clock}));
   KELP_TRY(key_file, KeyFile::open(io, clock, config, true));
-  const s3::GatewayDeps deps{*filer, tier->volumes(), *leases,    *keys,
-                             clock,  metrics,         *hash_pool, key_file->keys()};
+  const s3::GatewayDeps deps{*filer,  tier->volumes(), *leases,          *keys,     clock,
+                             metrics, *hash_pool,      key_file->keys(), keys.get()};
   s3::GatewayOptions options = gateway_options(config, [this] { return is_ready(); });
   options.queries = queries.get();
   options.audit = audit.get();

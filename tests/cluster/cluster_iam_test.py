@@ -5,6 +5,7 @@ import concurrent.futures
 import json
 import time
 import unittest
+import urllib.request
 
 from cluster_case import ClusterCase, in_client_environment, wait_for
 
@@ -46,18 +47,75 @@ class TwoGateways(ClusterCase):
         wait_for(lambda: self.answer(call, **arguments) == expected, f"the answer {expected}", BOUND_SECONDS, 0.05)
         return time.monotonic() - begun
 
+    def user_with_key(self, iam, other, name):
+        iam.create_user(UserName=name)
+        key = other.create_access_key(UserName=name)["AccessKey"]
+        return key["AccessKeyId"], key["SecretAccessKey"]
+
+    def readings(self):
+        """How often the filers were asked for identities."""
+        found = 0
+        for filer in self.cluster.of("filer"):
+            with urllib.request.urlopen(f"http://{filer.admin}/metrics", timeout=5) as answer:
+                found += sum(float(line.rsplit(" ", 1)[1]) for line in answer.read().decode().splitlines()
+                             if line.startswith("kelp_rpc_requests_total{") and '"filer.read_identities"' in line)
+        return found
+
+    def test_whatever_is_made_at_one_gateway_is_used_at_once_at_the_other(self):
+        everything = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+        self.service("s3", "gateway1").create_bucket(Bucket="at-once")
+        iam, other = self.service("iam", "gateway1"), self.service("iam", "gateway2")
+        refused = []
+        for number in range(50):
+            name = f"new{number}"
+            iam.create_user(UserName=name)
+            other.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=everything)
+            key = iam.create_access_key(UserName=name)["AccessKey"]
+            time.sleep(number * 0.007)  # at every moment of what the other gateway does by itself
+            keys = (key["AccessKeyId"], key["SecretAccessKey"])
+            put = self.service("s3", "gateway2", keys).put_object
+            refused.append(self.answer(put, Bucket="at-once", Key=name, Body=b"body"))
+        self.assertEqual(refused, ["ok"] * 50)
+        account = self.service("sts", "gateway1").get_caller_identity()["Account"]
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}}]})
+        for number in range(10):
+            role = iam.create_role(RoleName=f"role{number}", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+            iam.put_role_policy(RoleName=f"role{number}", PolicyName="p", PolicyDocument=everything)
+            given = self.service("sts", "gateway1", keys).assume_role(RoleArn=role, RoleSessionName="session")["Credentials"]
+            session = self.service("s3", "gateway2", (given["AccessKeyId"], given["SecretAccessKey"]), given["SessionToken"])
+            self.assertEqual(self.answer(session.list_objects_v2, Bucket="at-once"), "ok")
+            role = iam.create_role(RoleName=f"there{number}", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+            self.assertEqual(self.answer(self.service("sts", "gateway2", keys).assume_role, RoleArn=role, RoleSessionName="session"), "ok")
+
+    def test_a_flood_of_unknown_keys_leaves_the_filers_alone(self):
+        client = self.service("s3", "gateway2", ("AKIANOBODY", "secret"))
+
+        def flood(_):
+            end = time.monotonic() + 3
+            answers = []
+            while time.monotonic() < end:
+                answers.append(self.answer(client.list_buckets))
+            return answers
+
+        begun, before = time.monotonic(), self.readings()
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            answers = [answer for some in pool.map(flood, range(16)) for answer in some]
+        readings, seconds = self.readings() - before, time.monotonic() - begun
+        self.assertEqual(set(answers), {"InvalidAccessKeyId"})
+        self.assertLessEqual(readings, (10 + 4) * seconds + 2, "ten a second of this gateway, four of the other one")
+        print(f"{len(answers)} requests with unknown keys in {seconds:.1f} s: {readings:.0f} readings")
+
     def test_changes_count_everywhere(self):
         iam = self.service("iam", "gateway1")
         took = []
         for number in range(3):
             name = f"user{number}"
-            iam.create_user(UserName=name)
-            key = iam.create_access_key(UserName=name)["AccessKey"]
-            keys = (key["AccessKeyId"], key["SecretAccessKey"])
+            keys = self.user_with_key(iam, iam, name)
             here = self.service("sts", "gateway1", keys)
             there = self.service("sts", "gateway2", keys)
             self.assertEqual(self.answer(here.get_caller_identity), "ok")
-            took.append(self.until("ok", there.get_caller_identity))
+            self.assertEqual(self.answer(there.get_caller_identity), "ok")
             listing = self.service("iam", "gateway2", keys).list_users
             self.assertEqual(self.answer(listing), "AccessDenied")
             policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iam:*", "Resource": "*"}]}

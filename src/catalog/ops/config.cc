@@ -43,12 +43,12 @@ std::optional<Given> given_basic(const Visit& visit) {
 }
 
 /// Whose secret it is; null when it is nobody's. A key that nobody has costs the same comparison.
-std::shared_ptr<const s3::Credential> key_of(const Visit& visit, const Given& given) {
-  auto known = lasting_key(visit, given.key);
+Task<std::shared_ptr<const s3::Credential>> key_of(const Visit& visit, const Given& given) {
+  auto known = co_await lasting_key(visit, given.key);
   const std::string_view secret = known != nullptr ? std::string_view(known->secret_key) : "?";
   const bool fits = equal_constant_time(view(sha256(secret)), view(sha256(given.secret)));
-  if (known == nullptr || !fits) return nullptr;
-  return known;
+  if (known == nullptr || !fits) co_return nullptr;
+  co_return known;
 }
 
 Reply grant(const Visit& visit, const s3::Credential& credential) {
@@ -63,16 +63,17 @@ Reply grant(const Visit& visit, const s3::Credential& credential) {
 }
 
 /// A token in exchange for one that is still good.
-Reply renew(Visit& visit, const s3::Query& form) {
+Task<Reply> renew(Visit& visit, const s3::Query& form) {
   const auto token = open_token(visit.token_key, form.get("subject_token").value_or(""),
                                 visit.services.deps.clock.wall());
-  auto known = token ? lasting_key(visit, token->access_key) : nullptr;
+  std::shared_ptr<const s3::Credential> known;
+  if (token) known = co_await lasting_key(visit, token->access_key);
   if (known == nullptr || view(sha256(known->secret_key)) != token->secret_hash) {
-    return oauth_error(400, "invalid_grant", "the token is not valid, or not any more");
+    co_return oauth_error(400, "invalid_grant", "the token is not valid, or not any more");
   }
   visit.auth.held = known;
   visit.auth.credential = known.get();
-  return grant(visit, *known);
+  co_return grant(visit, *known);
 }
 
 }  // namespace
@@ -85,12 +86,12 @@ Task<Outcome<Reply>> get_token(Visit& visit) {
     co_return oauth_error(400, "unsupported_grant_type", "client_credentials or token-exchange");
   }
   auto given = given_basic(visit);
-  if (!given && type == kTokenExchange) co_return renew(visit, *form);
+  if (!given && type == kTokenExchange) co_return co_await renew(visit, *form);
   if (!given) {
     given = Given{.key = std::string(form->get("client_id").value_or("")),
                   .secret = std::string(form->get("client_secret").value_or(""))};
   }
-  const auto credential = key_of(visit, *given);
+  const auto credential = co_await key_of(visit, *given);
   if (credential == nullptr) co_return invalid_client();
   visit.auth.held = credential;
   visit.auth.credential = credential.get();

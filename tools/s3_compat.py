@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes docs/s3-compat.md: what Kelp does with every operation of AWS's S3 model.
 
-The table comes from the sources: the model (tests/unit/s3gw/botocore_routes.tsv), who handles what
-(src/s3gw/ops/handlers.cc, stubs.cc) and the tests that send the operation. It stands between two marks in the page; the
-rest of the page is written by hand.
+The table comes from the one that the router and the handlers are compiled from (src/s3gw/core/routes.inc), from the model
+(tests/unit/s3gw/botocore_routes.tsv) and from the tests that send the operation. It stands between two marks in the page;
+the rest of the page is written by hand.
 
     tools/s3_compat.py           writes the table
     tools/s3_compat.py --check   exit code 1 when the table is not what would be written
@@ -90,36 +90,26 @@ def read(path):
     return (ROOT / path).read_text()
 
 
-class Sources:
-    """The tables of src/s3gw."""
+class Routes:
+    """The table of the router and the handlers: rows of (method, target, query, also, when, operation, handler, support)."""
 
     def __init__(self):
-        self.known = set(re.findall(r"^  X\((\w+)\)", read("src/s3gw/core/operations.h"), re.M))
-        self.routed = set(re.findall(r"\bk([A-Z]\w+)", read("src/s3gw/core/router.cc")))
-        self.handlers = {}  # operation -> function
-        waiting = []
-        for case, function in re.findall(r"case k(\w+):|return (\w+);", read("src/s3gw/ops/handlers.cc")):
-            if case:
-                waiting.append(case)
-            else:
-                self.handlers.update((name, function) for name in waiting)
-                waiting = []
-        self.homes = {}  # function -> file of ops/
-        home = ""
-        for line in read("src/s3gw/ops/handlers.h").splitlines():
-            if named := re.match(r"// ops/(\w+)\.cc", line):
-                home = named[1]
-            elif declared := re.match(r"Task<S3Result<void>> (\w+)\(", line):
-                self.homes[declared[1]] = home
+        lines = [line for line in read("src/s3gw/core/routes.inc").splitlines() if not line.startswith("//")]
+        calls = re.findall(r"\bKELP_ROUTE\(([^()]*)\)", "\n".join(lines))
+        self.rows = [[re.sub(r'^"(.*)"$', r"\1", word.strip()) for word in call.split(",")] for call in calls]
+        assert all(len(row) == 8 for row in self.rows)
+        self.supports = {row[5]: row[7] for row in self.rows}
 
     def support(self, operation):
         """(yes | kept | no, what the sources say about it)."""
-        handler = self.handlers.get(operation)
-        if handler is None:
-            return "no", ""
-        if self.homes[handler] in ("bucket_configs", "named_configs") and kept_without_effect(operation):
-            return "kept", kept_without_effect(operation)
-        return "yes", ""
+        support = {"kWorks": "yes", "kKept": "kept", "kStub": "no"}[self.supports[operation]]
+        return support, kept_without_effect(operation) if support == "kept" else ""
+
+    def agrees(self, operation, method, path, needs, copies):
+        """Whether a row leads such a request of the model to the operation."""
+        targets = {"/": "kService", "/{Bucket}": "kBucket", "/{Bucket}/{Key+}": "kObject", "/WriteGetObjectResponse": "kFunction"}
+        return any(row[:2] == [method, targets[path]] and {row[2], row[3]} - {""} <= needs and row[5] == operation
+                   and (row[4] == "kCopying") == copies for row in self.rows)
 
 
 class Model:
@@ -220,26 +210,29 @@ def tests_of_operations(model):
     return tests
 
 
-def check_sources(model, sources):
+def check_sources(model, routes):
     """What the parsing above relies on; a page made from half a table would lie."""
     names = {row[0] for row in model.rows}
-    assert names - set(ALIASES) == sources.known, names ^ sources.known
-    assert sources.known <= sources.routed, sources.known - sources.routed
-    assert set(sources.handlers) - {"Preflight", "PostObject"} <= sources.known
+    known = set(re.findall(r"^  X\((\w+)\)", read("src/s3gw/core/operations.h"), re.M))
+    routed = set(routes.supports) - {"Preflight", "PostObject"}
+    assert names - set(ALIASES) == known == routed, f"{names ^ routed} {known ^ routed}"
+    for name, method, shown, _, needs, copies in model.rows:
+        path = shown.partition("?")[0]
+        assert routes.agrees(ALIASES.get(name, name), method, path, needs, copies), name
     assert set(NOTES) <= names, set(NOTES) - names
-    assert sources.support("PutObject")[0] == "yes" and sources.support("GetObjectTorrent")[0] == "no"
-    assert sources.support("PutBucketAccelerateConfiguration")[0] == "kept" and sources.support("PutBucketCors")[0] == "yes"
+    kept = {name for name, support in routes.supports.items() if support == "kKept"}
+    assert kept == {name for name in routed if kept_without_effect(name)}, "KEPT says what does not happen yet"
 
 
 def table():
-    model, sources = Model(), Sources()
-    check_sources(model, sources)
+    model, routes = Model(), Routes()
+    check_sources(model, routes)
     tests = tests_of_operations(model)
     words = {"yes": "yes", "kept": "kept, no effect yet", "no": "`NotImplemented`"}
     counts = dict.fromkeys(words, 0)
     lines = []
     for name, method, target, _, _, copies in model.rows:
-        support, note = sources.support(ALIASES.get(name, name))
+        support, note = routes.support(ALIASES.get(name, name))
         counts[support] += 1
         if name in ALIASES:
             note = f"as {ALIASES[name]}, which has the same request"

@@ -1,183 +1,49 @@
 #include "s3gw/ops/handlers.h"
 
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
 namespace kelp::s3 {
+namespace {
+
+/// What comes of an operation.
+enum class Support : std::uint8_t { kWorks, kKept, kStub };
+
+/// A row of routes.inc.
+struct Row {
+  Operation operation;
+  Handler handler;
+  Support support;
+};
+
+constexpr Row kRows[] = {
+#define KELP_ROUTE(method, target, query, also, when, operation, handler, support) \
+  {Operation::k##operation, handler, Support::support},
+#include "s3gw/core/routes.inc"
+};
+
+constexpr std::size_t index_of(Operation operation) {
+  return static_cast<std::size_t>(operation);
+}
+
+constexpr std::array<Handler, kOperationCount> kHandlers = [] {
+  std::array<Handler, kOperationCount> handlers{};
+  for (const Row& row : kRows) handlers[index_of(row.operation)] = row.handler;
+  return handlers;
+}();
+
+static_assert(std::ranges::find(kHandlers, nullptr) == kHandlers.end(), "all are routed");
+static_assert(std::ranges::all_of(kRows, [](const Row& row) {
+  const bool stub = row.handler == not_implemented;
+  return kHandlers[index_of(row.operation)] == row.handler &&
+         stub == (row.support == Support::kStub);
+}));
+
+}  // namespace
 
 Handler handler_of(Operation operation) {
-  using enum Operation;
-  switch (operation) {
-    case kListBuckets:
-      return list_buckets;
-    case kCreateBucket:
-      return create_bucket;
-    case kHeadBucket:
-      return head_bucket;
-    case kDeleteBucket:
-      return delete_bucket;
-    case kGetBucketLocation:
-      return get_bucket_location;
-    case kListObjects:
-      return list_objects;
-    case kListObjectsV2:
-      return list_objects_v2;
-    case kListObjectVersions:
-      return list_object_versions;
-    case kPutObject:
-      return put_object;
-    case kGetObject:
-    case kHeadObject:
-      return get_object;
-    case kDeleteObject:
-      return delete_object;
-    case kDeleteObjects:
-      return delete_objects;
-    case kCopyObject:
-      return copy_object;
-    case kRenameObject:
-      return rename_object;
-    case kUpdateObjectEncryption:
-      return update_object_encryption;
-    case kRestoreObject:
-      return restore_object;
-    case kCreateMultipartUpload:
-      return create_multipart_upload;
-    case kUploadPart:
-      return upload_part;
-    case kUploadPartCopy:
-      return upload_part_copy;
-    case kCompleteMultipartUpload:
-      return complete_multipart_upload;
-    case kAbortMultipartUpload:
-      return abort_multipart_upload;
-    case kListParts:
-      return list_parts;
-    case kListMultipartUploads:
-      return list_multipart_uploads;
-    case kGetObjectAttributes:
-      return get_object_attributes;
-    case kSelectObjectContent:
-      return select_object_content;
-    case kGetBucketVersioning:
-      return get_bucket_versioning;
-    case kPutBucketVersioning:
-      return put_bucket_versioning;
-    case kGetBucketEncryption:
-      return get_bucket_encryption;
-    case kPutBucketEncryption:
-      return put_bucket_encryption;
-    case kDeleteBucketEncryption:
-      return delete_bucket_encryption;
-    case kGetObjectTagging:
-      return get_object_tagging;
-    case kPutObjectTagging:
-      return put_object_tagging;
-    case kDeleteObjectTagging:
-      return delete_object_tagging;
-    case kGetBucketTagging:
-      return get_bucket_tagging;
-    case kPutBucketTagging:
-      return put_bucket_tagging;
-    case kDeleteBucketTagging:
-      return delete_bucket_tagging;
-    case kGetObjectLockConfiguration:
-      return get_object_lock_configuration;
-    case kPutObjectLockConfiguration:
-      return put_object_lock_configuration;
-    case kGetObjectRetention:
-      return get_object_retention;
-    case kPutObjectRetention:
-      return put_object_retention;
-    case kGetObjectLegalHold:
-      return get_object_legal_hold;
-    case kPutObjectLegalHold:
-      return put_object_legal_hold;
-    case kPutObjectAnnotation:
-      return put_object_annotation;
-    case kGetObjectAnnotation:
-      return get_object_annotation;
-    case kListObjectAnnotations:
-      return list_object_annotations;
-    case kDeleteObjectAnnotation:
-      return delete_object_annotation;
-    case kGetBucketAcl:
-      return get_bucket_acl;
-    case kGetObjectAcl:
-      return get_object_acl;
-    case kPutBucketAcl:
-      return put_bucket_acl;
-    case kPutObjectAcl:
-      return put_object_acl;
-    case kGetBucketPolicy:
-      return get_bucket_policy;
-    case kPutBucketPolicy:
-      return put_bucket_policy;
-    case kDeleteBucketPolicy:
-      return delete_bucket_policy;
-    case kGetBucketPolicyStatus:
-      return get_bucket_policy_status;
-    case kGetPublicAccessBlock:
-      return get_public_access_block;
-    case kPutPublicAccessBlock:
-      return put_public_access_block;
-    case kDeletePublicAccessBlock:
-      return delete_public_access_block;
-    case kGetBucketOwnershipControls:
-      return get_bucket_ownership_controls;
-    case kPutBucketOwnershipControls:
-      return put_bucket_ownership_controls;
-    case kDeleteBucketOwnershipControls:
-      return delete_bucket_ownership_controls;
-    case kGetBucketCors:
-    case kGetBucketLifecycleConfiguration:
-    case kGetBucketWebsite:
-    case kGetBucketReplication:
-    case kGetBucketLogging:
-    case kGetBucketNotificationConfiguration:
-    case kGetBucketRequestPayment:
-    case kGetBucketAccelerateConfiguration:
-    case kGetBucketAbac:
-      return get_bucket_config;
-    case kPutBucketCors:
-    case kPutBucketLifecycleConfiguration:
-    case kPutBucketWebsite:
-    case kPutBucketReplication:
-    case kPutBucketLogging:
-    case kPutBucketNotificationConfiguration:
-    case kPutBucketRequestPayment:
-    case kPutBucketAccelerateConfiguration:
-    case kPutBucketAbac:
-      return put_bucket_config;
-    case kDeleteBucketCors:
-    case kDeleteBucketLifecycle:
-    case kDeleteBucketWebsite:
-    case kDeleteBucketReplication:
-      return delete_bucket_config;
-    case kGetBucketAnalyticsConfiguration:
-    case kGetBucketIntelligentTieringConfiguration:
-    case kGetBucketInventoryConfiguration:
-    case kGetBucketMetricsConfiguration:
-      return get_named_config;
-    case kPutBucketAnalyticsConfiguration:
-    case kPutBucketIntelligentTieringConfiguration:
-    case kPutBucketInventoryConfiguration:
-    case kPutBucketMetricsConfiguration:
-      return put_named_config;
-    case kDeleteBucketAnalyticsConfiguration:
-    case kDeleteBucketIntelligentTieringConfiguration:
-    case kDeleteBucketInventoryConfiguration:
-    case kDeleteBucketMetricsConfiguration:
-      return delete_named_config;
-    case kListBucketAnalyticsConfigurations:
-    case kListBucketIntelligentTieringConfigurations:
-    case kListBucketInventoryConfigurations:
-    case kListBucketMetricsConfigurations:
-      return list_named_configs;
-    case kPostObject:
-      return post_object;
-    case kPreflight:
-      return preflight;
-    default:
-      return not_implemented;
-  }
+  return kHandlers[index_of(operation)];
 }
 
 }  // namespace kelp::s3

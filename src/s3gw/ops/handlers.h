@@ -10,7 +10,7 @@ namespace kelp::s3 {
 /// call outlives it.
 using Handler = Task<S3Result<void>> (*)(Call& call);
 
-/// The function of `operation`; what has none answers NotImplemented.
+/// The function of `operation`, which core/routes.inc names.
 [[nodiscard]] Handler handler_of(Operation operation);
 
 // ops/website.cc
@@ -123,7 +123,7 @@ Task<S3Result<void>> preflight(Call& call);
 Task<void> find_cors(Call& call);
 
 // ops/stubs.cc
-Task<S3Result<void>> not_implemented(Call& call);  ///< Everything that has no other.
+Task<S3Result<void>> not_implemented(Call& call);  ///< Of the stubs.
 
 // ops/acl.cc
 Task<S3Result<void>> get_bucket_acl(Call& call);

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "s3gw/ops/handlers.h"
+
 namespace kelp::s3 {
 namespace {
 
@@ -63,6 +65,24 @@ TEST(Router, RoutesEveryOperationOfTheModel) {
     EXPECT_EQ(routed(fields[1], target + separator + "x-id=" + fields[0], copy_source), expected);
   }
   EXPECT_GE(count, 116U);
+}
+
+// docs/s3-compat.md, which tools/s3_compat.py makes: | operation | request | support | ... |
+TEST(Router, ThePageSaysWhatTheProgramDoes) {
+  std::map<std::string, std::string> page;
+  std::ifstream lines(std::string(KELP_SOURCE_DIR) + "/docs/s3-compat.md");
+  for (std::string line; std::getline(lines, line);) {
+    const auto cells = split(line, '|');
+    if (cells.size() < 5 || !line.starts_with("| ")) continue;
+    page[cells[1].substr(1, cells[1].size() - 2)] = cells[3];
+  }
+  for (std::size_t i = 0; i < static_cast<std::size_t>(Operation::kPostObject); ++i) {
+    const auto operation = static_cast<Operation>(i);
+    const std::string name(name_of(operation));
+    ASSERT_TRUE(page.contains(name)) << name;
+    EXPECT_EQ(page[name] == " `NotImplemented` ", handler_of(operation) == not_implemented) << name;
+  }
+  EXPECT_EQ(page.size(), 1 + static_cast<std::size_t>(Operation::kPostObject) + kAliases.size());
 }
 
 TEST(Router, RefusesAMethodThatASubResourceDoesNotHave) {

@@ -244,6 +244,10 @@ constexpr std::array kTable = std::to_array<Row>({
     {kObjectAlreadyInActiveTierError,
      {"ObjectAlreadyInActiveTierError", 403,
       "This action is not allowed against this storage tier."}},
+    {kObjectNotInActiveTierError,
+     {"ObjectNotInActiveTierError", 403,
+      "The source object of the COPY action is not in the active tier and is only stored in Amazon "
+      "S3 Glacier."}},
 });
 
 constexpr bool in_order() {

@@ -116,9 +116,10 @@ enum class S3Code : std::uint16_t {
   kUnsupportedMediaType,
   kEncryptionTypeMismatch,
   kObjectAlreadyInActiveTierError,
+  kObjectNotInActiveTierError,
 };
 inline constexpr std::size_t kS3CodeCount =
-    static_cast<std::size_t>(S3Code::kObjectAlreadyInActiveTierError) + 1;
+    static_cast<std::size_t>(S3Code::kObjectNotInActiveTierError) + 1;
 
 /// An answer that is an error.
 struct S3Error {

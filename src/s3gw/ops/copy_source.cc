@@ -97,8 +97,12 @@ Task<S3Result<FoundSource>> find_copy_source(Call& call) {
     condition += outcome.condition;
     co_return std::unexpected(precondition_failed(condition));
   }
-  KELP_S3_CO_CHECK(check_readable(call, source.object.entry,
-                                  "Operation is not valid for the source object's storage class"));
+  const auto readable = check_readable(
+      call, source.object.entry, "Operation is not valid for the source object's storage class");
+  if (!readable && call.operation == Operation::kCopyObject) {
+    co_return s3_error(S3Code::kObjectNotInActiveTierError);  // AWS has it of CopyObject alone.
+  }
+  KELP_S3_CO_CHECK(readable);
   co_return source;
 }
 

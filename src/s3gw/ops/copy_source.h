@@ -18,7 +18,8 @@ struct FoundSource {
   FoundObject object;
 };
 /// Looks it up: it is the caller's and its conditions hold. One metadata read. Errors: those of the
-/// header, NoSuchKey, NoSuchVersion, AccessDenied, PreconditionFailed.
+/// header, NoSuchKey, NoSuchVersion, AccessDenied, PreconditionFailed, and of
+/// what is archived ObjectNotInActiveTierError to CopyObject, InvalidObjectState to UploadPartCopy.
 [[nodiscard]] Task<S3Result<FoundSource>> find_copy_source(Call& call);
 
 /// Adds `x-amz-copy-source-version-id` where the source's bucket has versions.

@@ -86,12 +86,14 @@ TEST_F(ArchiveTest, IsCopiedWhileItIsRestored) {
   put("k", "DEEP_ARCHIVE");
   const Answer refused = copy("k", "copy");
   EXPECT_EQ(refused.status, 403);
-  EXPECT_EQ(refused.element("Code"), "InvalidObjectState");
-  EXPECT_EQ(refused.element("StorageClass"), "DEEP_ARCHIVE");
+  EXPECT_EQ(refused.element("Code"), "ObjectNotInActiveTierError");
+  EXPECT_EQ(refused.element("StorageClass"), "");
   Outgoing part = outgoing("PUT", "/bucket/m?partNumber=1&uploadId=" +
                                       send("POST", "/bucket/m?uploads").element("UploadId"));
   add(part, "x-amz-copy-source", "/bucket/k");
-  EXPECT_EQ(send(part).element("Code"), "InvalidObjectState");
+  const Answer part_refused = send(part);
+  EXPECT_EQ(part_refused.element("Code"), "InvalidObjectState");
+  EXPECT_EQ(part_refused.element("StorageClass"), "DEEP_ARCHIVE");
   Outgoing append = outgoing("PUT", "/bucket/k", "more");
   add(append, "x-amz-write-offset-bytes", "4");
   EXPECT_EQ(send(append).element("Code"), "InvalidObjectState");

@@ -30,7 +30,7 @@ ALIASES = {
 # What the sources do not say by themselves.
 NOTES = {
     "CopyObject": "copies no bytes unless the encryption changes; ETag and checksums are the source's; source up to 5 GiB",
-    "CreateBucket": "with object lock, ownership, lists and tags too; `s3.defaults` says what a new bucket is",
+    "CreateBucket": "with object lock, ownership, lists and tags too; `s3.defaults` says what a new bucket is, `filer.bucket_limit` how many an account has",
     "ListDirectoryBuckets": "there are none: the list is empty",
     "DeleteBucket": "uploads that were not completed keep no bucket: they go with it",
     "CreateMultipartUpload": "checksum algorithm and type as on AWS",

@@ -47,6 +47,18 @@ Result<bool> holds_objects(KvStore& store, BucketId bucket) {
   return false;
 }
 
+/// Whether the account has as many buckets as it may.
+Result<bool> owns(KvStore& store, const std::string& account, std::uint32_t limit) {
+  std::uint32_t owned = 0;
+  const auto cursor = store.cursor(keys::within(keys::bucket("")));
+  for (cursor->seek(keys::bucket("")); owned < limit && cursor->valid(); cursor->next()) {
+    KELP_TRY(const BucketEntry bucket, decode_bucket(cursor->value()));
+    if (bucket.owner_id == account) ++owned;
+  }
+  KELP_CHECK(cursor->status());
+  return owned == limit;
+}
+
 Result<ListedBuckets> list_rows(KvStore& store, const ListBuckets& request) {
   ListedBuckets page;
   const auto cursor = store.cursor(keys::within(keys::bucket(request.prefix)));
@@ -101,6 +113,7 @@ Task<Result<BucketEntry>> FilerService::create_bucket(BucketEntry bucket) {
     const auto there = co_await find_bucket(bucket.name);
     if (there) co_return exists(there->bucket, bucket);
     if (there.error().reason() != Reason::kNoSuchBucket) co_return there.error();
+    KELP_CO_CHECK(co_await check_bucket_limit(bucket.owner_id));
     KELP_CO_TRY(const std::uint64_t id, co_await ids_.next());
     bucket.id = BucketId(id);
     bucket.created = clock_.wall();
@@ -118,6 +131,17 @@ Task<Result<BucketEntry>> FilerService::create_bucket(BucketEntry bucket) {
     if (!lost_race(committed.error())) co_return committed.error();
   }
   co_return kept_losing(options_.max_attempts);
+}
+
+Task<Result<void>> FilerService::check_bucket_limit(std::string account) {
+  const std::uint32_t limit = options_.bucket_limit;
+  if (limit == 0) co_return Result<void>{};
+  std::move_only_function<Result<bool>(KvStore&)> count =
+      [limit, account = std::move(account)](KvStore& store) { return owns(store, account, limit); };
+  KELP_CO_TRY(const bool full, co_await kv_.read<bool>(std::move(count)));
+  if (!full) co_return Result<void>{};
+  co_return Error(Errc::kInvalidArgument, fmt::format("the account has {} buckets", limit),
+                  Reason::kTooManyBuckets);
 }
 
 Task<Result<BucketEntry>> FilerService::get_bucket(std::string name) {

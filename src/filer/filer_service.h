@@ -43,6 +43,9 @@ struct FilerOptions {
   /// How long a repeated CompleteMultipartUpload, or rename with a token, gets the first one's
   /// answer.
   std::chrono::nanoseconds finished_memory = std::chrono::days(7);
+  /// Buckets that one account may own; 0: no limit. What is made at the same moment is not counted,
+  /// so together they may pass it by as many as are under way.
+  std::uint32_t bucket_limit = 10'000;
 };
 
 /// The namespace on a metadata store. Every write reads what it replaces, then commits under the
@@ -250,6 +253,8 @@ class FilerService final : public FilerClient {
   Task<Result<CurrentObject>> find_object(std::string row_key);
   Task<Result<FoundUpload>> find_upload(UploadName name);
   Task<Result<CountedUsage>> count_usage(BucketId bucket);
+  /// kTooManyBuckets when `account` has FilerOptions::bucket_limit of them.
+  Task<Result<void>> check_bucket_limit(std::string account);
   /// require_room() by the counters as they are now. `batch` must outlive the call.
   Task<Result<void>> require_room_now(BucketEntry bucket, UsageChange change, KvBatch& batch);
   Task<Result<UsageChange>> change_of(AskForRoom request);

@@ -182,6 +182,8 @@ constexpr std::array kSettings = {
     KELP_SETTING("filer.allow_unsafe_engine", filer.allow_unsafe_engine,
                  "true: go on with an engine that may lose acknowledged data"),
     KELP_SETTING("filer.memory", filer.memory, "all that the filer may hold, 64MiB to 1TiB"),
+    KELP_COUNT("filer.bucket_limit", filer.bucket_limit,
+               "buckets of one account, 0 to 1000000; 0: no limit"),
     KELP_SETTING("filer.journal_keep", filer.journal_keep,
                  "how far back increments of metadata reach, 1m to 365d; 0: no journal is kept"),
     KELP_SETTING("filer.http_listen", filer.http_listen,

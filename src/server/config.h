@@ -126,6 +126,7 @@ struct FilerConfig {
   std::uint64_t memory = 256u << 20;  ///< Bytes of all that it holds (assembly.h); 64 MiB to 1 TiB.
   /// How long the journal keeps what commits changed; 1m to 365d; 0: there is none.
   std::chrono::nanoseconds journal_keep{0};
+  std::uint64_t bucket_limit = 10'000;  ///< Of one account, at most 1,000,000; 0: no limit.
   std::string http_listen;   ///< Files over HTTP and WebDAV; `kelp server` and gateways; empty: no.
   std::string https_listen;  ///< The same with TLS, by the certificates of S3.
 

@@ -108,6 +108,8 @@ Result<void> check_ranges(const Config& config, const Checker& check) {
   KELP_CHECK(check.range("limits.progress_timeout", limits.progress_timeout, tenth, hour));
   KELP_CHECK(
       check.range<std::uint64_t>("limits.minimum_body_rate", limits.minimum_body_rate, 0, kGiB));
+  KELP_CHECK(
+      check.range<std::uint64_t>("filer.bucket_limit", config.filer.bucket_limit, 0, 1'000'000));
   KELP_CHECK(check.range("filer.memory", config.filer.memory, 64 * kMiB, 1024 * kGiB));
   KELP_CHECK(check.range("volume.size_limit", config.volume.size_limit, kMiB, 1024 * kGiB));
   KELP_CHECK(check.range<std::uint64_t>("volume.reserve", config.volume.reserve, 0, 1024 * kGiB));

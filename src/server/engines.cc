@@ -135,6 +135,7 @@ FilerOptions filer_options(const Config& config, MemoryBudget& memory) {
   FilerOptions options;
   options.memory = &memory;
   options.event_stream = random_u64();
+  options.bucket_limit = static_cast<std::uint32_t>(config.filer.bucket_limit);
   if (const RemoteKind* kind = find_kind(config.filer.engine)) {
     options.inline_limit_bytes = kind->inline_limit_bytes;
     options.counter_shard = counter_shard(config);

@@ -420,5 +420,29 @@ TEST(UsageWatch, TellsWhatAllBucketsHold) {
   }
 }
 
+TEST(BucketLimit, CountsTheBucketsOfEachAccount) {
+  FilerWorld world(1, {.bucket_limit = 2});
+  const auto make = [&world](const std::string& name, const std::string& owner) {
+    const auto made = world.run(world.filer.create_bucket({.name = name, .owner_id = owner}));
+    return made ? Reason::kNone : made.error().reason();
+  };
+  EXPECT_EQ(make("a1", "a"), Reason::kNone);
+  EXPECT_EQ(make("b1", "b"), Reason::kNone);
+  EXPECT_EQ(make("a2", "a"), Reason::kNone);
+  EXPECT_EQ(make("a3", "a"), Reason::kTooManyBuckets);
+  // One that is there is said to be there all the same.
+  EXPECT_EQ(make("a1", "a"), Reason::kBucketOwnedByYou);
+  EXPECT_EQ(make("b1", "a"), Reason::kBucketExists);
+  EXPECT_EQ(make("b2", "b"), Reason::kNone);
+  ASSERT_TRUE(world.run(world.filer.delete_bucket("a2")));
+  EXPECT_EQ(make("a3", "a"), Reason::kNone);
+  EXPECT_EQ(make("a4", "a"), Reason::kTooManyBuckets);
+
+  FilerWorld open(1, {.bucket_limit = 0});
+  for (const std::string name : {"x", "y", "z"}) {
+    ASSERT_TRUE(open.run(open.filer.create_bucket({.name = name, .owner_id = "a"})));
+  }
+}
+
 }  // namespace
 }  // namespace kelp

@@ -68,6 +68,7 @@ void add_requester(const Call& call, policy::Context& context) {
   context.add("aws:PrincipalType", who.is_root() ? "Account" : role ? "AssumedRole" : "User");
   context.add("aws:userid", key->user_id.empty() ? who.account : key->user_id);
   if (!key->user_name.empty()) context.add("aws:username", key->user_name);
+  if (!key->source_identity.empty()) context.add("aws:SourceIdentity", key->source_identity);
   for (const auto& [name, value] : key->tags) context.add("aws:PrincipalTag/" + name, value);
 }
 

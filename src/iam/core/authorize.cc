@@ -90,6 +90,7 @@ policy::Request request_of(const s3::Credential& caller, std::string_view action
   context.add("aws:PrincipalType", std::string(type_of(caller)));
   context.add("aws:userid", caller.user_id.empty() ? caller.who.account : caller.user_id);
   if (!caller.user_name.empty()) context.add("aws:username", caller.user_name);
+  if (!caller.source_identity.empty()) context.add("aws:SourceIdentity", caller.source_identity);
   for (const auto& [key, value] : caller.tags) context.add("aws:PrincipalTag/" + key, value);
   return request;
 }

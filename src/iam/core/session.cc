@@ -15,7 +15,9 @@ namespace {
 
 using policy::PolicyKind;
 
-constexpr std::uint8_t kFormat = 1;
+// Tokens that need nothing newer are of the first format, so that older gateways read them.
+constexpr std::uint8_t kFirstFormat = 1;
+constexpr std::uint8_t kFormat = 2;
 
 std::shared_ptr<const policy::Document> nothing_allowed() {
   static const PolicyText kNone = compile("", PolicyKind::kIdentity);
@@ -74,7 +76,8 @@ void add_tags(const std::vector<Tag>& tags, s3::Credential& to) {
 std::string encode_session(const Session& session) {
   std::string out;
   ByteWriter to(out);
-  to.fixed(kFormat);
+  const bool first = session.source_identity.empty() && session.transitive_tags.empty();
+  to.fixed(first ? kFirstFormat : kFormat);
   to.fixed(static_cast<std::uint8_t>(session.kind));
   for (const auto text : kTexts) put_text(session.*text, to);
   to.varint(session.tags.size());
@@ -84,13 +87,17 @@ std::string encode_session(const Session& session) {
   }
   put_time(session.issued, to);
   put_time(session.expires, to);
+  if (first) return out;
+  to.text(session.source_identity);
+  to.varint(session.transitive_tags.size());
+  for (const std::string& key : session.transitive_tags) to.text(key);
   return out;
 }
 
 Result<Session> decode_session(std::string_view bytes) {
   ByteReader in(bytes);
   const auto format = in.fixed<std::uint8_t>();
-  if (!in.failed() && format != kFormat) {
+  if (!in.failed() && format != kFirstFormat && format != kFormat) {
     return Error(Errc::kUnimplemented,
                  fmt::format("session: format {}, this build knows {}", format, kFormat));
   }
@@ -107,6 +114,12 @@ Result<Session> decode_session(std::string_view bytes) {
   }
   session.issued = get_time(in);
   session.expires = get_time(in);
+  if (format == kFormat) {
+    session.source_identity = in.text();
+    for (std::uint64_t left = in.varint(); left > 0 && !in.failed(); --left) {
+      session.transitive_tags.emplace_back(in.text());
+    }
+  }
   KELP_CHECK(in.finish("session"));
   return session;
 }
@@ -191,6 +204,12 @@ Result<s3::Credential> session_credential(const Session& session, const s3::Acco
     out.permissions.session = compile(session.policy, PolicyKind::kIdentity).compiled;
   }
   add_tags(session.tags, out);
+  for (const Tag& tag : session.tags) {
+    const auto& keys = session.transitive_tags;
+    if (std::ranges::find(keys, tag.key) == keys.end()) continue;
+    out.transitive_tags.emplace_back(tag.key, tag.value);
+  }
+  out.source_identity = session.source_identity;
   return out;
 }
 

@@ -27,6 +27,8 @@ struct Session {
   std::string parent_key;  ///< The lasting key that asked, of all but roles.
   std::string policy;      ///< The most that it may; empty: no limit.
   std::vector<Tag> tags;
+  std::vector<std::string> transitive_tags;  ///< Keys of those that the next role inherits.
+  std::string source_identity;               ///< Who is behind a role, by its own word; or empty.
   WallTime issued;
   WallTime expires;
   friend bool operator==(const Session&, const Session&) = default;

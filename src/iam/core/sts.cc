@@ -136,7 +136,83 @@ bool may_assume(const policy::Request& request, const s3::Credential& caller, co
   return policy::allows(policies, request, owner);
 }
 
-Outcome<void> answer_role(StsJob& job, const FoundRole& found, std::vector<Tag> tags) {
+/// What a session of a role has along besides its permissions.
+struct Along {
+  std::vector<Tag> tags;  ///< With those that are inherited.
+  std::vector<std::string> transitive_tags;
+  std::string source_identity;
+};
+
+QueryError invalid_parameter(std::string message) {
+  return {"InvalidParameterValue", 400, std::move(message)};
+}
+
+/// The request's tags, and those that the calling session hands on.
+Outcome<void> find_tags(const StsJob& job, Along& along) {
+  const auto has = [&along](std::string_view key) {
+    const std::string lower = policy::lower_case(key);
+    return std::ranges::any_of(
+        along.tags, [&lower](const Tag& tag) { return policy::lower_case(tag.key) == lower; });
+  };
+  KELP_TRY(along.tags, job.parameters.tags("Tags"));
+  KELP_TRY(const auto keys, job.parameters.list("TransitiveTagKeys"));
+  for (const Tag& tag : along.tags) {
+    const auto named = [&tag](const std::string& key) {
+      return policy::lower_case(key) == policy::lower_case(tag.key);
+    };
+    if (std::ranges::any_of(keys, named)) along.transitive_tags.push_back(tag.key);
+  }
+  if (!std::ranges::all_of(keys, has)) {
+    return invalid_parameter(
+        "The specified transitive tag key must be included in the requested tags.");
+  }
+  for (const auto& [key, value] : job.caller.transitive_tags) {
+    if (has(key)) {
+      return invalid_parameter(
+          "One of the specified transitive tag keys can't be set because it conflicts with a "
+          "transitive tag key from the calling session.");
+    }
+    along.tags.push_back({key, value});
+    along.transitive_tags.push_back(key);
+  }
+  if (along.tags.size() <= kMaxTags) return {};
+  return invalid_parameter(fmt::format("A session has at most {} tags.", kMaxTags));
+}
+
+Outcome<Along> find_along(const StsJob& job) {
+  Along along;
+  KELP_CHECK(find_tags(job, along));
+  along.source_identity = job.caller.source_identity;
+  const std::string* named = job.parameters.find("SourceIdentity");
+  if (named == nullptr) return along;
+  KELP_CHECK(check_session_name("SourceIdentity", *named, 64));
+  if (!along.source_identity.empty() && along.source_identity != *named) {
+    return access_denied("The source identity of the calling session cannot be changed");
+  }
+  along.source_identity = *named;
+  return along;
+}
+
+/// What `sts:AssumeRole` is asked with.
+policy::Request role_request(const StsJob& job, const Along& along) {
+  policy::Request request =
+      request_of(job.caller, "sts:AssumeRole", std::string(job.parameters.get("RoleArn")), job.now,
+                 job.around);
+  for (const std::string_view parameter : {"ExternalId", "RoleSessionName", "SourceIdentity"}) {
+    const std::string* value = job.parameters.find(parameter);
+    if (value != nullptr) request.context.add(fmt::format("sts:{}", parameter), *value);
+  }
+  for (const Tag& tag : along.tags) {
+    request.context.add("aws:RequestTag/" + tag.key, tag.value);
+    request.context.add("aws:TagKeys", tag.key);
+  }
+  for (const std::string& key : along.transitive_tags) {
+    request.context.add("sts:TransitiveTagKeys", key);
+  }
+  return request;
+}
+
+Outcome<void> answer_role(StsJob& job, const FoundRole& found, Along along) {
   KELP_TRY(const std::uint32_t seconds, role_seconds(job, *found.role));
   Session session = begin_session(job, SessionKind::kRole, seconds);
   KELP_TRY(session.policy, session_policy(job, found.account));
@@ -144,45 +220,38 @@ Outcome<void> answer_role(StsJob& job, const FoundRole& found, std::vector<Tag> 
   session.name = found.role->name;
   session.id = found.role->id;
   session.session = job.parameters.get("RoleSessionName");
-  session.tags = std::move(tags);
+  session.tags = std::move(along.tags);
+  session.transitive_tags = std::move(along.transitive_tags);
+  session.source_identity = std::move(along.source_identity);
   write_credentials(job, session);
   job.xml.open("AssumedRoleUser");
   job.xml.element("AssumedRoleId", fmt::format("{}:{}", session.id, session.session));
   job.xml.element("Arn", fmt::format("arn:aws:sts::{}:assumed-role/{}/{}", session.account,
                                      session.name, session.session));
   job.xml.close("AssumedRoleUser");
+  if (!session.source_identity.empty()) {
+    job.xml.element("SourceIdentity", session.source_identity);
+  }
   return {};
 }
 
 Outcome<void> assume_role(StsJob& job) {
   KELP_CHECK(check_session_name("RoleSessionName", job.parameters.get("RoleSessionName"), 64));
   KELP_TRY(const FoundRole found, find_role(job));
-  KELP_TRY(std::vector<Tag> tags, job.parameters.tags("Tags"));
-  policy::Request request =
-      request_of(job.caller, "sts:AssumeRole", std::string(job.parameters.get("RoleArn")), job.now,
-                 job.around);
-  const auto add = [&](std::string_view key, std::string_view parameter) {
-    const std::string* value = job.parameters.find(parameter);
-    if (value != nullptr) request.context.add(key, *value);
-  };
-  add("sts:ExternalId", "ExternalId");
-  add("sts:RoleSessionName", "RoleSessionName");
-  for (const Tag& tag : tags) {
-    request.context.add("aws:RequestTag/" + tag.key, tag.value);
-    request.context.add("aws:TagKeys", tag.key);
-  }
-  // Whether there is such a role is nobody's business who may not take it.
-  if (found.role == nullptr ||
-      !may_assume(request, job.caller, *found.role, found.account->number)) {
-    return not_authorized(request, "sts:AssumeRole");
-  }
-  if (!tags.empty()) {
-    request.action = "sts:tagsession";
-    if (!may_assume(request, job.caller, *found.role, found.account->number)) {
-      return not_authorized(request, "sts:TagSession");
+  KELP_TRY(Along along, find_along(job));
+  policy::Request request = role_request(job, along);
+  std::vector<std::string_view> needed{"sts:AssumeRole"};
+  if (!along.tags.empty()) needed.emplace_back("sts:TagSession");
+  if (!along.source_identity.empty()) needed.emplace_back("sts:SetSourceIdentity");
+  for (const std::string_view action : needed) {
+    request.action = policy::lower_case(action);
+    // Whether there is such a role is nobody's business who may not take it.
+    if (found.role == nullptr ||
+        !may_assume(request, job.caller, *found.role, found.account->number)) {
+      return not_authorized(request, action);
     }
   }
-  return answer_role(job, found, std::move(tags));
+  return answer_role(job, found, std::move(along));
 }
 
 Outcome<void> get_caller_identity(StsJob& job) {
@@ -260,7 +329,9 @@ Outcome<void> get_federation_token(StsJob& job) {
 }
 
 constexpr auto kActions = std::to_array<StsAction>({
-    {"AssumeRole", "RoleArn! RoleSessionName! Policy PolicyArns* DurationSeconds ExternalId Tags*",
+    {"AssumeRole",
+     "RoleArn! RoleSessionName! Policy PolicyArns* DurationSeconds ExternalId Tags* "
+     "TransitiveTagKeys* SourceIdentity",
      assume_role},
     {"GetCallerIdentity", "", get_caller_identity},
     {"GetFederationToken", "Name! Policy PolicyArns* DurationSeconds Tags*", get_federation_token},

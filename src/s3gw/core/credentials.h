@@ -47,6 +47,9 @@ struct Credential {
   std::optional<WallTime> expires = {};  ///< Of a temporary key.
   /// aws:PrincipalTag/NAME.
   std::vector<std::pair<std::string, std::string>> tags = {};
+  /// Those of them that sessions of roles inherit which this one takes.
+  std::vector<std::pair<std::string, std::string>> transitive_tags = {};
+  std::string source_identity = {};  ///< aws:SourceIdentity; empty: none.
 };
 
 /// Whether no policy needs to allow what the key is used for.

@@ -82,6 +82,19 @@ TEST_F(SessionTest, HasBytesThatStay) {
   EXPECT_EQ(hex_encode(encode_session(session)), kelp::test::golden("iam_session_v1.hex"));
 }
 
+TEST_F(SessionTest, WhatGoesAlongHasBytesThatStayToo) {
+  Session session = of_role();
+  session.id = "AROATEST";
+  session.transitive_tags = {"team"};
+  session.source_identity = "ann";
+  const std::string bytes = encode_session(session);
+  EXPECT_EQ(decode_session(bytes).value(), session);
+  EXPECT_EQ(hex_encode(bytes), kelp::test::golden("iam_session_v2.hex"));
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(decode_session(bytes.substr(0, size))) << size;
+  }
+}
+
 TEST_F(SessionTest, OfARoleActsAsItsSession) {
   const auto got = credential(of_role());
   ASSERT_TRUE(got);

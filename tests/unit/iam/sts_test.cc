@@ -2,6 +2,8 @@
 
 #include "iam/core/sts.h"
 
+#include <fmt/format.h>
+
 #include "tests/unit/iam/iam_world.h"
 
 namespace kelp::iam::test {
@@ -138,6 +140,151 @@ TEST_F(StsTest, TagsOfASessionNeedAPermissionOfTheirOwn) {
         R"("123456789012"},"Action":["sts:AssumeRole","sts:TagSession"]}]})");
   EXPECT_EQ(assume(world_.user("ann"), tags), "ok");
   EXPECT_EQ(session_.tags, (std::vector<Tag>{{"team", "red"}}));
+}
+
+/// Chains: a user takes `r`, and the session of `r` takes `next`.
+class ChainTest : public StsTest {
+ protected:
+  static constexpr std::string_view kNext = "arn:aws:iam::123456789012:role/next";
+
+  ChainTest() {
+    allow("ann", policy_json("sts:*"));
+    world_.done("CreateRole", {{"RoleName", "next"}, {"AssumeRolePolicyDocument", trusting("*")}});
+    world_.done("PutRolePolicy",
+                {{"RoleName", "r"}, {"PolicyName", "p"}, {"PolicyDocument", policy_json("sts:*")}});
+    trust(trusting("*"));
+  }
+  /// A trust of the account that allows "sts:" and `actions`.
+  static std::string trusting(const std::string& actions, const std::string& condition = "") {
+    return R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":)"
+           R"("123456789012"},"Action":["sts:AssumeRole","sts:)" +
+           actions + R"("])" + condition + "}]}";
+  }
+  void trust_of_next(const std::string& json) {
+    world_.done("UpdateAssumeRolePolicy", {{"RoleName", "next"}, {"PolicyDocument", json}});
+  }
+  /// The caller that the session given last is.
+  s3::Credential taken() {
+    return session_credential(session_, world_.root.account, &world_.account()).value();
+  }
+  s3::Credential take(IamWorld::Form more) {
+    EXPECT_EQ(assume(world_.user("ann"), std::move(more)), "ok");
+    return taken();
+  }
+};
+
+const IamWorld::Form kTwoTags = {{"Tags.member.1.Key", "team"},
+                                 {"Tags.member.1.Value", "red"},
+                                 {"Tags.member.2.Key", "cost"},
+                                 {"Tags.member.2.Value", "7"},
+                                 {"TransitiveTagKeys.member.1", "Team"}};
+
+TEST_F(ChainTest, TransitiveTagsGoAlongAndNoOthers) {
+  const s3::Credential first = take(kTwoTags);
+  EXPECT_EQ(assume(first, {}, kNext), "ok");
+  EXPECT_EQ(session_.tags, (std::vector<Tag>{{"team", "red"}}));
+  const std::vector<std::pair<std::string, std::string>> red{{"team", "red"}};
+  EXPECT_EQ(taken().tags, red);
+  // And on from there.
+  world_.done(
+      "PutRolePolicy",
+      {{"RoleName", "next"}, {"PolicyName", "p"}, {"PolicyDocument", policy_json("sts:*")}});
+  const s3::Credential second = taken();
+  EXPECT_EQ(assume(second, {{"Tags.member.1.Key", "own"}, {"Tags.member.1.Value", "1"}}), "ok");
+  EXPECT_EQ(session_.tags, (std::vector<Tag>{{"own", "1"}, {"team", "red"}}));
+  EXPECT_EQ(session_.transitive_tags, std::vector<std::string>{"team"});
+}
+
+TEST_F(ChainTest, InheritedTagsAreNotReplacedAndNeedThePermission) {
+  const s3::Credential first = take(kTwoTags);
+  const IamWorld::Form blue = {{"Tags.member.1.Key", "TEAM"}, {"Tags.member.1.Value", "blue"}};
+  EXPECT_EQ(assume(first, blue, kNext), "InvalidParameterValue");
+  trust_of_next(trusting("SetSourceIdentity"));
+  EXPECT_EQ(assume(first, {}, kNext), "AccessDenied");
+  const std::string condition = R"(,"Condition":{"StringEquals":{"aws:RequestTag/team":")";
+  trust_of_next(trusting("TagSession", condition + R"(blue"}})"));
+  EXPECT_EQ(assume(first, {}, kNext), "AccessDenied");
+  trust_of_next(trusting("TagSession", condition + R"(red"}})"));
+  EXPECT_EQ(assume(first, {}, kNext), "ok");
+  trust_of_next(trusting(
+      "TagSession", R"(,"Condition":{"ForAnyValue:StringEquals":{"sts:TransitiveTagKeys":"x"}})"));
+  EXPECT_EQ(assume(first, {}, kNext), "AccessDenied");
+}
+
+TEST_F(ChainTest, OnlyTagsOfTheRequestAreMadeTransitive) {
+  EXPECT_EQ(assume(world_.user("ann"), {{"TransitiveTagKeys.member.1", "team"}}),
+            "InvalidParameterValue");
+  IamWorld::Form many;
+  for (int i = 1; i <= 50; ++i) {
+    many.emplace_back(fmt::format("Tags.member.{}.Key", i), fmt::format("k{}", i));
+    many.emplace_back(fmt::format("Tags.member.{}.Value", i), "v");
+  }
+  const s3::Credential first = take(kTwoTags);
+  EXPECT_EQ(assume(first, many, kNext), "InvalidParameterValue");
+  many.resize(98);
+  EXPECT_EQ(assume(first, many, kNext), "ok");
+  EXPECT_EQ(session_.tags.size(), 50U);
+}
+
+TEST_F(ChainTest, ASourceIdentityStaysAsItWasSaid) {
+  const s3::Credential first = take({{"SourceIdentity", "ann@example.com"}});
+  EXPECT_EQ(first.source_identity, "ann@example.com");
+  EXPECT_EQ(assume(first, {{"SourceIdentity", "bob@example.com"}}, kNext), "AccessDenied");
+  EXPECT_EQ(assume(first, {{"SourceIdentity", "ann@example.com"}}, kNext), "ok");
+  EXPECT_EQ(assume(first, {}, kNext), "ok");
+  EXPECT_EQ(taken().source_identity, "ann@example.com");
+  // Who has none may say one, once.
+  const s3::Credential unnamed = take({});
+  EXPECT_EQ(unnamed.source_identity, "");
+  EXPECT_EQ(assume(unnamed, {{"SourceIdentity", "late"}}, kNext), "ok");
+  EXPECT_EQ(assume(world_.user("ann"), {{"SourceIdentity", "a b"}}), "ValidationError");
+  EXPECT_EQ(assume(world_.user("ann"), {{"SourceIdentity", "a"}}), "ValidationError");
+  EXPECT_EQ(assume(world_.user("ann"), {{"SourceIdentity", std::string(65, 'a')}}),
+            "ValidationError");
+}
+
+// What the trust of the next role allows and asks for; what the first session said; what comes.
+TEST_F(ChainTest, ASourceIdentityNeedsAPermissionAndIsAskedFor) {
+  const auto asks = [](std::string_view key) {
+    return fmt::format(R"(,"Condition":{{"StringEquals":{{"{}":"ann"}}}})", key);
+  };
+  struct Row {
+    std::string trust;
+    std::string first;   ///< SourceIdentity of the first session; empty: none.
+    std::string second;  ///< Of the one that it takes.
+    std::string_view comes;
+  };
+  const std::vector<Row> rows = {
+      {trusting("TagSession"), "", "", "ok"},
+      {trusting("TagSession"), "", "ann", "AccessDenied"},
+      {trusting("TagSession"), "ann", "", "AccessDenied"},
+      {trusting("SetSourceIdentity"), "", "ann", "ok"},
+      {trusting("SetSourceIdentity"), "ann", "", "ok"},
+      {trusting("*", asks("sts:SourceIdentity")), "", "ann", "ok"},
+      {trusting("*", asks("sts:SourceIdentity")), "", "bob", "AccessDenied"},
+      {trusting("*", asks("sts:SourceIdentity")), "", "", "AccessDenied"},
+      {trusting("*", asks("sts:SourceIdentity")), "ann", "", "AccessDenied"},
+      {trusting("*", asks("aws:SourceIdentity")), "ann", "", "ok"},
+      {trusting("*", asks("aws:SourceIdentity")), "bob", "", "AccessDenied"},
+      {trusting("*", asks("aws:SourceIdentity")), "", "ann", "AccessDenied"},
+  };
+  for (const Row& row : rows) {
+    trust_of_next(row.trust);
+    const auto said = [](const std::string& who) {
+      return who.empty() ? IamWorld::Form{} : IamWorld::Form{{"SourceIdentity", who}};
+    };
+    const s3::Credential first = take(said(row.first));
+    EXPECT_EQ(assume(first, said(row.second), kNext), row.comes)
+        << row.trust << " " << row.first << " " << row.second;
+  }
+}
+
+TEST_F(ChainTest, TheCallersOwnPoliciesMustAllowTheSourceIdentity) {
+  allow("ann", policy_json("sts:AssumeRole"));
+  EXPECT_EQ(assume(world_.user("ann"), {{"SourceIdentity", "ann"}}), "AccessDenied");
+  EXPECT_EQ(assume(world_.user("ann"), {}), "ok");
+  allow("ann", policy_json("sts:*SourceIdentity"));
+  EXPECT_EQ(assume(world_.user("ann"), {{"SourceIdentity", "ann"}}), "AccessDenied");
 }
 
 TEST_F(StsTest, SessionsLastAsLongAsTheRoleAllows) {

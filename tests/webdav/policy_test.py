@@ -2,9 +2,12 @@
 """Who may do what over files: the same table of policies, callers and actions is run over S3 and over files, and the answers agree."""
 
 import json
+import re
+import subprocess
 import tempfile
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from files_world import SECOND, FilesWorld, basic  # first: it puts the others within reach
@@ -238,6 +241,48 @@ class Trees(Case):
         found = self.must(207, "root", "PROPFIND", "d/", None, {"Depth": "1"})
         self.assertIn("d/typed", found.text)
         self.assertNotIn("text/secret", found.text)
+
+
+class Temporary(Case):
+    """Keys that end: once they have, nothing is read and nothing is written with them."""
+
+    def setUp(self):
+        super().setUp()
+        self.put("k", b"body")
+
+    def use_to_the_end(self, keys, headers=()):
+        """Asks until the key is nobody's: 401 to reads and writes alike."""
+        reads = lambda: ask("GET", f"{self.root}/k", keys=keys, headers=headers)  # noqa: E731
+        self.assertEqual(reads().body, b"body")
+        wait_for(lambda: reads().status == 401, "the key's end", 20)
+        for method, more in (("GET", {}), ("HEAD", {}), ("PROPFIND", {"Depth": "0"}), ("PUT", {}), ("DELETE", {}), ("MKCOL", {}),
+                             ("COPY", {"Destination": f"{self.root}/x"}), ("MOVE", {"Destination": f"{self.root}/x"}), ("LOCK", {})):
+            answer = ask(method, f"{self.root}/k", {"PUT": b"new", "LOCK": LOCK}.get(method), {**dict(headers), **more}, keys)
+            self.assertEqual(answer.status, 401, method)
+        self.assertEqual(FilesWorld.get_s3(self.bucket, "k"), b"body")
+        self.assertEqual(FilesWorld.keys_of(self.bucket), ["k"])
+
+    def new_service_account(self):
+        """Of the user admin, for a few seconds. boto3 has no such action: curl asks."""
+        end = datetime.now(timezone.utc) + timedelta(seconds=5)
+        done = subprocess.run(["curl", "-sS", "--fail-with-body", "--aws-sigv4", "aws:amz:us-east-1:iam", "--user", ":".join(FilesWorld.keys["admin"]),
+                               FilesWorld.kelp.endpoint + "/", "--data-urlencode", "Action=CreateServiceAccount", "--data-urlencode",
+                               f"Expiration={end:%Y-%m-%dT%H:%M:%SZ}"], capture_output=True, text=True, check=True, timeout=60)
+        return tuple(re.search(f"<{tag}>(.*?)</{tag}>", done.stdout)[1] for tag in ("AccessKeyId", "SecretAccessKey"))
+
+    def test_a_service_account_ends_over_files_too(self):
+        self.use_to_the_end(self.new_service_account())
+
+    def test_a_session_ends_over_files_too(self):
+        keys = self.new_service_account()
+        sts = boto3.client("sts", endpoint_url=FilesWorld.kelp.endpoint, region_name="us-east-1", aws_access_key_id=keys[0],
+                           aws_secret_access_key=keys[1])
+        trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+        role = FilesWorld.iam.create_role(RoleName="short", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+        FilesWorld.iam.put_role_policy(RoleName="short", PolicyName="p", PolicyDocument=json.dumps(ADMIN))
+        # A session of a service account's ends with it.
+        session = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="job")["Credentials"]
+        self.use_to_the_end((session["AccessKeyId"], session["SecretAccessKey"]), {"x-amz-security-token": session["SessionToken"]})
 
 
 class Strangers(Case):

@@ -324,6 +324,9 @@ class Commits(World):
         other = [{"type": "assert-ref-snapshot-id", "ref": "main", "snapshot-id": 7}]
         self.assertEqual(c.set_property("n", "t", "a", "b", other).error, (409, "CommitFailedException"))
         self.assertEqual(c.set_property("n", "gone", "a", "b").error, (404, "NoSuchTableException"))
+        # Of a namespace that is not there, too: the specification has one 404 for commits.
+        for wants in ([], [{"type": "assert-create"}]):
+            self.assertEqual(c.set_property("gone", "t", "a", "b", wants).error, (404, "NoSuchTableException"))
 
     def test_one_of_many_creators_wins(self):
         self.catalog.make_namespace("n")

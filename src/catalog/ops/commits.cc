@@ -177,7 +177,10 @@ Task<Outcome<Reply>> register_table(Visit& visit) {
 }
 
 Task<Outcome<Reply>> commit_table(Visit& visit) {
-  const auto space = co_await find_namespace(visit, visit.place.space);
+  const Place& place = visit.place;
+  const auto space = co_await find_namespace(visit, place.space);
+  // Where there is no namespace there is no table: the specification has no other 404 here.
+  if (!space && space.error().status == 404) co_return no_such_table(place.space, place.table);
   if (!space) co_return std::unexpected(space.error());
   const auto own = static_cast<std::ptrdiff_t>(visit.memory.size());
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {

@@ -88,6 +88,42 @@ class Sessions(IamCase):
         self.refused("AccessDenied", session.list_groups)
         self.refused("AccessDenied", session.create_user, UserName=self.name())
 
+    def test_who_is_behind_a_chain_of_roles_is_known_at_its_end(self):
+        bucket, root = self.name("chain-bucket"), client("s3")
+        root.create_bucket(Bucket=bucket)
+        root.put_object(Bucket=bucket, Key="k", Body=b"body")
+        steps = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+        read = policy("s3:GetObject", Condition={"StringEquals": {"aws:SourceIdentity": "ann", "aws:PrincipalTag/team": "red"}})
+        users = policy("iam:ListUsers", Condition={"StringEquals": {"aws:SourceIdentity": "ann"}})
+        first, last = (self.iam.create_role(RoleName=self.name("role"), AssumeRolePolicyDocument=trust({"AWS": self.account}, steps))["Role"]
+                       for _ in range(2))
+        for role, text in ((first, policy("sts:*")), (last, read)):
+            self.iam.put_role_policy(RoleName=role["RoleName"], PolicyName="p", PolicyDocument=text)
+        self.iam.put_role_policy(RoleName=last["RoleName"], PolicyName="q", PolicyDocument=users)
+        tags = [{"Key": "team", "Value": "red"}, {"Key": "own", "Value": "1"}]
+
+        def end_of_chain(**said):
+            one = self.sts.assume_role(RoleArn=first["Arn"], RoleSessionName="one", Tags=tags, **said)
+            self.assertEqual(one.get("SourceIdentity"), said.get("SourceIdentity"))
+            sts = of_session("sts", one["Credentials"])
+            two = sts.assume_role(RoleArn=last["Arn"], RoleSessionName="two")
+            self.assertEqual(two.get("SourceIdentity"), said.get("SourceIdentity"))
+            return sts, two["Credentials"]
+
+        sts, credentials = end_of_chain(SourceIdentity="ann", TransitiveTagKeys=["team"])
+        self.assertEqual(of_session("s3", credentials).get_object(Bucket=bucket, Key="k")["Body"].read(), b"body")
+        of_session("iam", credentials).list_users()
+        self.refused("AccessDenied", sts.assume_role, RoleArn=last["Arn"], RoleSessionName="two", SourceIdentity="bob")
+        self.refused("InvalidParameterValue", sts.assume_role, RoleArn=last["Arn"], RoleSessionName="two", Tags=tags[:1])
+        for said, lists in (({"TransitiveTagKeys": ["team"]}, False), ({"SourceIdentity": "ann"}, True),
+                            ({"SourceIdentity": "bob", "TransitiveTagKeys": ["team"]}, False)):
+            _, credentials = end_of_chain(**said)
+            self.refused("AccessDenied", of_session("s3", credentials).get_object, Bucket=bucket, Key="k")
+            if lists:
+                of_session("iam", credentials).list_users()
+            else:
+                self.refused("AccessDenied", of_session("iam", credentials).list_users)
+
     def test_a_session_ends_with_its_role(self):
         role = self.new_role({"AWS": self.account})
         credentials = self.sts.assume_role(RoleArn=role["Arn"], RoleSessionName="job")["Credentials"]

@@ -82,7 +82,8 @@ class Static(unittest.TestCase):
     def test_values_that_make_no_sense_are_refused(self):
         for value, word in {
                 "master.replicas=2": "must be one of", "colour=red": "additional properties", "mode=both": "must be one of",
-                "filer.replicas=2": "one with rocksdb", "filer.engine=etcd": "engineUrl", "master.spread=one": "pattern",
+                "filer.replicas=2": "one with rocksdb", "filer.autoscaling.enabled=true": "one with rocksdb",
+                "filer.autoscaling.cpuPercent=0": "minimum", "filer.engine=etcd": "engineUrl", "master.spread=one": "pattern",
                 "filer.engineUrl=postgresql://a:b@c/d": "engineUrl", "s3.service.type=External": "must be one of",
                 "volume.defaults.storage.size=lots": "pattern", "buckets[0].name=Upper": "pattern", "users[0].name=a/b": "pattern", "users[0].name=a": "missing", "image.digest=abc": "pattern",
                 "volume.groups.default.colour=a": "additional properties", "auth.secretKey=short": "pattern",
@@ -351,6 +352,18 @@ class Shapes(unittest.TestCase):
             self.assertIn(f"filer.engine={engine}", words_of(filer))
             password = next(entry for entry in only(filer)["env"] if entry["name"] == "KELP_ENGINE_PASSWORD")
             self.assertEqual(password["valueFrom"]["secretKeyRef"]["name"], "engine")
+
+    def test_filers_of_an_autoscaler(self):
+        objects = shape("etcd", "--set", "filer.autoscaling.enabled=true", "--set", "filer.autoscaling.maxReplicas=3")
+        self.assertNotIn("replicas", objects["StatefulSet", "r-kelp-filer"]["spec"], "the autoscaler's")
+        scaler = objects["HorizontalPodAutoscaler", "r-kelp-filer"]["spec"]
+        self.assertEqual((scaler["minReplicas"], scaler["maxReplicas"]), (2, 3))
+        self.assertEqual(scaler["scaleTargetRef"], {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "r-kelp-filer"})
+        told = words_of(objects["Deployment", "r-kelp-s3"])
+        for number in range(3):
+            self.assertIn(f"r-kelp-filer-{number}.r-kelp-filer:18888", told, "also of those to come")
+        self.assertNotIn("r-kelp-filer-3", told)
+        self.assertNotIn(("HorizontalPodAutoscaler", "r-kelp-filer"), shape("etcd"))
 
     def test_images(self):
         digest = "sha256:" + hashlib.sha256(b"").hexdigest()

@@ -192,6 +192,49 @@ TEST(RpcBindings, AWriteThatALeavingServerDidNotBeginIsDoneByAnother) {
   in_world(leaving);
 }
 
+Task<void> two_filers(World& w) {
+  Fakes others;
+  RpcRig first = w.rig();
+  RpcRig second(w.on("f"), w.on("c"), {w.context.executor()}, others);
+  co_await first.start("s:7000");
+  co_await second.start("f:7000");
+  RpcFilerClient filer(first.channels(), {"nobody:1", "s:7000", "f:7000"});
+  const auto ask = [&]() -> Task<Fakes*> {
+    const int before = w.fakes.filer.script.calls();
+    EXPECT_TRUE(co_await filer.put_object({}));
+    co_return w.fakes.filer.script.calls() > before ? &w.fakes : &others;
+  };
+  EXPECT_EQ(co_await ask(), &w.fakes);
+  co_await first.stop_server();
+  co_await w.sleep(1s);
+  EXPECT_EQ(co_await ask(), &others);
+  co_await first.start("s:7000");
+  EXPECT_EQ(co_await ask(), &others) << "one that just went may go again";
+  co_await w.sleep(31s);
+  EXPECT_EQ(co_await ask(), &w.fakes) << "who restarted gets its callers back";
+
+  w.net.partition("c", "s");
+  const MonoTime begin = w.context.now();
+  EXPECT_TRUE(co_await filer.get_bucket("b"));
+  EXPECT_LT(w.context.now() - begin, 3s);
+  for (int turn = 0; turn < 3; ++turn) {
+    co_await w.sleep(31s);
+    const MonoTime asked = w.context.now();
+    EXPECT_EQ(co_await ask(), &others);
+    EXPECT_LT(w.context.now() - asked, 200ms) << "a look costs its caller little";
+  }
+  w.net.heal_all();
+  co_await w.sleep(31s);
+  co_await ask();  // this look finds a connection that broke, and makes another
+  co_await w.sleep(31s);
+  EXPECT_EQ(co_await ask(), &w.fakes);
+  co_await first.end();
+  co_await second.end();
+}
+TEST(RpcBindings, CallsGoBackToTheFilerThatCameBack) {
+  in_world(two_filers);
+}
+
 Task<void> unused(World& w) {
   RpcRig rig = w.rig({.idle_time = 60s});
   co_await rig.start("s:7000");

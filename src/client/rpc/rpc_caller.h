@@ -11,13 +11,25 @@
 
 namespace kelp {
 
+/// How a service is called.
+struct RpcCallerOptions {
+  /// A call whose request could not leave waits for the one server, some seconds; else it fails
+  /// soon, since there is another way.
+  bool waits = false;
+  /// A method without contents. Who left an address that was gone asks by it, after half a minute
+  /// and again, whether that one is back, and goes back then: else all callers would stay with the
+  /// server that restarted last. Nothing: they stay where they are.
+  std::optional<RpcMethod> probe;
+};
+
 /// Calls a service that answers at any of some addresses: its default deadlines, which address, and
 /// when to ask again. Safe from any io thread of its RpcChannels.
 class RpcCaller {
  public:
-  /// At least one address. `channels` must outlive this. `waits`: a call whose request could not
-  /// leave waits for the one server, some seconds; else it fails soon, since there is another way.
-  RpcCaller(RpcChannels& channels, std::vector<std::string> addresses, bool waits = false);
+  /// At least one address, the one to prefer first; some may have nobody behind them. `channels`
+  /// must outlive this.
+  RpcCaller(RpcChannels& channels, std::vector<std::string> addresses,
+            RpcCallerOptions options = {});
 
   /// Calls and, when the method may be repeated or was certainly not done, calls again: with
   /// growing waits, at the next address, until `deadline` (nothing: that of the method's class).
@@ -53,11 +65,13 @@ class RpcCaller {
 
  private:
   void avoid_if_gone(const std::string& address, Errc code);
+  Task<void> look_back(Executor here);
 
   RpcChannels& channels_;
   const std::vector<std::string> addresses_;
-  const bool waits_;
+  const RpcCallerOptions options_;
   std::atomic<std::size_t> current_ = 0;
+  std::atomic<MonoTime> look_back_at_{};
 };
 
 }  // namespace kelp

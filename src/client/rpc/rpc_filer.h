@@ -14,7 +14,8 @@ class RpcFilerClient final : public FilerClient {
  public:
   /// `channels` must outlive this.
   RpcFilerClient(RpcChannels& channels, std::vector<std::string> addresses)
-      : caller_(channels, std::move(addresses), true) {}
+      : caller_(channels, std::move(addresses), {.waits = true, .probe = RpcMethod::kFilerLimits}) {
+  }
 
   /// Asks the filer for its limits; get_bucket() does so when nobody has. Until then
   /// inline_limit_bytes() is 0.

@@ -13,7 +13,7 @@ class RpcIdentityStore final : public IdentityStore {
  public:
   /// `channels` must outlive this.
   RpcIdentityStore(RpcChannels& channels, std::vector<std::string> addresses)
-      : caller_(channels, std::move(addresses)) {}
+      : caller_(channels, std::move(addresses), {.probe = RpcMethod::kFilerLimits}) {}
 
   Task<Result<Identities>> read_identities(ReadIdentities request) override;
   Task<Result<IdentityRevision>> change_identities(ChangeIdentities request) override;

@@ -82,9 +82,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* How many filers there can be: with an autoscaler more than there are. */}}
+{{- define "kelp.filerCount" -}}
+{{- with .Values.filer -}}{{ if .autoscaling.enabled }}{{ .autoscaling.maxReplicas }}{{ else }}{{ .replicas }}{{ end }}{{- end -}}
+{{- end -}}
+
+{{/* Whoever is not there yet is passed over, and found by who prefers it when it comes. */}}
 {{- define "kelp.filers" -}}
 {{- $name := include "kelp.fullname" . -}}
-{{- range $i := until (int .Values.filer.replicas) -}}
+{{- range $i := until (int (include "kelp.filerCount" .)) -}}
 {{- if $i }},{{ end }}{{ $name }}-filer-{{ $i }}.{{ $name }}-filer:18888
 {{- end -}}
 {{- end -}}
@@ -275,6 +281,24 @@ spec:
   ports:
     - { name: rpc, port: {{ .port }}, targetPort: rpc }
     - { name: admin, port: 28333, targetPort: admin }
+{{- end -}}
+
+{{/* Call with `kind`, that of what is scaled, too. */}}
+{{- define "kelp.autoscaler" -}}
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: {{ .name }}
+  labels: {{- include "kelp.labels" .root | nindent 4 }}
+spec:
+  scaleTargetRef: { apiVersion: apps/v1, kind: {{ .kind }}, name: {{ .name }} }
+  {{- with .own.autoscaling }}
+  minReplicas: {{ .minReplicas }}
+  maxReplicas: {{ .maxReplicas }}
+  metrics:
+    - type: Resource
+      resource: { name: cpu, target: { type: Utilization, averageUtilization: {{ .cpuPercent }} } }
+  {{- end }}
 {{- end -}}
 
 {{- define "kelp.pdb" -}}

@@ -109,8 +109,7 @@ Task<Result<VolumeDigest>> VolumeService::pack_alone(VolumeId volume, Generation
     KELP_CO_TRY(after, co_await take_images(copy, std::as_writable_bytes(std::span(*images))));
     reached(volume, after);
   }
-  auto sync = [copy] { return copy->sync(); };
-  KELP_CO_CHECK(co_await offload<void>(parts_.pool, std::move(sync)));
+  KELP_CO_CHECK(co_await sync_copy(copy));
   // From here on it is whole, and no later attempt begins anew.
   KELP_CO_CHECK(co_await copy->set_role(generation, {generation, true}));
   keep_packed(volume, copy);

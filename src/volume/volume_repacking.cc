@@ -66,10 +66,7 @@ Task<Result<VolumeDigest>> VolumeService::repack_alone(VolumeId volume, Generati
   KELP_CO_TRY(const VolumePtr copy, co_await offload<VolumePtr>(parts_.pool, std::move(begin)));
   if (!copy->role().frozen) {
     (void)go_on_after(*copy, kMembers);
-    const auto made = co_await make_anew(here, copy, std::move(from), urgency);
-    // What a disk did with bytes that it refused to sync is not known.
-    if (!made.has_value() && made.error().code() == Errc::kIo) reached(volume, NeedleKey{});
-    KELP_CO_CHECK(made);
+    KELP_CO_CHECK(co_await make_anew(here, copy, std::move(from), urgency));
     KELP_CO_CHECK(check_frozen(*here, generation));  // all the while
     // From here on it is whole, and no later attempt begins anew.
     KELP_CO_CHECK(co_await copy->set_role(generation, {generation, true}));
@@ -97,11 +94,9 @@ Task<Result<void>> VolumeService::make_anew(VolumePtr here, VolumePtr copy, Stri
   KELP_CO_CHECK(check_space(whole - std::min(whole, copy->status().live_bytes)));
   KELP_CO_CHECK(co_await copy_kept(here, copy, use, urgency));
   KELP_CO_CHECK(co_await pack_sparse(here, copy, use, std::move(from), urgency));
-  auto finish = [here, copy]() -> Result<void> {
-    KELP_CHECK(copy->check_same_needles(*here));
-    return copy->sync();
-  };
-  co_return co_await offload<void>(parts_.pool, std::move(finish));
+  auto compare = [here, copy] { return copy->check_same_needles(*here); };
+  KELP_CO_CHECK(co_await offload<void>(parts_.pool, std::move(compare)));
+  co_return co_await sync_copy(copy);
 }
 
 /// What stays as it is moves from the one log to the other.

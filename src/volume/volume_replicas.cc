@@ -128,7 +128,10 @@ Task<Result<VolumeDigest>> VolumeService::one_at_a_time(VolumeId volume, Making 
   auto made = co_await make();
   const std::unique_lock lock(volumes_mutex_);
   copying_.erase(volume);
-  if (made.has_value()) pulled_.erase(volume);
+  if (made.has_value()) {
+    pulled_.erase(volume);
+    begun_.erase(volume);
+  }
   co_return made;
 }
 
@@ -158,8 +161,7 @@ Task<Result<VolumeDigest>> VolumeService::make_alone(VolumeId volume, Generation
   };
   KELP_CO_TRY(const VolumePtr copy, co_await offload<VolumePtr>(parts_.pool, std::move(begin)));
   KELP_CO_CHECK(co_await fill(copy));
-  auto sync = [copy] { return copy->sync(); };
-  KELP_CO_CHECK(co_await offload<void>(parts_.pool, std::move(sync)));
+  KELP_CO_CHECK(co_await sync_copy(copy));
   VolumeFile::Pass pass;
   if (parts_.background != nullptr) {
     pass = [budget = parts_.background, share = least_share(urgency)](std::uint64_t bytes) {
@@ -233,6 +235,24 @@ std::shared_ptr<VolumeShared> VolumeService::pull_shared() const {
                        .direct_io = options_.direct_io});
 }
 
+/// Whether what an earlier attempt left is on the disk once a sync succeeds. After one that failed
+/// the page cache shows bytes that no later sync writes or complains about; and nobody knows how
+/// the syncs of another process ended, unless it gave the copy its role.
+bool VolumeService::may_go_on(const VolumeFile& copy) const {
+  const std::shared_lock lock(volumes_mutex_);
+  return copy.role().frozen || begun_.contains(copy.superblock().volume);
+}
+
+Task<Result<void>> VolumeService::sync_copy(VolumePtr copy) {
+  auto sync = [copy] { return copy->sync(); };
+  auto synced = co_await offload<void>(parts_.pool, std::move(sync));
+  if (!synced.has_value()) {
+    const std::unique_lock lock(volumes_mutex_);
+    begun_.erase(copy->superblock().volume);
+  }
+  co_return synced;
+}
+
 /// The unfinished copy of an earlier attempt in this generation, or an empty one.
 Result<VolumeService::VolumePtr> VolumeService::begin_pull(VolumeId volume, Generation generation,
                                                            const std::string& collection) {
@@ -242,7 +262,12 @@ Result<VolumeService::VolumePtr> VolumeService::begin_pull(VolumeId volume, Gene
   KELP_CHECK(parts_.io.make_dirs(directory));
   std::shared_ptr<VolumeShared> shared = pull_shared();
   auto begun = VolumeFile::open(shared, volume, cluster_id_);
-  if (begun.has_value() && (*begun)->superblock().generation == generation) return begun;
+  const bool same = begun.has_value() && (*begun)->superblock().generation == generation;
+  if (same && may_go_on(**begun)) return begun;
+  {
+    const std::unique_lock lock(volumes_mutex_);
+    begun_.insert(volume);
+  }
   KELP_CHECK(remove_if_there(parts_.io, role_path(directory, volume)));
   KELP_CHECK(remove_if_there(parts_.io, VolumeFile::snapshot_path(directory, volume)));
   KELP_CHECK(remove_if_there(parts_.io, VolumeFile::log_path(directory, volume)));

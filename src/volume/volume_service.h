@@ -190,6 +190,8 @@ class VolumeService final : public VolumeNode {
   Result<void> make_volume(VolumeId volume, Generation generation, const std::string& collection);
   Result<VolumePtr> begin_pull(VolumeId volume, Generation generation,
                                const std::string& collection);
+  [[nodiscard]] bool may_go_on(const VolumeFile& copy) const;
+  Task<Result<void>> sync_copy(VolumePtr copy);
   [[nodiscard]] std::shared_ptr<VolumeShared> pull_shared() const;
   Result<void> begin_copying(VolumeId volume);
   /// Makes a copy beside what is here, as the only job that does so for this volume.
@@ -289,6 +291,7 @@ class VolumeService final : public VolumeNode {
   std::map<VolumeId, Error> refused_;     ///< Volumes that could not be opened, and why.
   std::set<VolumeId> copying_;            ///< Volumes of which a copy is being made here.
   std::map<VolumeId, Pulled> pulled_;     ///< How far unfinished copies are.
+  std::set<VolumeId> begun_;              ///< Of them, those that this process began.
   std::map<VolumeId, VolumePtr> packed_;  ///< What pack() made and nobody adopted yet.
   std::atomic<bool> any_packed_ = false;  ///< Whether there is such a one.
   /// What adopt_packed() set aside, until it thaws: who found a stub in it still reads the extent,

@@ -278,7 +278,6 @@ TEST_F(VolumeCopies, GoOnWithAPullWhereItStopped) {
   freeze_at("a", 2);
   disk("c").fail_nth(DiskOp::kWrite, 9);
   ASSERT_FALSE(pull_to("c", 2).has_value());
-  start("c");
   const std::uint64_t before = disk("c").count(DiskOp::kWrite);
   ASSERT_TRUE(pull_to("c", 2).has_value());
   EXPECT_LT(disk("c").count(DiskOp::kWrite) - before, 12U);
@@ -403,6 +402,34 @@ TEST_F(VolumeCopies, AreOldOrNewWhereverThePowerFailsDuringAPull) {
     if (done) EXPECT_EQ(volumes.size(), 1U);
   }
   EXPECT_TRUE(pull_to("b", 2).has_value());
+}
+
+// After a sync that failed the page cache shows bytes that no later sync writes.
+TEST_F(VolumeCopies, AreMadeAnewAfterASyncThatFailedAlsoByAnotherProcess) {
+  ASSERT_TRUE(put(1, 300'000).has_value());
+  freeze_at("a", 2);
+  for (const bool restarts : {false, true}) {
+    std::uint64_t failed = 0;
+    while (failed < 20) {
+      disk("c").fail_nth(DiskOp::kSync, failed + 1);
+      if (pull_to("c", 2).has_value()) break;
+      ++failed;
+      if (restarts) {
+        servers_.at("c").service.reset();
+        disk("c").kill();
+        start("c");
+      }
+      ASSERT_TRUE(pull_to("c", 2).has_value());
+      disk("c").crash_losing_all();
+      start("c");
+      ASSERT_TRUE(has("c", 1, 300'000)) << "sync " << failed << " failed, restarts " << restarts;
+      ASSERT_TRUE(run(at("c").retire(kVolume, Generation{2})).has_value());
+    }
+    EXPECT_GT(failed, 1U);
+    EXPECT_LT(failed, 20U);
+    disk("c").fail_no_more();
+    ASSERT_TRUE(run(at("c").retire(kVolume, Generation{2})).has_value());
+  }
 }
 
 TEST_F(VolumeCopies, AreRetiredOnlyWhenNotNewerThanTheDecision) {

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/crc.h"
 #include "base/encoding.h"
+#include "crypto/digest.h"
 
 namespace kelp::s3 {
 namespace {
@@ -66,6 +67,13 @@ bool read_secret(std::string_view hex, SecretKey& key) {
   return true;
 }
 
+/// Whether `hex` is a sum of `before`: its SHA-256 in 64 digits, or its CRC-32C.
+bool is_sum(std::string_view hex, std::string_view before) {
+  if (hex.size() == 2 * sizeof(Sha256)) return hex_decode(hex) == view(sha256(before));
+  std::uint32_t sum = 0;
+  return read_number(hex, sum, 16) && sum == crc32c(as_bytes(before));
+}
+
 std::string associated_with(const Encryption& how, std::string_view id, std::uint32_t version) {
   std::string data;
   ByteWriter to(data);
@@ -103,10 +111,7 @@ Result<KeyRing> KeyRing::parse(std::string_view text) {
     std::string_view line = cut_at(text, '\n');
     const std::string_view word = cut_at(line, ' ');
     if (word == "sum") {
-      std::uint32_t sum = 0;
-      if (!read_number(line, sum, 16) || sum != crc32c(as_bytes(whole.substr(0, begin)))) {
-        return corrupt(number, "the sum does not match");
-      }
+      if (!is_sum(line, whole.substr(0, begin))) return corrupt(number, "the sum does not match");
       if (!text.empty()) return corrupt(number, "the sum is not the last line");
       if (!ring.keys_.contains(kS3KeyId)) return corrupt(number, "the key s3 is missing");
       return ring;

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "base/encoding.h"
+#include "crypto/digest.h"
 
 namespace kelp::s3 {
 namespace {
@@ -62,8 +63,33 @@ TEST(KeyRing, ReadsWhatItWrites) {
   EXPECT_EQ(ring.aliases().at("nick"), "mine");
 }
 
-TEST(KeyRing, RefusesEveryTruncationAndEveryChangedByte) {
-  const std::string text = some_ring().text();
+/// The text of a ring that ends with the SHA-256 of what stands before its sum.
+std::string with_sha256(const KeyRing& ring) {
+  std::string text = ring.text();
+  text.resize(text.rfind("sum "));
+  return text + "sum " + hex_encode(view(sha256(text))) + "\n";
+}
+
+TEST(KeyRing, ReadsASumOfSha256AndWritesItsOwn) {
+  EXPECT_EQ(KeyRing::parse(with_sha256(some_ring())).value().text(), some_ring().text());
+}
+
+TEST(KeyRing, RefusesTheSumOfAnotherText) {
+  const std::string text = with_sha256(some_ring());
+  const std::string other = with_sha256(KeyRing::make("kms-1", filled('x'), filled('y')));
+  const std::string keys = text.substr(0, text.rfind("sum "));
+  EXPECT_FALSE(KeyRing::parse(keys + other.substr(other.rfind("sum "))));
+  EXPECT_FALSE(KeyRing::parse(keys + "sum " + std::string(64, 'x') + "\n"));
+  EXPECT_FALSE(KeyRing::parse(keys + "sum \n"));
+}
+
+class EachSum : public testing::TestWithParam<std::string> {};
+
+INSTANTIATE_TEST_SUITE_P(KeyRing, EachSum,
+                         testing::Values(some_ring().text(), with_sha256(some_ring())));
+
+TEST_P(EachSum, RefusesEveryTruncationAndEveryChangedByte) {
+  const std::string text = GetParam();
   for (std::size_t size = 0; size + 1 < text.size(); ++size) {
     EXPECT_FALSE(KeyRing::parse(text.substr(0, size))) << size;
   }

@@ -1,6 +1,8 @@
 """What the tests of IAM and STS share: clients, policies, and users and roles that they are given to."""
 
 import json
+import re
+import subprocess
 import unittest
 
 from boto3_world import Server, boto3, botocore
@@ -27,6 +29,21 @@ def client(service, keys=None, token=None, kelp=None):
 
 def of_session(service, credentials):
     return client(service, (credentials["AccessKeyId"], credentials["SecretAccessKey"]), credentials["SessionToken"])
+
+
+def ask(keys, action, **form):
+    """What `curl` of docs/operations/identity.md gets: status and answer."""
+    words = ["curl", "-sS", "-w", "\n%{http_code}", "--aws-sigv4", "aws:amz:us-east-1:iam", "--user", ":".join(keys), Server.kelp.endpoint + "/"]
+    for name, value in {"Action": action, **form}.items():
+        words += ["--data-urlencode", f"{name}={value}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    text, _, status = done.stdout.rpartition("\n")
+    return int(status), text
+
+
+def inside(text, tag):
+    """What stands in the first element of the name."""
+    return re.search(f"<{tag}>(.*?)</{tag}>", text)[1]
 
 
 class IamCase(unittest.TestCase):

@@ -2,8 +2,6 @@
 """Service accounts against the real binary: made with the command of the documentation, used by boto3, ended in every way there is."""
 
 import json
-import re
-import subprocess
 import tempfile
 import time
 import unittest
@@ -11,22 +9,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from boto3_world import ROOT, Server
-from iam_world import IamCase, client, policy
+from iam_world import IamCase, ask, client, inside, policy
 from kelpdev.process import wait_for
-
-
-def ask(keys, action, **form):
-    """What `curl` of docs/operations/identity.md gets: status and answer."""
-    words = ["curl", "-sS", "-w", "\n%{http_code}", "--aws-sigv4", "aws:amz:us-east-1:iam", "--user", ":".join(keys), Server.kelp.endpoint + "/"]
-    for name, value in {"Action": action, **form}.items():
-        words += ["--data-urlencode", f"{name}={value}"]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
-    text, _, status = done.stdout.rpartition("\n")
-    return int(status), text
-
-
-def inside(text, tag):
-    return re.search(f"<{tag}>(.*?)</{tag}>", text)[1]
 
 
 class ServiceAccounts(IamCase):

@@ -132,6 +132,38 @@ class TwoGateways(ClusterCase):
             self.assertEqual(self.answer(session.get_caller_identity), "InvalidClientTokenId")
         print(f"{len(took)} changes counted at the other gateway after at most {max(took):.2f} s")
 
+    def test_what_is_taken_away_at_one_gateway_ends_at_the_other(self):
+        """How long a key that was deleted, a policy that was detached and one that a bucket lost go on elsewhere: less than the bound."""
+        iam, owner = self.service("iam", "gateway1"), self.service("s3", "gateway1")
+        owner.create_bucket(Bucket="taken")
+        owner.put_object(Bucket="taken", Key="k", Body=b"body")
+        account = self.service("sts", "gateway1").get_caller_identity()["Account"]
+        reads = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::taken/*"}]}
+        arn = iam.create_policy(PolicyName="reads", PolicyDocument=json.dumps(reads))["Policy"]["Arn"]
+        took = {"a key": [], "a policy": [], "a bucket's policy": []}
+        for number in range(4):
+            name = f"taken{number}"
+            keys = self.user_with_key(iam, iam, name)
+            there = self.service("s3", "gateway2", keys).get_object
+            wanted = {"Bucket": "taken", "Key": "k"}
+            self.assertEqual(self.answer(there, **wanted), "AccessDenied")
+            statement = {**reads["Statement"][0], "Principal": {"AWS": f"arn:aws:iam::{account}:user/{name}"}}
+            owner.put_bucket_policy(Bucket="taken", Policy=json.dumps({**reads, "Statement": [statement]}))
+            self.until("ok", there, **wanted)
+            owner.delete_bucket_policy(Bucket="taken")
+            took["a bucket's policy"].append(self.until("AccessDenied", there, **wanted))
+            iam.attach_user_policy(UserName=name, PolicyArn=arn)
+            self.until("ok", there, **wanted)
+            iam.detach_user_policy(UserName=name, PolicyArn=arn)
+            took["a policy"].append(self.until("AccessDenied", there, **wanted))
+            iam.attach_user_policy(UserName=name, PolicyArn=arn)
+            self.until("ok", there, **wanted)
+            iam.delete_access_key(UserName=name, AccessKeyId=keys[0])
+            took["a key"].append(self.until("InvalidAccessKeyId", there, **wanted))
+        for what, seconds in took.items():
+            print(f"{what} went on at the other gateway for at most {max(seconds):.2f} s")
+            self.assertLess(max(seconds), BOUND_SECONDS)
+
     def test_writers_of_both_lose_nothing(self):
         def make(number):
             client = self.service("iam", f"gateway{number % 2 + 1}")

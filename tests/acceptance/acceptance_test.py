@@ -38,7 +38,7 @@ def server_options(name, given):
 
 
 class Run:
-    """One run of one client: whether it passed (None: it cannot be had here), its sum, its time and the servers' CPU, in seconds."""
+    """One run of one client: whether it passed (None: it, or a part of it, cannot be had here), its sum, its time and the servers' CPU, in seconds."""
 
     def __init__(self, name):
         self.name, self.passed, self.sum, self.seconds, self.cpu = name, None, "", 0, 0
@@ -125,11 +125,9 @@ def accept(name, given, options):
         world = BalancedCluster(scratch, words) if given.cluster else OneProcess(scratch, given.https, words)
         with world:
             status = drive(run, world, given, scratch, options)
-            if status == UNAVAILABLE:
-                return run
-            run.passed, run.cpu = status == 0, world.cpu_seconds()
+            run.passed, run.cpu = {0: True, UNAVAILABLE: None}.get(status, False), world.cpu_seconds()
             print(f"{name}: {run.cpu:.1f} s of CPU of the server", flush=True)
-            if status != 0:
+            if run.passed is False:
                 print(f"{name}: exit {status}; the end of the server's log:\n{world.log_tail()}", flush=True)
             for why in world.settle():
                 run.refuse(why)
@@ -178,7 +176,7 @@ def main():
     missing = sorted({run.name for run in runs if run.passed is None})
     print(f"clients: {len({run.name for run in runs}) - len(failed) - len(missing)} fine, {len(failed)} failed {failed}, "
           f"{len(missing)} not to be had here {missing}", flush=True)
-    return 1 if failed else UNAVAILABLE if all(run.passed is None for run in runs) else 0
+    return 1 if failed else UNAVAILABLE if missing else 0
 
 
 if __name__ == "__main__":

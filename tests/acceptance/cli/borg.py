@@ -124,4 +124,4 @@ def run(checks, given, programs, debian):
     if os.path.exists("/dev/fuse"):
         checks.run("borg.on_a_mount", borg.on_a_mount)
     else:
-        checks.skip("borg.on_a_mount", "there is no /dev/fuse")
+        checks.lack("borg.on_a_mount", "there is no /dev/fuse")

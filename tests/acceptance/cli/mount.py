@@ -85,7 +85,7 @@ class Mount:
 
 def run(checks, given, programs, libraries):
     if not os.path.exists("/dev/fuse"):
-        checks.skip("s3fs", "there is no /dev/fuse")
+        checks.lack("s3fs", "there is no /dev/fuse")
         return
     try:
         mount = Mount(given, programs, libraries)

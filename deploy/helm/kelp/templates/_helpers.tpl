@@ -328,6 +328,27 @@ spec:
 {{- end -}}
 {{- end -}}
 
+{{- define "kelp.makesCluster" -}}
+{{- if and (eq .Values.mode "cluster") (not .Values.auth.existingClusterSecret) }}yes{{ end -}}
+{{- end -}}
+
+{{/* Refuses to be another cluster where the secret of the one that runs is gone. */}}
+{{- define "kelp.sameCluster" -}}
+{{- $secret := include "kelp.clusterSecret" . -}}
+{{- $found := lookup "v1" "Secret" .Release.Namespace $secret -}}
+{{- $masters := printf "%s-master" (include "kelp.fullname" .) -}}
+{{- if and (lookup "apps/v1" "StatefulSet" .Release.Namespace $masters) (not (hasKey ($found.data | default dict) "cluster")) -}}
+{{- fail (printf "secret %s: it is gone or has no `cluster`, and %s runs: a new one would be that of another cluster. Restore it from its backup, or name another secret in auth.existingClusterSecret: \"Secrets\" in docs/operations/kubernetes.md" $secret $masters) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A key ring as `kelp kms init` makes it, with the sum that a template can compute (docs/formats/keyring.md). */}}
+{{- define "kelp.newRing" -}}
+{{- $id := uuidv4 -}}
+{{- $ring := printf "kelp-keyring 1\nkey %s 1 %x\nkey s3 1 %x\nalias aws/s3 %s\n" $id (randBytes 32 | b64dec) (randBytes 32 | b64dec) $id -}}
+{{- printf "%ssum %s\n" $ring (sha256sum $ring) -}}
+{{- end -}}
+
 {{/* The administrator's keys when the chart makes them: drawn once a rendering, so that a pod's checksum is that of the secret. */}}
 {{- define "kelp.makesKeys" -}}
 {{- if not (or .Values.auth.externalSecret.enabled .Values.auth.existingSecret) }}yes{{ end -}}

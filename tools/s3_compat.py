@@ -70,20 +70,23 @@ NOTES = {
 }
 
 
-# Configurations that are checked, kept and answered, and change nothing yet.
-KEPT = {
+# Configurations that are checked, kept and answered, and change nothing: not yet, or for good.
+KEPT_YET = {"Replication": "nothing is copied"}
+KEPT_ALWAYS = {
     "AccelerateConfiguration": "nothing is faster",
     "AnalyticsConfiguration": "nothing is analysed",
     "IntelligentTieringConfiguration": "nothing moves",
     "MetricsConfiguration": "nothing is measured",
-    "Replication": "nothing is copied",
 }
 
 
 def kept_without_effect(operation):
-    """What does not happen yet, of an operation on such a configuration; else ""."""
+    """(kept | stored, what does not happen) of an operation on such a configuration; else ("", "")."""
     named = re.fullmatch(r"(?:Put|Get|Delete|List)Bucket(\w+?)s?", operation)
-    return KEPT.get(named[1], "") if named else ""
+    for support, configurations in (("kept", KEPT_YET), ("stored", KEPT_ALWAYS)):
+        if named and named[1] in configurations:
+            return support, configurations[named[1]]
+    return "", ""
 
 
 def read(path):
@@ -101,9 +104,10 @@ class Routes:
         self.supports = {row[5]: row[7] for row in self.rows}
 
     def support(self, operation):
-        """(yes | kept | no, what the sources say about it)."""
-        support = {"kWorks": "yes", "kKept": "kept", "kStub": "no"}[self.supports[operation]]
-        return support, kept_without_effect(operation) if support == "kept" else ""
+        """(yes | kept | stored | no, what the sources say about it)."""
+        if self.supports[operation] == "kKept":
+            return kept_without_effect(operation)
+        return {"kWorks": "yes", "kStub": "no"}[self.supports[operation]], ""
 
     def agrees(self, operation, method, path, needs, copies):
         """Whether a row leads such a request of the model to the operation."""
@@ -199,12 +203,14 @@ def tests_of_operations(model):
     for path in [*sorted(unit_tests.glob("gateway*_test.cc")), unit_tests / "authorize_test.cc"]:
         sent |= operations_in_gateway_test(path.read_text(), model)
     cases = operations_in_cases(model)
+    smoke = set(re.findall(r'^(\w+) = "', read("tests/s3/cases/operations.toml"), re.M))
     tests = {}
     for name, *_ in model.rows:
         snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
         files = ["gateway"] if name in sent else []
         files += ["boto3"] if re.search(rf"\b{snake}\b", boto3) else []
         files += ["cases"] if name in cases else []
+        files += ["smoke"] if name in smoke else []
         files += ["clients"] if f'"{snake.replace("_", "-")}"' in clients else []
         tests[name] = files
     return tests
@@ -221,14 +227,14 @@ def check_sources(model, routes):
         assert routes.agrees(ALIASES.get(name, name), method, path, needs, copies), name
     assert set(NOTES) <= names, set(NOTES) - names
     kept = {name for name, support in routes.supports.items() if support == "kKept"}
-    assert kept == {name for name in routed if kept_without_effect(name)}, "KEPT says what does not happen yet"
+    assert kept == {name for name in routed if kept_without_effect(name)[0]}, "KEPT_YET and KEPT_ALWAYS say what does not happen"
 
 
 def table():
     model, routes = Model(), Routes()
     check_sources(model, routes)
     tests = tests_of_operations(model)
-    words = {"yes": "yes", "kept": "kept, no effect yet", "no": "`NotImplemented`"}
+    words = {"yes": "yes", "kept": "kept, no effect yet", "stored": "kept, no effect", "no": "`NotImplemented`"}
     counts = dict.fromkeys(words, 0)
     lines = []
     for name, method, target, _, _, copies in model.rows:
@@ -241,7 +247,7 @@ def table():
         cells = [name, request, words[support], " ".join(tests[name]), note]
         lines.append("| " + " | ".join(cells) + " |")
     return (f"Of {len(model.rows)} operations {counts['yes']} work, {counts['kept']} keep a configuration that has no effect "
-            f"yet, and {counts['no']} are `NotImplemented`.\n\n"
+            f"yet, {counts['stored']} one that has none, and {counts['no']} are `NotImplemented`.\n\n"
             "| operation | request | support | tested in | note |\n|---|---|---|---|---|\n" + "\n".join(lines) + "\n")
 
 

@@ -2,7 +2,7 @@
 """What a server must live through: the requests of attacks.py against one whose log is at its finest level.
 
 Each gets the answer that is right, once, and the connection still speaks its own mind behind it; at the end the server is alive,
-has not grown, and neither its log, whose every line is JSON, its metrics nor any of its answers holds a secret. Without a signature
+has not grown, and neither its log, whose every line is JSON, its metrics, a dump of its metadata nor any of its answers holds a secret. Without a signature
 only the health pages of any port answer.
 
     attack_test.py [-k WORD]    the attacks whose name has the word
@@ -14,6 +14,7 @@ import hashlib
 import itertools
 import re
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -30,6 +31,7 @@ from raw_s3 import Account, Connection, md5_base64, presign, sign
 WANTED = 600
 MOST_SECONDS = 60
 MOST_MIB = 512
+CUSTOMER_KEY = b"kelp-canary-customer-key-32bytes"
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -118,9 +120,8 @@ def judge(world, attack):
 
 def plant_secrets(world):
     """Uses every kind of secret there is, and remembers them: none may be seen again."""
-    customer = b"kelp-canary-customer-key-32bytes"
-    encoded = base64.b64encode(customer).decode()
-    digest = base64.b64encode(hashlib.md5(customer).digest()).decode()
+    encoded = base64.b64encode(CUSTOMER_KEY).decode()
+    digest = base64.b64encode(hashlib.md5(CUSTOMER_KEY).digest()).decode()
     seen = {"key": encoded, "secret": world.owner.secret_key, "second": world.second.secret_key}
     sse = {"x-amz-server-side-encryption-customer-algorithm": "AES256", "x-amz-server-side-encryption-customer-key": encoded,
            "x-amz-server-side-encryption-customer-key-md5": digest}
@@ -276,6 +277,31 @@ def secrets_seen(world):
     return [f"the {name} holds the secret {secret[:12]}..." for name, text in places.items() for secret in world.secrets if secret.encode() in text]
 
 
+def keys_on_the_disk(world):
+    """The master keys and the cluster's secret, as their files have them and as bytes; each is in use."""
+    world.must("PUT", "/attacked/sealed-by-kelp", b"x", {"x-amz-server-side-encryption": "AES256"})
+    world.must("PUT", "/attacked/sealed-by-kms", b"x", {"x-amz-server-side-encryption": "aws:kms"})
+    texts = [text for name in ("keyring", "cluster") for text in re.findall(r"[\w+/=]{32,}", (world.kelp.data / name).read_text())]
+    raw = [bytes.fromhex(text) for text in texts if re.fullmatch("[0-9a-f]{64}", text)]
+    return [text.encode() for text in texts] + raw + [base64.b64decode(text + "==") for text in texts if len(text) in (43, 44)]
+
+
+def secrets_dumped(world):
+    """A dump of the metadata has names, and no key that opens anything: problems as texts."""
+    keys = keys_on_the_disk(world)
+    if len(keys) < 4:
+        return [f"the files of keys are read wrongly: {len(keys)} were found"]
+    file = world.kelp.folder / "dump"
+    words = [world.kelp.binary, "meta", "dump", str(file), "--dir", str(world.kelp.data), "--filer", f"127.0.0.1:{world.rpc}"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    if done.returncode != 0:
+        return [f"no dump: {done.stderr}"]
+    dump = file.read_bytes()
+    problems = [f"the dump lacks {name}" for name in ("canary", "attacked", "sealed-by-kelp") if name.encode() not in dump]
+    wanted = [*keys, CUSTOMER_KEY, *(secret.encode() for secret in world.secrets)]
+    return problems + [f"the dump holds the secret {secret[:12]!r}..." for secret in wanted if secret in dump]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("-k", default="")
@@ -299,7 +325,7 @@ def main():
             problems.append("the object is another one now")
         if (grown := rss_mib([world.kelp.pid])) > MOST_MIB:
             problems.append(f"the server has {grown:.0f} MiB")
-        problems += secrets_seen(world)
+        problems += secrets_seen(world) + secrets_dumped(world)
     finally:
         died = world.kelp.process.poll()
         Server.stop() if died is None else None

@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 
 from chart_test import CHART, ROOT, helm, only, pods, render, shape, words_of, yaml
-from kelpdev.process import KelpProcess
+from kelpdev.process import KelpProcess, kelp_binary
 
 COMPONENTS = {"master": "StatefulSet/r-kelp-master", "volume": "StatefulSet/r-kelp-volume-default", "filer": "StatefulSet/r-kelp-filer",
               "s3": "Deployment/r-kelp-s3"}
@@ -133,6 +133,42 @@ class Commands(unittest.TestCase):
         words = self.words(shape("tls")["StatefulSet", "r-kelp-volume-default"], "r-kelp-volume-default-2")
         self.assertEqual(words[words.index("--address") + 1], "r-kelp-volume-default-2.r-kelp-volume-default:18080")
         self.assertEqual(words[words.index("--listen") + 1], "[::]:18080")
+
+
+class Ring(unittest.TestCase):
+    """The key ring that a template makes, for the program."""
+
+    def test_kelp_reads_and_changes_it(self):
+        with tempfile.TemporaryDirectory(prefix="kelp-chart-") as folder:
+            file = Path(folder) / "keyring"
+            file.write_text(render()["Secret", "r-kelp-cluster"]["stringData"]["keyring"])
+
+            def kms(*words):
+                return subprocess.run([kelp_binary(), "kms", *words, "--keyring", file], capture_output=True, text=True, check=True).stdout
+
+            self.assertRegex(kms("list"), r"\A\S{36}  versions=1  \S+  alias/aws/s3\ns3  versions=1  for SSE-S3\n\Z")
+            kms("add", "payroll")
+            kms("rotate", "s3")
+            self.assertIn("s3  versions=2", kms("list"))
+            self.assertIn("payroll", kms("list"))
+
+    def test_its_keys_are_drawn(self):
+        rings = [render()["Secret", "r-kelp-cluster"]["stringData"]["keyring"] for _ in range(2)]
+        keys = re.findall(r"^key \S+ 1 ([0-9a-f]{64})$", "".join(rings), re.MULTILINE)
+        self.assertEqual((len(keys), len(set(keys))), (4, 4))
+
+    def test_every_daemon_has_the_secret_beside_its_identity(self):
+        for component, key in COMPONENTS.items():
+            spec = render()[tuple(key.split("/"))]["spec"]["template"]["spec"]
+            volume, = (volume for volume in spec["volumes"] if volume["name"] == "cluster")
+            self.assertEqual(volume["secret"], {"secretName": "r-kelp-cluster", "defaultMode": 0o440}, "all of its keys")
+            self.assertIn({"name": "cluster", "mountPath": "/identity"}, spec["containers"][0]["volumeMounts"], component)
+
+    def test_who_is_told_to_keep_it(self):
+        keep = "get secret r-kelp-cluster -o yaml"
+        self.assertIn(keep, notes())
+        self.assertNotIn(keep, notes("--set", "auth.existingClusterSecret=mine"))
+        self.assertNotIn(keep, notes("--set", "mode=single"))
 
 
 class Everywhere(KelpProcess):

@@ -117,6 +117,29 @@ class Upgrade(unittest.TestCase):
             if key[0] in ("StatefulSet", "Deployment"):
                 self.assertEqual(item["spec"]["template"], self.first[key]["spec"]["template"], key)
 
+    def beside(self, *gone, **data):
+        """A cluster as it is, without the objects `gone` and with `data` in the cluster's secret."""
+        items = {(item["kind"], item["metadata"]["name"]): item for item in as_kept(render())}
+        items["Secret", "r-kelp-cluster"]["data"] = {name: base64.b64encode(value.encode()).decode() for name, value in data.items()}
+        return self.enterContext(Cluster(*(item for key, item in items.items() if key not in gone)))
+
+    def test_a_secret_of_before_gets_a_ring(self):
+        made = self.beside(cluster="old").objects()["Secret", "r-kelp-cluster"]["stringData"]
+        self.assertEqual(made["cluster"], "old")
+        self.assertRegex(made["keyring"], r"\Akelp-keyring 1\n")
+
+    def test_a_lost_secret_is_not_replaced(self):
+        gone = ("Secret", "r-kelp-cluster")
+        for cluster in (self.beside(gone), self.beside(keyring="ring"), self.beside()):
+            done = cluster.upgrade()
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("secret r-kelp-cluster: it is gone or has no `cluster`, and r-kelp-master runs", done.stderr)
+            self.assertIn('Restore it from its backup, or name another secret in auth.existingClusterSecret: "Secrets" in docs/operations/kubernetes.md', done.stderr)
+            self.assertEqual(cluster.upgrade("--set", "auth.existingClusterSecret=mine").returncode, 0)
+        self.assertIn("\n## Secrets\n", PAGE)
+        fresh = self.beside(gone, ("StatefulSet", "r-kelp-master")).objects()
+        self.assertIn("keyring", fresh[gone]["stringData"])
+
     def test_another_key_rolls_the_gateways_alone(self):
         other = self.cluster.objects("--set", "auth.secretKey=another-secret-key")
         self.assertEqual(other["Secret", "r-kelp-keys"]["stringData"],

@@ -155,6 +155,23 @@ class Release(unittest.TestCase):
         self.addCleanup(client.close)
         return client
 
+    # What is encrypted with the keys of the ring: the name of an object, and what its request says.
+    SEALED = {"sse-s3": {"x-amz-server-side-encryption": "AES256"}, "sse-kms": {"x-amz-server-side-encryption": "aws:kms"}}
+
+    def put_sealed(self, bucket):
+        client = self.client()
+        for name, headers in self.SEALED.items():
+            put = client.must("PUT", f"/{bucket}/{name}", body=name.encode() * 1000, headers=headers)
+            self.assertEqual({header: put.headers[header] for header in headers}, headers)
+
+    def check_sealed(self, bucket):
+        """Everything that was put is read, and more can be."""
+        for name, headers in self.SEALED.items():
+            got = self.client().must("GET", f"/{bucket}/{name}")
+            self.assertEqual(got.body, name.encode() * 1000)
+            self.assertEqual({header: got.headers[header] for header in headers}, headers)
+        self.put_sealed(bucket)
+
     @classmethod
     def rollout(cls, kind, name):
         """Waits until all pods are new and ready."""

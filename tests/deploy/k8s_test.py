@@ -5,11 +5,14 @@ A node of tools/dev k8s; nothing of another one is touched. `k8s_test.py Small` 
 running there.
 """
 
+import base64
 import glob
 import hashlib
 import http.client
 import json
 import os
+import re
+import subprocess
 import sys
 import time
 import unittest
@@ -83,6 +86,7 @@ class HighAvailability(Release):
 
     def test_3_every_pod_is_rolled_under_load(self):
         self.client().must("PUT", f"/{BUCKET}")
+        self.put_sealed(BUCKET)
         retrying, once = [self.endpoint()], [self.endpoint("balancer")]
         kinds = {
             "retries, Service": (Writer(BUCKET, "w", 64 << 10, retrying, self.keys, 10), Reader),
@@ -116,6 +120,7 @@ class HighAvailability(Release):
             with self.subTest(what):
                 self.assertEqual(found[:5], [], f"{len(found)} requests failed")
         self.assertEqual(wrong_objects(self.client(), BUCKET, writers), [])
+        self.check_sealed(BUCKET)
 
     def test_4_an_eviction_takes_one_at_a_time(self):
         self.wait_ready("s3", 2)
@@ -160,6 +165,8 @@ class Long(Release):
 
     def test_2_an_upgrade_and_back_under_load(self):
         self.client().must("PUT", f"/{BUCKET}")
+        self.put_sealed(BUCKET)
+        identity = self.secret("kelp-cluster")
         level = lambda: self.get("configmap", "kelp")["data"]["kelp.toml"]
         writer = Writer(BUCKET, "u", 64 << 10, [self.endpoint()], self.keys, 10)
         self.assertIn('log.level = "debug"', level())
@@ -168,12 +175,16 @@ class Long(Release):
             self.assertIn('log.level = "info"', level())
             sums = {pod["metadata"]["annotations"]["checksum/settings"] for pod in self.pods().values() if "deletionTimestamp" not in pod["metadata"]}
             self.assertEqual(len(sums), 1, "every pod is new")
+            self.assertEqual(self.secret("kelp-cluster"), identity)
+            self.check_sealed(BUCKET)
             begun = time.monotonic()
             NODE.helm("rollback", "kelp", "1", "--namespace", self.NAMESPACE, "--wait", "--timeout", "120s")
             self.assertIn('log.level = "debug"', level())
         print(f"upgrade {took:.0f} s, back {time.monotonic() - begun:.0f} s, {len(writer.done)} puts, {writer.retried} retried", file=sys.stderr)
         self.assertEqual(running.failed[:5], [])
         self.assertEqual(wrong_objects(self.client(), BUCKET, [writer]), [])
+        self.assertEqual(self.secret("kelp-cluster"), identity)
+        self.check_sealed(BUCKET)
         self.assertEqual([name for name, pod in self.pods().items() for status in pod["status"]["containerStatuses"] if status["restartCount"]], [])
 
     def test_3_an_upgrade_without_a_majority_is_refused(self):
@@ -206,7 +217,28 @@ class Small(Release):
             rss = dict(line.split() for line in Path(group, "memory.stat").read_text().splitlines())["total_rss"]
             print(f"{name}: {int(rss) >> 20} MiB", file=sys.stderr)
 
-    def test_2_what_uninstalling_leaves_serves_again(self):
+    def test_2_a_lost_identity_is_restored_and_not_replaced(self):
+        self.put_sealed("kept")
+        said = NODE.helm("get", "notes", "kelp", "--namespace", self.NAMESPACE)
+        keep, = re.findall(r"kubectl (-n small get secret kelp-cluster -o yaml) \| sed '(\S+)' > ", said)
+        copy = subprocess.run(["sed", keep[1]], input=NODE.kubectl(*keep[0].split()), capture_output=True, text=True, check=True).stdout
+        identity = self.secret("kelp-cluster")
+        self.kubectl("delete", "secret", "kelp-cluster")
+        with self.assertRaisesRegex(RuntimeError, "secret kelp-cluster: it is gone"):
+            self.helm("upgrade")
+        self.kubectl("create", "--filename", "-", input=copy)
+        users = {"identities": [{"name": "app", "credentials": [{"accessKey": "app-key", "secretKey": "app-secret"}], "actions": ["Read:kept"]}]}
+        self.kubectl("patch", "secret", "kelp-cluster", "--type", "merge", "--patch", json.dumps(
+            {"data": {"s3.json": base64.b64encode(json.dumps(users).encode()).decode()}}))
+        self.helm("upgrade", "--set", r"settings.s3\.identities_file=/identity/s3.json")
+        self.assertLessEqual(identity.items(), self.secret("kelp-cluster").items())
+        self.check_sealed("kept")
+        app = Client(self.endpoint(), "app-key", "app-secret")
+        self.addCleanup(app.close)
+        self.assertEqual(app.must("GET", "/kept/sse-s3").body, b"sse-s3" * 1000)
+        self.assertEqual(app.request("PUT", "/kept/more", body=b"no").status, 403)
+
+    def test_3_what_uninstalling_leaves_serves_again(self):
         self.client().must("PUT", "/kept/object", body=b"stays")
         NODE.helm("uninstall", "kelp", "--namespace", self.NAMESPACE, "--wait", "--timeout", "120s")
         wait_for(lambda: not self.get("pods")["items"], "the pods are gone", 60, every=0.3)
@@ -220,6 +252,7 @@ class Small(Release):
         wait_for(self.answers, "the Service leads to the gateways", 30, every=0.1)
         self.assertEqual(self.secret("kelp-keys"), keys)
         self.assertEqual(self.client().must("GET", "/kept/object").body, b"stays")
+        self.check_sealed("kept")
 
 
 class Bodies(Writer):

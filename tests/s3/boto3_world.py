@@ -1,6 +1,7 @@
 """A running Kelp and boto3 clients for it, over http and over https; installs boto3 where it is missing.
 
-Importing it starts the program anew in an environment that has boto3.
+Importing it starts the program anew in an environment that has boto3; with KELP_PLAIN_BOTO3 in one that has nothing else, above all
+no awscrt: all of botocore is Python then, its signatures and trailers, too.
 """
 
 import os
@@ -16,7 +17,9 @@ from kelpdev.certificates import self_signed  # noqa: E402
 from kelpdev.process import KelpProcess, free_port  # noqa: E402
 from kelpdev.venv import environment  # noqa: E402
 
-VENV = environment("s3-clients", Path(__file__).parent / "requirements.txt")
+PLAIN = "KELP_PLAIN_BOTO3" in os.environ
+VENV = environment(*(("boto3-plain", Path(__file__).parent / "requirements-plain.txt") if PLAIN else
+                     ("s3-clients", Path(__file__).parent / "requirements.txt")))
 if Path(sys.prefix) != VENV:
     os.execv(VENV / "bin/python", [str(VENV / "bin/python"), *sys.argv])
 

@@ -125,12 +125,27 @@ bool JobRunner::hopeless(const JobRecord& job, const Error& error, int attempts)
 
 Task<Result<void>> JobRunner::step(JobId id, JobRecord job, VolumeRecord volume) {
   KELP_CO_CHECK(co_await work_on(job, std::move(volume)));
+  if (job.step == JobStep::kCopy || job.step == JobStep::kVerify) {
+    KELP_CO_CHECK(co_await confirm_targets(id));
+  }
   KELP_CO_CHECK(co_await context_.commit(AdvanceJob{id, job.step}));
   if (context_.state().jobs.contains(id)) co_return Result<void>();
   if (job.step != JobStep::kRelease) {
     done_.Increment();
     rests_.erase(job.volume);
     repack_rests_.erase(job.volume);
+  }
+  co_return Result<void>();
+}
+
+/// Before the targets become members: what was made, whoever has the targets' addresses now made.
+Task<Result<void>> JobRunner::confirm_targets(JobId id) {
+  const auto found = context_.state().jobs.find(id);
+  if (found == context_.state().jobs.end()) co_return Error(Errc::kConflict, "the job is over");
+  std::vector<NodeNumber> targets = found->second.targets;
+  if (targets.empty()) targets.push_back(found->second.to);
+  for (const NodeNumber target : targets) {
+    KELP_CO_CHECK(co_await context_.confirm_node(target));
   }
   co_return Result<void>();
 }

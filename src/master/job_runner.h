@@ -28,6 +28,7 @@ class JobRunner {
   Task<void> run(JobId id);
   Task<Result<void>> step(JobId id, JobRecord job, VolumeRecord volume);
   Task<Result<void>> work_on(JobRecord job, VolumeRecord volume);
+  Task<Result<void>> confirm_targets(JobId id);
   Task<Result<void>> freeze(JobRecord job, VolumeRecord volume);
   Task<Result<void>> copy(JobRecord job, VolumeRecord volume);
   Task<Result<void>> copy_from(NodeNumber source, JobRecord job, VolumeRecord volume);

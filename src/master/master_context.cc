@@ -56,6 +56,14 @@ std::shared_ptr<VolumeNode> MasterContext::reach(NodeNumber node_number) const {
   return seams.volumes.at(state().nodes.at(node_number).identity.address);
 }
 
+Task<Result<void>> MasterContext::confirm_node(NodeNumber node_number) const {
+  const NodeIdentity expected = state().nodes.at(node_number).identity;
+  KELP_CO_TRY(const NodeStatus status, co_await reach(node_number)->status());
+  if (status.node_id == expected.node_id) co_return Result<void>();
+  co_return Error(Errc::kConflict, fmt::format("at {} is node {} now, not {}", expected.address,
+                                               status.node_id, expected.node_id));
+}
+
 VolumeLocation MasterContext::location(VolumeId id, const VolumeRecord& volume) const {
   VolumeLocation location;
   location.volume = id;

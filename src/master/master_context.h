@@ -94,6 +94,9 @@ struct MasterContext {
   [[nodiscard]] const MasterState& state() const { return machine.state(); }
   /// Where `node` is reached.
   [[nodiscard]] std::shared_ptr<VolumeNode> reach(NodeNumber node) const;
+  /// Asks who answers there: a server that lost its disk comes back at the same address as another
+  /// node, and may do work for `node` before it is heard. kConflict when it is not `node`.
+  Task<Result<void>> confirm_node(NodeNumber node) const;
   [[nodiscard]] VolumeLocation location(VolumeId id, const VolumeRecord& volume) const;
 
   MasterSeams seams;

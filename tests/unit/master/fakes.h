@@ -52,7 +52,11 @@ class FakeNode final : public VolumeNode {
     node.free_bytes = 100ULL << 30;
   }
 
-  Task<Result<NodeStatus>> status() override { co_return node; }
+  Task<Result<NodeStatus>> status() override {
+    NodeStatus said = node;
+    if (!answers_as.empty()) said.node_id = answers_as;
+    co_return said;
+  }
   Task<Result<void>> create_volume(VolumeId volume, Generation generation,
                                    std::string collection) override {
     KELP_CO_CHECK(check());
@@ -216,7 +220,8 @@ class FakeNode final : public VolumeNode {
     co_return Error(Errc::kUnimplemented, "not needed");
   }
 
-  std::vector<Urgency> pulled_as;            ///< Of each pull(), in order.
+  std::vector<Urgency> pulled_as;  ///< Of each pull(), in order.
+  std::string answers_as;  ///< Not empty: another node has the address now, and was not heard yet.
   std::vector<Urgency> rebuilt_as;           ///< Of each rebuild().
   std::vector<StripeSources> rebuilt_from;   ///< Likewise.
   std::vector<PackSource> packed_from;       ///< Of each pack().

@@ -166,6 +166,31 @@ TEST(MasterJobs, ThawAVolumeWhoseCopyCannotBeMade) {
   EXPECT_FALSE(cluster.holder(0).find(cluster.volume)->frozen);
 }
 
+// A server that lost its disk is back as another node, and makes the copy before it is heard.
+TEST(MasterJobs, MakeNobodyAMemberWhoseAddressAnotherNodeHas) {
+  Cluster cluster;
+  test::FakeNode& target = cluster.other();
+  target.answers_as = "somebody else";
+  ASSERT_TRUE(
+      cluster.world
+          .run(cluster.master->move_volume(cluster.volume, cluster.members[0], target.node.node_id))
+          .has_value());
+  ASSERT_TRUE(cluster.world.run(cluster.pass(20)).has_value());
+  EXPECT_TRUE(cluster.look().jobs.empty());
+  const auto location = *cluster.world.run(cluster.master->locate(cluster.volume));
+  for (const auto& member : location.members) EXPECT_NE(member.node_id, target.node.node_id);
+  EXPECT_EQ(cluster.look().volumes[0].copies_healthy, 2U);
+  EXPECT_FALSE(cluster.holder(0).find(cluster.volume)->frozen);
+  EXPECT_EQ(target.find(cluster.volume), nullptr) << "what was made in vain goes";
+  target.answers_as.clear();
+  ASSERT_TRUE(
+      cluster.world
+          .run(cluster.master->move_volume(cluster.volume, cluster.members[0], target.node.node_id))
+          .has_value());
+  ASSERT_TRUE(cluster.world.run(cluster.pass(5)).has_value());
+  EXPECT_NE(target.find(cluster.volume), nullptr);
+}
+
 // At the address of a node that is gone another one may stand by now.
 TEST(MasterJobs, MoveNothingToANodeThatIsNotAlive) {
   Cluster cluster;

@@ -250,6 +250,15 @@ class OfTaggedPolicies(Tagged, IamCase):
     def shown(self):
         return self.iam.get_policy(**self.target)["Policy"]["Tags"]
 
+    def test_a_tag_of_the_policy_decides_who_may_change_it(self):
+        _, keys = self.new_user(policy("iam:*"), policy("iam:DeletePolicy", effect="Deny",
+                                                        Condition={"StringEquals": {"aws:ResourceTag/team": "red"}}))
+        user = client("iam", keys)
+        self.add(team="red")
+        self.refused("AccessDenied", user.delete_policy, **self.target)
+        self.call("untag_WHAT", TagKeys=["team"])
+        user.delete_policy(**self.target)
+
     def test_policies_of_the_system_are_not_tagged(self):
         system = {"PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
         self.refused("AccessDenied", self.call, action="tag_WHAT", target=system, Tags=[{"Key": "a", "Value": "b"}])
@@ -268,6 +277,13 @@ class OfTaggedProviders(Tagged, IamCase):
 
     def shown(self):
         return self.iam.get_open_id_connect_provider(**self.target)["Tags"]
+
+    def test_a_tag_of_the_provider_decides_who_may_change_it(self):
+        _, keys = self.new_user(policy("iam:DeleteOpenIDConnectProvider", Condition={"StringEquals": {"iam:ResourceTag/team": "red"}}))
+        user = client("iam", keys)
+        self.refused("AccessDenied", user.delete_open_id_connect_provider, **self.target)
+        self.add(team="red")
+        user.delete_open_id_connect_provider(**self.target)
 
     def prints(self):
         return self.iam.get_open_id_connect_provider(**self.target)["ThumbprintList"]

@@ -13,6 +13,14 @@ std::string_view type_of(const s3::Credential& caller) {
   return caller.who.arn.contains(":federated-user/") ? "FederatedUser" : "User";
 }
 
+/// Those of what the request is about.
+void add_tags(const std::vector<Tag>& tags, policy::Context& context) {
+  for (const Tag& tag : tags) {
+    context.add("aws:ResourceTag/" + tag.key, tag.value);
+    context.add("iam:ResourceTag/" + tag.key, tag.value);
+  }
+}
+
 /// What the request itself names, under the keys by which policies ask for it.
 void add_parameters(const Action& action, const Job& job, policy::Context& context) {
   const auto add = [&](std::string_view key, std::string_view parameter) {
@@ -32,8 +40,15 @@ void add_parameters(const Action& action, const Job& job, policy::Context& conte
   if (const auto keys = job.parameters.list("TagKeys")) {
     for (const std::string& key : *keys) context.add("aws:TagKeys", key);
   }
-  const bool has_tags = action.target == Target::kUser || action.target == Target::kRole;
-  if (!has_tags) return;
+  if (action.target == Target::kPolicy) {
+    const ManagedPolicy* found = job.account.find_policy(job.get("PolicyArn"));
+    if (found != nullptr) add_tags(found->tags, context);
+  }
+  if (action.target == Target::kProvider) {
+    const Provider* found = job.account.find_provider(job.get("OpenIDConnectProviderArn"));
+    if (found != nullptr) add_tags(found->tags, context);
+  }
+  if (action.target != Target::kUser && action.target != Target::kRole) return;
   const Kind kind = action.target == Target::kUser ? Kind::kUser : Kind::kRole;
   const std::string* name = job.parameters.find(name_parameter(kind));
   const Entity* entity = job.account.find(kind, name == nullptr ? job.caller.user_name : *name);
@@ -42,10 +57,7 @@ void add_parameters(const Action& action, const Job& job, policy::Context& conte
   if (!entity->boundary.empty() && job.parameters.find("PermissionsBoundary") == nullptr) {
     context.add("iam:PermissionsBoundary", entity->boundary);
   }
-  for (const Tag& tag : entity->tags) {
-    context.add("aws:ResourceTag/" + tag.key, tag.value);
-    context.add("iam:ResourceTag/" + tag.key, tag.value);
-  }
+  add_tags(entity->tags, context);
 }
 
 /// Whether the caller is a service account, which changes no identities: with a policy that allows

@@ -137,11 +137,7 @@ struct Catalog::Inside {
     record.user_agent = s3::find_header(visit.http.headers, "user-agent").value_or("");
     if (visit.action) record.operation = name_of(*visit.action);
     record.bucket = visit.place.warehouse.bucket;
-    if (const s3::Credential* const who = visit.auth.credential) {
-      record.access_key = who->access_key;
-      record.caller = who->who.arn;
-      record.account = who->account.id;
-    }
+    if (visit.auth.credential != nullptr) name_caller(*visit.auth.credential, record);
     record.bytes_in = visit.text.size();
     seconds.Observe(std::chrono::duration<double>(record.took).count());
     counter(visit.action, record.status).Increment();

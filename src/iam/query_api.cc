@@ -115,11 +115,7 @@ void QueryApi::tell(const Asked& asked, s3::RequestRecord record, MonoTime start
   record.method = http.method;
   record.user_agent = s3::find_header(http.headers, "user-agent").value_or("");
   record.operation = std::string_view(asked.action).substr(0, kMostBytes);
-  if (asked.caller != nullptr) {
-    record.access_key = asked.caller->access_key;
-    record.caller = asked.caller->who.arn;
-    record.account = asked.caller->account.id;
-  }
+  if (asked.caller != nullptr) name_caller(*asked.caller, record);
   record.bytes_in = http.method == "GET" ? 0 : asked.form.size();
   for (s3::RequestSink* const sink : {parts_.audit, parts_.trace}) {
     if (sink != nullptr) sink->take(record);

@@ -16,11 +16,7 @@ RequestRecord record_of(const Call& call, std::chrono::nanoseconds took) {
                        .secure = http.secure,
                        .method = http.method,
                        .user_agent = find_header(http.headers, "user-agent").value_or("")};
-  if (const Credential* const key = call.auth.credential) {
-    record.access_key = key->access_key;
-    record.caller = key->who.arn;
-    record.account = key->account.id;
-  }
+  if (call.auth.credential != nullptr) name_caller(*call.auth.credential, record);
   if (call.operation) record.operation = name_of(*call.operation);
   record.bucket = call.request.bucket;
   record.key = call.request.key;

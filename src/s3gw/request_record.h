@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "s3gw/core/credentials.h"
 
 namespace kelp::s3 {
 
@@ -20,10 +21,11 @@ struct RequestRecord {
   bool secure = false;
   std::string_view method;
   std::string_view user_agent;
-  std::string_view access_key;  ///< Whose signature was right; empty: nobody's.
-  std::string_view caller;      ///< The ARN of who that is.
-  std::string_view account;     ///< Its account's canonical id.
-  std::string_view operation;   ///< As AWS's model or IAM names it; empty: it could not be told.
+  std::string_view access_key;       ///< Whose signature was right; empty: nobody's.
+  std::string_view caller;           ///< The ARN of who that is.
+  std::string_view account;          ///< Its account's canonical id.
+  std::string_view source_identity;  ///< Who is behind a role's session, by its own word.
+  std::string_view operation;  ///< As AWS's model or IAM names it; empty: it could not be told.
   std::string_view bucket;
   std::string_view key;
   std::string_view version_id;  ///< That the request names.
@@ -32,6 +34,14 @@ struct RequestRecord {
   std::uint64_t bytes_in = 0;   ///< Of the bodies.
   std::uint64_t bytes_out = 0;
 };
+
+/// Notes whose request it was. The views are of `caller`.
+inline void name_caller(const Credential& caller, RequestRecord& record) {
+  record.access_key = caller.access_key;
+  record.caller = caller.who.arn;
+  record.account = caller.account.id;
+  record.source_identity = caller.source_identity;
+}
 
 /// Takes records. Thread-safe; called on io threads, so it must not wait.
 class RequestSink {

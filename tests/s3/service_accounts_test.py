@@ -9,7 +9,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from boto3_world import ROOT, Server
-from iam_world import IamCase, ask, client, inside, policy
+from botocore.exceptions import ClientError
+from iam_world import IamCase, ask, client, inside, of_session, policy, trust
 from kelpdev.process import wait_for
 
 
@@ -101,6 +102,23 @@ class ServiceAccounts(IamCase):
 
         wait_for(lines, "the line", 15)
         self.assertEqual(lines()[0]["caller"], f"arn:aws:iam::{self.account}:user/{self.parent}")
+        self.assertNotIn("source_identity", lines()[0])
+
+    def test_the_audit_log_names_who_is_behind_a_role(self):
+        root = client("iam")
+        role = root.create_role(RoleName=self.parent, AssumeRolePolicyDocument=trust(
+            {"AWS": self.account}, ["sts:AssumeRole", "sts:SetSourceIdentity"]))["Role"]
+        session = client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="one", SourceIdentity="ann")["Credentials"]
+        of_session("sts", session).get_caller_identity()
+        with self.assertRaises(ClientError):
+            of_session("s3", session).list_buckets()
+
+        def lines():
+            return {line["service"]: line for line in map(json.loads, Server.audit.read_text().splitlines())
+                    if line.get("access_key") == session["AccessKeyId"]}
+
+        wait_for(lambda: lines().keys() == {"s3", "sts"}, "the lines", 15)
+        self.assertEqual([line["source_identity"] for line in lines().values()], ["ann", "ann"])
 
 
 def setUpModule():

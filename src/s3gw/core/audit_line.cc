@@ -97,6 +97,7 @@ void append_audit_fields(const RequestRecord& record, std::string& out) {
   append_text(out, "access_key", record.access_key);
   append_text(out, "caller", record.caller);
   append_text(out, "account", record.account);
+  append_text(out, "source_identity", record.source_identity);
   append_text(out, "remote", record.remote_address);
   out += record.secure ? ",\"tls\":true" : ",\"tls\":false";
   append_text(out, "user_agent", record.user_agent.substr(0, kMaxAgentBytes));

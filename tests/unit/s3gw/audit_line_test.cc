@@ -29,6 +29,7 @@ TEST(AuditLine, NamesWhatIsKnown) {
       .access_key = "AKIA",
       .caller = "arn:aws:iam::1:root",
       .account = "abc",
+      .source_identity = "ann",
       .operation = "GetObject",
       .bucket = "bucket",
       .key = "a \"b\"",
@@ -39,13 +40,13 @@ TEST(AuditLine, NamesWhatIsKnown) {
       .bytes_out = 2};
   std::string line;
   append_audit_line(record, line);
-  EXPECT_EQ(line,
-            R"({"time":"2013-05-24T01:02:03.004056Z","request_id":"ID","service":"s3",)"
-            R"("operation":"GetObject","method":"GET","bucket":"bucket","key":"a \"b\"",)"
-            R"("version_id":"null","status":403,"error":"AccessDenied","access_key":"AKIA",)"
-            R"("caller":"arn:aws:iam::1:root","account":"abc","remote":"192.0.2.7","tls":false,)"
-            R"("user_agent":"aws","bytes_in":1,"bytes_out":2,"duration_us":789})"
-            "\n");
+  EXPECT_EQ(line, R"({"time":"2013-05-24T01:02:03.004056Z","request_id":"ID","service":"s3",)"
+                  R"("operation":"GetObject","method":"GET","bucket":"bucket","key":"a \"b\"",)"
+                  R"("version_id":"null","status":403,"error":"AccessDenied","access_key":"AKIA",)"
+                  R"("caller":"arn:aws:iam::1:root","account":"abc","source_identity":"ann",)"
+                  R"("remote":"192.0.2.7","tls":false,)"
+                  R"("user_agent":"aws","bytes_in":1,"bytes_out":2,"duration_us":789})"
+                  "\n");
 }
 
 TEST(AuditLine, LeavesOutWhatIsNot) {

@@ -155,6 +155,19 @@ TEST(RpcBindings, ACallWaitsForTheNextLeaderThoughTheLastOneIsGone) {
   in_world(election);
 }
 
+Task<void> leaderless(World& w) {
+  Fakes followers;
+  followers.master.script.set_error(Error(Errc::kUnavailable, "nobody leads", Reason::kNotLeader));
+  RpcRig follower(w.on("f"), w.on("c"), {w.context.executor()}, followers);
+  co_await follower.start("f:7000");
+  RpcMasterClient master(follower.channels(), {"gone:1", "f:7000", "gone:2"});
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(code_of(co_await master.view()), Errc::kUnavailable);
+  co_await follower.end();
+}
+TEST(RpcBindings, ACallThatFindsNoLeaderSaysSo) {
+  in_world(leaderless, 20);
+}
+
 Task<void> stop_servers(RpcRig& rig, MonoTime grace) {
   co_await rig.servers->stop(grace);
   rig.servers.reset();

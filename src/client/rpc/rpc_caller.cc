@@ -42,6 +42,7 @@ Task<Result<RpcMessage>> RpcCaller::call(RpcMethod method, RpcMessage request,
   const bool by_turns = !deadline && info.repeatable && addresses_.size() > 1;
   bool electing = false;  // Who led may be gone, and who is there says that it does not lead.
   Backoff backoff({.most = kLongestPause});
+  std::optional<Error> refused;  // Why the attempts before failed.
   for (unsigned attempts = 1;; ++attempts) {
     const std::string& to = address();
     KELP_CO_TRY(const auto client, channels_.client(here, to));
@@ -68,7 +69,12 @@ Task<Result<RpcMessage>> RpcCaller::call(RpcMethod method, RpcMessage request,
     if (wait && is_free(failed) && attempts % addresses_.size() != 0) {
       wait = std::chrono::nanoseconds(0);
     }
+    // An attempt that found no connection knows less than the ones before.
+    if (!wait && !trace.sent && refused && error.code() == Errc::kDeadlineExceeded) {
+      co_return *std::move(refused);
+    }
     if (!wait) co_return answer;
+    refused = error;
     const MonoTime next = channels_.clock().mono() + *wait;
     if (next >= end || (waits_for_server(failed) && next >= begin + kPatience)) co_return answer;
     KELP_CO_CHECK(co_await channels_.timers().sleep_until(next));

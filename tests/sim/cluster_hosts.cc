@@ -173,6 +173,11 @@ bool MasterHost::leads() const {
   return gauge.Value() > 0;
 }
 
+raft::Term MasterHost::term() const {
+  const auto& gauge = machine.metrics->gauge("kelp_raft_term", "Term that this member is in.");
+  return raft::Term{static_cast<std::uint64_t>(gauge.Value())};
+}
+
 // --- a volume server
 
 VolumeHost::VolumeHost(ClusterWorld& w, std::uint64_t number)

@@ -36,6 +36,8 @@ class SpiedMaster final : public MasterClient {
     ClusterWorld& world = host_.world;
     const auto lead = world.history.newest_lead();
     if (!lead || lead->master == host_.id) return;
+    // A group of one sends nothing that its leader could be heard by.
+    if (host_.leads() && host_.term() > lead->term) return;
     const MonoTime since = std::max(lead->since, host_.machine.resumed);
     if (world.context.now() <= since) return;
     world.history.violated(

@@ -71,10 +71,12 @@ Task<void> ClusterWorld::stop_all() {
 }
 
 MasterHost* ClusterWorld::leader() {
-  const auto lead = history.newest_lead();
-  if (!lead || lead->master.value > masters.size()) return nullptr;
-  MasterHost& host = *masters[lead->master.value - 1];
-  return host.leads() ? &host : nullptr;
+  // Heard by what it sends, but for one that has nobody to send to.
+  const auto heard = history.newest_lead();
+  const auto found = std::ranges::find_if(masters, [&heard](const auto& host) {
+    return host->leads() && (!heard || host->term() >= heard->term);
+  });
+  return found == masters.end() ? nullptr : found->get();
 }
 
 VolumeHost* ClusterWorld::host_of(const std::string& node_id) {

@@ -86,6 +86,8 @@ struct MasterHost {
   [[nodiscard]] bool up() const { return service != nullptr; }
   /// Leads and answers.
   [[nodiscard]] bool leads() const;
+  /// The newest that it knows.
+  [[nodiscard]] raft::Term term() const;
 
   ClusterWorld& world;
   const raft::NodeId id;

@@ -21,6 +21,7 @@ from kelpdev.certificates import self_signed
 from kelpdev.cluster import Cluster
 from kelpdev.process import free_port, wait_for
 from kelpdev.s3 import sign
+from kelpdev.tls_threads import name_protocols_once
 from kelpdev.venv import environment
 
 VENV = environment("balancers", Path(__file__).parent / "requirements.txt")
@@ -30,6 +31,8 @@ if Path(sys.prefix) != VENV:
 import boto3  # noqa: E402
 import botocore.config  # noqa: E402
 from boto3.s3.transfer import TransferConfig  # noqa: E402
+
+name_protocols_once()
 
 DOMAIN = "s3.example.test"
 BIG_MIB = int(os.environ.get("KELP_BIG_MIB", "128"))  # 5120 in the long form

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 from kelpdev.certificates import self_signed  # noqa: E402
 from kelpdev.process import KelpProcess, free_port  # noqa: E402
+from kelpdev.tls_threads import name_protocols_once  # noqa: E402
 from kelpdev.venv import environment  # noqa: E402
 
 PLAIN = "KELP_PLAIN_BOTO3" in os.environ
@@ -26,6 +27,8 @@ if Path(sys.prefix) != VENV:
 import boto3  # noqa: E402
 import botocore.config  # noqa: E402
 from botocore.exceptions import ClientError  # noqa: E402
+
+name_protocols_once()
 
 
 def client_of(kelp, keys=None, endpoint=None, verify=None, **config):

@@ -261,6 +261,8 @@ class Files(unittest.TestCase):
             if name.startswith(("master", "volume")):
                 self.assertIn("stop-first", text)
                 self.assertIn(f"- {name}:/var/lib/kelp", text)
+            if name.startswith("master"):  # the name of one that waits for the others to be ready is never told to them
+                self.assertRegex(text, r"test:\n +- CMD\n +- kelp\n +- health\n +\w+:")
         self.assertNotIn("a-secret", made, "keys are the swarm's secrets")
 
 

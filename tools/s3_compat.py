@@ -63,7 +63,7 @@ NOTES = {
     "PutBucketAcl": "where ownership is not `BucketOwnerEnforced`, as PutObjectAcl; accounts have no e-mail addresses",
     "PutBucketLifecycleConfiguration": "expiration, noncurrent versions, delete markers, aborts, transitions",
     "GetBucketPolicy": "405 to identities of other accounts, as Put and Delete",
-    "PutBucketPolicy": "20 KiB; counts everywhere within 2 s",
+    "PutBucketPolicy": "20 KiB; counts everywhere after about 2 s",
     "PutBucketNotificationConfiguration": "to targets that the operator named; no EventBridge",
     "PutObjectLockConfiguration": "also of a bucket that is there, when its versioning is enabled",
     "PutObjectRetention": "governance mode with its bypass, compliance mode",

@@ -171,6 +171,49 @@ class Ring(unittest.TestCase):
         self.assertNotIn(keep, notes("--set", "mode=single"))
 
 
+class MoreCertificates(unittest.TestCase):
+    """s3.tls.certificates: a folder with a pair of each, for s3.tls_dir."""
+
+    PAIRS = {"public": "public-tls", "files": "r-kelp-s3-tls-files", "web": "web-tls"}  # of ci/tls.yaml: the secret of each
+
+    def gateways(self, *words):
+        """The pod of gateways, and of the one that is everything."""
+        yield shape("tls", *words)["Deployment", "r-kelp-s3"]
+        yield shape("tls", "--set", "mode=single", *words)["StatefulSet", "r-kelp"]
+
+    def test_each_secret_is_a_pair_in_one_folder(self):
+        for item in self.gateways():
+            volume, = (volume for volume in item["spec"]["template"]["spec"]["volumes"] if volume["name"] == "tls-names")
+            self.assertEqual(volume["projected"], {"defaultMode": 0o440, "sources": [
+                {"secret": {"name": secret, "items": [{"key": f"tls.{kind}", "path": f"{name}.{kind}"} for kind in ("crt", "key")]}}
+                for name, secret in self.PAIRS.items()]})
+            # Without subPath: a file that is mounted alone never changes.
+            self.assertIn({"name": "tls-names", "mountPath": "/tls-names", "readOnly": True}, only(item)["volumeMounts"])
+            self.assertIn("--tls-cert /tls/tls.crt --tls-key /tls/tls.key --tls-dir /tls-names", words_of(item))
+
+    def test_without_them_there_is_no_folder(self):
+        for words in ("s3.tls.certificates=null", "s3.tls.enabled=false"):
+            for item in self.gateways("--set", words):
+                self.assertNotRegex(json.dumps(item), "tls-names|tls-dir", words)
+
+    def test_cert_manager_makes_those_with_names(self):
+        objects = shape("tls")
+        made = {name: item["spec"] for (kind, name), item in objects.items() if kind == "Certificate" and name.startswith("r-kelp-s3-")}
+        self.assertEqual({name: (spec["secretName"], spec["dnsNames"], spec["issuerRef"]) for name, spec in made.items()}, {
+            "r-kelp-s3-files": (self.PAIRS["files"], ["files.example.org", "*.files.example.org"], {"name": "ca", "kind": "ClusterIssuer"}),
+            "r-kelp-s3-web": (self.PAIRS["web"], ["web.example.com"], {"name": "acme", "kind": "Issuer"})})
+        off = shape("tls", "--set", "s3.tls.enabled=false")
+        self.assertEqual([name for kind, name in off if kind == "Certificate"], ["r-kelp-internal"])
+
+    def test_who_cannot_be_made_is_refused(self):
+        for certificates, word in (([{"name": "a", "dnsNames": ["a.example.com"]}], "a needs an issuerName"),
+                                   ([{"name": "a", "secretName": "b"}, {"name": "a", "secretName": "c"}], "a name of its own: a, a"),
+                                   ([{"name": "a", "dnsNames": ["a_b"]}], "pattern"), ([{"name": "a", "dnsNames": []}], "minItems")):
+            done = helm("template", "r", CHART, "--set-json", "s3.tls=" + json.dumps({"enabled": True, "certificates": certificates}))
+            self.assertNotEqual(done.returncode, 0, certificates)
+            self.assertIn(word, done.stderr)
+
+
 class Everywhere(KelpProcess):
     """A server that listens as the chart's do with two families."""
 

@@ -88,7 +88,8 @@ class Static(unittest.TestCase):
                 "filer.engineUrl=postgresql://a:b@c/d": "engineUrl", "s3.service.type=External": "must be one of",
                 "volume.defaults.storage.size=lots": "pattern", "buckets[0].name=Upper": "pattern", "users[0].name=a/b": "pattern", "users[0].name=a": "missing", "image.digest=abc": "pattern",
                 "volume.groups.default.colour=a": "additional properties", "auth.secretKey=short": "pattern",
-                "s3.tls.certManager.issuerKind=Friend": "must be one of", "tls.internal.name=Kelp!": "pattern",
+                "s3.tls.certManager.issuerKind=Friend": "must be one of", "s3.tls.certificates[0].name=a": "missing",
+                "s3.tls.certificates[0].secretName=a": "missing", "s3.tls.certificates[0].name=a/b": "pattern", "s3.tls.certificates[0].colour=a": "additional properties", "tls.internal.name=Kelp!": "pattern",
                 "tls.internal.colour=a": "additional properties", "master.founders=2": "must be one of",
                 "monitoring.rules.enabled=true": "runbookUrl", "monitoring.rules.runbookUrl=docs/operations/": "pattern", "s3.adminService.port=0": "minimum",
                 "persistence.whenDeleted=Shred": "must be one of", "logFormat=xml": "must be one of"}.items():

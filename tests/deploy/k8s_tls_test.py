@@ -20,7 +20,7 @@ from kelpdev import k8s_binary
 from kelpdev.containers import run
 from kelpdev.process import kelp_binary, wait_for
 
-CERTIFICATES = {"kelp-internal", "kelp-s3"}  # of the chart, for cert-manager
+CERTIFICATES = {"kelp-internal": "kelp-internal-tls", "kelp-s3": "kelp-s3-tls", "kelp-s3-files": "kelp-s3-tls-files"}  # of the chart, for cert-manager, and their secrets
 
 
 def setUpModule():
@@ -104,11 +104,14 @@ class InternalTls(Release):
 
 
 class CertManager(InternalTls):
-    """Certificates of cert-manager: for the daemons, and for S3. Its controllers run beside the node, without a webhook."""
+    """Certificates of cert-manager: for the daemons, and for S3, there with one of another authority. Its controllers run beside the node, without a webhook."""
 
     NAMESPACE = "issued"
     VALUES = {"tls": {"internal": {"enabled": True, "certManager": {"enabled": True, "issuerName": "authority"}}},
-              "s3": {"domains": ["s3.example.com"], "tls": {"enabled": True, "certManager": {"enabled": True, "issuerName": "authority"}}}}
+              "s3": {"domains": ["s3.example.com"], "tls": {
+                  "enabled": True, "certManager": {"enabled": True, "issuerName": "authority"},
+                  "certificates": [{"name": "public", "secretName": "public"}, {"name": "files", "dnsNames": ["files.example.org"]}]}}}
+    BY_NAME = ("kelp-s3", "files.example.org", "public.example.com")  # each has a certificate of its own
 
     @classmethod
     def prepare(cls):
@@ -118,54 +121,79 @@ class CertManager(InternalTls):
             controllers = [k8s_binary.cert_manager(), NODE.environment["KUBECONFIG"], cls.NAMESPACE]
             manager = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *NODE.inside(), *controllers], stdout=log, stderr=log)
         cls.addClassCleanup(lambda: (manager.terminate(), manager.wait(30)))
-        cls.certs = FOLDER / "authority"
-        run(kelp_binary(), "certs", "init", "--dir", cls.certs)
+        cls.certs, cls.public = FOLDER / "authority", FOLDER / "public"
+        for folder in (cls.certs, cls.public):
+            run(kelp_binary(), "certs", "init", "--dir", folder)
+        run(kelp_binary(), "certs", "issue", "--dir", cls.public, "public", "--host", "public.example.com")
+        cls.give_public()
         NODE.apply(
             secret(cls.NAMESPACE, "authority", {name: (cls.certs / file).read_bytes() for name, file in {"tls.crt": "ca.crt", "tls.key": "ca.key"}.items()}),
             {"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "metadata": {"name": "authority", "namespace": cls.NAMESPACE},
              "spec": {"ca": {"secretName": "authority"}}})
 
+    @classmethod
+    def give_public(cls):
+        files = {"tls.crt": "public.crt", "tls.key": "public.key"}
+        NODE.apply({**secret(cls.NAMESPACE, "public", {name: (cls.public / file).read_bytes() for name, file in files.items()}), "type": "kubernetes.io/tls"})
+
     def test_1_it_serves_and_its_own_tests_pass(self):
         super().test_1_it_serves_and_its_own_tests_pass()
         made = {item["metadata"]["name"]: item["status"] for item in self.get("certificates.cert-manager.io")["items"]}
         self.assertEqual({name for name, status in made.items() if {"Ready": "True"}.items() <= {c["type"]: c["status"] for c in status["conditions"]}.items()},
-                         CERTIFICATES)
+                         set(CERTIFICATES))
         spec = self.get("service", "kelp-s3")["spec"]
         port, = (port["port"] for port in spec["ports"] if port["name"] == "s3-tls")
-        for name in ("kelp-s3", "s3.example.com", "bucket.s3.example.com"):
+        for name in (*self.BY_NAME, "s3.example.com", "bucket.s3.example.com"):
             with self.subTest(name), self.secure(spec["clusterIP"], port, name) as secure:
                 self.assertEqual(secure.version(), "TLSv1.3")
+        body = self.client().must("GET", "/lake/object").body
+        for name, authority in {"files.example.org": self.certs, "public.example.com": self.public}.items():
+            with self.subTest(name):
+                self.assertEqual(self.curl(authority, spec["clusterIP"], f"https://{name}:{port}/lake/object"), body)
+        with self.assertRaises(RuntimeError):
+            self.curl(self.public, spec["clusterIP"], f"https://files.example.org:{port}/lake/object")
 
     def test_2_who_has_no_certificate_stays_out(self):
         for name, value in self.secret("kelp-internal-tls").items():
             (self.certs / name.replace("tls.", "daemons.")).write_text(value)
         super().test_2_who_has_no_certificate_stays_out()
 
+    def curl(self, authority, address, url):
+        """What an object has, for a client that trusts that authority alone."""
+        file = FOLDER / "curled"
+        run("curl", "--silent", "--show-error", "--fail", "--cacert", authority / "ca.crt", "--connect-to", f"::{address}:", "--aws-sigv4", "aws:amz:us-east-1:s3",
+            "--user", ":".join(self.keys), "--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "--output", file, url)
+        return file.read_bytes()
+
     def ends(self):
         """With those that the gateways show to clients."""
         shown = {}
         for name, pod in self.pods("s3").items():
             port, = (port["containerPort"] for port in pod["spec"]["containers"][0]["ports"] if port["name"] == "s3-tls")
-            with self.secure(pod["status"]["podIP"], port, "kelp-s3") as secure:
-                shown[f"{name} to clients"] = secure.getpeercert()["notAfter"]
+            for host in self.BY_NAME:
+                with self.secure(pod["status"]["podIP"], port, host) as secure:
+                    shown[f"{name} to clients of {host}"] = secure.getpeercert()["notAfter"]
         return {**super().ends(), **shown}
 
     @contextlib.contextmanager
     def secure(self, address, port, name):
         """A connection to someone who proves to have that name."""
         trusted = ssl.create_default_context(cafile=self.certs / "ca.crt")
+        trusted.load_verify_locations(self.public / "ca.crt")
         with socket.create_connection((address, port), 5) as plain, trusted.wrap_socket(plain, server_hostname=name) as secure:
             yield secure
 
     def renew(self):
         """Waits until cert-manager itself does it: a minute after the last time, for certificates that are to be renewed that long before their end."""
+        run(kelp_binary(), "certs", "renew", "--dir", self.public, "--days", "700")
+        self.give_public()
         known = self.issued()
         self.renew_before("2159h59m")  # of 2160 hours
-        wait_for(lambda: not set(known) & set(self.issued()), "both are issued anew", 240, every=0.5)
+        wait_for(lambda: not set(known) & set(self.issued()), "all are issued anew", 240, every=0.5)
         self.renew_before(None)
 
     def issued(self):
-        return [self.secret(f"{name}-tls")["tls.crt"] for name in CERTIFICATES]
+        return [self.secret(name)["tls.crt"] for name in CERTIFICATES.values()]
 
     def renew_before(self, span):
         for name in CERTIFICATES:

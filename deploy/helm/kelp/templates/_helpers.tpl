@@ -48,6 +48,48 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- .Values.s3.tls.secretName | default (printf "%s-s3-tls" (include "kelp.fullname" .)) -}}
 {{- end -}}
 
+{{/* The secret of one of s3.tls.certificates, `own`. */}}
+{{- define "kelp.namedTlsSecret" -}}
+{{- .own.secretName | default (printf "%s-s3-tls-%s" (include "kelp.fullname" .root) .own.name) -}}
+{{- end -}}
+
+{{- define "kelp.tlsMounts" -}}
+{{- with .Values.s3.tls }}
+{{- if .enabled }}
+- { name: tls, mountPath: /tls, readOnly: true }
+{{- if .certificates }}
+- { name: tls-names, mountPath: /tls-names, readOnly: true }
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The pair of s3.tls_cert, and the folder s3.tls_dir: a pair NAME.crt, NAME.key of each further secret. */}}
+{{- define "kelp.tlsVolumes" -}}
+{{- with .Values.s3.tls }}
+{{- if .enabled }}
+- name: tls
+  secret: { secretName: {{ include "kelp.tlsSecret" $ }}, defaultMode: 0440 }
+{{- if .certificates }}
+{{- $names := list }}
+{{- range .certificates }}{{ $names = append $names .name }}{{ end }}
+{{- if ne (len $names) (len (uniq $names)) }}
+{{- fail (printf "s3.tls.certificates: each needs a name of its own: %s" (join ", " $names)) }}
+{{- end }}
+- name: tls-names
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- range .certificates }}
+      - secret:
+          name: {{ include "kelp.namedTlsSecret" (dict "root" $ "own" .) }}
+          items: [{ key: tls.crt, path: {{ .name }}.crt }, { key: tls.key, path: {{ .name }}.key }]
+      {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "kelp.internalTlsSecret" -}}
 {{- .Values.tls.internal.secretName | default (printf "%s-internal-tls" (include "kelp.fullname" .)) -}}
 {{- end -}}

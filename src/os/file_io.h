@@ -52,6 +52,10 @@ class File {
   /// Writes all of `pieces`, one after the other, at `offset`. On an error any part may have been
   /// written.
   virtual Result<void> write_at(std::uint64_t offset, std::span<const ByteSpan> pieces) = 0;
+  /// Begins to write [offset, offset + bytes) to the disk, as far as it is not there, and does not
+  /// wait for its end: so what sync() finds is little, and memory is not full of what cannot be
+  /// given back. Says nothing about stable storage.
+  virtual void begin_writing(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) {}
   /// Data and what is needed to read it back are on stable storage when this returns. After an
   /// error nothing about the file may be assumed, and calling again proves nothing (the kernel
   /// forgets): retire the file.

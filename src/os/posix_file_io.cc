@@ -177,6 +177,11 @@ class PosixFile final : public File {
 
   [[nodiscard]] bool is_direct() const override { return direct_; }
 
+  void begin_writing(std::uint64_t offset, std::uint64_t bytes) override {
+    (void)::sync_file_range(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                            SYNC_FILE_RANGE_WRITE);
+  }
+
   void drop_pages() override { (void)::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED); }
 
   Result<void> punch_hole(std::uint64_t offset, std::uint64_t length) override {

@@ -101,6 +101,11 @@ class SmallUpload final : public NeedleUpload {
   std::string image_;
 };
 
+/// So much of a body is sent to the disk at once while the rest still comes. Where a control group
+/// limits memory, a process that has filled it with pages not yet written stands still, with all of
+/// its connections, whenever it asks for more.
+constexpr std::uint64_t kBeginBytes = 1 << 20;
+
 /// Writes the body as it comes, at a place taken when the upload began.
 class StreamUpload final : public NeedleUpload {
  public:
@@ -111,7 +116,8 @@ class StreamUpload final : public NeedleUpload {
         layout_(layout_of(header_)),
         place_(place),
         count_(request.body_bytes),
-        next_(place.offset) {
+        next_(place.offset),
+        begun_(place.offset) {
     head_.resize(kNeedleHeaderBytes);
     encode_needle_header(header_, volume_->seed_at(place.offset),
                          std::as_writable_bytes(std::span(head_)));
@@ -166,6 +172,10 @@ class StreamUpload final : public NeedleUpload {
         first ? std::span<const ByteSpan>(pieces) : std::span<const ByteSpan>(pieces).subspan(1);
     KELP_CHECK(volume_->write(next_, used));
     next_ += (first ? head_.size() : 0) + bytes.size();
+    if (next_ - begun_ >= kBeginBytes) {
+      volume_->begin_writing(begun_, next_ - begun_);
+      begun_ = next_;
+    }
     checksums_.update(bytes);
     return {};
   }
@@ -179,7 +189,8 @@ class StreamUpload final : public NeedleUpload {
   std::string head_;  ///< Header and back pointer.
   std::string trailer_;
   BlockChecksums checksums_;
-  std::uint64_t next_;  ///< Where in the file the next bytes go.
+  std::uint64_t next_;   ///< Where in the file the next bytes go.
+  std::uint64_t begun_;  ///< Bytes before are on their way to the disk, or there.
   bool finishing_ = false;
   bool published_ = false;
 };

@@ -92,6 +92,10 @@ class VolumeFile : public std::enable_shared_from_this<VolumeFile> {
   /// Writes into a reserved place; not durable yet. Blocks. An I/O error makes the volume
   /// read-only.
   Result<void> write(std::uint64_t offset, std::span<const ByteSpan> pieces);
+  /// As File::begin_writing().
+  void begin_writing(std::uint64_t offset, std::uint64_t bytes) {
+    file_->begin_writing(offset, bytes);
+  }
   Task<Result<void>> commit(LogWrite write);
   [[nodiscard]] std::uint32_t seed_at(std::uint64_t offset) const { return seed_.at(offset); }
   [[nodiscard]] VolumeShared& shared() const { return *shared_; }

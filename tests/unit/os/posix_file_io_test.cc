@@ -65,6 +65,17 @@ TEST_F(PosixFileIoTest, WritesMorePiecesThanOneSystemCallTakes) {
   EXPECT_EQ(read(*file, 0, 4000), expected);
 }
 
+TEST_F(PosixFileIoTest, WritingThatWasBegunChangesNothing) {
+  const auto file = make("a");
+  write(*file, 0, "begun");
+  file->begin_writing(0, 5);
+  file->begin_writing(3, 1 << 20);  // past the end
+  write(*file, 2, "ing");
+  ASSERT_TRUE(file->sync().has_value());
+  EXPECT_EQ(read(*file, 0, 9), "being");
+  EXPECT_EQ(*file->size(), 5U);
+}
+
 TEST_F(PosixFileIoTest, ReadsShortOnlyAtTheEnd) {
   const auto file = make("a");
   write(*file, 0, "12345");

@@ -19,6 +19,7 @@ from kelpdev.process import kelp_binary, wait_for
 from kelpdev.venv import environment
 
 IMAGE_MB = 120
+GATEWAYS = ("s3-1", "s3-2")
 # Headers of these are compiled too and have no code: what they declare is in shared libraries, or is the kernel's.
 DECLARED = {"libbz2-dev", "libc6-dev", "libcurl4-openssl-dev", "libedit-dev", "libfuse3-dev", "libhiredis-dev", "libisal-dev", "libpq-dev", "libpugixml-dev",
             "librdkafka-dev", "libssl-dev", "libxxhash-dev", "linux-libc-dev", "zlib1g-dev"}
@@ -114,15 +115,27 @@ class ACluster(Composed):
     def inspect(self, name):
         return json.loads(DOCKER.docker("inspect", self.container(name)))[0]
 
-    def answers(self):
-        """How often each class of status was answered by the gateways."""
+    def answers_of(self, gateway):
+        """How often each class of status was answered by a gateway since it was started."""
+        address = next(iter(self.inspect(gateway)["NetworkSettings"]["Networks"].values()))["IPAddress"]
+        text = DOCKER.inside("curl", "-s", f"http://{address}:28333/metrics")
         counts = collections.Counter()
-        for name in ("s3-1", "s3-2"):
-            address = next(iter(self.inspect(name)["NetworkSettings"]["Networks"].values()))["IPAddress"]
-            text = DOCKER.inside("curl", "-s", f"http://{address}:28333/metrics")
-            for status, count in re.findall(r'^kelp_s3_requests_total\{.*status="(\w+)".*\} (\S+)$', text, re.M):
-                counts[status] += int(float(count))
+        for status, count in re.findall(r'^kelp_s3_requests_total\{.*status="(\w+)".*\} (\S+)$', text, re.M):
+            counts[status] += int(float(count))
         return counts
+
+    def answers(self):
+        return sum((self.answers_of(name) for name in GATEWAYS), collections.Counter())
+
+    def busy(self):
+        return {name: self.answers_of(name).total() for name in GATEWAYS}
+
+    def tell_warnings(self, services):
+        """What the daemons warned of last, for whoever looks for why a request failed."""
+        for name in services:
+            text = DOCKER.docker("logs", "--tail", "2000", self.container(name))
+            for line in [line for line in text.splitlines() if re.search(r"\b(warn(ing)?|error|critical)\b", line)][-12:]:
+                print(f"{name}: {line[:400]}", file=sys.stderr)
 
     def press(self, services, keys):
         """Many clients at once: each daemon answers, or says 503, and none dies."""
@@ -131,11 +144,14 @@ class ACluster(Composed):
         with DOCKER.entered():
             lines, statuses = pressure.press(*composed.PORT.split(":"), "first", keys)
         answers = self.answers() - before
-        for line in [*lines, dict(statuses), dict(answers)]:
+        for line in [*lines, dict(statuses), dict(answers), self.busy()]:
             print(line, file=sys.stderr)
+        if any(line["failed"] for line in lines):
+            self.tell_warnings(services)
         self.assertLessEqual(set(statuses), {200, 503})
         self.assertLessEqual(set(answers), {"2xx", "5xx"})
         self.assertGreater(statuses[200], 20)
+        self.assertGreater(min(self.busy().values()), 100, "the gateway that was killed is asked again")
         self.assertEqual([line["what"] for line in lines if line["failed"] == line["operations"]], [])
         for name in services:
             about = self.inspect(name)

@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace kelp {
+namespace {
+
+constexpr int kSeeksWithoutStep = 15;
+
+}  // namespace
 
 RocksCursor::RocksCursor(const RocksTables& tables, KvRange range,
                          const rocksdb::Snapshot* snapshot)
@@ -15,12 +20,17 @@ RocksCursor::RocksCursor(const RocksTables& tables, KvRange range,
   iterator_.reset(tables.db->NewIterator(options, tables.of(range_.begin)));
 }
 
-// A seek costs as much as ten steps, and a listing often skips no more than the row it is at.
+// A seek costs as much as ten steps, and a listing often skips no more than the row it is at. Where
+// one step was not enough, the next skips are mostly as long: they go without.
 void RocksCursor::seek(std::string_view key) {
   key = std::max<std::string_view>(key, range_.begin);
-  if (iterator_->Valid() && to_view(iterator_->key()) < key) {
+  if (iterator_->Valid() && to_view(iterator_->key()) < key && seeks_without_step_-- == 0) {
     iterator_->Next();
-    if (!iterator_->Valid() || to_view(iterator_->key()) >= key) return;
+    if (!iterator_->Valid() || to_view(iterator_->key()) >= key) {
+      seeks_without_step_ = 0;
+      return;
+    }
+    seeks_without_step_ = kSeeksWithoutStep;
   }
   iterator_->Seek(to_slice(key));
 }

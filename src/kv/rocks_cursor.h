@@ -34,6 +34,7 @@ class RocksCursor final : public KvCursor {
   rocksdb::Slice lower_;  // The iterator keeps pointers to these two.
   rocksdb::Slice upper_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
+  int seeks_without_step_ = 0;  ///< How many more, since a step was in vain.
 };
 
 /// A cursor over bulk rows and others together, of one point in time. Forward.

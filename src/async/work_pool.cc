@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -64,6 +65,15 @@ class ThreadPool final : public WorkPool {
 
 std::unique_ptr<WorkPool> make_thread_pool(ThreadPoolOptions options) {
   return std::make_unique<ThreadPool>(options);
+}
+
+bool run_detached(WorkPool::Work work) {
+  try {
+    std::thread(std::move(work)).detach();
+  } catch (const std::system_error&) {
+    return false;
+  }
+  return true;
 }
 
 }  // namespace kelp

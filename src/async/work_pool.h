@@ -26,6 +26,10 @@ struct ThreadPoolOptions {
 /// The pool that ThreadPoolOptions describes; its threads run when this returns.
 [[nodiscard]] std::unique_ptr<WorkPool> make_thread_pool(ThreadPoolOptions options);
 
+/// Runs `work` on a thread of its own that nobody joins: for calls that may hang beyond all
+/// patience. False, and nothing was run, when the system gives no thread.
+[[nodiscard]] bool run_detached(WorkPool::Work work);
+
 /// Runs `work` (returning Result<T>) on `pool` and waits. kResourceExhausted, without running it,
 /// when the pool is full. What `work` refers to must stay alive until this returns: the wait is not
 /// cut short by cancellation.

@@ -13,6 +13,8 @@
 #include <charconv>
 #include <vector>
 
+#include "net/name_lookup.h"
+
 namespace kelp {
 namespace {
 
@@ -170,7 +172,7 @@ class TcpNetwork final : public Network {
     KELP_CO_TRY(const HostPort where, parse_host_port(address));
     if (co_await is_cancelled()) co_return Error(Errc::kCancelled, address + ": cancelled");
     const Executor executor = co_await asio::this_coro::executor;
-    KELP_CO_TRY(const auto ends, co_await resolve(executor, where, deadline, address));
+    KELP_CO_TRY(const auto ends, co_await resolve(where, deadline));
     Tcp::socket socket(executor);
     for (const auto& end : ends) {
       error_code ignored;
@@ -207,21 +209,17 @@ class TcpNetwork final : public Network {
  private:
   using Endpoints = std::vector<Tcp::endpoint>;
 
-  static Task<Result<Endpoints>> resolve(Executor executor, HostPort where, MonoTime deadline,
-                                         std::string address) {
+  Task<Result<Endpoints>> resolve(HostPort where, MonoTime deadline) {
     error_code code;
     const auto ip = asio::ip::make_address(where.host, code);
     if (!code) co_return Endpoints{Tcp::endpoint(ip, where.port)};
-    Tcp::resolver resolver(executor);
-    const Alarm<Tcp::resolver> alarm(executor, resolver, deadline);
-    const std::string port = std::to_string(where.port);
-    const auto [failure, found] = co_await resolver.async_resolve(where.host, port, kTuple);
-    if (alarm.rang()) co_return Error(Errc::kDeadlineExceeded, address + ": resolve timed out");
-    if (failure) co_return network_error(address, failure);
+    KELP_CO_TRY(const auto addresses, co_await names_.look_up(where.host, deadline));
     Endpoints ends;
-    for (const auto& entry : found) ends.push_back(entry.endpoint());
+    for (const auto& address : addresses) ends.emplace_back(address, where.port);
     co_return ends;
   }
+
+  NameLookup names_{NameLookup::Options{}};
 };
 
 }  // namespace
